@@ -1,0 +1,90 @@
+// The data section: where samples come from.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "muonlab/config/field.hpp"
+
+namespace muonlab::config {
+
+// One id a byte, plus the end-of-text id 256.
+struct ByteTokenizer {
+  static constexpr std::string_view kName = "byte";
+  template <class Self, class Visit>
+  static void fields(Self&, Visit&&) {}
+};
+
+// A trained sentencepiece model file.
+struct FileTokenizer {
+  static constexpr std::string_view kName = "sentencepiece";
+  std::string path;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("path", self.path, Field{.help = "a .model file from `muonlab data tokenizer`"});
+  }
+};
+
+// A BPE trained on the corpus itself when the run starts (deterministic), stored with the run.
+struct TrainedTokenizer {
+  static constexpr std::string_view kName = "bpe";
+  int64_t vocabulary = 1024;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("vocabulary", self.vocabulary, Field{.help = "pieces, bytes and end-of-text included", .min = 260});
+  }
+};
+
+using TokenizerConfig = std::variant<ByteTokenizer, FileTokenizer, TrainedTokenizer>;
+template <>
+struct TagOf<TokenizerConfig> {
+  static constexpr std::string_view key = "kind";
+};
+
+// Heavy-tailed biographies as question–answer text, generated in the process (papers.md §3.1).
+struct BiographiesConfig {
+  static constexpr std::string_view kName = "biographies";
+  int64_t m = 8;
+  int64_t questions = 6;
+  int64_t templates = 3;
+  bool uniform = false;
+  int64_t seed = 1;
+  TokenizerConfig tokenizer = TrainedTokenizer{};
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("m", self.m,
+          Field{.help = "2^m people in groups 0..m; a person of group g is asked about 2^(m-g) times",
+                .min = 1, .max = 20});
+    visit("questions", self.questions, Field{.help = "attributes asked about", .min = 1, .max = 6});
+    visit("templates", self.templates, Field{.help = "wordings of a question", .min = 1, .max = 6});
+    visit("uniform", self.uniform, Field{.help = "every person equally often (control)"});
+    visit("seed", self.seed, Field{.help = "seed of the people and their facts"});
+    visit("tokenizer", self.tokenizer, Field{.help = "how text becomes token ids"});
+  }
+};
+
+// Memory-mapped shards made by `muonlab data tokens`.
+struct ShardsConfig {
+  static constexpr std::string_view kName = "shards";
+  std::vector<std::string> train;
+  std::vector<std::string> valid;
+  std::optional<std::string> tokenizer;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("train", self.train, Field{.help = "shard files, or folders of them, to train on"});
+    visit("valid", self.valid, Field{.help = "shard files, or folders of them, to validate on"});
+    visit("tokenizer", self.tokenizer,
+          Field{.help = "the .model the shards were made with; default: the one beside the shards"});
+  }
+};
+
+using DataConfig = std::variant<BiographiesConfig, ShardsConfig>;
+template <>
+struct TagOf<DataConfig> {
+  static constexpr std::string_view key = "kind";
+};
+
+}  // namespace muonlab::config

@@ -1,0 +1,44 @@
+// From files and --set to a checked RunConfig, and back to JSON.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "muonlab/config/run.hpp"
+
+namespace muonlab::config {
+
+// A configuration as asked for and as understood.
+struct LoadedConfig {
+  RunConfig run;                     // resolved: every optional with a value (except those that depend on data)
+  std::string source_text;           // the file as given
+  std::vector<std::string> dropped;  // inherited settings that have no effect here, "path: reason"
+};
+
+// Reads FILE with its "extends" (relative to the file that names it, any depth, no cycles), applies "path=value"
+// settings, checks everything. Throws ConfigError with all errors at once.
+LoadedConfig load_config(const std::string& path, const std::vector<std::string>& settings = {});
+// The same for a text that is no file; `label` stands in for the file's name in messages.
+LoadedConfig parse_config(std::string_view text, const std::string& label,
+                          const std::vector<std::string>& settings = {});
+
+// The resolved configuration as JSON in field order; parse_config(dump_config(c)) equals c.
+std::string dump_config(const RunConfig& run);
+// JSON Schema (draft 2020-12) of a configuration file.
+std::string config_schema();
+// Rows "path, type, default, help" of every setting, for `muonlab config explain` and the README.
+struct SettingRow {
+  std::string path, type, default_value, help;
+};
+std::vector<SettingRow> config_table();
+
+// One difference between two resolved configurations; JSON texts, empty where absent.
+struct Difference {
+  std::string path, before, after;
+};
+std::vector<Difference> diff_configs(const RunConfig& before, const RunConfig& after);
+
+}  // namespace muonlab::config

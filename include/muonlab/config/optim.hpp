@@ -1,0 +1,199 @@
+// Optimizers, schedules and the assignment of parameters to optimizers.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "muonlab/config/field.hpp"
+
+namespace muonlab::config {
+
+// Every schedule is a multiplier of the learning rate, a pure function of step (1-based) and the number of steps.
+// Warm-up is linear from lr/warmup at step 1 to lr at step `warmup`.
+struct ConstantSchedule {
+  static constexpr std::string_view kName = "constant";
+  int64_t warmup = 0;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("warmup", self.warmup, Field{.help = "steps of linear warm-up", .min = 0});
+  }
+};
+struct LinearSchedule {
+  static constexpr std::string_view kName = "linear";
+  int64_t warmup = 0;
+  double final = 0.0;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("warmup", self.warmup, Field{.help = "steps of linear warm-up", .min = 0});
+    visit("final", self.final, Field{.help = "multiplier at the last step", .min = 0, .max = 1});
+  }
+};
+struct CosineSchedule {
+  static constexpr std::string_view kName = "cosine";
+  int64_t warmup = 0;
+  double final = 0.0;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("warmup", self.warmup, Field{.help = "steps of linear warm-up", .min = 0});
+    visit("final", self.final, Field{.help = "multiplier at the last step", .min = 0, .max = 1});
+  }
+};
+struct InverseSqrtSchedule {
+  static constexpr std::string_view kName = "inverse_sqrt";
+  int64_t warmup = 100;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("warmup", self.warmup, Field{.help = "steps of linear warm-up; then sqrt(warmup / step)", .min = 1});
+  }
+};
+struct WsdSchedule {
+  static constexpr std::string_view kName = "wsd";
+  int64_t warmup = 0;
+  double decay_fraction = 0.2;
+  double final = 0.0;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("warmup", self.warmup, Field{.help = "steps of linear warm-up", .min = 0});
+    visit("decay_fraction", self.decay_fraction,
+          Field{.help = "last part of the run that decays linearly", .min = 0, .max = 1});
+    visit("final", self.final, Field{.help = "multiplier at the last step", .min = 0, .max = 1});
+  }
+};
+using ScheduleConfig =
+    std::variant<ConstantSchedule, LinearSchedule, CosineSchedule, InverseSqrtSchedule, WsdSchedule>;
+template <>
+struct TagOf<ScheduleConfig> {
+  static constexpr std::string_view key = "kind";
+};
+
+struct AdamWConfig {
+  static constexpr std::string_view kName = "adamw";
+  double lr = 1e-3;
+  std::array<double, 2> betas{0.8, 0.95};
+  double eps = 1e-8;
+  double decay = 0.0;
+  std::optional<ScheduleConfig> schedule;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("lr", self.lr, Field{.help = "learning rate", .min = 0});
+    visit("betas", self.betas, Field{.help = "decay of the first and second moments", .min = 0, .max = 0.999999});
+    visit("eps", self.eps, Field{.help = "added to the root of the second moment", .min = 0});
+    visit("decay", self.decay, Field{.help = "decoupled weight decay, times the learning rate", .min = 0});
+    visit("schedule", self.schedule, Field{.help = "a schedule of its own; default: the run's"});
+  }
+};
+
+struct SgdConfig {
+  static constexpr std::string_view kName = "sgd";
+  double lr = 0.1;
+  double momentum = 0.9;
+  bool nesterov = false;
+  double decay = 0.0;
+  std::optional<ScheduleConfig> schedule;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("lr", self.lr, Field{.help = "learning rate", .min = 0});
+    visit("momentum", self.momentum, Field{.help = "momentum, as a sum; 0: none", .min = 0, .max = 0.999999});
+    visit("nesterov", self.nesterov, Field{.help = "look ahead by one step of momentum"});
+    visit("decay", self.decay, Field{.help = "decoupled weight decay, times the learning rate", .min = 0});
+    visit("schedule", self.schedule, Field{.help = "a schedule of its own; default: the run's"});
+  }
+};
+
+struct SignSgdConfig {
+  static constexpr std::string_view kName = "signsgd";
+  double lr = 1e-3;
+  double momentum = 0.0;
+  double decay = 0.0;
+  std::optional<ScheduleConfig> schedule;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("lr", self.lr, Field{.help = "learning rate", .min = 0});
+    visit("momentum", self.momentum,
+          Field{.help = "average of gradients before the sign; 0: none", .min = 0, .max = 0.999999});
+    visit("decay", self.decay, Field{.help = "decoupled weight decay, times the learning rate", .min = 0});
+    visit("schedule", self.schedule, Field{.help = "a schedule of its own; default: the run's"});
+  }
+};
+
+enum class MomentumForm { sum, average };
+template <>
+struct EnumNames<MomentumForm> {
+  static constexpr std::array<std::string_view, 2> names{"sum", "average"};
+};
+// Ways to the polar factor U Vᵀ (reference: muon.md §2): Keller Jordan's five equal steps, YouJiacheng's five, Polar
+// Express (5 to 8 steps, safety factor in the coefficients), Keller x 8 then (2, -1.5, 0.5) x 2, and an SVD in double.
+enum class Orthogonalizer { keller, you, polar_express, exact, svd };
+template <>
+struct EnumNames<Orthogonalizer> {
+  static constexpr std::array<std::string_view, 5> names{"keller", "you", "polar_express", "exact", "svd"};
+};
+// Factor of the update of an r x c matrix.
+enum class MuonScale { none, max_ratio, rms_adam, ratio };
+template <>
+struct EnumNames<MuonScale> {
+  static constexpr std::array<std::string_view, 4> names{"none", "sqrt(max(1,r/c))", "0.2*sqrt(max(r,c))",
+                                                         "sqrt(r/c)"};
+};
+enum class IterationType { automatic, fp32, bf16 };
+template <>
+struct EnumNames<IterationType> {
+  static constexpr std::array<std::string_view, 3> names{"auto", "fp32", "bf16"};
+};
+
+struct MuonConfig {
+  static constexpr std::string_view kName = "muon";
+  double lr = 0.01;
+  double momentum = 0.95;
+  MomentumForm momentum_form = MomentumForm::sum;
+  bool nesterov = false;
+  Orthogonalizer orthogonalizer = Orthogonalizer::keller;
+  std::optional<int64_t> steps;
+  MuonScale scale = MuonScale::none;
+  double decay = 0.0;
+  IterationType iteration = IterationType::automatic;
+  bool per_head = false;
+  std::optional<ScheduleConfig> schedule;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("lr", self.lr, Field{.help = "learning rate", .min = 0});
+    visit("momentum", self.momentum, Field{.help = "momentum", .min = 0, .max = 0.999999});
+    visit("momentum_form", self.momentum_form,
+          Field{.help = "sum: mu B + G (the paper); average: mu B + (1 - mu) G"});
+    visit("nesterov", self.nesterov, Field{.help = "look ahead by one step of momentum"});
+    visit("orthogonalizer", self.orthogonalizer, Field{.help = "coefficients of the iteration, or an exact SVD"});
+    visit("steps", self.steps,
+          Field{.help = "iterations; default: 5, for exact 10; keller takes 1-20, polar_express 5-8", .min = 1,
+                .max = 20});
+    visit("scale", self.scale, Field{.help = "factor of the update of an r x c matrix"});
+    visit("decay", self.decay, Field{.help = "decoupled weight decay, times the learning rate", .min = 0});
+    visit("iteration", self.iteration,
+          Field{.help = "number type of the iteration; auto: bf16 where the run's precision is bf16, else fp32"});
+    visit("per_head", self.per_head, Field{.help = "orthogonalize each attention head by itself"});
+    visit("schedule", self.schedule, Field{.help = "a schedule of its own; default: the run's"});
+  }
+};
+
+using OptimizerConfig = std::variant<AdamWConfig, SgdConfig, SignSgdConfig, MuonConfig>;
+template <>
+struct TagOf<OptimizerConfig> {
+  static constexpr std::string_view key = "rule";
+};
+
+struct AssignConfig {
+  std::vector<std::string> params;
+  std::string optimizer;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("params", self.params,
+          Field{.help = "groups (qk vo attn ffn matrices all), roles, or globs on names; @a-b keeps layers a to b"});
+    visit("optimizer", self.optimizer, Field{.help = "a name from optimizers"});
+  }
+};
+
+}  // namespace muonlab::config

@@ -1,0 +1,49 @@
+// Roles of parameters and the groups of roles that assignments name (design §5).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "muonlab/config/field.hpp"
+
+namespace muonlab::config {
+
+enum class Role { embed, q, k, v, o, ffn_in, ffn_gate, ffn_out, norm, head };
+
+template <>
+struct EnumNames<Role> {
+  static constexpr std::array<std::string_view, 10> names{
+      "embed", "q", "k", "v", "o", "ffn_in", "ffn_gate", "ffn_out", "norm", "head"};
+};
+
+std::string_view role_name(Role role);
+// True for the weight matrices of attention and feed-forward, the members of the group "matrices".
+bool is_matrix_role(Role role);
+
+// The name of a parameter, as Hugging Face has it, with its role, layer (-1 outside the layers) and shape
+// ([out, in] for matrices, [width] for norms).
+struct ParameterSpec {
+  std::string name;
+  Role role;
+  int layer = -1;
+  std::vector<int64_t> shape;
+
+  int64_t count() const {
+    int64_t n = 1;
+    for (int64_t d : shape) n *= d;
+    return n;
+  }
+};
+
+// A selector is a group (qk vo attn ffn matrices all), a role's name, or a glob on the parameter's name
+// ("model.layers.*.mlp.*"; it holds a '.' or a '*'); "@a-b" or "@a" after any of them keeps the layers a..b.
+bool selector_matches(std::string_view selector, const ParameterSpec& parameter);
+// Empty when the selector is well formed, else the reason, with the known groups and roles.
+std::string selector_problem(std::string_view selector);
+// The role's name beside Hugging Face's: "ffn_in (gate_proj)" for a gated layer.
+std::string role_display(Role role, bool gated);
+
+}  // namespace muonlab::config

@@ -1,0 +1,113 @@
+// The whole configuration of a run.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "muonlab/config/data.hpp"
+#include "muonlab/config/model.hpp"
+#include "muonlab/config/optim.hpp"
+
+namespace muonlab::config {
+
+enum class Device { automatic, cpu, cuda };
+template <>
+struct EnumNames<Device> {
+  static constexpr std::array<std::string_view, 3> names{"auto", "cpu", "cuda"};
+};
+enum class Precision { fp32, bf16 };
+template <>
+struct EnumNames<Precision> {
+  static constexpr std::array<std::string_view, 2> names{"fp32", "bf16"};
+};
+enum class Kernels { fused, reference };
+template <>
+struct EnumNames<Kernels> {
+  static constexpr std::array<std::string_view, 2> names{"fused", "reference"};
+};
+
+// Length is given by exactly one of steps, tokens and epochs.
+struct TrainConfig {
+  std::optional<int64_t> steps;
+  std::optional<int64_t> tokens;
+  std::optional<double> epochs;
+  int64_t batch = 32;
+  std::optional<int64_t> micro_batch;
+  double clip = 0.0;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("steps", self.steps, Field{.help = "length in steps (updates)", .min = 1});
+    visit("tokens", self.tokens, Field{.help = "length in tokens", .min = 1});
+    visit("epochs", self.epochs, Field{.help = "length in passes over the data", .min = 0, .above_min = true});
+    visit("batch", self.batch, Field{.help = "samples a step", .min = 1});
+    visit("micro_batch", self.micro_batch,
+          Field{.help = "samples a forward pass; batch is a multiple of it; default: at most 8", .min = 1});
+    visit("clip", self.clip, Field{.help = "clip the global gradient norm to this; 0: off", .min = 0});
+  }
+};
+
+struct EvalConfig {
+  int64_t every = 50;
+  int64_t samples = 64;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("every", self.every, Field{.help = "steps between validations; 0: only at the end", .min = 0});
+    visit("samples", self.samples, Field{.help = "validation windows, the same each time", .min = 1});
+  }
+};
+
+struct CheckpointConfig {
+  int64_t every = 100;
+  int64_t keep = 2;
+  int64_t permanent_every = 0;
+  bool best = false;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("every", self.every, Field{.help = "steps between checkpoints; 0: only at the end", .min = 0});
+    visit("keep", self.keep, Field{.help = "newest checkpoints kept", .min = 1});
+    visit("permanent_every", self.permanent_every,
+          Field{.help = "checkpoints at multiples of this are never removed; 0: none", .min = 0});
+    visit("best", self.best, Field{.help = "keep the checkpoint with the best validation loss"});
+  }
+};
+
+struct RunConfig {
+  std::string name;
+  int64_t seed = 1;
+  Device device = Device::automatic;
+  std::optional<int64_t> threads;
+  Precision precision = Precision::fp32;
+  Kernels kernels = Kernels::fused;
+  ModelConfig model;
+  DataConfig data;
+  std::map<std::string, OptimizerConfig> optimizers{{"adam", AdamWConfig{}}};
+  std::vector<AssignConfig> assign{{{"all"}, "adam"}};
+  ScheduleConfig schedule;
+  TrainConfig train;
+  EvalConfig eval;
+  CheckpointConfig checkpoint;
+
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("name", self.name, Field{.help = "name of the run; default: the file's name"});
+    visit("seed", self.seed, Field{.help = "seed of initial weights and sample order"});
+    visit("device", self.device, Field{.help = "where to compute"});
+    visit("threads", self.threads,
+          Field{.help = "compute threads; default: the processors this process may use", .min = 1, .max = 1024});
+    visit("precision", self.precision, Field{.help = "number type of the matrix products"});
+    visit("kernels", self.kernels, Field{.help = "fused: hand-written backward; reference: composed ATen"});
+    visit("model", self.model, Field{.help = "the decoder"});
+    visit("data", self.data, Field{.help = "the corpus"});
+    visit("optimizers", self.optimizers, Field{.help = "optimizers by name"});
+    visit("assign", self.assign, Field{.help = "which parameters get which optimizer; the first match wins"});
+    visit("schedule", self.schedule, Field{.help = "multiplier of every learning rate"});
+    visit("train", self.train, Field{.help = "length and batch"});
+    visit("eval", self.eval, Field{.help = "validation"});
+    visit("checkpoint", self.checkpoint, Field{.help = "checkpoints"});
+  }
+};
+
+}  // namespace muonlab::config

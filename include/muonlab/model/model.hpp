@@ -1,0 +1,42 @@
+// The model's interface: tokens and targets to a loss that can be sent backward.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "muonlab/config/run.hpp"
+#include "muonlab/tensor/parameter.hpp"
+
+namespace muonlab::model {
+
+// Shapes: b sequences, t tokens, v vocabulary. Tokens and targets are int64 [b, t] on the arena's device; a target of -100 is
+// not counted.
+class Model {
+ public:
+  virtual ~Model() = default;
+  // Mean cross-entropy in nats over the counted targets, 0-d fp32 (double for a double arena). With gradients enabled the
+  // result carries a graph; backward() adds the gradients to the arena (design §4, both kernel paths).
+  virtual at::Tensor forward(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) = 0;
+  // Logits fp32 [b, t, v], exactly v columns, without a graph unless the reference kernels and GradMode are on.
+  virtual at::Tensor logits(const at::Tensor& tokens_bt) = 0;
+  // Cross-entropy of each target in nats, fp32 [b, t], 0 where not counted; no graph.
+  virtual at::Tensor token_losses(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) = 0;
+  // Call after the parameters changed: refreshes the bf16 shadow copies.
+  virtual void weights_changed() = 0;
+  // Multiply-add FLOPs of forward plus backward for one token, attention included (2 FLOPs a multiply-add).
+  virtual double flops_per_token() const = 0;
+};
+
+// REQUIRES: model.config resolved; arena built from config::parameter_specs(model).
+std::unique_ptr<Model> make_llama(const config::ModelConfig& model, config::Precision precision,
+                                  config::Kernels kernels, tensor::Arena& arena);
+
+// Writes initial weights: each value a function of (seed, parameter name, index), independent of layout and device.
+void initialize(const config::ModelConfig& model, int64_t seed, tensor::Arena& arena);
+
+// loss.backward() with the incoming gradient `scale` (1 / number of micro-batches).
+void backward(const at::Tensor& loss, double scale);
+
+}  // namespace muonlab::model
