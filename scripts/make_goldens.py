@@ -39,7 +39,7 @@ from safetensors.torch import save_file
 
 # ------------------------------------------------------------------------------------------- models
 
-VOCABULARY, BATCH, TIME = 61, 2, 12
+VOCABULARY, BATCH, TIME = 61, 2, 10
 
 # name: (architecture, tied, kv heads, qk_norm, layers)
 MODEL_CASES = {
@@ -65,12 +65,12 @@ MODEL_CASES = {
 def model_config(architecture, tied, kv_heads, qk_norm, layers):
     return {
         "architecture": architecture,
-        "hidden_size": 16,
+        "hidden_size": 12,
         "intermediate_size": 20,
         "num_hidden_layers": layers,
         "num_attention_heads": 4,
         "num_key_value_heads": kv_heads,
-        "head_dim": 6,  # not 16 / 4
+        "head_dim": 6,  # not 12 / 4
         "vocab_size": VOCABULARY,
         "rope_theta": 10000.0,
         "rms_norm_eps": 1e-5,
@@ -162,49 +162,49 @@ def with_safety(triples, safety):
     return scaled + [triples[-1]]
 
 
-# name: (triples, factor on the Frobenius norm, note)
+# (orthogonalizer, steps): (triples, factor on the Frobenius norm, note)
 COEFFICIENTS = {
-    "keller": ([KELLER] * 5, 1.0, "Keller's triple, 5 times"),
-    "you": (YOU, 1.0, "YouJiacheng's five triples"),
-    "polar_express": (POLAR_EXPRESS_MODDED, 1.02,
+    ("keller", 5): ([KELLER] * 5, 1.0, "Keller's triple, 5 times"),
+    ("you", 5): (YOU, 1.0, "YouJiacheng's five triples"),
+    ("polar_express", 5): (POLAR_EXPRESS_MODDED, 1.02,
                       "modded-nanogpt's five triples (made with 2e-2 safety); X0 = U / (1.02 ||U||_F)"),
-    "polar_express_8": (with_safety(POLAR_EXPRESS_RAW, 1.01), 1.0,
+    ("polar_express", 8): (with_safety(POLAR_EXPRESS_RAW, 1.01), 1.0,
                         "the paper's eight triples, all but the eighth divided by safety 1.01: "
                         "(a/s, b/s^3, c/s^5); X0 = U / ||U||_F"),
-    "polar_express_6": (with_safety(POLAR_EXPRESS_RAW, 1.01)[:6], 1.0,
-                        "the first six of polar_express_8"),
-    "exact": ([KELLER] * 8 + [(2.0, -1.5, 0.5)] * 2, 1.0, "Keller's triple 8 times, then (2,-1.5,.5) twice"),
-    "svd": (None, 1.0, "U V^T of numpy's float64 SVD; a zero matrix gives zero"),
+    ("polar_express", 6): (with_safety(POLAR_EXPRESS_RAW, 1.01)[:6], 1.0,
+                        "the first six of the eight triples of steps = 8"),
+    ("exact", 10): ([KELLER] * 8 + [(2.0, -1.5, 0.5)] * 2, 1.0, "Keller's triple 8 times, then (2,-1.5,.5) twice"),
+    ("svd", 0): (None, 1.0, "U V^T of numpy's float64 SVD; a zero matrix gives zero"),
 }
 
 SCALES = {
     "none": lambda rows, cols: 1.0,
-    "sqrt(max(1,rows/cols))": lambda rows, cols: math.sqrt(max(1.0, rows / cols)),
-    "0.2*sqrt(max(rows,cols))": lambda rows, cols: 0.2 * math.sqrt(max(rows, cols)),
-    "sqrt(rows/cols)": lambda rows, cols: math.sqrt(rows / cols),
+    "sqrt(max(1,r/c))": lambda rows, cols: math.sqrt(max(1.0, rows / cols)),
+    "0.2*sqrt(max(r,c))": lambda rows, cols: 0.2 * math.sqrt(max(rows, cols)),
+    "sqrt(r/c)": lambda rows, cols: math.sqrt(rows / cols),
 }
 
 SHAPES = [(6, 10), (10, 6), (8, 8), (1, 7), (7, 1)]
 LARGE = (12, 16)
 MOMENTUM, MUON_LR, MUON_DECAY = 0.95, 0.02, 0.1
 
-# name: (momentum form, nesterov, coefficients, scale, decay, shapes)
+# name: (momentum form, nesterov, (orthogonalizer, steps), scale, decay, shapes)
 MUON_CASES = {
-    "sum_keller": ("sum", False, "keller", "none", 0.0, SHAPES + [LARGE]),
-    "sum_keller_nesterov": ("sum", True, "keller", "sqrt(max(1,rows/cols))", MUON_DECAY, SHAPES),
-    "average_keller": ("average", False, "keller", "0.2*sqrt(max(rows,cols))", MUON_DECAY, SHAPES),
-    "average_keller_nesterov": ("average", True, "keller", "sqrt(rows/cols)", 0.0, SHAPES),
-    "sum_you": ("sum", False, "you", "sqrt(rows/cols)", MUON_DECAY, SHAPES),
-    "average_you_nesterov": ("average", True, "you", "sqrt(max(1,rows/cols))", MUON_DECAY, SHAPES),
-    "sum_polar_express": ("sum", False, "polar_express", "0.2*sqrt(max(rows,cols))", 0.0, SHAPES),
+    "sum_keller": ("sum", False, ("keller", 5), "none", 0.0, SHAPES + [LARGE]),
+    "sum_keller_nesterov": ("sum", True, ("keller", 5), "sqrt(max(1,r/c))", MUON_DECAY, SHAPES),
+    "average_keller": ("average", False, ("keller", 5), "0.2*sqrt(max(r,c))", MUON_DECAY, SHAPES),
+    "average_keller_nesterov": ("average", True, ("keller", 5), "sqrt(r/c)", 0.0, SHAPES),
+    "sum_you": ("sum", False, ("you", 5), "sqrt(r/c)", MUON_DECAY, SHAPES),
+    "average_you_nesterov": ("average", True, ("you", 5), "sqrt(max(1,r/c))", MUON_DECAY, SHAPES),
+    "sum_polar_express": ("sum", False, ("polar_express", 5), "0.2*sqrt(max(r,c))", 0.0, SHAPES),
     "average_polar_express_nesterov":
-        ("average", True, "polar_express", "none", MUON_DECAY, SHAPES + [LARGE]),
-    "sum_polar_express_8": ("sum", False, "polar_express_8", "none", MUON_DECAY, SHAPES),
-    "sum_polar_express_6_nesterov": ("sum", True, "polar_express_6", "sqrt(rows/cols)", 0.0, SHAPES),
-    "sum_exact": ("sum", False, "exact", "none", 0.0, SHAPES + [LARGE]),
-    "average_exact_nesterov": ("average", True, "exact", "0.2*sqrt(max(rows,cols))", MUON_DECAY, SHAPES),
-    "sum_svd": ("sum", False, "svd", "sqrt(max(1,rows/cols))", 0.0, SHAPES + [LARGE]),
-    "average_svd_nesterov": ("average", True, "svd", "sqrt(rows/cols)", MUON_DECAY, SHAPES),
+        ("average", True, ("polar_express", 5), "none", MUON_DECAY, SHAPES + [LARGE]),
+    "sum_polar_express_8": ("sum", False, ("polar_express", 8), "none", MUON_DECAY, SHAPES),
+    "sum_polar_express_6_nesterov": ("sum", True, ("polar_express", 6), "sqrt(r/c)", 0.0, SHAPES),
+    "sum_exact": ("sum", False, ("exact", 10), "none", 0.0, SHAPES + [LARGE]),
+    "average_exact_nesterov": ("average", True, ("exact", 10), "0.2*sqrt(max(r,c))", MUON_DECAY, SHAPES),
+    "sum_svd": ("sum", False, ("svd", 0), "sqrt(max(1,r/c))", 0.0, SHAPES + [LARGE]),
+    "average_svd_nesterov": ("average", True, ("svd", 0), "sqrt(r/c)", MUON_DECAY, SHAPES),
 }
 
 
@@ -249,15 +249,15 @@ def make_muon_case(case):
     triples, norm_factor, note = COEFFICIENTS[coefficients]
     config = {
         "lr": MUON_LR, "momentum": MOMENTUM, "momentum_form": form, "nesterov": nesterov,
-        "coefficients": coefficients, "scale": scale, "decay": decay, "steps": 3,
-        "norm_factor": norm_factor, "triples": triples or [],
+        "orthogonalizer": coefficients[0], "steps": coefficients[1], "scale": scale, "decay": decay, "updates": 3,
+        "norm_factor": norm_factor, "triples": [list(t) for t in triples or []],
         "conventions": {
             "coefficients": note,
             "momentum": "sum: M <- mu M + G; average: M <- mu M + (1-mu) G; M starts at zero",
             "nesterov": "sum: U = G + mu M; average: U = (1-mu) G + mu M; off: U = M",
             "start": "X0 = U / (norm_factor ||U||_F); a norm of at most 1e-30 gives a zero direction",
             "iteration": "X <- a X + (b A + c A A) X with A = X X^T",
-            "scale": "rows, cols of the stored (out, in) matrix",
+            "scale": "r, c: rows and columns of the stored (out, in) matrix",
             "decay": "W <- (1 - lr decay) W, once, with the base rate; then W <- W - lr scale X",
         },
     }
@@ -284,7 +284,7 @@ def make_adamw_case(decay):
         tensors[f"weight{step}"] = p.detach().clone()
     tensors["exp_avg3"] = optimizer.state[p]["exp_avg"].clone()
     tensors["exp_avg_sq3"] = optimizer.state[p]["exp_avg_sq"].clone()
-    config = {"lr": 0.01, "betas": [0.8, 0.95], "eps": 1e-8, "decay": decay, "steps": 3,
+    config = {"lr": 0.01, "betas": [0.8, 0.95], "eps": 1e-8, "decay": decay, "updates": 3,
               "conventions": {"decay": "W <- (1 - lr decay) W, then the Adam step with bias correction",
                               "eps": "added to sqrt(v / (1 - beta2^t))"}}
     return tensors, config
@@ -305,7 +305,9 @@ def check_file(path, tensors, config):
     if not path.exists():
         return "is missing"
     with safe_open(path, "pt") as stored:
-        if json.loads(stored.metadata()["config"]) != config:
+        stored_config = json.loads(stored.metadata()["config"])
+        stored_config.pop("source")
+        if stored_config != config:
             return "has another config"
         if set(stored.keys()) != set(tensors):
             return "has other tensors"
@@ -339,7 +341,8 @@ def main():
                 print(f"{path}: {problem}")
         else:
             save_file({k: v.contiguous() for k, v in tensors.items()}, path,
-                      metadata={"config": json.dumps(config), "source": source})
+                      metadata={"config": json.dumps({**config, "source": source})})
+            path.chmod(0o644)
         total += path.stat().st_size if path.exists() else 0
     print(f"{len(MODEL_CASES) + len(MUON_CASES) + len(ADAMW_CASES)} files, {total / 1000:.0f} kB, {bad} bad")
     sys.exit(1 if bad else 0)
