@@ -14,6 +14,7 @@ namespace muonlab::config {
 // One id a byte, plus the end-of-text id 256.
 struct ByteTokenizer {
   static constexpr std::string_view kName = "byte";
+  bool operator==(const ByteTokenizer&) const = default;
   template <class Self, class Visit>
   static void fields(Self&, Visit&&) {}
 };
@@ -22,6 +23,7 @@ struct ByteTokenizer {
 struct FileTokenizer {
   static constexpr std::string_view kName = "sentencepiece";
   std::string path;
+  bool operator==(const FileTokenizer&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("path", self.path, Field{.help = "a .model file from `muonlab data tokenizer`"});
@@ -32,6 +34,7 @@ struct FileTokenizer {
 struct TrainedTokenizer {
   static constexpr std::string_view kName = "bpe";
   int64_t vocabulary = 1024;
+  bool operator==(const TrainedTokenizer&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("vocabulary", self.vocabulary, Field{.help = "pieces, bytes and end-of-text included", .min = 260});
@@ -53,6 +56,7 @@ struct BiographiesConfig {
   bool uniform = false;
   int64_t seed = 1;
   TokenizerConfig tokenizer = TrainedTokenizer{};
+  bool operator==(const BiographiesConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("m", self.m,
@@ -72,6 +76,7 @@ struct ShardsConfig {
   std::vector<std::string> train;
   std::vector<std::string> valid;
   std::optional<std::string> tokenizer;
+  bool operator==(const ShardsConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("train", self.train, Field{.help = "shard files, or folders of them, to train on"});

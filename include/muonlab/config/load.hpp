@@ -5,8 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
+#include "muonlab/config/error.hpp"
 #include "muonlab/config/run.hpp"
 
 namespace muonlab::config {

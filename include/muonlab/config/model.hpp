@@ -28,6 +28,7 @@ struct InitConfig {
   bool depth_scaled = false;
   bool zero_output = false;
 
+  bool operator==(const InitConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("std", self.std, Field{.help = "standard deviation of initial weights", .min = 0});
@@ -58,6 +59,7 @@ struct ModelConfig {
   std::optional<int64_t> vocabulary;
   InitConfig init;
 
+  bool operator==(const ModelConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("from", self.from, Field{.help = "take the shape from a Hugging Face config.json"});

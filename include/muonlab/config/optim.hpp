@@ -18,6 +18,7 @@ namespace muonlab::config {
 struct ConstantSchedule {
   static constexpr std::string_view kName = "constant";
   int64_t warmup = 0;
+  bool operator==(const ConstantSchedule&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("warmup", self.warmup, Field{.help = "steps of linear warm-up", .min = 0});
@@ -27,6 +28,7 @@ struct LinearSchedule {
   static constexpr std::string_view kName = "linear";
   int64_t warmup = 0;
   double final = 0.0;
+  bool operator==(const LinearSchedule&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("warmup", self.warmup, Field{.help = "steps of linear warm-up", .min = 0});
@@ -37,6 +39,7 @@ struct CosineSchedule {
   static constexpr std::string_view kName = "cosine";
   int64_t warmup = 0;
   double final = 0.0;
+  bool operator==(const CosineSchedule&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("warmup", self.warmup, Field{.help = "steps of linear warm-up", .min = 0});
@@ -46,6 +49,7 @@ struct CosineSchedule {
 struct InverseSqrtSchedule {
   static constexpr std::string_view kName = "inverse_sqrt";
   int64_t warmup = 100;
+  bool operator==(const InverseSqrtSchedule&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("warmup", self.warmup, Field{.help = "steps of linear warm-up; then sqrt(warmup / step)", .min = 1});
@@ -56,6 +60,7 @@ struct WsdSchedule {
   int64_t warmup = 0;
   double decay_fraction = 0.2;
   double final = 0.0;
+  bool operator==(const WsdSchedule&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("warmup", self.warmup, Field{.help = "steps of linear warm-up", .min = 0});
@@ -78,6 +83,7 @@ struct AdamWConfig {
   double eps = 1e-8;
   double decay = 0.0;
   std::optional<ScheduleConfig> schedule;
+  bool operator==(const AdamWConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("lr", self.lr, Field{.help = "learning rate", .min = 0});
@@ -95,6 +101,7 @@ struct SgdConfig {
   bool nesterov = false;
   double decay = 0.0;
   std::optional<ScheduleConfig> schedule;
+  bool operator==(const SgdConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("lr", self.lr, Field{.help = "learning rate", .min = 0});
@@ -111,6 +118,7 @@ struct SignSgdConfig {
   double momentum = 0.0;
   double decay = 0.0;
   std::optional<ScheduleConfig> schedule;
+  bool operator==(const SignSgdConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("lr", self.lr, Field{.help = "learning rate", .min = 0});
@@ -159,6 +167,7 @@ struct MuonConfig {
   IterationType iteration = IterationType::automatic;
   bool per_head = false;
   std::optional<ScheduleConfig> schedule;
+  bool operator==(const MuonConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("lr", self.lr, Field{.help = "learning rate", .min = 0});
@@ -188,6 +197,7 @@ struct TagOf<OptimizerConfig> {
 struct AssignConfig {
   std::vector<std::string> params;
   std::string optimizer;
+  bool operator==(const AssignConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("params", self.params,

@@ -37,6 +37,7 @@ struct TrainConfig {
   int64_t batch = 32;
   std::optional<int64_t> micro_batch;
   double clip = 0.0;
+  bool operator==(const TrainConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("steps", self.steps, Field{.help = "length in steps (updates)", .min = 1});
@@ -52,6 +53,7 @@ struct TrainConfig {
 struct EvalConfig {
   int64_t every = 50;
   int64_t samples = 64;
+  bool operator==(const EvalConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("every", self.every, Field{.help = "steps between validations; 0: only at the end", .min = 0});
@@ -64,6 +66,7 @@ struct CheckpointConfig {
   int64_t keep = 2;
   int64_t permanent_every = 0;
   bool best = false;
+  bool operator==(const CheckpointConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("every", self.every, Field{.help = "steps between checkpoints; 0: only at the end", .min = 0});
@@ -90,6 +93,7 @@ struct RunConfig {
   EvalConfig eval;
   CheckpointConfig checkpoint;
 
+  bool operator==(const RunConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("name", self.name, Field{.help = "name of the run; default: the file's name"});
