@@ -32,8 +32,8 @@ class LiveLine {
   bool on_terminal() const { return terminal_; }
 
  private:
-  friend void suspend_live_line();
-  friend void resume_live_line();
+  friend class LiveLinePause;
+  void erase();
   void draw();
 
   int descriptor_;
@@ -46,9 +46,14 @@ class LiveLine {
 
 // Prints a whole line to a descriptor, above the live line if there is one.
 void print_line(std::string_view text, int descriptor = 1);
-// Takes the live line off the terminal, and puts it back, around output of one's own.
-void suspend_live_line();
-void resume_live_line();
+// Takes the live line off the terminal while it lives, for output of one's own; one thread at a time.
+class LiveLinePause {
+ public:
+  LiveLinePause();
+  ~LiveLinePause();
+  LiveLinePause(const LiveLinePause&) = delete;
+  LiveLinePause& operator=(const LiveLinePause&) = delete;
+};
 
 // A live line for work of known or unknown size: label, bar, percentage, count, rate, time left.
 class ProgressBar {
@@ -57,10 +62,11 @@ class ProgressBar {
   ProgressBar(std::string label, uint64_t total, std::string unit, int descriptor = 2);
   void set(uint64_t done);
   void add(uint64_t more) { set(done_ + more); }
-  void finish();  // leaves "label  count  time  rate"
+  void finish();  // leaves "label  count in time, rate"
 
  private:
-  std::string line(double elapsed_s, int width) const;
+  std::string line(double elapsed_s) const;
+  std::string amount(double value) const;  // with its unit
   std::string label_, unit_;
   uint64_t total_, done_ = 0;
   double start_s_;

@@ -1,0 +1,53 @@
+#include "muonlab/base/clock.hpp"
+
+#include <sys/stat.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <ctime>
+
+#include "muonlab/base/file.hpp"
+
+namespace muonlab::base {
+
+double monotonic_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+int64_t unix_seconds() { return static_cast<int64_t>(std::time(nullptr)); }
+
+std::string iso_utc(int64_t unix_time) {
+  const auto time = static_cast<time_t>(unix_time);
+  std::tm parts{};
+  ::gmtime_r(&time, &parts);
+  std::array<char, 40> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text.data();
+}
+
+std::string iso_utc_now() { return iso_utc(unix_seconds()); }
+
+int64_t modified_unix_seconds(const std::string& path) {
+  struct stat found {};
+  if (::stat(path.c_str(), &found) != 0) throw io_error("look at", path, errno);
+  return static_cast<int64_t>(found.st_mtime);
+}
+
+std::string age_text(double seconds) {
+  if (seconds < 10.0) return "just now";
+  if (seconds < 60.0) return str(static_cast<int>(seconds), " s ago");
+  if (seconds < 3600.0) return str(static_cast<int>(seconds / 60.0), " min ago");
+  if (seconds < 86400.0) return str(static_cast<int>(seconds / 3600.0), " h ago");
+  const auto days = static_cast<int64_t>(seconds / 86400.0);
+  return str(days, days == 1 ? " day ago" : " days ago");
+}
+
+double process_cpu_seconds() {
+  timespec time{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+}  // namespace muonlab::base
