@@ -1,0 +1,32 @@
+// The process's view of LibTorch: threads, device, GEMM rates.
+#pragma once
+
+#include <string>
+
+#include <ATen/core/Tensor.h>
+
+#include "muonlab/config/run.hpp"
+
+namespace muonlab::tensor {
+
+// Call once, before any tensor work: compute threads, one inter-op thread, no fill of fresh memory.
+void start_runtime(int64_t num_threads);
+
+// cpu, or cuda when asked for or found. Throws base::Error when cuda is asked for and cannot be had, with the reason.
+at::Device choose_device(config::Device device);
+// Why there is no GPU to use, or empty.
+std::string cuda_problem();
+
+// Rate of square matrix products, in GFLOP/s (2 n^3 a product), best of a few repetitions within about `budget_s`.
+double measure_gemm_gflops(at::ScalarType dtype, int64_t n, double budget_s);
+
+struct LibtorchInfo {
+  std::string version;   // of the headers compiled against
+  std::string path;      // of the loaded libtorch_cpu.so
+  std::string parallel;  // at::get_parallel_info()
+  int num_openmp = 0;    // OpenMP runtimes mapped into the process; 1 is right
+};
+LibtorchInfo libtorch_info();
+
+
+}  // namespace muonlab::tensor

@@ -1,0 +1,99 @@
+#include "muonlab/tensor/runtime.hpp"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <set>
+
+#include <ATen/ATen.h>
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <torch/version.h>
+
+#include "muonlab/base/error.hpp"
+
+namespace muonlab::tensor {
+
+void start_runtime(int64_t num_threads) {
+  at::set_num_threads(static_cast<int>(num_threads));
+  static const bool once = [] {
+    at::set_num_interop_threads(1);
+    return true;
+  }();
+  (void)once;
+  at::globalContext().setDeterministicFillUninitializedMemory(false);
+}
+
+std::string cuda_problem() {
+  if (at::hasCUDA()) return "";
+  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+  if (driver == nullptr) return "no NVIDIA driver (libcuda.so.1) on this machine";
+  dlclose(driver);
+#ifdef MUONLAB_HAVE_CUDA
+  return "the CUDA plugin did not load";
+#else
+  return "this build has no CUDA plugin: build with a CUDA LibTorch and nvcc (MUONLAB_CUDA=ON)";
+#endif
+}
+
+at::Device choose_device(config::Device device) {
+  const std::string problem = device == config::Device::cpu ? "" : cuda_problem();
+  switch (device) {
+    case config::Device::cpu:
+      return at::kCPU;
+    case config::Device::cuda:
+      if (!problem.empty()) {
+        throw base::Error("device: cuda cannot be used: ", problem, ". Use \"device\": \"cpu\" or \"auto\".");
+      }
+      return at::kCUDA;
+    case config::Device::automatic:
+      return problem.empty() ? at::kCUDA : at::kCPU;
+  }
+  throw base::Bug("choose_device: unknown device");
+}
+
+double measure_gemm_gflops(at::ScalarType dtype, int64_t n, double budget_s) {
+  at::NoGradGuard no_grad;
+  const at::Tensor a = at::ones({n, n}, at::TensorOptions().dtype(dtype));
+  const at::Tensor b = at::ones({n, n}, at::TensorOptions().dtype(dtype));
+  at::Tensor c = at::empty({n, n}, at::TensorOptions().dtype(dtype));
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  const auto seconds = [](auto from, auto to) { return std::chrono::duration<double>(to - from).count(); };
+  at::mm_out(c, a, b);
+  double best_s = 1e30;
+  const auto start = now();
+  do {
+    const auto from = now();
+    at::mm_out(c, a, b);
+    best_s = std::min(best_s, seconds(from, now()));
+  } while (seconds(start, now()) < budget_s);
+  return 2.0 * static_cast<double>(n) * n * n / best_s / 1e9;
+}
+
+LibtorchInfo libtorch_info() {
+  LibtorchInfo info;
+  info.version = TORCH_VERSION;
+  info.parallel = at::get_parallel_info();
+  Dl_info symbol{};
+  if (dladdr(reinterpret_cast<void*>(&at::get_parallel_info), &symbol) != 0 && symbol.dli_fname != nullptr) {
+    info.path = symbol.dli_fname;
+  }
+  std::set<std::string> runtimes;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    const size_t slash = line.find('/');
+    if (slash == std::string::npos) continue;
+    const std::string path = line.substr(slash);
+    const std::string file = path.substr(path.rfind('/') + 1);
+    for (const char* name : {"libgomp", "libiomp5", "libomp"}) {
+      if (file.rfind(name, 0) == 0) runtimes.insert(path);
+    }
+  }
+  info.num_openmp = static_cast<int>(runtimes.size());
+  return info;
+}
+
+
+}  // namespace muonlab::tensor
