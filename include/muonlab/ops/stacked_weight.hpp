@@ -1,0 +1,43 @@
+// The weight of a linear map as the compute path sees it: one matrix, made of one or more parameters.
+#pragma once
+
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "muonlab/config/run.hpp"
+#include "muonlab/tensor/parameter.hpp"
+
+namespace muonlab::ops {
+
+// Parameters [r_i, c] with equal c, stacked to [r, c], r = sum r_i. Q, K and V (or the two input matrices of a gated
+// feed-forward) stay separate parameters but run as one matrix product.
+class StackedWeight {
+ public:
+  // compute: dtype of the matrix product, kBFloat16 or the parameters' own.
+  StackedWeight(std::vector<tensor::Parameter> parts, config::Kernels kernels, at::ScalarType compute);
+
+  config::Kernels kernels() const { return kernels_; }
+  at::ScalarType compute() const { return compute_; }
+  int64_t rows() const { return rows_; }
+  int64_t columns() const { return columns_; }
+  const std::vector<tensor::Parameter>& parts() const { return parts_; }
+
+  // The matrix [r, c] in the compute dtype, differentiable with respect to the parameters.
+  at::Tensor differentiable() const;
+  // The matrix [r, c] in the compute dtype, without a graph: as of the last refresh().
+  const at::Tensor& shadow() const { return shadow_; }
+  // Call after the parameters changed.
+  void refresh();
+
+ private:
+  std::vector<tensor::Parameter> parts_;
+  config::Kernels kernels_;
+  at::ScalarType compute_;
+  int64_t rows_ = 0;
+  int64_t columns_ = 0;
+  bool is_alias_ = false;  // the shadow is the only part itself
+  at::Tensor shadow_;
+};
+
+}  // namespace muonlab::ops
