@@ -6,7 +6,8 @@
 Prints the model's class, its parameter count and any tensor that is missing or left over (which fails). With
 --samples, the lines {"sample": i, "tokens": [...]} of `muonlab data samples`, or with --text and the checkpoint's
 tokenizer, it prints the mean loss in nats a token. --expect (a number) or --eval (the saved output of `muonlab eval`,
-JSON or text, whose loss is taken) fails if the two losses differ by more than --limit.
+JSON or text, whose loss is taken; give the validation windows as --samples) fails if the two losses differ by more
+than --limit.
 
 The tokenizer is checked where there is one: AutoTokenizer must give the ids that sentencepiece itself gives with
 tokenizer.model, and decode them to the same text.

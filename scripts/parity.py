@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Shows that muonlab's training steps are PyTorch's: the same losses, step by step, from the same weights and samples.
 
-    python scripts/parity.py --muonlab build/release/muonlab [CONFIG] [--steps 20] [--case adamw] [--case muon] [--case own]
+    python scripts/parity.py [CONFIG] [--muonlab build/release/muonlab] [--steps 20] [--case adamw|muon|own]...
 
 For each case it writes a configuration that extends CONFIG (default: a small model on the embedded corpus) in fp32,
 lets `muonlab init` write the step-0 checkpoint, `muonlab data samples` print the samples and `muonlab train` train;
@@ -10,7 +10,8 @@ below. Every number (rates, betas, schedule, batch, routing) is read from the ru
 differs by more than --limit, by default 2e-4.
 
 Cases: adamw  AdamW on everything.
-       muon   Muon (sum, no Nesterov, Keller's five steps, fp32 iteration) on V, O and the feed-forward, AdamW elsewhere.
+       muon   Muon (sum, no Nesterov, Keller's five steps, fp32 iteration) on V, O and the feed-forward; AdamW
+              elsewhere.
        own    the optimizers of CONFIG itself (rules adamw and muon with Keller's, You's or the exact coefficients).
 """
 
@@ -205,7 +206,9 @@ def run_case(name, arguments, folder):
     config_path, init, run = folder / f"{name}.json", folder / f"{name}-init", folder / f"{name}-run"
     base = {"extends": str(arguments.config.resolve())} if arguments.config else SMALL
     config = {**base, **CASES[name], "precision": "fp32"}
-    config["train"] = {**base.get("train", {}), "steps": arguments.steps}
+    # null takes away another kind of length that CONFIG may give
+    lengths = {"tokens": None, "epochs": None} if arguments.config else {}
+    config["train"] = {**base.get("train", {}), **lengths, "steps": arguments.steps}
     config["eval"], config["checkpoint"] = {"every": 0}, {"every": 0}
     config_path.write_text(json.dumps(config, indent=2))
     run_muonlab(arguments.muonlab, "init", config_path, init)
