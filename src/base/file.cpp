@@ -99,6 +99,7 @@ void make_directories(const std::string& path, FileSystem& files) {
   const std::string parent = parent_path(path);
   if (parent != path && parent != ".") make_directories(parent, files);
   files.make_directory(path);
+  files.sync_directory(parent);
 }
 
 void remove_tree(const std::string& path, FileSystem& files) {

@@ -99,7 +99,7 @@ MappedFile map_file(const std::string& path, FileSystem& files = real_file_syste
 void write_atomically(const std::string& path, std::string_view bytes,
                       FileSystem& files = real_file_system());
 
-// Makes a folder and those above it; nothing happens to what is there.
+// Makes a folder and those above it, durably; nothing happens to what is there.
 void make_directories(const std::string& path, FileSystem& files = real_file_system());
 // Removes a file, or a folder with all it holds; links are removed, not followed. Absent is fine.
 void remove_tree(const std::string& path, FileSystem& files = real_file_system());

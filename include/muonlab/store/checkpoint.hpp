@@ -21,7 +21,7 @@ namespace muonlab::store {
 // same step is replaced; at every moment the old or the new one can be loaded.
 class CheckpointWriter {
  public:
-  // `folder` (a run's checkpoints/) is made if absent. `expected_bytes`, if known, is checked against the free space
+  // `folder` (a run's checkpoints/) is made if absent and cleared of stale ones. `expected_bytes`, if known, is checked against the free space
   // before anything is written.
   CheckpointWriter(base::FileSystem& files, std::string folder, int64_t step,
                    uint64_t expected_bytes = 0);
@@ -38,12 +38,13 @@ class CheckpointWriter {
  private:
   template <class Work>
   void guarded(const std::string& name, uint64_t needed_bytes, Work work);
+  void check_new(const std::string& name) const;
   void abandon() noexcept;
 
   base::FileSystem& files_;
   std::string folder_;
   int64_t step_;
-  std::string temporary_;
+  std::string temporary_, final_, replaced_;
   std::map<std::string, FileDigest> digests_;
   bool open_ = false;
 };
