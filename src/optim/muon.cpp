@@ -1,0 +1,191 @@
+// Muon: momentum, orthogonalised, scaled (muon.md §1; Keller Jordan; arXiv 2509.26030).
+//
+// The matrices of an optimizer become blocks: a whole parameter, or with per_head one head's rows of q, k and v and one
+// head's columns of o. Blocks of one shape, or of transposed shapes, are worked on in batches with the short side first.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include "muonlab/base/error.hpp"
+#include "muonlab/optim/orthogonalize.hpp"
+#include "muonlab/optim/rule.hpp"
+#include "optim/muon_kernels.hpp"
+#include "optim/newton_schulz.hpp"
+
+namespace muonlab::optim {
+namespace {
+
+using config::Role;
+
+MomentumForm momentum_form(const config::MuonConfig& config) {
+  const auto mu = static_cast<float>(config.momentum);
+  const bool sum = config.momentum_form == config::MomentumForm::sum;
+  const float mix = sum ? 1.0f : static_cast<float>(1.0 - config.momentum);
+  if (config.nesterov) return {mu, mix, mix, mu};
+  return {mu, mix, 0.0f, 1.0f};
+}
+
+double scale_of(config::MuonScale scale, const Block& block) {
+  const auto r = static_cast<double>(block.rows), c = static_cast<double>(block.cols);
+  switch (scale) {
+    case config::MuonScale::none:
+      return 1.0;
+    case config::MuonScale::max_ratio:
+      return std::sqrt(std::max(1.0, r / c));
+    case config::MuonScale::rms_adam:
+      return 0.2 * std::sqrt(std::max(r, c));
+    case config::MuonScale::ratio:
+      return std::sqrt(r / c);
+  }
+  throw base::Bug("muon: a scale without a case");
+}
+
+// The matrices that are orthogonalised by themselves: row blocks of q, k, v and column blocks of o where heads are split.
+void append_blocks(const Member& member, bool per_head, int64_t head_dim, std::vector<Block>& blocks) {
+  const int64_t rows = member.spec.shape.at(0), cols = member.spec.shape.at(1);
+  const Role role = member.spec.role;
+  if (per_head && (role == Role::q || role == Role::k || role == Role::v)) {
+    base::check(rows % head_dim == 0, "muon: the rows of " + member.spec.name + " are not whole heads");
+    for (int64_t i = 0; i < rows; i += head_dim) blocks.push_back({member.offset + i * cols, head_dim, cols, cols});
+  } else if (per_head && role == Role::o) {
+    base::check(cols % head_dim == 0, "muon: the columns of " + member.spec.name + " are not whole heads");
+    for (int64_t j = 0; j < cols; j += head_dim) blocks.push_back({member.offset + j, rows, head_dim, cols});
+  } else {
+    blocks.push_back({member.offset, rows, cols, cols});
+  }
+}
+
+class Muon final : public Rule {
+ public:
+  Muon(const config::MuonConfig& config, Range range, const config::RunConfig& run)
+      : config_(config),
+        range_(std::move(range)),
+        coefficients_(coefficients(config.orthogonalizer, config.steps)),
+        dtype_(iteration_type(config.orthogonalizer, config.iteration, run.precision == config::Precision::bf16)),
+        form_(momentum_form(config)),
+        momentum_(at::zeros_like(range_.values)) {
+    std::map<std::pair<int64_t, int64_t>, std::vector<Block>> by_shape;
+    for (const Member& member : range_.members) {
+      base::check(member.spec.shape.size() == 2, "muon: " + member.spec.name + " is no matrix");
+      std::vector<Block> blocks;
+      append_blocks(member, config.per_head, run.model.head_dim.value_or(run.model.width / run.model.heads), blocks);
+      for (const Block& block : blocks) by_shape[{block.short_side(), block.long_side()}].push_back(block);
+    }
+    for (auto& [shape, blocks] : by_shape) groups_.push_back(std::move(blocks));
+  }
+
+  void update(double lr, int64_t) override {
+    if (!range_.values.is_cpu()) return update_there(lr);
+    switch (dtype_) {
+      case at::kFloat:
+        return update_here<float>(lr);
+      case at::kBFloat16:
+        return update_here<at::BFloat16>(lr);
+      default:
+        return update_here<double>(lr);
+    }
+  }
+
+  std::vector<tensor::NamedTensor> state() override {
+    const bool sum = config_.momentum_form == config::MomentumForm::sum;
+    // The forms differ by 1 - mu: another name keeps one from being taken for the other.
+    return named_state(range_, momentum_, sum ? "momentum" : "momentum_average");
+  }
+
+  int64_t num_orthogonalizations() const override { return num_orthogonalizations_; }
+
+ private:
+  // T: the iteration's number type.
+  template <class T>
+  void update_here(double lr) {
+    for (const std::vector<Block>& group : groups_) {
+      const size_t batch = batch_size(group);
+      for (size_t begin = 0; begin < group.size(); begin += batch) {
+        const size_t end = std::min(group.size(), begin + batch);
+        update_batch<T>(lr, group.data() + begin, static_cast<int64_t>(end - begin));
+      }
+    }
+  }
+
+  // Few matrices at a time stay in the cache from momentum to update.
+  static size_t batch_size(const std::vector<Block>& group) {
+    const auto threads = static_cast<size_t>(at::get_num_threads());
+    const size_t rounds = (group.size() + threads - 1) / threads;
+    return (group.size() + rounds - 1) / rounds;
+  }
+
+  template <class T>
+  void update_batch(double lr, const Block* blocks, int64_t n) {
+    const float* g = range_.grads.const_data_ptr<float>();
+    float* m = momentum_.mutable_data_ptr<float>();
+    float* w = range_.values.mutable_data_ptr<float>();
+    const int64_t s = blocks[0].short_side(), l = blocks[0].long_side();
+    at::Tensor x_nsl = at::empty({n, s, l}, at::TensorOptions().dtype(dtype_));
+    T* packed = x_nsl.mutable_data_ptr<T>();
+    at::parallel_for(0, n, 1, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) {
+        const double squared_norm = update_momentum(blocks[i], form_, g, m);
+        const float factor = is_svd() ? 1.0f : start_factor(squared_norm, coefficients_.norm_factor);
+        pack_direction(blocks[i], form_, factor, g, m, packed + i * s * l);
+      }
+    });
+    x_nsl = (is_svd() ? svd_polar(x_nsl) : newton_schulz(std::move(x_nsl), coefficients_)).contiguous();
+    num_orthogonalizations_ += n;
+    const T* polar = x_nsl.const_data_ptr<T>();
+    const auto keep = static_cast<float>(1.0 - lr * config_.decay);
+    at::parallel_for(0, n, 1, [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) {
+        apply_direction(blocks[i], keep, rate_of(lr, blocks[i]), polar + i * s * l, w);
+      }
+    });
+  }
+
+  // The same in ATen's terms, for other devices.
+  void update_there(double lr) {
+    momentum_.mul_(form_.keep).add_(range_.grads, form_.mix);
+    const at::Tensor ahead =
+        config_.nesterov ? at::add(momentum_ * form_.ahead_m, range_.grads, form_.ahead_g) : momentum_;
+    range_.values.mul_(1.0 - lr * config_.decay);
+    for (const std::vector<Block>& group : groups_) {
+      std::vector<at::Tensor> views;
+      for (const Block& block : group) views.push_back(short_first(ahead, block));
+      const at::Tensor polar_nsl =
+          orthogonalize(at::stack(views), config_.orthogonalizer, config_.steps, dtype_).to(at::kFloat);
+      num_orthogonalizations_ += static_cast<int64_t>(group.size());
+      for (size_t i = 0; i < group.size(); ++i) {
+        short_first(range_.values, group[i]).sub_(polar_nsl[static_cast<int64_t>(i)], rate_of(lr, group[i]));
+      }
+    }
+  }
+
+  static at::Tensor short_first(const at::Tensor& flat, const Block& block) {
+    const int64_t start = flat.storage_offset() + block.offset;
+    if (block.tall()) return flat.as_strided({block.cols, block.rows}, {1, block.stride}, start);
+    return flat.as_strided({block.rows, block.cols}, {block.stride, 1}, start);
+  }
+
+  float rate_of(double lr, const Block& block) const {
+    return static_cast<float>(lr * scale_of(config_.scale, block));
+  }
+  bool is_svd() const { return config_.orthogonalizer == config::Orthogonalizer::svd; }
+
+  config::MuonConfig config_;
+  Range range_;
+  Coefficients coefficients_;
+  at::ScalarType dtype_;
+  MomentumForm form_;
+  at::Tensor momentum_;  // of the range's layout
+  std::vector<std::vector<Block>> groups_;
+  int64_t num_orthogonalizations_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Rule> make_muon(const config::MuonConfig& config, Range range, const config::RunConfig& run) {
+  return std::make_unique<Muon>(config, std::move(range), run);
+}
+
+}  // namespace muonlab::optim

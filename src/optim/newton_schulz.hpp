@@ -1,0 +1,20 @@
+// The iteration inside orthogonalize(), on matrices that are normalised already.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include "muonlab/optim/orthogonalize.hpp"
+
+namespace muonlab::optim {
+
+// Applies all of coefficients.steps to x_nsl: contiguous [n, s, l] with s <= l, fp32 or bf16, singular values at most 1.
+// The result may share x_nsl's memory; x_nsl's contents are lost.
+at::Tensor newton_schulz(at::Tensor x_nsl, const Coefficients& coefficients);
+
+// Exact polar factors of [n, s, l], by SVD in double; fp64 result.
+at::Tensor svd_polar(const at::Tensor& x_nsl);
+
+// 1 / (norm_factor |M|_F) from the squared Frobenius norm, or 0 for a matrix that counts as zero.
+float start_factor(double squared_norm, double norm_factor);
+
+}  // namespace muonlab::optim

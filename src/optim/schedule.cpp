@@ -1,0 +1,47 @@
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "muonlab/optim/optimizer.hpp"
+
+namespace muonlab::optim {
+namespace {
+
+// Place of `step` between `begin` (0) and `end` (1).
+double progress(double step, double begin, double end) {
+  if (end <= begin) return 0.0;
+  return std::clamp((step - begin) / (end - begin), 0.0, 1.0);
+}
+
+// The step that has the full rate first: the end of the warm-up, or step 1.
+double peak_step(int64_t warmup) { return static_cast<double>(std::max<int64_t>(warmup, 1)); }
+
+struct AfterWarmup {
+  double step, num_steps;
+
+  double operator()(const config::ConstantSchedule&) const { return 1.0; }
+  double operator()(const config::LinearSchedule& s) const {
+    return 1.0 + (s.final - 1.0) * progress(step, peak_step(s.warmup), num_steps);
+  }
+  double operator()(const config::CosineSchedule& s) const {
+    const double done = progress(step, peak_step(s.warmup), num_steps);
+    return s.final + (1.0 - s.final) * 0.5 * (1.0 + std::cos(std::numbers::pi * done));
+  }
+  double operator()(const config::InverseSqrtSchedule& s) const {
+    return std::sqrt(static_cast<double>(s.warmup) / step);
+  }
+  double operator()(const config::WsdSchedule& s) const {
+    const double begin = std::max(peak_step(s.warmup), num_steps * (1.0 - s.decay_fraction));
+    return 1.0 + (s.final - 1.0) * progress(step, begin, num_steps);
+  }
+};
+
+}  // namespace
+
+double schedule_multiplier(const config::ScheduleConfig& schedule, int64_t step, int64_t num_steps) {
+  const int64_t warmup = std::visit([](const auto& s) { return s.warmup; }, schedule);
+  if (step < warmup) return static_cast<double>(step) / static_cast<double>(warmup);
+  return std::visit(AfterWarmup{static_cast<double>(step), static_cast<double>(num_steps)}, schedule);
+}
+
+}  // namespace muonlab::optim

@@ -1,0 +1,42 @@
+// The sign of the gradient, or of its running average, B <- mu B + (1 - mu) G (arXiv 1802.04434, Signum).
+#include <ATen/ATen.h>
+
+#include "muonlab/optim/rule.hpp"
+
+namespace muonlab::optim {
+namespace {
+
+class SignSgd final : public Rule {
+ public:
+  SignSgd(const config::SignSgdConfig& config, Range range) : config_(config), range_(std::move(range)) {
+    if (config_.momentum > 0) average_ = at::zeros_like(range_.values);
+  }
+
+  void update(double lr, int64_t) override {
+    at::Tensor direction = range_.grads;
+    if (average_.defined()) {
+      average_.mul_(config_.momentum).add_(range_.grads, 1.0 - config_.momentum);
+      direction = average_;
+    }
+    if (config_.decay > 0) range_.values.mul_(1.0 - lr * config_.decay);
+    range_.values.sub_(direction.sign(), lr);
+  }
+
+  std::vector<tensor::NamedTensor> state() override {
+    if (!average_.defined()) return {};
+    return named_state(range_, average_, "momentum_average");
+  }
+
+ private:
+  config::SignSgdConfig config_;
+  Range range_;
+  at::Tensor average_;  // of the range's layout; undefined without momentum
+};
+
+}  // namespace
+
+std::unique_ptr<Rule> make_signsgd(const config::SignSgdConfig& config, Range range) {
+  return std::make_unique<SignSgd>(config, std::move(range));
+}
+
+}  // namespace muonlab::optim

@@ -1,0 +1,225 @@
+// One battery for all rules.
+#include <gtest/gtest.h>
+
+#include "optim/trial.hpp"
+
+namespace muonlab::optim {
+namespace {
+
+struct Row {
+  std::string name;
+  config::OptimizerConfig config;
+  double quadratic_lr;
+  bool matrices_only = false;
+};
+
+std::ostream& operator<<(std::ostream& out, const Row& row) { return out << row.name; }
+
+config::MuonConfig muon(config::Orthogonalizer orthogonalizer, config::IterationType iteration,
+                        config::MomentumForm form, bool nesterov, bool per_head = false) {
+  config::MuonConfig c;
+  c.orthogonalizer = orthogonalizer;
+  c.iteration = iteration;
+  c.momentum_form = form;
+  c.nesterov = nesterov;
+  c.per_head = per_head;
+  return c;
+}
+
+template <class Config, class Change>
+Config with(Config config, Change change) {
+  change(config);
+  return config;
+}
+
+template <class Change>
+config::OptimizerConfig with(config::OptimizerConfig config, Change change) {
+  std::visit(change, config);
+  return config;
+}
+
+using config::AdamWConfig;
+using config::SgdConfig;
+using config::SignSgdConfig;
+using enum config::Orthogonalizer;
+using enum config::IterationType;
+using enum config::MomentumForm;
+
+const std::vector<Row> kRows{
+    {"adamw", AdamWConfig{}, 0.05},
+    {"adamw_slow", with(AdamWConfig{}, [](auto& c) { c.betas = {0.9, 0.999}; }), 0.05},
+    {"sgd", SgdConfig{}, 0.02},
+    {"sgd_nesterov", with(SgdConfig{}, [](auto& c) { c.nesterov = true; }), 0.02},
+    {"sgd_plain", with(SgdConfig{}, [](auto& c) { c.momentum = 0.0; }), 0.1},
+    {"signsgd", SignSgdConfig{}, 0.05},
+    {"signsgd_momentum", with(SignSgdConfig{}, [](auto& c) { c.momentum = 0.9; }), 0.05},
+    {"muon", config::MuonConfig{}, 0.1, true},
+    {"muon_average_nesterov", muon(you, fp32, average, true), 0.1, true},
+    {"muon_bf16", muon(keller, bf16, sum, false), 0.1, true},
+    {"muon_polar_express_bf16", muon(polar_express, bf16, average, true), 0.1, true},
+    {"muon_exact", muon(exact, fp32, sum, false), 0.1, true},
+    {"muon_svd", muon(svd, automatic, sum, true), 0.1, true},
+    {"muon_per_head", muon(keller, fp32, sum, false, true), 0.1, true},
+};
+
+class Rules : public testing::TestWithParam<Row> {
+ protected:
+  // Shapes with rests in every direction; a head is two rows or columns.
+  std::vector<ParameterSpec> specs() const {
+    std::vector<ParameterSpec> specs{matrix("v", 6, 10), matrix("o", 10, 6, Role::o), matrix("in", 33, 17, Role::ffn_in),
+                                     matrix("out", 17, 33, Role::ffn_out), matrix("row", 1, 7, Role::ffn_in),
+                                     matrix("column", 7, 1, Role::ffn_out), matrix("one", 1, 1, Role::ffn_in),
+                                     matrix("big", 40, 96, Role::ffn_in, 1), matrix("v1", 6, 10, Role::v, 1)};
+    if (!GetParam().matrices_only) specs.push_back({"norm", Role::norm, -1, {13}});
+    return specs;
+  }
+  Trial setup(const config::OptimizerConfig& config) const {
+    config::RunConfig run = run_with(config);
+    run.model.head_dim = 2;
+    return Trial(specs(), run);
+  }
+  Trial setup() const { return setup(GetParam().config); }
+};
+
+TEST_P(Rules, ConvergesOnAQuadratic) {
+  const auto config = with(GetParam().config, [&](auto& c) {
+    c.lr = GetParam().quadratic_lr;
+    c.schedule = config::LinearSchedule{};
+  });
+  Trial s = setup(config);
+  s.fill(1);
+  const at::Tensor target = at::zeros_like(s.arena.values());
+  for (const tensor::Parameter& p : s.arena.parameters()) {
+    target.narrow(0, p.value.storage_offset(), p.value.numel()).copy_(p.grad.flatten());
+  }
+  const double start = (s.arena.values() - target).norm().item<double>();
+  constexpr int64_t kSteps = 400;
+  for (int64_t step = 1; step <= kSteps; ++step) {
+    s.arena.grads().copy_(s.arena.values() - target);
+    s.optimizer.step(step, kSteps);
+  }
+  EXPECT_LT((s.arena.values() - target).norm().item<double>(), 0.02 * start);
+}
+
+TEST_P(Rules, ZeroRateLeavesValuesAlone) {
+  Trial s = setup(with(GetParam().config, [](auto& c) {
+    c.lr = 0.0;
+    c.decay = 0.5;
+  }));
+  s.fill(2);
+  const at::Tensor before = s.arena.values().clone();
+  for (int64_t step = 1; step <= 3; ++step) s.optimizer.step(step, 3);
+  EXPECT_TRUE(identical(s.arena.values(), before));
+}
+
+TEST_P(Rules, MovesEveryParameterAndKeepsGapsZero) {
+  Trial s = setup();
+  s.fill(3);
+  const at::Tensor before = s.arena.values().clone();
+  const at::Tensor used = at::zeros_like(before);
+  for (int64_t step = 1; step <= 2; ++step) s.optimizer.step(step, 2);
+  for (const tensor::Parameter& p : s.arena.parameters()) {
+    const int64_t at = p.value.storage_offset();
+    EXPECT_TRUE(p.value.isfinite().all().item<bool>()) << p.spec.name;
+    EXPECT_FALSE(identical(p.value.detach().flatten(), before.narrow(0, at, p.value.numel()))) << p.spec.name;
+    used.narrow(0, at, p.value.numel()).fill_(1);
+  }
+  EXPECT_EQ((s.arena.values() * (1 - used)).abs().sum().item<float>(), 0.0f);
+}
+
+TEST_P(Rules, LeavesGradientsAlone) {
+  Trial s = setup();
+  s.fill(4);
+  const at::Tensor before = s.arena.grads().clone();
+  for (int64_t step = 1; step <= 2; ++step) s.optimizer.step(step, 2);
+  EXPECT_TRUE(identical(s.arena.grads(), before));
+}
+
+TEST_P(Rules, IsDeterministic) {
+  Trial a = setup(), b = setup();
+  for (Trial* s : {&a, &b}) {
+    s->fill(5);
+    for (int64_t step = 1; step <= 4; ++step) {
+      s->fill_grads(100 + static_cast<uint64_t>(step));
+      s->optimizer.step(step, 4);
+    }
+  }
+  EXPECT_TRUE(identical(a.arena.values(), b.arena.values()));
+}
+
+TEST_P(Rules, GoesOnFromSavedState) {
+  Trial a = setup(), b = setup();
+  a.fill(6);
+  const auto steps = [](Trial& s, int64_t from, int64_t to) {
+    for (int64_t step = from; step <= to; ++step) {
+      s.fill_grads(200 + static_cast<uint64_t>(step));
+      s.optimizer.step(step, 10);
+    }
+  };
+  steps(a, 1, 3);
+  b.arena.values().copy_(a.arena.values());
+  const auto saved = a.optimizer.state();
+  const auto fresh = b.optimizer.state();
+  ASSERT_EQ(saved.size(), fresh.size());
+  for (size_t i = 0; i < saved.size(); ++i) {
+    ASSERT_EQ(saved[i].name, fresh[i].name);
+    EXPECT_GT(saved[i].value.abs().max().item<float>(), 0.0f) << saved[i].name;
+    at::Tensor(fresh[i].value).copy_(saved[i].value);
+  }
+  steps(a, 4, 6);
+  steps(b, 4, 6);
+  EXPECT_TRUE(identical(a.arena.values(), b.arena.values()));
+}
+
+TEST_P(Rules, DecaysOnceByTheRateTimesDecay) {
+  Trial s = setup(with(GetParam().config, [](auto& c) {
+    c.lr = 0.25;
+    c.decay = 0.5;
+  }));
+  s.fill(7, /*grad_scale=*/0.0);
+  const at::Tensor before = s.arena.values().clone();
+  s.optimizer.step(1, 10);
+  EXPECT_TRUE(identical(s.arena.values(), before * 0.875f));
+}
+
+TEST_P(Rules, FollowsItsOwnSchedule) {
+  config::RunConfig run = run_with(with(GetParam().config, [](auto& c) {
+    c.lr = 2.0;
+    c.schedule = config::LinearSchedule{};
+  }));
+  run.schedule = config::ConstantSchedule{.warmup = 4};
+  const std::vector<ParameterSpec> one{matrix("v", 4, 4, Role::ffn_in)};
+  Trial own(one, run);
+  EXPECT_EQ(own.optimizer.learning_rates(3, 5), std::vector<double>{1.0});
+  std::visit([](auto& c) { c.schedule.reset(); }, run.optimizers.at("rule"));
+  Trial shared(one, run);
+  EXPECT_EQ(shared.optimizer.learning_rates(3, 5), std::vector<double>{1.5});
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Rules, testing::ValuesIn(kRows),
+                         [](const testing::TestParamInfo<Row>& info) { return info.param.name; });
+
+TEST(AdamW, SameBytesForAnyNumberOfThreads) {
+  const std::vector<ParameterSpec> specs{matrix("a", 333, 101, Role::embed), {"n", Role::norm, -1, {1001}}};
+  std::vector<at::Tensor> results;
+  for (const int threads : {1, 2, 3}) {
+    at::set_num_threads(threads);
+    Trial s(specs, with(AdamWConfig{}, [](auto& c) { c.decay = 0.1; }));
+    s.fill(8);
+    for (int64_t step = 1; step <= 3; ++step) s.optimizer.step(step, 3);
+    results.push_back(s.arena.values().clone());
+  }
+  EXPECT_TRUE(identical(results[0], results[1]));
+  EXPECT_TRUE(identical(results[0], results[2]));
+}
+
+TEST(AdamW, WithoutEpsilonAZeroGradientMovesNothing) {
+  Trial s({matrix("a", 3, 5, Role::embed)}, with(AdamWConfig{}, [](auto& c) { c.eps = 0.0; }));
+  s.fill(9, 0.0);
+  const at::Tensor before = s.arena.values().clone();
+  s.optimizer.step(1, 2);
+  EXPECT_TRUE(identical(s.arena.values(), before));
+}
+
+}  // namespace
+}  // namespace muonlab::optim

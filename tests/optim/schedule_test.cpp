@@ -1,0 +1,75 @@
+#include <cmath>
+
+#include <gtest/gtest.h>
+
+#include "muonlab/optim/optimizer.hpp"
+
+namespace muonlab::optim {
+namespace {
+
+using namespace config;
+
+double at(const ScheduleConfig& schedule, int64_t step, int64_t num_steps = 100) {
+  return schedule_multiplier(schedule, step, num_steps);
+}
+
+TEST(Schedule, WarmupIsLinearFromItsFirstPartToOne) {
+  const std::vector<ScheduleConfig> all{ConstantSchedule{10}, LinearSchedule{10, 0.1}, CosineSchedule{10, 0.1},
+                                        InverseSqrtSchedule{10}, WsdSchedule{10, 0.2, 0.1}};
+  for (const ScheduleConfig& schedule : all) {
+    EXPECT_DOUBLE_EQ(at(schedule, 1), 0.1);
+    EXPECT_DOUBLE_EQ(at(schedule, 5), 0.5);
+    EXPECT_DOUBLE_EQ(at(schedule, 9), 0.9);
+    EXPECT_DOUBLE_EQ(at(schedule, 10), 1.0);
+    EXPECT_LE(at(schedule, 11), 1.0);
+    // A warm-up longer than the run is all there is.
+    EXPECT_DOUBLE_EQ(at(schedule, 4, 5), 0.4);
+  }
+}
+
+TEST(Schedule, WithoutWarmupTheFirstStepHasTheFullRate) {
+  for (const ScheduleConfig& schedule :
+       std::vector<ScheduleConfig>{ConstantSchedule{}, LinearSchedule{}, CosineSchedule{}, WsdSchedule{}}) {
+    EXPECT_DOUBLE_EQ(at(schedule, 1), 1.0);
+    EXPECT_DOUBLE_EQ(at(schedule, 1, 1), 1.0);  // a run of one step moves
+  }
+}
+
+TEST(Schedule, ConstantStays) { EXPECT_DOUBLE_EQ(at(ConstantSchedule{}, 100), 1.0); }
+
+TEST(Schedule, LinearFallsToFinalAtTheLastStep) {
+  const LinearSchedule s{20, 0.2};
+  EXPECT_DOUBLE_EQ(at(s, 20), 1.0);
+  EXPECT_DOUBLE_EQ(at(s, 60), 0.6);
+  EXPECT_DOUBLE_EQ(at(s, 100), 0.2);
+  EXPECT_DOUBLE_EQ(at(s, 101), 0.2);
+  EXPECT_DOUBLE_EQ(at(LinearSchedule{}, 100), 0.0);
+}
+
+TEST(Schedule, CosineFallsToFinalAtTheLastStep) {
+  const CosineSchedule s{20, 0.2};
+  EXPECT_DOUBLE_EQ(at(s, 40), 0.2 + 0.8 * 0.5 * (1.0 + std::sqrt(0.5)));
+  EXPECT_DOUBLE_EQ(at(s, 60), 0.6);
+  EXPECT_DOUBLE_EQ(at(s, 100), 0.2);
+  EXPECT_DOUBLE_EQ(at(s, 130), 0.2);
+}
+
+TEST(Schedule, InverseSqrtFallsWithTheRootOfTheStep) {
+  EXPECT_DOUBLE_EQ(at(InverseSqrtSchedule{25}, 25), 1.0);
+  EXPECT_DOUBLE_EQ(at(InverseSqrtSchedule{25}, 100), 0.5);
+  EXPECT_DOUBLE_EQ(at(InverseSqrtSchedule{25}, 2500, 10), 0.1);  // whatever the length of the run
+}
+
+TEST(Schedule, WsdIsStableThenDecays) {
+  const WsdSchedule s{10, 0.2, 0.1};
+  EXPECT_DOUBLE_EQ(at(s, 11), 1.0);
+  EXPECT_DOUBLE_EQ(at(s, 80), 1.0);
+  EXPECT_NEAR(at(s, 90), 0.55, 1e-12);
+  EXPECT_DOUBLE_EQ(at(s, 100), 0.1);
+  EXPECT_DOUBLE_EQ(at(WsdSchedule{0, 0.0, 0.0}, 100), 1.0);   // no decay asked for
+  EXPECT_DOUBLE_EQ(at(WsdSchedule{50, 1.0, 0.0}, 50), 1.0);   // decay begins after the warm-up
+  EXPECT_DOUBLE_EQ(at(WsdSchedule{50, 1.0, 0.0}, 75), 0.5);
+}
+
+}  // namespace
+}  // namespace muonlab::optim
