@@ -1,0 +1,10 @@
+# Where scripts/setup put what it fetched: MUONLAB_DEPS_DIR (cache or environment), else .deps.
+if(NOT MUONLAB_DEPS_DIR)
+  if(NOT "$ENV{MUONLAB_DEPS_DIR}" STREQUAL "")
+    set(folder "$ENV{MUONLAB_DEPS_DIR}")
+  else()
+    set(folder "${CMAKE_CURRENT_LIST_DIR}/../.deps")
+  endif()
+  get_filename_component(folder "${folder}" ABSOLUTE BASE_DIR "${CMAKE_CURRENT_LIST_DIR}/..")
+  set(MUONLAB_DEPS_DIR "${folder}" CACHE PATH "What scripts/setup fetched")
+endif()
