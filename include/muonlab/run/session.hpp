@@ -1,0 +1,58 @@
+// The composition root: a configuration becomes objects.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "muonlab/config/run.hpp"
+#include "muonlab/data/corpus.hpp"
+#include "muonlab/model/model.hpp"
+#include "muonlab/optim/optimizer.hpp"
+#include "muonlab/store/checkpoint.hpp"
+#include "muonlab/tensor/parameter.hpp"
+#include "muonlab/train/plan.hpp"
+#include "muonlab/train/trainer.hpp"
+
+namespace muonlab::run {
+
+// Data and what depends on it; nothing of the model is allocated yet.
+struct Prepared {
+  config::RunConfig config;  // complete: vocabulary, threads and device decided
+  data::Dataset data;
+  train::Plan plan;
+  optim::Routing routing;
+};
+// Throws base::Error for everything that does not fit together (vocabulary, context, plan, routing).
+Prepared prepare(const config::RunConfig& config);
+
+// Prepared plus weights, model and optimizers, ready to train.
+class Session {
+ public:
+  explicit Session(Prepared prepared);
+
+  const Prepared& prepared() const { return prepared_; }
+  train::Trainer& trainer() { return trainer_; }
+  // Optimizer of each parameter, by name, as checkpoints record it.
+  std::map<std::string, std::string> optimizer_of() const;
+
+ private:
+  Prepared prepared_;
+  tensor::Arena arena_;
+  std::unique_ptr<model::Model> model_;
+  optim::Optimizer optimizer_;
+  train::Trainer trainer_;
+};
+
+// A checkpoint opened for evaluation or sampling: weights, tokenizer, no optimizer.
+struct LoadedModel {
+  config::RunConfig config;
+  train::TrainState state;
+  std::unique_ptr<tensor::Arena> arena;
+  std::unique_ptr<model::Model> model;
+  std::shared_ptr<const data::Tokenizer> tokenizer;
+};
+// `checkpoint`: what find_checkpoint takes. Starts the runtime with the run's threads.
+LoadedModel load_model(const std::string& checkpoint);
+
+}  // namespace muonlab::run

@@ -1,0 +1,28 @@
+// `muonlab train` as a function: start, resume or branch a run, and see it through.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "muonlab/train/loop.hpp"
+
+namespace muonlab::run {
+
+struct TrainRequest {
+  std::string config_path;            // empty with `resume`
+  std::vector<std::string> settings;  // path=value
+  std::string run_dir;                // default: runs/<name>
+  std::string resume;                 // a run's folder: go on with its stored configuration
+  std::string from;                   // RUN@STEP: branch from that checkpoint
+};
+
+// Installs the signal handlers, prints to standard output. Throws base::Error (bad configuration, refused changes, damaged
+// checkpoints, a non-finite loss with the last good checkpoint named).
+train::Outcome train_run(const TrainRequest& request);
+
+// `muonlab init`: the step-0 checkpoint of a configuration at `folder`, which may not exist yet.
+void write_initial_checkpoint(const std::string& config_path, const std::vector<std::string>& settings,
+                              const std::string& folder);
+
+}  // namespace muonlab::run

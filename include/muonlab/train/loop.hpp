@@ -1,0 +1,23 @@
+// The loop: steps, and between them what is due. It decides when; the callbacks do.
+#pragma once
+
+#include <functional>
+
+#include "muonlab/train/trainer.hpp"
+
+namespace muonlab::train {
+
+enum class Outcome { finished, interrupted };
+
+struct LoopEvents {
+  std::function<void(const StepRecord&)> stepped;
+  std::function<void(int64_t step, const Evaluation&)> evaluated;
+  std::function<void()> save;             // makes a checkpoint of the trainer's state
+  std::function<bool()> stop_requested;   // asked after every step
+};
+
+// Order within a step: update, record, evaluation if due, checkpoint if due. A fresh run is evaluated at step 0. The last
+// step is always evaluated and saved; an interruption saves and leaves. A state already on disk is not saved again.
+Outcome run_loop(Trainer& trainer, const LoopEvents& events);
+
+}  // namespace muonlab::train

@@ -1,0 +1,31 @@
+// Numbers derived from the configuration and the data, fixed for a run, printed and stored as plan.json.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "muonlab/config/run.hpp"
+#include "muonlab/data/corpus.hpp"
+
+namespace muonlab::train {
+
+struct Plan {
+  int64_t steps = 0;             // updates in the whole run
+  int64_t batch = 0;             // samples a step
+  int64_t micro_batch = 0;       // samples a forward pass
+  int64_t num_micro_batches = 0;
+  int64_t context = 0;           // tokens a sample
+  int64_t tokens_per_step = 0;
+  int64_t samples_per_epoch = 0;
+  int64_t eval_windows = 0;      // validation windows used, at most what the data holds
+  int64_t num_parameters = 0;
+  int64_t num_matrix_parameters = 0;
+  int64_t memory_bytes = 0;      // estimate of the peak: weights, gradients, moments, shadows, activations
+  double epochs = 0;
+};
+
+// Throws base::Error when the data is too short for the context or for one step.
+Plan make_plan(const config::RunConfig& run, const data::Dataset& data);
+std::string plan_json(const Plan& plan);
+
+}  // namespace muonlab::train

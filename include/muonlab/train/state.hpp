@@ -1,0 +1,27 @@
+// Everything that must survive a crash, beside the weights and the optimizers' tensors. If it is not here it is not
+// resumed; if it is here a test compares it. Random numbers are functions of (seed, index), so none are stored.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+
+namespace muonlab::train {
+
+struct TrainState {
+  int64_t step = 0;           // updates done
+  int64_t next_sample = 0;    // global index of the first sample of the next step
+  int64_t tokens = 0;         // tokens trained on
+  double best_val_loss = std::numeric_limits<double>::infinity();
+  int64_t best_step = -1;     // -1: none yet
+  int64_t metrics_bytes = 0;  // length of metrics.jsonl when this state was saved; what follows is cut at resume
+
+  bool operator==(const TrainState&) const = default;
+};
+
+// JSON object, exact round trip.
+std::string state_json(const TrainState& state);
+// Throws base::Error naming `label` and the missing or wrong field.
+TrainState parse_state(const std::string& text, const std::string& label);
+
+}  // namespace muonlab::train

@@ -1,0 +1,55 @@
+// muonlab doctor: what this build found on this machine.
+#include <iostream>
+
+#include "commands.hpp"
+#include "muonlab/base/cpu.hpp"
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/tensor/runtime.hpp"
+
+namespace muonlab::app {
+namespace {
+
+void row(const std::string& name, const std::string& value) {
+  std::cout << base::pad_right(name, 13) << value << "\n";
+}
+
+std::string gemm_rates(at::ScalarType type) {
+  std::string text;
+  for (const int64_t n : {512, 1024, 2048}) {
+    constexpr double kBudget_s = 0.4;
+    text += base::str(text.empty() ? "" : ", ", base::fixed(tensor::measure_gemm_gflops(type, n, kBudget_s), 0), " at n = ", n);
+  }
+  return text;
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, Exit& exit) {
+  CLI::App* command = app.add_subcommand("doctor", R"(Show what this build found: LibTorch, threads, instruction sets, GEMM rates, GPU.
+
+  muonlab doctor)");
+  command->callback([&exit] {
+    const int processors = base::usable_processors();
+    tensor::start_runtime(processors);
+    const tensor::LibtorchInfo libtorch = tensor::libtorch_info();
+    row("muonlab", MUONLAB_VERSION);
+    row("LibTorch", base::str(libtorch.version, "  from ", libtorch.path));
+    row("found by", MUONLAB_TORCH_FOUND_BY);
+    row("processor", base::cpu_model());
+    row("instructions", base::isa_summary());
+    row("threads", base::str(processors, processors == 1 ? " processor" : " processors", " this process may use"));
+    row("OpenMP", libtorch.num_openmp == 1
+                      ? std::string("one runtime, as it should be")
+                      : base::str(libtorch.num_openmp, " runtimes are loaded; one is right. Two share the processors ",
+                                  "badly: check LD_PRELOAD and how LibTorch was linked"));
+    row("memory", base::human_bytes(base::usable_memory_bytes()));
+    const std::string no_gpu = tensor::cuda_problem();
+    row("GPU", no_gpu.empty() ? "found; device: auto uses it" : "none: " + no_gpu);
+    row("GEMM fp32", gemm_rates(at::kFloat) + "  (GFLOP/s)");
+    row("GEMM bf16", gemm_rates(at::kBFloat16) + "  (GFLOP/s)");
+    if (libtorch.num_openmp != 1) exit.code = 1;
+  });
+}
+
+}  // namespace muonlab::app

@@ -1,0 +1,134 @@
+// muonlab eval, sample, ask: what a checkpoint can do.
+#include <cstdio>
+#include <iostream>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "commands.hpp"
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/permutation.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/run/folder.hpp"
+#include "muonlab/run/generate.hpp"
+#include "muonlab/train/trainer.hpp"
+
+namespace muonlab::app {
+namespace {
+
+constexpr const char* kCheckpointHelp = "a run, RUN@STEP, or a checkpoint's folder";
+
+data::Dataset open_data(const run::LoadedModel& loaded) {
+  return data::open_dataset(loaded.config.data, loaded.config.model.context, loaded.config.seed);
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, Exit&) {
+  CLI::App* command = app.add_subcommand("eval", R"(Validation loss, perplexity and bits per byte of a checkpoint.
+
+  muonlab eval runs/quickstart
+  muonlab eval runs/quickstart@100 --samples 500)");
+  struct Options {
+    std::string checkpoint;
+    int64_t samples = 0;
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
+  command->add_option("--samples", options->samples, "validation windows; default: the run's eval.samples; -1: all");
+  command->add_flag("--json", options->json, "one JSON object");
+  command->callback([options] {
+    run::LoadedModel loaded = run::load_model(options->checkpoint);
+    const data::Dataset data = open_data(loaded);
+    const int64_t there = data.valid->samples_per_epoch();
+    int64_t windows = options->samples == 0 ? loaded.config.eval.samples : options->samples;
+    if (windows < 0 || windows > there) windows = there;
+    const train::Evaluation result =
+        train::evaluate(*loaded.model, data, windows, loaded.config.train.micro_batch.value_or(8),
+                        loaded.config.model.context, loaded.arena->values().device());
+    if (options->json) {
+      std::cout << nlohmann::ordered_json{{"step", loaded.state.step},
+                                          {"windows", windows},
+                                          {"val_loss", result.loss},
+                                          {"val_perplexity", result.perplexity},
+                                          {"val_bits_per_byte", result.bits_per_byte}}
+                       .dump()
+                << "\n";
+    } else {
+      std::cout << "step " << loaded.state.step << "  validation loss " << base::fixed(result.loss, 4)
+                << "  perplexity " << base::significant(result.perplexity, 4) << "  bits per byte "
+                << base::fixed(result.bits_per_byte, 4) << "  (" << windows << " windows of "
+                << loaded.config.model.context << " tokens)\n";
+    }
+  });
+}
+
+void add_sample(CLI::App& app, Exit&) {
+  CLI::App* command = app.add_subcommand("sample", R"(Let a checkpoint write text.
+
+  muonlab sample runs/quickstart --prompt "Question:"
+  muonlab sample runs/quickstart --prompt "Once" --temperature 0.7 --top-k 40 --seed 3)");
+  struct Options {
+    std::string checkpoint, prompt;
+    run::Sampling sampling;
+  };
+  auto options = std::make_shared<Options>();
+  command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
+  command->add_option("--prompt", options->prompt, "text to continue; default: start a document");
+  command->add_option("--temperature", options->sampling.temperature, "0: always the likeliest token")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 100.0));
+  command->add_option("--top-k", options->sampling.top_k, "draw among the k likeliest tokens; 0: all")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command->add_option("--seed", options->sampling.seed, "same seed, same text")->capture_default_str();
+  command->add_option("--tokens", options->sampling.max_tokens, "at most so many tokens")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  command->callback([options] {
+    run::LoadedModel loaded = run::load_model(options->checkpoint);
+    std::cout << options->prompt << std::flush;
+    run::generate(loaded, options->prompt, options->sampling,
+                  [](const std::string& piece) { std::cout << piece << std::flush; });
+    std::cout << "\n";
+  });
+}
+
+void add_ask(CLI::App& app, Exit&) {
+  CLI::App* command = app.add_subcommand("ask", R"(Ask a model the embedded corpus's questions and show its answers beside the truth.
+
+  muonlab ask runs/quickstart --count 6)");
+  struct Options {
+    std::string checkpoint;
+    int64_t count = 6, seed = 1;
+  };
+  auto options = std::make_shared<Options>();
+  command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
+  command->add_option("--count", options->count, "questions")->capture_default_str()->check(CLI::PositiveNumber);
+  command->add_option("--seed", options->seed, "which questions")->capture_default_str();
+  command->callback([options] {
+    run::LoadedModel loaded = run::load_model(options->checkpoint);
+    const data::Dataset data = open_data(loaded);
+    if (data.questions.empty()) {
+      throw base::Error(options->checkpoint, ": its corpus asks no questions; `ask` is for data.kind biographies");
+    }
+    const run::Sampling likeliest{.temperature = 0, .top_k = 0, .seed = 1, .max_tokens = 24};
+    const auto num_questions = static_cast<uint64_t>(data.questions.size());
+    int64_t right = 0;
+    const int64_t count = std::min<int64_t>(options->count, static_cast<int64_t>(num_questions));
+    for (int64_t i = 0; i < count; ++i) {
+      const data::Question& question = data.questions[base::permute(
+          static_cast<uint64_t>(i), num_questions, static_cast<uint64_t>(options->seed))];
+      const std::string answer(
+          base::trim(run::generate(loaded, question.text, likeliest, [](const std::string&) {})));
+      const std::string truth = question.answer + ".";
+      right += answer == truth;
+      std::cout << base::trim(question.text) << "\n  model  " << answer << "\n  truth  " << truth
+                << (answer == truth ? "   right" : "   wrong") << "   (frequency group " << question.group << ")\n";
+    }
+    std::cout << right << " of " << count << " right\n";
+  });
+}
+
+}  // namespace muonlab::app

@@ -1,0 +1,67 @@
+// muonlab train, init, runs.
+#include <iostream>
+#include <memory>
+
+#include "commands.hpp"
+#include "muonlab/base/error.hpp"
+#include "muonlab/run/listing.hpp"
+#include "muonlab/run/train_run.hpp"
+
+namespace muonlab::app {
+namespace {
+
+constexpr int kInterrupted = 130;
+
+}  // namespace
+
+void add_train(CLI::App& app, Exit& exit) {
+  CLI::App* command = app.add_subcommand("train", R"(Train a model. Typed again, the same command goes on from the newest good checkpoint.
+
+  muonlab train configs/quickstart.json
+  muonlab train configs/quickstart.json --set train.steps=600 --run-dir runs/longer)");
+  auto request = std::make_shared<run::TrainRequest>();
+  command->add_option("CONFIG", request->config_path, "configuration file");
+  command->add_option("--set", request->settings, "path=value, over the file; may be repeated")
+      ->allow_extra_args(false);
+  command->add_option("--run-dir", request->run_dir, "folder of the run; default: runs/NAME");
+  command->add_option("--resume", request->resume, "go on with this run, without its configuration file");
+  command->add_option("--from", request->from, "branch: start from RUN@STEP, a run or a checkpoint");
+  command->callback([request, &exit] {
+    if (request->config_path.empty() == request->resume.empty()) {
+      throw base::Error("train takes a configuration file or --resume RUN; see `muonlab train --help`");
+    }
+    if (run::train_run(*request) == train::Outcome::interrupted) exit.code = kInterrupted;
+  });
+}
+
+void add_init(CLI::App& app, Exit&) {
+  CLI::App* command = app.add_subcommand("init", R"(Write the step-0 checkpoint of a configuration.
+
+  muonlab init configs/quickstart.json step0)");
+  auto request = std::make_shared<run::TrainRequest>();
+  command->add_option("CONFIG", request->config_path, "configuration file")->required();
+  command->add_option("DIR", request->run_dir, "folder to make")->required();
+  command->add_option("--set", request->settings, "path=value, over the file; may be repeated")
+      ->allow_extra_args(false);
+  command->callback(
+      [request] { run::write_initial_checkpoint(request->config_path, request->settings, request->run_dir); });
+}
+
+void add_runs(CLI::App& app, Exit&) {
+  CLI::App* command = app.add_subcommand("runs", R"(List runs with state, step, loss and age.
+
+  muonlab runs
+  muonlab runs runs/sweep)");
+  auto folder = std::make_shared<std::string>("runs");
+  command->add_option("DIR", *folder, "folder of runs; default: runs");
+  command->callback([folder] {
+    const std::vector<run::RunSummary> runs = run::list_runs(*folder);
+    if (runs.empty()) {
+      std::cout << *folder << ": no runs yet; `muonlab train CONFIG` makes one\n";
+    } else {
+      std::cout << run::runs_table(runs);
+    }
+  });
+}
+
+}  // namespace muonlab::app

@@ -1,0 +1,52 @@
+#include "console.hpp"
+
+#include "muonlab/base/text.hpp"
+
+namespace muonlab::run {
+namespace {
+
+// Elsewhere than on a terminal a line appears this often.
+constexpr double kPlainInterval_s = 10.0;
+
+}  // namespace
+
+Console::Console(const train::Plan& plan, double flops_per_token, double peak_gflops)
+    : plan_(plan), flops_per_token_(flops_per_token), peak_gflops_(peak_gflops), live_(1, kPlainInterval_s) {}
+
+std::string Console::line(const train::StepRecord& record) const {
+  const double tokens_per_s = static_cast<double>(plan_.tokens_per_step) / seconds_per_step_;
+  const std::string step = base::str(record.step, "/", plan_.steps);
+  std::string text = "step " + base::pad_left(step, 2 * base::str(plan_.steps).size() + 1);
+  text += "  loss " + base::fixed(record.loss, 3) + last_validation_;
+  text += "  grad " + base::fixed(record.grad_norm, 2) + "  lr";
+  for (double lr : record.lr) text += " " + base::scientific(lr, 1);
+  text += "  " + base::with_commas(static_cast<int64_t>(tokens_per_s)) + " tok/s";
+  if (peak_gflops_ > 0) {
+    text += base::str("  ", base::fixed(100 * tokens_per_s * flops_per_token_ / (peak_gflops_ * 1e9), 0),
+                      "% of GEMM peak");
+  }
+  const double left_s = static_cast<double>(plan_.steps - record.step) * seconds_per_step_;
+  return record.step == plan_.steps ? text : text + "  " + base::human_duration(left_s) + " left";
+}
+
+void Console::stepped(const train::StepRecord& record) {
+  // The first step warms caches up; the average forgets it within a few steps.
+  const double weight = seconds_per_step_ == 0 ? 1.0 : 0.2;
+  seconds_per_step_ += weight * (record.total_s - seconds_per_step_);
+  last_line_ = line(record);
+  live_.update(last_line_);
+}
+
+void Console::evaluated(int64_t step, const train::Evaluation& evaluation) {
+  last_validation_ = base::str("  val ", base::fixed(evaluation.loss, 3), " @", step);
+  base::print_line(base::str("val    step ", base::pad_left(base::str(step), base::str(plan_.steps).size()),
+                             "  loss ", base::fixed(evaluation.loss, 4), "  perplexity ",
+                             base::significant(evaluation.perplexity, 4), "  bits per byte ",
+                             base::fixed(evaluation.bits_per_byte, 4)));
+}
+
+void Console::finish() {
+  if (!last_line_.empty()) live_.finish(last_line_);
+}
+
+}  // namespace muonlab::run

@@ -1,0 +1,65 @@
+#include "muonlab/run/resume.hpp"
+
+#include <array>
+
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/text.hpp"
+
+namespace muonlab::run {
+namespace {
+
+struct Class {
+  const char* pattern;  // glob on the setting's path; the first match decides
+  ChangeClass kind;
+  const char* note;
+};
+
+constexpr const char* kRounding = "rounding may differ from here on";
+constexpr const char* kSchedule = "changes the schedule: allowed";
+
+constexpr std::array<Class, 17> kClasses{{
+    {"name", ChangeClass::safe, "safe"},
+    {"threads", ChangeClass::safe, kRounding},
+    {"device", ChangeClass::safe, kRounding},
+    {"kernels", ChangeClass::safe, kRounding},
+    {"train.micro_batch", ChangeClass::safe, kRounding},
+    {"eval.*", ChangeClass::safe, "safe"},
+    {"checkpoint.*", ChangeClass::safe, "safe"},
+    {"train.steps", ChangeClass::schedule, "changes the schedule's end: allowed"},
+    {"train.tokens", ChangeClass::schedule, "changes the schedule's end: allowed"},
+    {"train.epochs", ChangeClass::schedule, "changes the schedule's end: allowed"},
+    {"train.batch", ChangeClass::schedule, "changes the batch from here on: allowed"},
+    {"train.clip", ChangeClass::schedule, "changes the updates from here on: allowed"},
+    {"schedule*", ChangeClass::schedule, kSchedule},
+    {"optimizers.*.lr", ChangeClass::schedule, kSchedule},
+    {"optimizers.*.decay", ChangeClass::schedule, "changes the updates from here on: allowed"},
+    {"optimizers.*.schedule*", ChangeClass::schedule, kSchedule},
+    {"*", ChangeClass::refused, "refused: needs a run of its own"},
+}};
+
+std::string shown(const std::string& value) { return value.empty() ? "(unset)" : value; }
+
+}  // namespace
+
+std::vector<Change> classify_changes(const std::vector<config::Difference>& differences) {
+  std::vector<Change> changes;
+  for (const config::Difference& difference : differences) {
+    for (const Class& entry : kClasses) {
+      if (!base::glob_match(entry.pattern, difference.path)) continue;
+      changes.push_back({difference, entry.kind, entry.note});
+      break;
+    }
+  }
+  return changes;
+}
+
+std::string describe_changes(const std::vector<Change>& changes) {
+  std::string text;
+  for (const Change& change : changes) {
+    text += base::str("changed  ", change.difference.path, " ", shown(change.difference.before), " -> ",
+                      shown(change.difference.after), " (", change.note, ")\n");
+  }
+  return text;
+}
+
+}  // namespace muonlab::run

@@ -1,0 +1,74 @@
+#include "muonlab/run/session.hpp"
+
+#include <numeric>
+
+#include "muonlab/base/cpu.hpp"
+#include "muonlab/base/error.hpp"
+#include "muonlab/config/load.hpp"
+#include "muonlab/run/folder.hpp"
+#include "muonlab/tensor/runtime.hpp"
+#include "muonlab/train/checkpoint.hpp"
+
+namespace muonlab::run {
+namespace {
+
+void complete_vocabulary(config::RunConfig& config, int64_t tokenizer_vocabulary) {
+  std::optional<int64_t>& vocabulary = config.model.vocabulary;
+  if (!vocabulary) vocabulary = tokenizer_vocabulary;
+  if (*vocabulary < tokenizer_vocabulary) {
+    throw base::Error("model.vocabulary: ", *vocabulary, " is less than the tokenizer's ", tokenizer_vocabulary,
+                      " ids; leave it out to take the tokenizer's");
+  }
+}
+
+}  // namespace
+
+Prepared prepare(const config::RunConfig& asked) {
+  Prepared prepared{.config = asked, .data = {}, .plan = {}, .routing = {}};
+  config::RunConfig& config = prepared.config;
+  if (!config.threads) config.threads = base::usable_processors();
+  config.device = tensor::choose_device(config.device).is_cpu() ? config::Device::cpu : config::Device::cuda;
+  prepared.data = data::open_dataset(config.data, config.model.context, config.seed);
+  complete_vocabulary(config, prepared.data.tokenizer->vocabulary());
+  prepared.plan = train::make_plan(config, prepared.data);
+  prepared.routing = optim::route(config::parameter_specs(config.model), config);
+  return prepared;
+}
+
+Session::Session(Prepared prepared)
+    : prepared_(std::move(prepared)),
+      arena_(prepared_.routing.specs, prepared_.routing.order, at::kFloat,
+             tensor::choose_device(prepared_.config.device)),
+      model_(model::make_llama(prepared_.config.model, prepared_.config.precision, prepared_.config.kernels, arena_)),
+      optimizer_(prepared_.routing, prepared_.config, arena_),
+      trainer_{prepared_.config, prepared_.plan, prepared_.data, arena_, *model_, optimizer_, {}} {
+  model::initialize(prepared_.config.model, prepared_.config.seed, arena_);
+  model_->weights_changed();
+}
+
+std::map<std::string, std::string> Session::optimizer_of() const {
+  std::map<std::string, std::string> names;
+  const optim::Routing& routing = prepared_.routing;
+  for (size_t i = 0; i < routing.specs.size(); ++i) names[routing.specs[i].name] = routing.optimizer[i];
+  return names;
+}
+
+LoadedModel load_model(const std::string& run_or_checkpoint) {
+  const store::Checkpoint checkpoint(find_checkpoint(run_or_checkpoint));
+  const train::TrainerFile file = train::read_trainer_file(checkpoint);
+  LoadedModel loaded;
+  loaded.config = config::parse_config(file.config_text, checkpoint.path() + "/trainer.json").run;
+  loaded.state = file.state;
+  tensor::start_runtime(loaded.config.threads.value_or(base::usable_processors()));
+  loaded.tokenizer = data::load_tokenizer(checkpoint.path());
+  const std::vector<config::ParameterSpec> specs = config::parameter_specs(loaded.config.model);
+  std::vector<size_t> order(specs.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  loaded.arena = std::make_unique<tensor::Arena>(specs, order);
+  train::load_weights(checkpoint, loaded.config.model, *loaded.arena);
+  loaded.model = model::make_llama(loaded.config.model, loaded.config.precision, loaded.config.kernels, *loaded.arena);
+  loaded.model->weights_changed();
+  return loaded;
+}
+
+}  // namespace muonlab::run

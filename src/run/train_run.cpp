@@ -1,0 +1,233 @@
+#include "muonlab/run/train_run.hpp"
+
+#include <algorithm>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "console.hpp"
+#include "muonlab/base/cpu.hpp"
+#include "muonlab/base/clock.hpp"
+#include "muonlab/base/file.hpp"
+#include "muonlab/base/lock.hpp"
+#include "muonlab/base/log.hpp"
+#include "muonlab/base/signals.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/config/load.hpp"
+#include "muonlab/run/folder.hpp"
+#include "muonlab/run/resume.hpp"
+#include "muonlab/run/session.hpp"
+#include "muonlab/store/checkpoint.hpp"
+#include "muonlab/store/retention.hpp"
+#include "muonlab/tensor/runtime.hpp"
+#include "muonlab/train/checkpoint.hpp"
+#include "muonlab/train/metrics.hpp"
+#include "start_page.hpp"
+
+namespace muonlab::run {
+namespace {
+
+using base::print_line;
+
+// Where a run starts from: nothing, its own newest good checkpoint, or another run's.
+struct Start {
+  std::unique_ptr<store::Checkpoint> own, branch;
+};
+
+// Matrix products of this size reach the processor's full rate; the time is spent once a start.
+constexpr int64_t kPeakProbeSize = 1024;
+constexpr double kPeakProbe_s = 0.25;
+
+Start find_start(const RunFolder& folder, const TrainRequest& request) {
+  Start start;
+  const auto newest = store::newest_good(folder.checkpoints(), [](const auto& text) { base::log_warning(text); });
+  if (newest) {
+    start.own = std::make_unique<store::Checkpoint>(newest->path);
+  } else if (!request.from.empty()) {
+    start.branch = std::make_unique<store::Checkpoint>(find_checkpoint(request.from));
+  }
+  return start;
+}
+
+// Compares what is asked with what the checkpoint was made with; says what changed, refuses what cannot change.
+void accept_changes(const store::Checkpoint& checkpoint, const Prepared& prepared, const RunFolder& folder) {
+  const train::TrainerFile stored = train::read_trainer_file(checkpoint);
+  const config::RunConfig before =
+      config::parse_config(stored.config_text, checkpoint.path() + "/trainer.json").run;
+  const std::vector<Change> changes = classify_changes(config::diff_configs(before, prepared.config));
+  if (!changes.empty()) print_line(std::string(base::trim(describe_changes(changes))));
+  const bool refused =
+      std::any_of(changes.begin(), changes.end(), [](const Change& c) { return c.kind == ChangeClass::refused; });
+  if (refused) {
+    throw base::Error(folder.path(), ": its checkpoints were made with other settings (marked refused above). Take them ",
+                      "back, start a new run with --run-dir, or branch with --run-dir NEW --from ", folder.path(), "@",
+                      checkpoint.step());
+  }
+  if (stored.data_identity != prepared.data.identity) {
+    throw base::Error(folder.path(), ": the data are not those it was trained on (content hash ",
+                      prepared.data.identity, ", the checkpoint says ", stored.data_identity, ")");
+  }
+}
+
+void write_record(const RunFolder& folder, const std::string& source_text, const Prepared& prepared) {
+  base::write_atomically(folder.config(), source_text);
+  base::write_atomically(folder.resolved(), config::dump_config(prepared.config));
+  base::write_atomically(folder.plan(), train::plan_json(prepared.plan));
+  base::write_atomically(folder.assignment(), optim::routing_tsv(prepared.routing, prepared.config));
+  base::write_atomically(folder.build(), build_json(prepared));
+}
+
+// Loads the start into the session and says so.
+void begin(const Start& start, Session& session, const RunFolder& folder) {
+  if (start.own) {
+    train::load_checkpoint(*start.own, session.trainer());
+  } else if (start.branch) {
+    const train::CarryOver carried = train::load_branch(*start.branch, session.trainer());
+    print_line(base::str("branch   from ", start.branch->path(), ": weights; optimizer state of ",
+                         carried.carried.size(), " tensors carried over, ", carried.fresh.size(), " start at zero, ",
+                         carried.dropped.size(), " not used"));
+    for (const std::string& name : carried.fresh) base::log_debug("branch: fresh ", name);
+    for (const std::string& name : carried.dropped) base::log_debug("branch: dropped ", name);
+    const nlohmann::ordered_json origin{{"checkpoint", start.branch->path()},
+                                        {"step", start.branch->step()},
+                                        {"carried", carried.carried},
+                                        {"fresh", carried.fresh},
+                                        {"dropped", carried.dropped}};
+    base::write_atomically(folder.origin(), origin.dump(2) + "\n");
+  }
+}
+
+std::string save(Session& session, const RunFolder& folder, train::MetricsLog& metrics) {
+  train::Trainer& trainer = session.trainer();
+  trainer.state.metrics_bytes = metrics.sync();
+  const config::CheckpointConfig& keep = trainer.config.checkpoint;
+  std::string path = train::save_checkpoint(
+      trainer, session.optimizer_of(),
+      store::CheckpointWriter(base::real_file_system(), folder.checkpoints(), trainer.state.step));
+  const bool best = keep.best && trainer.state.best_step >= 0;
+  store::prune(folder.checkpoints(), keep.keep, keep.permanent_every,
+               best ? std::optional(trainer.state.best_step) : std::nullopt);
+  return path;
+}
+
+train::Outcome see_through(Session& session, const RunFolder& folder) {
+  train::Trainer& trainer = session.trainer();
+  train::MetricsLog metrics(folder.metrics(), folder.timing(), trainer.state.metrics_bytes,
+                            trainer.optimizer.names());
+  const at::ScalarType type = trainer.config.precision == config::Precision::bf16 ? at::kBFloat16 : at::kFloat;
+  const double peak = trainer.config.device == config::Device::cpu
+                          ? tensor::measure_gemm_gflops(type, kPeakProbeSize, kPeakProbe_s)
+                          : 0.0;
+  Console console(trainer.plan, trainer.model.flops_per_token(), peak);
+  std::string saved;
+  train::LoopEvents events;
+  events.stepped = [&](const train::StepRecord& record) {
+    metrics.step(record, trainer.plan.tokens_per_step);
+    console.stepped(record);
+  };
+  events.evaluated = [&](int64_t step, const train::Evaluation& evaluation) {
+    metrics.evaluation(step, evaluation);
+    console.evaluated(step, evaluation);
+  };
+  double save_s = 0;
+  events.save = [&] {
+    const base::Stopwatch watch;
+    saved = save(session, folder, metrics);
+    save_s = watch.seconds();
+  };
+  events.stop_requested = [] { return base::stop_requested() != 0; };
+
+  try {
+    const train::Outcome outcome = train::run_loop(trainer, events);
+    console.finish();
+    if (outcome == train::Outcome::interrupted) {
+      print_line(base::str(base::signal_name(base::stop_requested()), "  saved ", saved, " (",
+                           base::human_duration(save_s), "). Go on with: muonlab train --resume ", folder.path()));
+    } else {
+      print_line(base::str("done   ", saved, "  best validation loss ", base::fixed(trainer.state.best_val_loss, 4),
+                           " at step ", trainer.state.best_step));
+    }
+    return outcome;
+  } catch (const train::NonFinite& error) {
+    console.finish();
+    const auto good = store::newest_good(folder.checkpoints(), [](const auto&) {});
+    throw base::Error(error.what(), good ? " The last good checkpoint is " + good->path + "."
+                                         : " There is no checkpoint yet.",
+                      " Lower the learning rate or set train.clip, then go on or start anew.");
+  }
+}
+
+struct Asked {
+  std::string source_text;
+  config::RunConfig config;
+  RunFolder folder;
+};
+
+Asked read_request(const TrainRequest& request) {
+  const std::string path = request.resume.empty() ? request.config_path : RunFolder(request.resume).resolved();
+  if (!request.resume.empty() && !base::real_file_system().exists(path)) {
+    throw base::Error(request.resume, ": is not a run's folder (it has no resolved.json). `muonlab runs` lists runs.");
+  }
+  config::LoadedConfig loaded = config::load_config(path, request.settings);
+  for (const std::string& dropped : loaded.dropped) base::log_info("dropped  ", dropped);
+  std::string run_dir = request.resume.empty() ? request.run_dir : request.resume;
+  if (run_dir.empty()) run_dir = "runs/" + loaded.run.name;
+  while (run_dir.size() > 1 && run_dir.back() == '/') run_dir.pop_back();
+  // The configuration as first given stays the run's config.json.
+  const std::string given = request.resume.empty() ? loaded.source_text : base::read_text(RunFolder(run_dir).config());
+  return {given, std::move(loaded.run), RunFolder(run_dir)};
+}
+
+}  // namespace
+
+train::Outcome train_run(const TrainRequest& request) {
+  base::install_signal_handlers();
+  const Asked asked = read_request(request);
+  const RunFolder& folder = asked.folder;
+  tensor::start_runtime(asked.config.threads.value_or(base::usable_processors()));
+  Prepared prepared = prepare(asked.config);
+
+  base::make_directories(folder.path());
+  const base::FileLock lock(folder.lock(), "the run " + folder.path());
+  const Start start = find_start(folder, request);
+  print_line(base::str("run      ", folder.path(),
+                       start.own ? base::str("  resumes at step ", start.own->step(), " (checkpoint verified, ",
+                                             base::human_bytes(start.own->bytes()), ")")
+                                 : std::string("  (new)")));
+  if (start.own) accept_changes(*start.own, prepared, folder);
+  store::remove_stale(folder.checkpoints());
+  base::set_log_file(folder.log());
+  write_record(folder, asked.source_text, prepared);
+  print_line(std::string(base::trim(start_page(prepared))) + "\n");
+
+  Session session(std::move(prepared));
+  begin(start, session, folder);
+  const train::TrainState& state = session.trainer().state;
+  const int64_t steps = session.prepared().plan.steps;
+  if (state.step >= steps) {
+    print_line(base::str("finished at step ", state.step, " of ", steps, ", best validation loss ",
+                         base::fixed(state.best_val_loss, 4), ". To train on: --set train.steps=", 2 * steps,
+                         "; to start anew: --run-dir"));
+    return train::Outcome::finished;
+  }
+  return see_through(session, folder);
+}
+
+void write_initial_checkpoint(const std::string& config_path, const std::vector<std::string>& settings,
+                              const std::string& folder) {
+  base::FileSystem& files = base::real_file_system();
+  if (files.exists(folder)) throw base::Error(folder, ": exists already; name a folder that does not");
+  const config::LoadedConfig loaded = config::load_config(config_path, settings);
+  tensor::start_runtime(loaded.run.threads.value_or(base::usable_processors()));
+  Session session(prepare(loaded.run));
+  const std::string partial = folder + ".partial";
+  const std::string written = train::save_checkpoint(session.trainer(), session.optimizer_of(),
+                                                     store::CheckpointWriter(files, partial, 0));
+  files.rename(written, folder);
+  base::remove_tree(partial);
+  files.sync_directory(base::parent_path(folder));
+  print_line(base::str(folder, "  step 0, ",
+                       base::human_count(static_cast<double>(session.prepared().plan.num_parameters)), " parameters"));
+}
+
+}  // namespace muonlab::run

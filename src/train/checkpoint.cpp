@@ -1,0 +1,137 @@
+#include "muonlab/train/checkpoint.hpp"
+
+#include <set>
+
+#include <ATen/ATen.h>
+#include <nlohmann/json.hpp>
+
+#include "muonlab/config/load.hpp"
+#include "muonlab/config/model_hf.hpp"
+#include "muonlab/tensor/bytes.hpp"
+
+namespace muonlab::train {
+namespace {
+
+constexpr int kTrainerFormat = 1;
+using Json = nlohmann::ordered_json;
+
+std::string trainer_text(const Trainer& trainer, const std::map<std::string, std::string>& optimizer_of) {
+  return Json{{"format", kTrainerFormat},
+              {"state", Json::parse(state_json(trainer.state))},
+              {"data", trainer.data.identity},
+              {"optimizer_of", optimizer_of},
+              {"config", Json::parse(config::dump_config(trainer.config))}}
+             .dump(2) +
+         "\n";
+}
+
+// Stored tensors are copied from CPU memory; on a CPU this is the arena itself.
+std::vector<tensor::NamedTensor> on_cpu(std::vector<tensor::NamedTensor> tensors) {
+  for (tensor::NamedTensor& tensor : tensors) tensor.value = tensor.value.detach().cpu().contiguous();
+  return tensors;
+}
+
+// Loads through a CPU copy where the targets lie on another device.
+void load_into(const store::SafetensorsFile& file, const std::vector<tensor::NamedTensor>& targets) {
+  std::vector<tensor::NamedTensor> staging = on_cpu(targets);
+  tensor::load_exactly(file, staging);
+  for (size_t i = 0; i < targets.size(); ++i) {
+    if (targets[i].value.is_cpu() && targets[i].value.is_contiguous()) continue;
+    at::Tensor(targets[i].value).detach().copy_(staging[i].value);
+  }
+}
+
+// Hugging Face's only architecture with QK-norm (Qwen3) has gains: without gain the file holds ones for them.
+void append_unit_gains(const config::ModelConfig& model, std::vector<tensor::NamedTensor>& values) {
+  if (model.qk_norm != config::QkNorm::no_gain) return;
+  const at::Tensor ones = at::ones({*model.head_dim}, at::TensorOptions().dtype(at::kFloat));
+  for (int64_t layer = 0; layer < model.layers; ++layer) {
+    for (const char* which : {"q_norm", "k_norm"}) {
+      values.push_back({base::str("model.layers.", layer, ".self_attn.", which, ".weight"), ones.clone()});
+    }
+  }
+}
+
+}  // namespace
+
+TrainerFile read_trainer_file(const store::Checkpoint& checkpoint) {
+  const std::string label = checkpoint.path() + "/trainer.json";
+  const Json json = Json::parse(checkpoint.read("trainer.json"), nullptr, false);
+  const auto need = [&](const char* key) -> const Json& {
+    const auto found = json.is_object() ? json.find(key) : json.end();
+    if (!json.is_object() || found == json.end()) throw base::Error(label, ": lacks \"", key, "\"");
+    return *found;
+  };
+  const Json& format = need("format");
+  if (format != kTrainerFormat) {
+    throw base::Error(label, ": format ", format.dump(), " is not ", kTrainerFormat,
+                      "; it was written by another version of muonlab");
+  }
+  TrainerFile file;
+  file.state = parse_state(need("state").dump(), label);
+  file.config_text = need("config").dump(2);
+  try {
+    file.data_identity = need("data").get<std::string>();
+    file.optimizer_of = need("optimizer_of").get<std::map<std::string, std::string>>();
+  } catch (const nlohmann::json::exception& error) {
+    throw base::Error(label, ": ", error.what());
+  }
+  return file;
+}
+
+std::string save_checkpoint(Trainer& trainer, const std::map<std::string, std::string>& optimizer_of,
+                            store::CheckpointWriter&& writer) {
+  std::vector<tensor::NamedTensor> values = on_cpu(tensor::named_values(trainer.arena));
+  append_unit_gains(trainer.config.model, values);
+  const std::vector<tensor::NamedTensor> moments = on_cpu(trainer.optimizer.state());
+  writer.add_safetensors("model.safetensors", tensor::store_views(values));
+  const data::Tokenizer& tokenizer = *trainer.data.tokenizer;
+  writer.add_file("config.json",
+                  config::hugging_face_config(trainer.config.model, tokenizer.end_of_text()));
+  for (const auto& [name, bytes] : tokenizer.files()) writer.add_file(name, bytes);
+  writer.add_safetensors("optimizer.safetensors", tensor::store_views(moments));
+  writer.add_file("trainer.json", trainer_text(trainer, optimizer_of));
+  return writer.commit();
+}
+
+void load_weights(const store::Checkpoint& checkpoint, const config::ModelConfig& model, tensor::Arena& arena) {
+  std::vector<tensor::NamedTensor> values = tensor::named_values(arena);
+  append_unit_gains(model, values);
+  load_into(checkpoint.safetensors("model.safetensors"), values);
+}
+
+void load_checkpoint(const store::Checkpoint& checkpoint, Trainer& trainer) {
+  load_weights(checkpoint, trainer.config.model, trainer.arena);
+  load_into(checkpoint.safetensors("optimizer.safetensors"), trainer.optimizer.state());
+  trainer.state = read_trainer_file(checkpoint).state;
+  trainer.model.weights_changed();
+}
+
+CarryOver load_branch(const store::Checkpoint& checkpoint, Trainer& trainer) {
+  load_weights(checkpoint, trainer.config.model, trainer.arena);
+  const store::SafetensorsFile stored = checkpoint.safetensors("optimizer.safetensors");
+  CarryOver result;
+  std::set<std::string> asked;
+  std::vector<tensor::NamedTensor> state = trainer.optimizer.state();
+  for (tensor::NamedTensor& target : state) {
+    asked.insert(target.name);
+    const store::TensorView* found = stored.find(target.name);
+    if (found == nullptr || found->shape != target.value.sizes().vec()) {
+      result.fresh.push_back(target.name);
+      continue;
+    }
+    target.value.copy_(tensor::to_tensor(*found));
+    result.carried.push_back(target.name);
+  }
+  for (const store::TensorView& tensor : stored.tensors()) {
+    if (!asked.contains(tensor.name)) result.dropped.push_back(tensor.name);
+  }
+  trainer.state = read_trainer_file(checkpoint).state;
+  trainer.state.metrics_bytes = 0;
+  trainer.state.best_step = -1;
+  trainer.state.best_val_loss = TrainState{}.best_val_loss;
+  trainer.model.weights_changed();
+  return result;
+}
+
+}  // namespace muonlab::train

@@ -1,0 +1,42 @@
+#include "muonlab/train/loop.hpp"
+
+namespace muonlab::train {
+namespace {
+
+bool due(int64_t every, int64_t step) { return every > 0 && step % every == 0; }
+
+// True when this evaluation is the best so far; remembers it.
+bool note_best(TrainState& state, const Evaluation& evaluation) {
+  if (!(evaluation.loss < state.best_val_loss)) return false;
+  state.best_val_loss = evaluation.loss;
+  state.best_step = state.step;
+  return true;
+}
+
+}  // namespace
+
+Outcome run_loop(Trainer& trainer, const LoopEvents& events) {
+  TrainState& state = trainer.state;
+  const int64_t steps = trainer.plan.steps;
+  const auto run_evaluation = [&] {
+    const Evaluation evaluation = evaluate(trainer);
+    events.evaluated(state.step, evaluation);
+    return note_best(state, evaluation);
+  };
+
+  if (state.step == 0) run_evaluation();
+  while (state.step < steps) {
+    events.stepped(train_step(trainer));
+    const bool last = state.step == steps;
+    bool save = last || due(trainer.config.checkpoint.every, state.step);
+    if (last || due(trainer.config.eval.every, state.step)) {
+      save |= run_evaluation() && trainer.config.checkpoint.best;
+    }
+    const bool stop = !last && events.stop_requested();
+    if (save || stop) events.save();
+    if (stop) return Outcome::interrupted;
+  }
+  return Outcome::finished;
+}
+
+}  // namespace muonlab::train

@@ -1,0 +1,47 @@
+#include "muonlab/train/metrics.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include "muonlab/base/cpu.hpp"
+
+namespace muonlab::train {
+
+using Json = nlohmann::ordered_json;
+
+MetricsLog::MetricsLog(const std::string& metrics_path, const std::string& timing_path, int64_t metrics_bytes,
+                       std::vector<std::string> optimizer_names)
+    : metrics_(metrics_path, static_cast<uint64_t>(metrics_bytes)), timing_(timing_path), optimizer_names_(std::move(optimizer_names)) {}
+
+void MetricsLog::step(const StepRecord& record, int64_t tokens_per_step) {
+  Json lr = Json::object();
+  for (size_t i = 0; i < optimizer_names_.size(); ++i) lr[optimizer_names_[i]] = record.lr[i];
+  metrics_.write(Json{{"step", record.step},
+                      {"tokens", record.tokens},
+                      {"loss", record.loss},
+                      {"grad_norm", record.grad_norm},
+                      {"lr", lr}}
+                     .dump());
+  timing_.write(Json{{"step", record.step},
+                     {"forward_s", record.forward_s},
+                     {"backward_s", record.backward_s},
+                     {"optimizer_s", record.optimizer_s},
+                     {"tokens_per_s", static_cast<double>(tokens_per_step) / record.total_s},
+                     {"peak_rss_mb", static_cast<double>(base::peak_rss_bytes()) / 1e6}}
+                    .dump());
+}
+
+void MetricsLog::evaluation(int64_t step, const Evaluation& evaluation) {
+  metrics_.write(Json{{"step", step},
+                      {"val_loss", evaluation.loss},
+                      {"val_perplexity", evaluation.perplexity},
+                      {"val_bits_per_byte", evaluation.bits_per_byte}}
+                     .dump());
+}
+
+int64_t MetricsLog::sync() {
+  timing_.sync();
+  metrics_.sync();
+  return static_cast<int64_t>(metrics_.size());
+}
+
+}  // namespace muonlab::train

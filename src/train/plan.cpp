@@ -1,0 +1,73 @@
+#include "muonlab/train/plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <nlohmann/json.hpp>
+
+#include "muonlab/base/error.hpp"
+
+namespace muonlab::train {
+namespace {
+
+int64_t planned_steps(const config::TrainConfig& train, int64_t tokens_per_step, int64_t samples_per_epoch) {
+  if (train.steps) return *train.steps;
+  if (train.tokens) return (*train.tokens + tokens_per_step - 1) / tokens_per_step;
+  const double samples = train.epochs.value_or(1.0) * static_cast<double>(samples_per_epoch);
+  return std::max<int64_t>(1, std::llround(samples / static_cast<double>(train.batch)));
+}
+
+// Weights, gradients, two moments at most, a bf16 or packed fp32 shadow; activations of one micro-batch: about
+// 14 values of the width and 4 of the feed-forward a token and layer, and one chunk of logits.
+int64_t estimate_memory(const config::RunConfig& run, const Plan& plan) {
+  const config::ModelConfig& model = run.model;
+  const double value_bytes = run.precision == config::Precision::bf16 ? 2.5 : 4.0;
+  const double tokens = static_cast<double>(plan.micro_batch * plan.context);
+  const double activations =
+      tokens * static_cast<double>(model.layers) *
+      (14.0 * static_cast<double>(model.width) + 4.0 * static_cast<double>(*model.ffn_width)) * value_bytes;
+  const double logits = std::min(tokens, 2048.0) * static_cast<double>(*model.vocabulary) * 4.0;
+  const double weights = static_cast<double>(plan.num_parameters) * (4.0 * 4.0 + value_bytes);
+  const double runtime = 300e6;  // LibTorch itself, measured
+  return static_cast<int64_t>(runtime + weights + activations + logits);
+}
+
+}  // namespace
+
+Plan make_plan(const config::RunConfig& run, const data::Dataset& data) {
+  Plan plan;
+  plan.batch = run.train.batch;
+  plan.micro_batch = *run.train.micro_batch;
+  plan.num_micro_batches = plan.batch / plan.micro_batch;
+  plan.context = run.model.context;
+  plan.tokens_per_step = plan.batch * plan.context;
+  plan.samples_per_epoch = data.train->samples_per_epoch();
+  plan.steps = planned_steps(run.train, plan.tokens_per_step, plan.samples_per_epoch);
+  plan.epochs =
+      static_cast<double>(plan.steps * plan.batch) / static_cast<double>(plan.samples_per_epoch);
+  plan.eval_windows = std::min(run.eval.samples, data.valid->samples_per_epoch());
+  for (const config::ParameterSpec& spec : config::parameter_specs(run.model)) {
+    plan.num_parameters += spec.count();
+    if (config::is_matrix_role(spec.role)) plan.num_matrix_parameters += spec.count();
+  }
+  plan.memory_bytes = estimate_memory(run, plan);
+  return plan;
+}
+
+std::string plan_json(const Plan& plan) {
+  const nlohmann::ordered_json json{{"steps", plan.steps},
+                                    {"batch", plan.batch},
+                                    {"micro_batch", plan.micro_batch},
+                                    {"num_micro_batches", plan.num_micro_batches},
+                                    {"context", plan.context},
+                                    {"tokens_per_step", plan.tokens_per_step},
+                                    {"samples_per_epoch", plan.samples_per_epoch},
+                                    {"epochs", plan.epochs},
+                                    {"eval_windows", plan.eval_windows},
+                                    {"num_parameters", plan.num_parameters},
+                                    {"num_matrix_parameters", plan.num_matrix_parameters},
+                                    {"memory_bytes", plan.memory_bytes}};
+  return json.dump(2) + "\n";
+}
+
+}  // namespace muonlab::train

@@ -1,0 +1,75 @@
+#include <chrono>
+#include <cmath>
+
+#include <ATen/ATen.h>
+
+#include "muonlab/train/trainer.hpp"
+
+namespace muonlab::train {
+namespace {
+
+// Seconds since the last call, so that one line ends each phase.
+class Lap {
+ public:
+  double operator()() {
+    const auto now = std::chrono::steady_clock::now();
+    const double seconds = std::chrono::duration<double>(now - last_).count();
+    last_ = now;
+    return seconds;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+// Names the culprit, so that the message says more than "nan".
+void require_finite(Trainer& trainer, const StepRecord& record) {
+  if (std::isfinite(record.loss) && std::isfinite(record.grad_norm)) return;
+  std::string where;
+  for (const tensor::Parameter& parameter : trainer.arena.parameters()) {
+    if (parameter.grad.isfinite().all().item<bool>()) continue;
+    where = base::str(", first in the gradient of ", parameter.spec.name);
+    break;
+  }
+  throw NonFinite("step ", record.step, ": loss ", record.loss, ", gradient norm ", record.grad_norm, where,
+                  "; stopped before the update.");
+}
+
+}  // namespace
+
+StepRecord train_step(Trainer& trainer) {
+  const Plan& plan = trainer.plan;
+  TrainState& state = trainer.state;
+  const at::Device device = trainer.arena.values().device();
+  StepRecord record{.step = state.step + 1, .tokens = state.tokens + plan.tokens_per_step};
+  Lap lap;
+
+  trainer.arena.zero_grads();
+  for (int64_t micro = 0; micro < plan.num_micro_batches; ++micro) {
+    const Batch batch = read_batch(*trainer.data.train, state.next_sample + micro * plan.micro_batch,
+                                   plan.micro_batch, plan.context, false, device);
+    const at::Tensor loss = trainer.model.forward(batch.tokens_bt, batch.targets_bt);
+    record.loss += loss.item<double>() / static_cast<double>(plan.num_micro_batches);
+    record.forward_s += lap();
+    model::backward(loss, 1.0 / static_cast<double>(plan.num_micro_batches));
+    record.backward_s += lap();
+  }
+
+  record.grad_norm = global_norm(trainer.arena.grads());
+  require_finite(trainer, record);
+  const double clip = trainer.config.train.clip;
+  if (clip > 0 && record.grad_norm > clip) trainer.arena.grads().mul_(clip / record.grad_norm);
+
+  record.lr = trainer.optimizer.learning_rates(record.step, plan.steps);
+  trainer.optimizer.step(record.step, plan.steps);
+  trainer.model.weights_changed();
+  record.optimizer_s = lap();
+
+  state.step = record.step;
+  state.next_sample += plan.batch;
+  state.tokens = record.tokens;
+  record.total_s = record.forward_s + record.backward_s + record.optimizer_s;
+  return record;
+}
+
+}  // namespace muonlab::train
