@@ -37,7 +37,8 @@ struct TrainedTokenizer {
   bool operator==(const TrainedTokenizer&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
-    visit("vocabulary", self.vocabulary, Field{.help = "pieces, bytes and end-of-text included", .min = 260});
+    visit("vocabulary", self.vocabulary,
+          Field{.help = "pieces, bytes and end-of-text included", .min = 260, .max = 1 << 24});
   }
 };
 

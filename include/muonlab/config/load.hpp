@@ -18,11 +18,14 @@ struct LoadedConfig {
 };
 
 // Reads FILE with its "extends" (relative to the file that names it, any depth, no cycles), applies "path=value"
-// settings, checks everything. Throws ConfigError with all errors at once.
-LoadedConfig load_config(const std::string& path, const std::vector<std::string>& settings = {});
+// settings, checks everything. Throws ConfigError with all errors at once. A setting of `swept` is applied after the
+// file and before `settings`, and counts as inherited: where it has no effect it is dropped, not refused.
+// Paths in "extends" and "from" are relative to the file that holds them; those in "data" to the current folder.
+LoadedConfig load_config(const std::string& path, const std::vector<std::string>& settings = {},
+                         const std::vector<std::string>& swept = {});
 // The same for a text that is no file; `label` stands in for the file's name in messages.
 LoadedConfig parse_config(std::string_view text, const std::string& label,
-                          const std::vector<std::string>& settings = {});
+                          const std::vector<std::string>& settings = {}, const std::vector<std::string>& swept = {});
 
 // The resolved configuration as JSON in field order; parse_config(dump_config(c)) equals c.
 std::string dump_config(const RunConfig& run);

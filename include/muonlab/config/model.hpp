@@ -64,25 +64,26 @@ struct ModelConfig {
   static void fields(Self& self, Visit&& visit) {
     visit("from", self.from, Field{.help = "take the shape from a Hugging Face config.json"});
     visit("size", self.size, Field{.help = "take the shape from a named size: tiny, small, 14m, 160m"});
-    visit("layers", self.layers, Field{.help = "decoder layers", .min = 1});
-    visit("width", self.width, Field{.help = "width of the residual stream", .min = 1});
-    visit("heads", self.heads, Field{.help = "attention heads", .min = 1});
+    visit("layers", self.layers, Field{.help = "decoder layers", .min = 1, .max = 4096});
+    visit("width", self.width, Field{.help = "width of the residual stream", .min = 1, .max = 1 << 20});
+    visit("heads", self.heads, Field{.help = "attention heads", .min = 1, .max = 1 << 16});
     visit("kv_heads", self.kv_heads,
-          Field{.help = "key and value heads; default: heads", .min = 1});
-    visit("head_dim", self.head_dim, Field{.help = "width of a head; default: width / heads", .min = 2});
+          Field{.help = "key and value heads; default: heads", .min = 1, .max = 1 << 16});
+    visit("head_dim", self.head_dim,
+          Field{.help = "width of a head, even; default: width / heads", .min = 2, .max = 1 << 16});
     visit("gated", self.gated, Field{.help = "gated feed-forward: W_out(act(W_in h) * (W_gate h))"});
     visit("activation", self.activation, Field{.help = "activation of the feed-forward"});
     visit("ffn_width", self.ffn_width,
-          Field{.help = "hidden width of the feed-forward; default: 8/3 width (gated), 4 width (plain)",
-                .min = 1});
+          Field{.help = "hidden width of the feed-forward; default: 8/3 width, rounded (gated), 4 width (plain)",
+                .min = 1, .max = 1 << 24});
     visit("qk_norm", self.qk_norm, Field{.help = "RMSNorm on queries and keys"});
     visit("tied", self.tied, Field{.help = "the head shares the embedding's weights"});
-    visit("context", self.context, Field{.help = "tokens a sample", .min = 1});
+    visit("context", self.context, Field{.help = "tokens a sample", .min = 1, .max = 1 << 20});
     visit("rope_theta", self.rope_theta,
           Field{.help = "base of the rotary frequencies", .min = 0, .above_min = true});
     visit("norm_eps", self.norm_eps, Field{.help = "epsilon of RMSNorm", .min = 0});
     visit("vocabulary", self.vocabulary,
-          Field{.help = "token ids; default: the tokenizer's", .min = 2});
+          Field{.help = "token ids; default: the tokenizer's", .min = 2, .max = 1 << 28});
     visit("init", self.init, Field{.help = "initial weights"});
   }
 };

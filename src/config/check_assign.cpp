@@ -1,0 +1,186 @@
+#include <set>
+
+#include "config/checker.hpp"
+
+namespace muonlab::config {
+
+namespace {
+
+std::string shape_text(const ParameterSpec& p) {
+  std::string text;
+  for (int64_t d : p.shape) text += (text.empty() ? "[" : ", ") + std::to_string(d);
+  return text + "]";
+}
+
+class AssignmentCheck {
+ public:
+  explicit AssignmentCheck(Checker& c) : c_(c) {}
+
+  void run() {
+    if (c_.problems.touches("assign")) return;
+    if (!at_path(c_.tree, "assign") && !choose_default()) return;
+    // Places follow the lines as written, even where inherited ones are dropped.
+    for (size_t i = 0; i < c_.run.assign.size(); ++i) lines_.push_back(i);
+    for (size_t i : lines_) check_words(i);
+    if (!c_.problems.touches("assign") && !c_.problems.touches("model")) route();
+    if (!unknown_optimizer_) drop_unused_optimizers();
+  }
+
+ private:
+  std::string line_path(size_t i) const { return item_path("assign", i); }
+
+  // Without assignments a single optimizer takes everything.
+  bool choose_default() {
+    const auto& optimizers = c_.run.optimizers;
+    if (optimizers.size() == 1) {
+      c_.run.assign = {{{"all"}, optimizers.begin()->first}};
+      return true;
+    }
+    // In code the member's own default may already fit.
+    if (c_.tree.members.empty()) return true;
+    if (!c_.problems.touches("optimizers")) {
+      c_.fail("assign", optimizers.empty() ? "there is no optimizer to assign"
+                                           : "is missing; say which parameters get which of " + defined());
+    }
+    return false;
+  }
+
+  std::string defined() const {
+    std::vector<std::string> names;
+    for (const auto& [name, unused] : c_.run.optimizers) names.push_back(name);
+    return base::join(names, " ");
+  }
+
+  void check_words(size_t i) {
+    const AssignConfig& line = c_.run.assign[i];
+    if (line.params.empty()) c_.fail(line_path(i) + ".params", "is missing or empty");
+    for (size_t j = 0; j < line.params.size(); ++j) {
+      const std::string problem = selector_problem(line.params[j]);
+      if (!problem.empty()) c_.fail(item_path(line_path(i) + ".params", j), problem);
+    }
+    if (line.optimizer.empty()) {
+      c_.fail(line_path(i) + ".optimizer", "is missing; defined: " + defined());
+      unknown_optimizer_ = true;
+    } else if (!c_.run.optimizers.contains(line.optimizer)) {
+      unknown_optimizer_ = true;
+      if (c_.problems.touches("optimizers")) return;  // it may be the one that could not be read
+      std::vector<std::string> names = base::split(defined(), ' ');
+      c_.fail(line_path(i) + ".optimizer",
+              base::str(quoted(line.optimizer), " is no optimizer; defined: ", defined(),
+                        suggestion(line.optimizer, names)));
+    }
+  }
+
+  // Hands every parameter to the first line that matches it.
+  void route() {
+    ModelConfig model = c_.run.model;
+    if (!model.vocabulary) model.vocabulary = 2;  // which line covers what does not depend on it
+    specs_ = parameter_specs(model);
+    taken_.assign(specs_.size(), false);
+    std::vector<AssignConfig> kept;
+    for (size_t i : lines_) {
+      AssignConfig line = c_.run.assign[i];
+      if (route_line(i, line)) kept.push_back(std::move(line));
+    }
+    check_coverage();
+    check_per_head();
+    if (!c_.problems.touches("assign")) c_.run.assign = std::move(kept);
+  }
+
+  // False where the line is dropped.
+  bool route_line(size_t i, AssignConfig& line) {
+    const std::string path = line_path(i);
+    std::vector<std::string> alive;
+    std::vector<size_t> took;
+    for (size_t j = 0; j < line.params.size(); ++j) {
+      bool matches = false;
+      for (size_t p = 0; p < specs_.size(); ++p) {
+        if (!selector_matches(line.params[j], specs_[p])) continue;
+        matches = true;
+        if (!taken_[p]) took.push_back(p);
+        taken_[p] = true;
+      }
+      const std::string selector = item_path(path + ".params", j);
+      if (matches || !c_.without_effect(selector, "model", quoted(line.params[j]) +
+                                                               " matches no parameter of this model")) {
+        alive.push_back(line.params[j]);
+      }
+    }
+    if (alive.empty()) return false;
+    line.params = std::move(alive);
+    if (took.empty() && !c_.problems.touches(path)) {
+      return !c_.without_effect(path, "assign", "the lines above take every parameter it names");
+    }
+    check_line(i, line, took);
+    return true;
+  }
+
+  void check_line(size_t i, const AssignConfig& line, const std::vector<size_t>& took) {
+    const auto found = c_.run.optimizers.find(line.optimizer);
+    if (found == c_.run.optimizers.end()) return;
+    if (!std::holds_alternative<MuonConfig>(found->second)) return;
+    for (size_t p : took) {
+      if (specs_[p].shape.size() != 2) {
+        c_.fail(line_path(i), base::str("muon updates matrices; ", specs_[p].name, " ", shape_text(specs_[p]),
+                                        " is a vector; assign norms to another optimizer above"));
+        break;
+      }
+    }
+    for (size_t p : took) {
+      const Role role = specs_[p].role;
+      if (role == Role::q || role == Role::k || role == Role::v || role == Role::o) {
+        attention_.insert(line.optimizer);
+      }
+    }
+  }
+
+  void check_coverage() {
+    size_t missing = 0, first = 0;
+    for (size_t p = specs_.size(); p-- > 0;) {
+      if (taken_[p]) continue;
+      ++missing;
+      first = p;
+    }
+    if (missing == 0) return;
+    const ParameterSpec& p = specs_[first];
+    c_.fail("assign", base::str("no line covers ", p.name, " ", shape_text(p),
+                                missing > 1 ? base::str(" and ", missing - 1, " more") : "",
+                                "; end with a line for \"all\""));
+  }
+
+  void check_per_head() {
+    const ModelConfig& m = c_.run.model;
+    for (auto& [name, optimizer] : c_.run.optimizers) {
+      auto* muon = std::get_if<MuonConfig>(&optimizer);
+      if (!muon) continue;
+      const std::string path = "optimizers." + name + ".per_head";
+      if (!attention_.contains(name)) {
+        c_.without_effect(muon->per_head, false, path, "assign", "it updates no attention matrix");
+      } else if (m.heads == 1) {
+        c_.without_effect(muon->per_head, false, path, "model.heads", "there is one head");
+      }
+    }
+  }
+
+  void drop_unused_optimizers() {
+    std::set<std::string> used;
+    for (const AssignConfig& line : c_.run.assign) used.insert(line.optimizer);
+    std::erase_if(c_.run.optimizers, [&](const auto& entry) {
+      return !used.contains(entry.first) &&
+             c_.without_effect("optimizers." + entry.first, "assign", "no line of assign names it");
+    });
+  }
+
+  Checker& c_;
+  std::vector<size_t> lines_;
+  std::vector<ParameterSpec> specs_;
+  std::vector<bool> taken_;
+  std::set<std::string> attention_;  // optimizers with an attention matrix
+  bool unknown_optimizer_ = false;
+};
+
+}  // namespace
+
+void check_assign(Checker& c) { AssignmentCheck(c).run(); }
+
+}  // namespace muonlab::config

@@ -1,0 +1,92 @@
+#include <array>
+
+#include "config/checker.hpp"
+
+namespace muonlab::config {
+
+namespace {
+
+// Of several lengths the one written last wins (a setting over the file, the file over what it extends); two written
+// side by side are a mistake.
+void choose_length(Checker& c) {
+  TrainConfig& train = c.run.train;
+  struct Length {
+    const char* name;
+    bool given;
+    int layer;
+  };
+  std::array<Length, 3> lengths{{{"steps", train.steps.has_value(), 0},
+                                 {"tokens", train.tokens.has_value(), 0},
+                                 {"epochs", train.epochs.has_value(), 0}}};
+  const Length* winner = nullptr;
+  for (Length& length : lengths) {
+    if (!length.given) continue;
+    length.layer = c.layer(base::str("train.", length.name));
+    if (!winner || length.layer > winner->layer) winner = &length;
+  }
+  if (!winner) return c.fail("train", "the length is missing; give one of steps, tokens, epochs");
+  for (const Length& length : lengths) {
+    if (!length.given || &length == winner) continue;
+    const std::string path = base::str("train.", length.name);
+    if (length.layer == winner->layer) {
+      c.fail(path, base::str("train.", winner->name, " gives the length already; keep one of them"));
+    } else {
+      c.dropped.push_back(base::str(path, ": train.", winner->name, " gives the length"));
+    }
+  }
+  if (winner->name != lengths[0].name) train.steps.reset();
+  if (winner->name != lengths[1].name) train.tokens.reset();
+  if (winner->name != lengths[2].name) train.epochs.reset();
+}
+
+int64_t largest_divisor(int64_t n, int64_t most) {
+  int64_t d = std::min(n, most);
+  while (n % d != 0) --d;
+  return d;
+}
+
+void check_batch(Checker& c) {
+  TrainConfig& train = c.run.train;
+  if (c.problems.touches("train.batch") || c.problems.touches("train.micro_batch")) return;
+  if (!train.micro_batch) {
+    train.micro_batch = largest_divisor(train.batch, 8);
+  } else if (train.batch % *train.micro_batch != 0) {
+    c.fail("train.micro_batch", base::str("the batch of ", train.batch, " is no multiple of ", *train.micro_batch,
+                                          "; its divisor below is ",
+                                          largest_divisor(train.batch, *train.micro_batch)));
+  }
+  const double tokens = static_cast<double>(train.steps.value_or(1)) * static_cast<double>(train.batch) *
+                        static_cast<double>(c.run.model.context);
+  if (tokens > 1e18) c.fail("train.steps", "more than 1e18 tokens in all");
+}
+
+void check_checkpoints(Checker& c) {
+  CheckpointConfig& keep = c.run.checkpoint;
+  const CheckpointConfig usual;
+  if (keep.every == 0) {
+    const char* reason = "checkpoint.every is 0: only the end is saved";
+    c.without_effect(keep.keep, usual.keep, "checkpoint.keep", "checkpoint.every", reason);
+    c.without_effect(keep.permanent_every, usual.permanent_every, "checkpoint.permanent_every",
+                     "checkpoint.every", reason);
+  } else if (keep.permanent_every % keep.every != 0) {
+    c.fail("checkpoint.permanent_every", base::str(keep.permanent_every, " is no multiple of checkpoint.every, ",
+                                                   keep.every));
+  }
+  if (c.run.eval.every == 0) {
+    c.without_effect(keep.best, usual.best, "checkpoint.best", "eval.every",
+                     "eval.every is 0: only the end is evaluated");
+  }
+}
+
+}  // namespace
+
+void check_train(Checker& c) {
+  if (!c.problems.touches("train.steps") && !c.problems.touches("train.tokens") &&
+      !c.problems.touches("train.epochs")) {
+    choose_length(c);
+  }
+  check_batch(c);
+  if (!c.problems.touches("checkpoint") && !c.problems.touches("eval")) check_checkpoints(c);
+}
+
+}  // namespace muonlab::config

@@ -1,0 +1,46 @@
+#include "muonlab/base/error.hpp"
+#include "muonlab/config/model.hpp"
+
+namespace muonlab::config {
+
+namespace {
+
+void add_layer(const ModelConfig& m, int layer, std::vector<ParameterSpec>& out) {
+  const std::string prefix = "model.layers." + std::to_string(layer) + ".";
+  const int64_t w = m.width, d = *m.head_dim, f = *m.ffn_width;
+  const auto add = [&](const char* name, Role role, std::vector<int64_t> shape) {
+    out.push_back({prefix + name + ".weight", role, layer, std::move(shape)});
+  };
+  add("input_layernorm", Role::norm, {w});
+  add("self_attn.q_proj", Role::q, {m.heads * d, w});
+  add("self_attn.k_proj", Role::k, {*m.kv_heads * d, w});
+  add("self_attn.v_proj", Role::v, {*m.kv_heads * d, w});
+  add("self_attn.o_proj", Role::o, {w, m.heads * d});
+  if (m.qk_norm == QkNorm::gain) {
+    add("self_attn.q_norm", Role::norm, {d});
+    add("self_attn.k_norm", Role::norm, {d});
+  }
+  add("post_attention_layernorm", Role::norm, {w});
+  if (m.gated) {
+    add("mlp.gate_proj", Role::ffn_in, {f, w});
+    add("mlp.up_proj", Role::ffn_gate, {f, w});
+  } else {
+    add("mlp.up_proj", Role::ffn_in, {f, w});
+  }
+  add("mlp.down_proj", Role::ffn_out, {w, f});
+}
+
+}  // namespace
+
+std::vector<ParameterSpec> parameter_specs(const ModelConfig& model) {
+  base::check(model.kv_heads && model.head_dim && model.ffn_width && model.vocabulary,
+              "parameter_specs needs a resolved model with a vocabulary");
+  std::vector<ParameterSpec> specs;
+  specs.push_back({"model.embed_tokens.weight", Role::embed, -1, {*model.vocabulary, model.width}});
+  for (int64_t i = 0; i < model.layers; ++i) add_layer(model, static_cast<int>(i), specs);
+  specs.push_back({"model.norm.weight", Role::norm, -1, {model.width}});
+  if (!model.tied) specs.push_back({"lm_head.weight", Role::head, -1, {*model.vocabulary, model.width}});
+  return specs;
+}
+
+}  // namespace muonlab::config

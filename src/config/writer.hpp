@@ -1,0 +1,47 @@
+// Structs into values, in field order; absent optionals are left out.
+#pragma once
+
+#include <string>
+
+#include "config/kinds.hpp"
+#include "config/value.hpp"
+
+namespace muonlab::config {
+
+template <class T>
+Value to_value(const T& in) {
+  if constexpr (EnumField<T>) {
+    return Value::of(EnumNames<T>::names[static_cast<size_t>(in)]);
+  } else if constexpr (VectorField<T> || ArrayField<T>) {
+    Value out = Value::array();
+    for (const auto& item : in) out.items.push_back(to_value(item));
+    return out;
+  } else if constexpr (MapField<T>) {
+    Value out = Value::object();
+    for (const auto& [name, item] : in) out.set(name, to_value(item));
+    return out;
+  } else if constexpr (VariantField<T>) {
+    return std::visit(
+        [](const auto& chosen) {
+          Value out = Value::object();
+          out.set(TagOf<T>::key, Value::of(std::string_view(chosen.kName)));
+          for (const Member& m : to_value(chosen).members) out.set(m.key, m.value);
+          return out;
+        },
+        in);
+  } else if constexpr (StructField<T>) {
+    Value out = Value::object();
+    T::fields(in, [&](std::string_view name, const auto& member, const Field&) {
+      if constexpr (OptionalField<std::decay_t<decltype(member)>>) {
+        if (member) out.set(name, to_value(*member));
+      } else {
+        out.set(name, to_value(member));
+      }
+    });
+    return out;
+  } else {
+    return Value::of(in);
+  }
+}
+
+}  // namespace muonlab::config
