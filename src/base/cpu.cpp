@@ -35,15 +35,18 @@ double number_or(const std::string& text, double otherwise) {
   return end == text.c_str() ? otherwise : value;
 }
 
-// Calls visit with the folder of this process's control group and every one above it. A controller of v1 has a folder
-// of its own; an empty name means v2. Inside a container the path may be the host's: what is absent yields nothing.
+// Calls visit with the folder of this process's control group and every one above it. A controller
+// of v1 has a folder of its own; an empty name means v2. Inside a container the path may be the
+// host's: what is absent yields nothing.
 void each_cgroup(const std::string& mount, const std::string& self_cgroup,
-                 const std::string& controller, const std::function<void(const std::string&)>& visit) {
+                 const std::string& controller,
+                 const std::function<void(const std::string&)>& visit) {
   for (const std::string& line : split(self_cgroup, '\n')) {
     const std::vector<std::string> fields = split(line, ':');  // id:controllers:path
     if (fields.size() < 3) continue;
     const std::vector<std::string> controllers = split(fields[1], ',');
-    if (std::find(controllers.begin(), controllers.end(), controller) == controllers.end()) continue;
+    if (std::find(controllers.begin(), controllers.end(), controller) == controllers.end())
+      continue;
     const std::string root = controller.empty() ? mount : join_path(mount, fields[1]);
     std::string path = line.substr(fields[0].size() + fields[1].size() + 2);
     while (path.size() > 1) {
@@ -80,7 +83,8 @@ double cgroup_processor_quota(const std::string& mount, const std::string& self_
     if (quota > 0.0 && period > 0.0) least = std::min(least, quota / period);
   };
   each_cgroup(mount, self_cgroup, "", [&](const std::string& folder) {
-    const std::vector<std::string> parts = split(trim(read_stream(join_path(folder, "cpu.max"))), ' ');
+    const std::vector<std::string> parts =
+        split(trim(read_stream(join_path(folder, "cpu.max"))), ' ');
     if (parts.size() == 2) consider(number_or(parts[0], -1.0), number_or(parts[1], -1.0));
   });
   each_cgroup(mount, self_cgroup, "cpu", [&](const std::string& folder) {

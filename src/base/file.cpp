@@ -21,23 +21,15 @@ std::string remedy(const std::string& path, int number, uint64_t needed_bytes) {
       return text + "free some space or choose a folder on another disk";
     }
     case EACCES:
-    case EPERM:
-      return "; check the owner and the permissions of it and of the folders above it";
-    case EROFS:
-      return "; choose a folder that can be written to";
-    case ENOENT:
-      return "; check the spelling";
-    case EIO:
-      return "; the disk reports a fault: see the system's log, and use another disk";
-    case ENAMETOOLONG:
-      return "; use a shorter name";
+    case EPERM: return "; check the owner and the permissions of it and of the folders above it";
+    case EROFS: return "; choose a folder that can be written to";
+    case ENOENT: return "; check the spelling";
+    case EIO: return "; the disk reports a fault: see the system's log, and use another disk";
+    case ENAMETOOLONG: return "; use a shorter name";
     case EMFILE:
-    case ENFILE:
-      return "; raise the limit of open files (ulimit -n)";
-    case EFBIG:
-      return "; the file would pass the size limit (ulimit -f, or the file system's own)";
-    default:
-      return "";
+    case ENFILE: return "; raise the limit of open files (ulimit -n)";
+    case EFBIG: return "; the file would pass the size limit (ulimit -f, or the file system's own)";
+    default: return "";
   }
 }
 

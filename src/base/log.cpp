@@ -68,8 +68,8 @@ void set_log_file(const std::string& path) {
   } catch (const spdlog::spdlog_ex& failure) {
     throw Error(path, ": cannot open the log: ", failure.what());
   }
-  file->set_formatter(std::make_unique<spdlog::pattern_formatter>(
-      "%Y-%m-%dT%H:%M:%SZ %l: %v", spdlog::pattern_time_type::utc));
+  file->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%SZ %l: %v",
+                                                                  spdlog::pattern_time_type::utc));
   file->set_level(spdlog::level::debug);
   file->flush_on(spdlog::level::debug);
   const std::lock_guard guard(shared_log().lock);

@@ -1,5 +1,6 @@
 #include "muonlab/base/permutation.hpp"
 
+#include <algorithm>
 #include <bit>
 
 #include "muonlab/base/error.hpp"
@@ -9,8 +10,12 @@ namespace muonlab::base {
 namespace {
 
 constexpr int kRounds = 10;
+// Halves of one or two bits would favour some orders of a handful; walking a longer cycle there
+// costs little.
+constexpr int kLeastBits = 8;
 
-// The finaliser of MurmurHash3 with Stafford's "variant 13" constants: every bit of the input moves every bit out.
+// The finaliser of MurmurHash3 with Stafford's "variant 13" constants: every bit of the input moves
+// every bit out.
 uint64_t mix(uint64_t x) {
   x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
   x = (x ^ x >> 27) * 0x94d049bb133111eb;
@@ -24,8 +29,10 @@ uint64_t low_bits(int count) { return count == 0 ? 0 : ~uint64_t{0} >> (64 - cou
 uint64_t permute(uint64_t index, uint64_t n, uint64_t key) {
   check(index < n, "an index beyond the permutation's end");
   if (n == 1) return 0;
-  const int bits = std::bit_width(n - 1);
-  const int low = (bits + 1) / 2;  // the halves may differ by one bit: each round changes one by a function of the other
+  const int bits = std::max(kLeastBits, static_cast<int>(std::bit_width(n - 1)));
+  const int low =
+      (bits + 1) /
+      2;  // the halves may differ by one bit: each round changes one by a function of the other
   const uint64_t low_mask = low_bits(low);
   const uint64_t high_mask = low_bits(bits - low);
   uint64_t x = index;

@@ -4,7 +4,8 @@
 
 #include "muonlab/base/hash.hpp"
 
-// A fused multiply-add rounds once where two operations round twice; results must not depend on which is at hand.
+// A fused multiply-add rounds once where two operations round twice; results must not depend on
+// which is at hand.
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
 #elif defined(__GNUC__)
@@ -23,7 +24,8 @@ double to_uniform(uint32_t high, uint32_t low) {
   return static_cast<double>(join(high, low) >> 11) / kTwoTo53;
 }
 
-// ln x for 0 < x <= 1, error about 1e-16: x = m 2^e with m in [sqrt(1/2), sqrt(2)), ln m = 2 artanh((m - 1)/(m + 1)).
+// ln x for 0 < x <= 1, error about 1e-16: x = m 2^e with m in [sqrt(1/2), sqrt(2)), ln m = 2
+// artanh((m - 1)/(m + 1)).
 double natural_log(double x) {
   int exponent = 0;
   double m = std::frexp(x, &exponent);

@@ -106,12 +106,13 @@ class PosixFileSystem final : public FileSystem {
     if (length > std::numeric_limits<size_t>::max()) throw io_error("map", path, EFBIG);
     void* address = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, file.value(), 0);
     if (address == MAP_FAILED) throw io_error("map", path, errno);
-    std::shared_ptr<const void> owner(address, [length](const void* mapped) {
-      ::munmap(const_cast<void*>(mapped), length);
-    });
+    std::shared_ptr<const void> owner(
+        address, [length](const void* mapped) { ::munmap(const_cast<void*>(mapped), length); });
     if (regular_size(file, path) != length) {
-      throw IoError(path + ": the file changed its size while it was opened; try again once "
-                           "nothing writes to it", EBUSY);
+      throw IoError(path +
+                        ": the file changed its size while it was opened; try again once "
+                        "nothing writes to it",
+                    EBUSY);
     }
     return MappedFile(path, {static_cast<const std::byte*>(address), length}, std::move(owner));
   }
@@ -145,7 +146,8 @@ class PosixFileSystem final : public FileSystem {
 
   void sync_directory(const std::string& path) override {
     const Descriptor folder("open the folder", path, O_RDONLY | O_DIRECTORY);
-    // EINVAL: the file system has no such operation (some network and FUSE ones); nothing more can be done there.
+    // EINVAL: the file system has no such operation (some network and FUSE ones); nothing more can
+    // be done there.
     if (::fsync(folder.value()) != 0 && errno != EINVAL) {
       throw io_error("sync the folder", path, errno);
     }

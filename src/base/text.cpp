@@ -28,7 +28,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return above[b.size()];
 }
 
-// One pattern item (a character, ?, an escaped character or a set) against c. `next` gets the index behind the item.
+// One pattern item (a character, ?, an escaped character or a set) against c. `next` gets the index
+// behind the item.
 bool item_matches(std::string_view pattern, size_t at, char c, size_t& next) {
   next = at + 1;
   if (pattern[at] == '?') return true;
@@ -72,7 +73,8 @@ std::optional<std::string> nearest(std::string_view name, std::span<const std::s
   return best ? std::optional(*best) : std::nullopt;
 }
 
-// On a mismatch go back to the last star and let it take one byte more; earlier stars need no second try.
+// On a mismatch go back to the last star and let it take one byte more; earlier stars need no
+// second try.
 bool glob_match(std::string_view pattern, std::string_view text) {
   constexpr size_t kNone = std::string_view::npos;
   size_t p = 0, t = 0, star = kNone, star_text = 0;

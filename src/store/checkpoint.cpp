@@ -10,7 +10,8 @@
 namespace muonlab::store {
 namespace {
 
-std::string file_fault(const std::string& path, const FileDigest& expected, base::FileSystem& files) {
+std::string file_fault(const std::string& path, const FileDigest& expected,
+                       base::FileSystem& files) {
   if (!files.exists(path)) return "is missing";
   const base::MappedFile file = files.map(path);
   if (file.size() != expected.size) {
@@ -52,7 +53,8 @@ std::vector<CheckpointEntry> list_checkpoints(const std::string& folder, base::F
     if (const auto step = step_of(kComplete, name)) found[*step] = name;
   }
   for (const std::string& name : names) {
-    if (const auto step = step_of(kReplaced, name)) found.emplace(*step, name);  // only in its absence
+    if (const auto step = step_of(kReplaced, name))
+      found.emplace(*step, name);  // only in its absence
   }
   std::vector<CheckpointEntry> entries;
   for (const auto& [step, name] : found) entries.push_back({step, base::join_path(folder, name)});
@@ -80,8 +82,9 @@ std::optional<CheckpointEntry> newest_good(const std::string& folder, const Warn
     faults.push_back(entry.path + ": " + fault);
   }
   if (faults.empty()) return std::nullopt;
-  throw base::Error(base::join(faults, "\n"), "\n", folder, ": no checkpoint here is whole (",
-                    faults.size(), " damaged); put one back from a copy, or choose a new run folder to start over");
+  throw base::Error(
+      base::join(faults, "\n"), "\n", folder, ": no checkpoint here is whole (", faults.size(),
+      " damaged); put one back from a copy, or choose a new run folder to start over");
 }
 
 void remove_stale(const std::string& folder, base::FileSystem& files) {
@@ -129,7 +132,9 @@ std::string Checkpoint::file(const std::string& name) const {
   return base::join_path(path_, name);
 }
 
-std::string Checkpoint::read(const std::string& name) const { return base::read_text(file(name), files_); }
+std::string Checkpoint::read(const std::string& name) const {
+  return base::read_text(file(name), files_);
+}
 
 SafetensorsFile Checkpoint::safetensors(const std::string& name) const {
   return SafetensorsFile(file(name), files_);

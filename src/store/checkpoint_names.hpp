@@ -1,4 +1,5 @@
-// Names in a checkpoints/ folder: step-00000600, and the hidden ones that a save or a removal passes through.
+// Names in a checkpoints/ folder: step-00000600, and the hidden ones that a save or a removal
+// passes through.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +10,9 @@
 namespace muonlab::store {
 
 inline constexpr std::string_view kComplete = "step-";
-inline constexpr std::string_view kSaving = ".saving-";      // being written; worthless after a crash
-inline constexpr std::string_view kReplaced = ".replaced-";  // moved aside by a new save of its step
+inline constexpr std::string_view kSaving = ".saving-";  // being written; worthless after a crash
+inline constexpr std::string_view kReplaced =
+    ".replaced-";  // moved aside by a new save of its step
 inline constexpr std::string_view kRemoving = ".removing-";  // being deleted
 
 std::string step_name(std::string_view prefix, int64_t step);  // prefix and at least eight digits

@@ -52,10 +52,11 @@ void CheckpointWriter::guarded(const std::string& name, uint64_t needed_bytes, W
     abandon();
     std::string need;
     if (needed_bytes > 0 && !name.empty()) {
-      need = base::str("; ", name, " takes ", base::human_bytes(needed_bytes), " (", needed_bytes, " bytes)");
+      need = base::str("; ", name, " takes ", base::human_bytes(needed_bytes), " (", needed_bytes,
+                       " bytes)");
     }
-    throw base::IoError(base::str("the checkpoint of step ", step_, " was not saved: ", failure.what(), need,
-                                  "; older checkpoints are as they were"),
+    throw base::IoError(base::str("the checkpoint of step ", step_, " was not saved: ",
+                                  failure.what(), need, "; older checkpoints are as they were"),
                         failure.number());
   } catch (...) {
     abandon();
@@ -76,11 +77,13 @@ void CheckpointWriter::abandon() noexcept {
   }
 }
 
-void CheckpointWriter::add_safetensors(const std::string& name, const std::vector<TensorView>& tensors,
+void CheckpointWriter::add_safetensors(const std::string& name,
+                                       const std::vector<TensorView>& tensors,
                                        const Metadata& metadata) {
   check_new(name);
   guarded(name, safetensors_size(tensors, metadata), [&] {
-    digests_[name] = write_safetensors(files_, base::join_path(temporary_, name), tensors, metadata);
+    digests_[name] =
+        write_safetensors(files_, base::join_path(temporary_, name), tensors, metadata);
   });
 }
 
@@ -109,7 +112,8 @@ std::string CheckpointWriter::commit() {
     write_file(files_, base::join_path(temporary_, kManifestName), manifest);
     files_.sync_directory(temporary_);
     if (files_.exists(final_)) {
-      files_.rename(final_, replaced_);  // list_checkpoints() takes it for its step until the next rename
+      files_.rename(final_,
+                    replaced_);  // list_checkpoints() takes it for its step until the next rename
       files_.sync_directory(folder_);
     }
     files_.rename(temporary_, final_);

@@ -36,10 +36,12 @@ Manifest from_json(const nlohmann::json& json) {
 }  // namespace
 
 std::string manifest_text(const Manifest& manifest) {
-  std::string body = base::str("{\n\"format\": ", kFormat, ",\n\"step\": ", manifest.step, ",\n\"files\": {\n");
+  std::string body =
+      base::str("{\n\"format\": ", kFormat, ",\n\"step\": ", manifest.step, ",\n\"files\": {\n");
   for (const auto& [name, digest] : manifest.files) {
-    body += base::str("  ", nlohmann::json(name).dump(), ": {\"size\": ", digest.size, ", \"xxh3_128\": \"",
-                      digest.hash.hex(), "\"}", name == manifest.files.rbegin()->first ? "\n" : ",\n");
+    body += base::str("  ", nlohmann::json(name).dump(), ": {\"size\": ", digest.size,
+                      ", \"xxh3_128\": \"", digest.hash.hex(), "\"}",
+                      name == manifest.files.rbegin()->first ? "\n" : ",\n");
   }
   body += "},\n";
   return body + seal(body);

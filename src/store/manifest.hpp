@@ -1,4 +1,5 @@
-// manifest.json of a checkpoint: valid JSON whose last line is the hash of all bytes before that line.
+// manifest.json of a checkpoint: valid JSON whose last line is the hash of all bytes before that
+// line.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +19,11 @@ struct Manifest {
   bool operator==(const Manifest&) const = default;
 };
 
-// {"format": 1, "step": …, "files": {NAME: {"size": …, "xxh3_128": …}}, "manifest_xxh3_128": …}, a line a file.
+// {"format": 1, "step": …, "files": {NAME: {"size": …, "xxh3_128": …}}, "manifest_xxh3_128": …}, a
+// line a file.
 std::string manifest_text(const Manifest& manifest);
-// Accepts exactly what manifest_text() writes. Throws Error with the reason, which does not name the file.
+// Accepts exactly what manifest_text() writes. Throws Error with the reason, which does not name
+// the file.
 Manifest parse_manifest(std::string_view text);
 
 }  // namespace muonlab::store

@@ -21,7 +21,8 @@ std::vector<int64_t> prune(const std::string& folder, int64_t keep, int64_t perm
     const int64_t step = entries[i].step;
     const bool permanent = permanent_every > 0 && step % permanent_every == 0;
     if (permanent || step == best_step) continue;
-    // Out of sight in one atomic step, so that no half-removed folder is ever taken for a checkpoint.
+    // Out of sight in one atomic step, so that no half-removed folder is ever taken for a
+    // checkpoint.
     doomed.push_back(base::join_path(folder, step_name(kRemoving, step)));
     base::remove_tree(doomed.back(), files);
     files.rename(entries[i].path, doomed.back());

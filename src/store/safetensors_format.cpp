@@ -18,9 +18,21 @@ constexpr size_t kAlignment = 64;
 constexpr size_t kPiece = size_t{1} << 20;  // hashed while still in the cache from being written
 
 constexpr std::array<std::pair<std::string_view, size_t>, 15> kDtypes{{
-    {"BOOL", 1}, {"U8", 1}, {"I8", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1},
-    {"I16", 2}, {"U16", 2}, {"F16", 2}, {"BF16", 2}, {"I32", 4},
-    {"U32", 4}, {"F32", 4}, {"I64", 8}, {"U64", 8}, {"F64", 8},
+    {"BOOL", 1},
+    {"U8", 1},
+    {"I8", 1},
+    {"F8_E4M3", 1},
+    {"F8_E5M2", 1},
+    {"I16", 2},
+    {"U16", 2},
+    {"F16", 2},
+    {"BF16", 2},
+    {"I32", 4},
+    {"U32", 4},
+    {"F32", 4},
+    {"I64", 8},
+    {"U64", 8},
+    {"F64", 8},
 }};
 
 std::string quoted(const std::string& text) {
@@ -67,9 +79,9 @@ Layout lay_out(const std::vector<TensorView>& tensors, const Metadata& metadata)
     base::check(tensor.name != "__metadata__" && names.insert(tensor.name).second,
                 "tensor " + tensor.name + " is given twice or has a reserved name");
     const uint64_t end = begin + tensor.bytes.size();
-    json += base::str(",", quoted(tensor.name), ":{\"dtype\":\"", tensor.dtype, "\",\"shape\":",
-                      nlohmann::json(tensor.shape).dump(), ",\"data_offsets\":[", begin, ",", end,
-                      "]}");
+    json += base::str(",", quoted(tensor.name), ":{\"dtype\":\"", tensor.dtype,
+                      "\",\"shape\":", nlohmann::json(tensor.shape).dump(), ",\"data_offsets\":[",
+                      begin, ",", end, "]}");
     begin = end;
   }
   json += '}';

@@ -42,8 +42,8 @@ class CountingIterator {
   uint64_t* count_;
 };
 
-// Receives the parser's events. Anything but the four levels of the format is refused on sight, so depth and memory are
-// bounded whatever the file says.
+// Receives the parser's events. Anything but the four levels of the format is refused on sight, so
+// depth and memory are bounded whatever the file says.
 class HeaderEvents {
  public:
   HeaderEvents(const std::string& path, const uint64_t& position)
@@ -162,7 +162,10 @@ class HeaderEvents {
   void finish_tensor() {
     field_.clear();
     if (!has_dtype_ || !has_shape_ || !has_offsets_) {
-      fail(base::str("the field ", !has_dtype_ ? "dtype" : !has_shape_ ? "shape" : "data_offsets",
+      fail(base::str("the field ",
+                     !has_dtype_   ? "dtype"
+                     : !has_shape_ ? "shape"
+                                   : "data_offsets",
                      " is missing"));
     }
     if (entry_.begin > entry_.end) {
@@ -176,8 +179,8 @@ class HeaderEvents {
     }
     if (*bytes != entry_.end - entry_.begin) {
       field_ = "data_offsets";
-      fail(base::str("the range holds ", entry_.end - entry_.begin, " bytes, but shape and dtype ask for ",
-                     *bytes));
+      fail(base::str("the range holds ", entry_.end - entry_.begin,
+                     " bytes, but shape and dtype ask for ", *bytes));
     }
     entry_.view.name = tensor_;
     entry_.position = position_;

@@ -12,7 +12,7 @@
 namespace muonlab::store {
 
 struct HeaderTensor {
-  TensorView view;  // without bytes
+  TensorView view;              // without bytes
   uint64_t begin = 0, end = 0;  // within the data; end - begin is what dtype and shape ask for
   uint64_t position = 0;        // byte in the file where its entry ends, for messages
 };
@@ -22,11 +22,12 @@ struct Header {
   Metadata metadata;
 };
 
-// Size in bytes that dtype and shape ask for; nothing for an unknown dtype, a negative extent or overflow.
+// Size in bytes that dtype and shape ask for; nothing for an unknown dtype, a negative extent or
+// overflow.
 std::optional<uint64_t> tensor_bytes(std::string_view dtype, const std::vector<int64_t>& shape);
 
-// `json` starts at byte `offset` of the file `path`. Throws Error naming file, tensor, field and byte. Whether the
-// tensors cover the data is the caller's to check.
+// `json` starts at byte `offset` of the file `path`. Throws Error naming file, tensor, field and
+// byte. Whether the tensors cover the data is the caller's to check.
 Header parse_header(const std::string& path, std::string_view json, uint64_t offset);
 
 }  // namespace muonlab::store

@@ -13,13 +13,15 @@ constexpr uint64_t kMaxHeader = 100'000'000;  // the reference reader's limit
 uint64_t header_length(const base::MappedFile& file) {
   const uint64_t size = file.size();
   if (size < kPrefix) {
-    throw base::Error(file.path(), ": ", size, " bytes are too few for a safetensors file (byte 0)");
+    throw base::Error(file.path(), ": ", size,
+                      " bytes are too few for a safetensors file (byte 0)");
   }
   uint64_t length = 0;
-  for (size_t i = kPrefix; i-- > 0;) length = length << 8 | std::to_integer<uint64_t>(file.bytes()[i]);
+  for (size_t i = kPrefix; i-- > 0;)
+    length = length << 8 | std::to_integer<uint64_t>(file.bytes()[i]);
   if (length > kMaxHeader || length > size - kPrefix) {
-    throw base::Error(file.path(), ": the header is said to have ", length, " bytes, the file has ", size,
-                      " and the format allows ", kMaxHeader,
+    throw base::Error(file.path(), ": the header is said to have ", length, " bytes, the file has ",
+                      size, " and the format allows ", kMaxHeader,
                       " (byte 0); the file is cut off, damaged or no safetensors file");
   }
   return length;
@@ -44,13 +46,17 @@ SafetensorsFile::SafetensorsFile(base::MappedFile file) : file_(std::move(file))
   tensors_.reserve(header.tensors.size());
   for (HeaderTensor& entry : header.tensors) {
     const auto fail = [&](const std::string& what) {
-      throw base::Error(path(), ": tensor \"", base::clip_text(entry.view.name, 80), "\": data_offsets: ",
-                        what, " (byte ", entry.position, "); the file is damaged");
+      throw base::Error(path(), ": tensor \"", base::clip_text(entry.view.name, 80),
+                        "\": data_offsets: ", what, " (byte ", entry.position,
+                        "); the file is damaged");
     };
-    if (entry.begin < covered) fail(base::str("begins at ", entry.begin, ", inside the tensor before it"));
-    if (entry.begin > covered) fail(base::str("bytes ", covered, " to ", entry.begin, " belong to no tensor"));
+    if (entry.begin < covered)
+      fail(base::str("begins at ", entry.begin, ", inside the tensor before it"));
+    if (entry.begin > covered)
+      fail(base::str("bytes ", covered, " to ", entry.begin, " belong to no tensor"));
     if (entry.end > data.size()) {
-      fail(base::str("ends at ", entry.end, ", but the file holds ", data.size(), " bytes of data"));
+      fail(
+          base::str("ends at ", entry.end, ", but the file holds ", data.size(), " bytes of data"));
     }
     covered = entry.end;
     entry.view.bytes = data.subspan(entry.begin, entry.end - entry.begin);

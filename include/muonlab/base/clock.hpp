@@ -10,9 +10,10 @@ double monotonic_seconds();              // never steps back; only differences m
 int64_t unix_seconds();                  // since 1970-01-01 UTC
 std::string iso_utc(int64_t unix_time);  // 2026-03-01T14:05:09Z
 std::string iso_utc_now();
-int64_t modified_unix_seconds(const std::string& path);  // a file's last change; throws Error when absent
-std::string age_text(double seconds);    // just now, 3 min ago, 2 h ago, 5 days ago
-double process_cpu_seconds();            // processor time of all threads so far
+// A file's last change; throws Error when it is absent.
+int64_t modified_unix_seconds(const std::string& path);
+std::string age_text(double seconds);  // just now, 3 min ago, 2 h ago, 5 days ago
+double process_cpu_seconds();          // processor time of all threads so far
 
 class Stopwatch {
  public:

@@ -1,5 +1,6 @@
-// Every operation on files and folders, behind one small interface, so that tests can stop or fail each of them.
-// All functions throw IoError naming path, operation, cause and remedy. Paths are UTF-8 strings.
+// Every operation on files and folders, behind one small interface, so that tests can stop or fail
+// each of them. All functions throw IoError naming path, operation, cause and remedy. Paths are
+// UTF-8 strings.
 #pragma once
 
 #include <cstddef>
@@ -25,23 +26,28 @@ class IoError : public Error {
   int number_;
 };
 
-// The message for a failed operation ("write", "open for writing", …): what, where, the system's reason, and what to
-// do. For a full disk or quota it names needed_bytes and the free space of the path's file system.
+// The message for a failed operation ("write", "open for writing", …): what, where, the system's
+// reason, and what to do. For a full disk or quota it names needed_bytes and the free space of the
+// path's file system.
 IoError io_error(std::string_view operation, const std::string& path, int number,
                  uint64_t needed_bytes = 0);
 
-// A file open for writing, unbuffered. The destructor closes without checking: it abandons, it does not complete.
+// A file open for writing, unbuffered. The destructor closes without checking: it abandons, it does
+// not complete.
 class WritableFile {
  public:
   virtual ~WritableFile() = default;
   virtual void write(std::span<const std::byte> bytes) = 0;  // all of them, or it throws
-  virtual void sync() = 0;                                   // contents are durable; never retried after a failure
+  virtual void sync() = 0;  // contents are durable; never retried after a failure
   virtual void close() = 0;
 
-  void write_text(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+  void write_text(std::string_view text) {
+    write(std::as_bytes(std::span(text.data(), text.size())));
+  }
 };
 
-// A file's bytes, mapped read-only (or held in memory). Cheap to copy; the bytes live as long as any copy does.
+// A file's bytes, mapped read-only (or held in memory). Cheap to copy; the bytes live as long as
+// any copy does.
 class MappedFile {
  public:
   MappedFile() = default;
@@ -65,27 +71,30 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  virtual std::unique_ptr<WritableFile> create(const std::string& path) = 0;  // truncates what is there
-  virtual std::unique_ptr<WritableFile> append(const std::string& path) = 0;  // creates if absent
-  virtual MappedFile map(const std::string& path) = 0;                        // regular files only
+  // create() truncates what is there; append() creates what is not.
+  virtual std::unique_ptr<WritableFile> create(const std::string& path) = 0;
+  virtual std::unique_ptr<WritableFile> append(const std::string& path) = 0;
+  virtual MappedFile map(const std::string& path) = 0;  // regular files only
   virtual void truncate(const std::string& path, uint64_t length) = 0;
 
-  virtual void rename(const std::string& from, const std::string& to) = 0;  // atomic, replaces a file
-  virtual void remove_file(const std::string& path) = 0;                    // must exist
-  virtual void remove_directory(const std::string& path) = 0;               // must exist and be empty
-  virtual void make_directory(const std::string& path) = 0;  // its parent must exist; it may exist already
+  // Atomic; replaces a file of that name.
+  virtual void rename(const std::string& from, const std::string& to) = 0;
+  virtual void remove_file(const std::string& path) = 0;       // must exist
+  virtual void remove_directory(const std::string& path) = 0;  // must exist and be empty
+  // Its parent must exist; it may exist itself.
+  virtual void make_directory(const std::string& path) = 0;
   virtual void sync_directory(const std::string& path) = 0;  // its entries are durable
 
-  virtual std::vector<std::string> list(const std::string& path) = 0;  // names, sorted, without . and ..
-  virtual bool exists(const std::string& path) = 0;                    // anything of that name
+  // Names, sorted, without . and ..
+  virtual std::vector<std::string> list(const std::string& path) = 0;
+  virtual bool exists(const std::string& path) = 0;  // anything of that name
   virtual bool is_directory(const std::string& path) = 0;
-  virtual uint64_t size(const std::string& path) = 0;        // bytes
-  virtual uint64_t free_space(const std::string& path) = 0;  // bytes this user may still write there
+  virtual uint64_t size(const std::string& path) = 0;  // bytes
+  // Bytes this user may still write there; the path itself need not exist yet.
+  virtual uint64_t free_space(const std::string& path) = 0;
 };
 
 FileSystem& real_file_system();
-
-// --- helpers ---------------------------------------------------------------------------------------------------------
 
 std::string join_path(std::string_view folder, std::string_view name);
 std::string parent_path(std::string_view path);  // "." for a bare name
@@ -94,8 +103,8 @@ std::string base_name(std::string_view path);    // the last part
 std::string read_text(const std::string& path, FileSystem& files = real_file_system());
 MappedFile map_file(const std::string& path, FileSystem& files = real_file_system());
 
-// The file holds either its old bytes or all of the new ones, whatever happens: temporary file beside it, synced,
-// renamed, folder synced.
+// The file holds either its old bytes or all of the new ones, whatever happens: temporary file
+// beside it, synced, renamed, folder synced.
 void write_atomically(const std::string& path, std::string_view bytes,
                       FileSystem& files = real_file_system());
 
@@ -104,7 +113,8 @@ void make_directories(const std::string& path, FileSystem& files = real_file_sys
 // Removes a file, or a folder with all it holds; links are removed, not followed. Absent is fine.
 void remove_tree(const std::string& path, FileSystem& files = real_file_system());
 
-// Whether a name is a bare file name: not empty, at most 255 bytes, no separator, no NUL, not . or ..
+// Whether a name is a bare file name: not empty, at most 255 bytes, no separator, no NUL, and
+// neither . nor ..
 bool is_bare_name(std::string_view name);
 
 }  // namespace muonlab::base

@@ -11,12 +11,12 @@
 
 namespace muonlab::base {
 
-// Every line reaches the kernel in one write, so a killed process leaves whole lines. size() is what a checkpoint
-// stores; a resumed run passes it as keep_bytes and goes on exactly there.
+// Every line reaches the kernel in one write, so a killed process leaves whole lines. size() is
+// what a checkpoint stores; a resumed run passes it as keep_bytes and goes on exactly there.
 class LineFile {
  public:
-  // Without keep_bytes: appends to what is there. With: cuts the file to that length first (0 starts anew); throws
-  // Error when the file is shorter than that.
+  // Without keep_bytes: appends to what is there. With: cuts the file to that length first (0
+  // starts anew); throws Error when the file is shorter than that.
   explicit LineFile(std::string path, std::optional<uint64_t> keep_bytes = {},
                     FileSystem& files = real_file_system());
 

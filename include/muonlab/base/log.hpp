@@ -9,8 +9,9 @@ namespace muonlab::base {
 
 enum class LogLevel { debug, info, warning, error, off };
 
-// On standard error info is the bare text, others are preceded by their level; in the file each line has UTC time and
-// level. The level of standard error is info at first; the file takes debug and above.
+// On standard error info is the bare text, others are preceded by their level; in the file each
+// line has UTC time and level. The level of standard error is info at first; the file takes debug
+// and above.
 void log(LogLevel level, const std::string& text);
 void set_log_level(LogLevel level);
 void set_log_file(const std::string& path);  // appends; throws Error when it cannot be opened

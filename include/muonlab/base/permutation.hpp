@@ -1,6 +1,6 @@
-// A pseudo-random permutation of [0, n) evaluated at one index, in O(1) time and memory: a Feistel network over the
-// next power of two, walked along its cycle until it falls below n (Black and Rogaway, "Ciphers with arbitrary finite
-// domains", CT-RSA 2002).
+// A pseudo-random permutation of [0, n) evaluated at one index, in O(1) time and memory: a Feistel
+// network over the next power of two, walked along its cycle until it falls below n (Black and
+// Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002).
 #pragma once
 
 #include <cstdint>

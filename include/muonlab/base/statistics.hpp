@@ -6,10 +6,12 @@
 namespace muonlab::base {
 
 double mean(std::span<const double> values);
-double standard_deviation(std::span<const double> values);  // of the sample (n - 1); NaN for fewer than two
-double standard_error(std::span<const double> values);      // of the mean
+// Of the sample (n - 1); NaN for fewer than two.
+double standard_deviation(std::span<const double> values);
+double standard_error(std::span<const double> values);  // of the mean
 double median(std::span<const double> values);
-// The p-quantile, 0 <= p <= 1, with linear interpolation between order statistics (Hyndman and Fan's type 7).
+// The p-quantile, 0 <= p <= 1, with linear interpolation between order statistics (Hyndman and
+// Fan's type 7).
 double quantile(std::span<const double> values, double p);
 
 }  // namespace muonlab::base

@@ -16,8 +16,9 @@ enum class Colour { none, red, green, yellow, blue, grey, bold };
 // The text in a colour if the descriptor allows it, else unchanged.
 std::string coloured(std::string_view text, Colour colour, int descriptor = 2);
 
-// A line that is rewritten on a terminal (at most ten times a second) and repeated rarely elsewhere. Leaves exactly one
-// line behind when finished, none when cleared. Log messages and print_line() go above it.
+// A line that is rewritten on a terminal (at most ten times a second) and repeated rarely
+// elsewhere. Leaves exactly one line behind when finished, none when cleared. Log messages and
+// print_line() go above it. Texts carry no escape codes. Of several alive the newest is shown.
 class LiveLine {
  public:
   // Elsewhere than on a terminal, update() prints the first text, then one each plain_interval_s.
@@ -46,7 +47,8 @@ class LiveLine {
 
 // Prints a whole line to a descriptor, above the live line if there is one.
 void print_line(std::string_view text, int descriptor = 1);
-// Takes the live line off the terminal while it lives, for output of one's own; one thread at a time.
+// Takes the live line off the terminal while it lives, for output of one's own; one thread at a
+// time.
 class LiveLinePause {
  public:
   LiveLinePause();
@@ -58,7 +60,8 @@ class LiveLinePause {
 // A live line for work of known or unknown size: label, bar, percentage, count, rate, time left.
 class ProgressBar {
  public:
-  // total 0: unknown. unit is printed after counts and rates ("tokens", "B" prints bytes with units).
+  // total 0: unknown. unit is printed after counts and rates ("tokens", "B" prints bytes with
+  // units).
   ProgressBar(std::string label, uint64_t total, std::string unit, int descriptor = 2);
   void set(uint64_t done);
   void add(uint64_t more) { set(done_ + more); }

@@ -11,12 +11,12 @@
 
 namespace muonlab::base {
 
-// The candidate nearest to a mistyped name, if its edit distance (insert, delete, replace, swap neighbours; case
-// ignored) is at most a third of the name's length, rounded up.
+// The candidate nearest to a mistyped name, if its edit distance (insert, delete, replace, swap
+// neighbours; case ignored) is at most a third of the name's length, rounded up.
 std::optional<std::string> nearest(std::string_view name, std::span<const std::string> candidates);
 
-// Whole-text match: * any run of bytes, ? any one byte, [abc], [a-z], [!a] sets; a backslash takes the next literally.
-// Linear in text times pattern.
+// Whole-text match: * any run of bytes, ? any one byte, [abc], [a-z], [!a] sets; a backslash takes
+// the next literally. Linear in text times pattern.
 bool glob_match(std::string_view pattern, std::string_view text);
 
 std::string with_commas(int64_t value);       // 1,234,567
@@ -24,13 +24,14 @@ std::string human_count(double value);        // 945, 13.8 M, 1.25 G, 12.4 k
 std::string human_bytes(uint64_t bytes);      // 512 bytes, 690 MB, 23.3 MB, 1.2 GB (powers of 1000)
 std::string human_duration(double seconds);   // 0.2 s, 45 s, 14 min, 1 h 05 min, 3 d 4 h
 std::string fixed(double value, int digits);  // printf %.*f
-std::string scientific(double value, int digits);  // 1.0e-02
+std::string scientific(double value, int digits);   // 1.0e-02
 std::string significant(double value, int digits);  // printf %.*g: 0.01, 1e-05
 
 size_t display_width(std::string_view text);  // code points; malformed bytes count one each
 std::string pad_right(std::string_view text, size_t width);  // text first
 std::string pad_left(std::string_view text, size_t width);   // text last
-std::string clip_text(std::string_view text, size_t width);  // at most width code points, "…" last if cut
+// At most width code points, with "…" as the last one if something is cut.
+std::string clip_text(std::string_view text, size_t width);
 
 std::string join(std::span<const std::string> parts, std::string_view separator);
 std::vector<std::string> split(std::string_view text, char separator);  // n separators, n + 1 parts

@@ -1,5 +1,6 @@
-// Checkpoints: folders step-00000600 that are complete or do not exist. manifest.json, written last, holds the size and
-// XXH3-128 of every file; its last line is the hash of all bytes before that line.
+// Checkpoints: folders step-00000600 that are complete or do not exist. manifest.json, written
+// last, holds the size and XXH3-128 of every file; its last line is the hash of all bytes before
+// that line.
 #pragma once
 
 #include <cstdint>
@@ -15,14 +16,15 @@
 
 namespace muonlab::store {
 
-// Saves one checkpoint. Files go into a temporary folder beside the others, each written, checked and synced;
-// commit() writes the manifest, syncs the folder, renames it and syncs the parent. When anything throws, or commit()
-// is never reached, the temporary folder is removed and the older checkpoints are as they were. A checkpoint of the
-// same step is replaced; at every moment the old or the new one can be loaded.
+// Saves one checkpoint. Files go into a temporary folder beside the others, each written, checked
+// and synced; commit() writes the manifest, syncs the folder, renames it and syncs the parent. When
+// anything throws, or commit() is never reached, the temporary folder is removed and the older
+// checkpoints are as they were. A checkpoint of the same step is replaced; at every moment the old
+// or the new one can be loaded.
 class CheckpointWriter {
  public:
-  // `folder` (a run's checkpoints/) is made if absent and cleared of stale ones. `expected_bytes`, if known, is checked against the free space
-  // before anything is written.
+  // `folder` (a run's checkpoints/) is made if absent and cleared of stale ones. `expected_bytes`,
+  // if known, is checked against the free space before anything is written.
   CheckpointWriter(base::FileSystem& files, std::string folder, int64_t step,
                    uint64_t expected_bytes = 0);
   ~CheckpointWriter();
@@ -32,7 +34,7 @@ class CheckpointWriter {
   void add_safetensors(const std::string& name, const std::vector<TensorView>& tensors,
                        const Metadata& metadata = {});
   void add_file(const std::string& name, std::string_view bytes);
-  std::string commit();  // the checkpoint's path
+  std::string commit();    // the checkpoint's path
   uint64_t bytes() const;  // written so far
 
  private:
@@ -60,20 +62,24 @@ std::string checkpoint_name(int64_t step);  // step-00000600
 std::vector<CheckpointEntry> list_checkpoints(const std::string& folder,
                                               base::FileSystem& files = base::real_file_system());
 
-// Reads every byte. Empty when the checkpoint is whole, else the reason ("model.safetensors does not match its hash").
+// Reads every byte. Empty when the checkpoint is whole, else the reason ("model.safetensors does
+// not match its hash").
 std::string verify_checkpoint(const std::string& path,
                               base::FileSystem& files = base::real_file_system());
 
-// The newest whole checkpoint. Each damaged one on the way is reported through warn. None when there are none at all;
-// throws Error when there are some and none is good, since starting over would bury them.
+// The newest whole checkpoint. Each damaged one on the way is reported through warn. None when
+// there are none at all; throws Error when there are some and none is good, since starting over
+// would bury them.
 using Warn = std::function<void(const std::string& message)>;
 std::optional<CheckpointEntry> newest_good(const std::string& folder, const Warn& warn,
                                            base::FileSystem& files = base::real_file_system());
 
-// Removes what interrupted saves and removals left. Only the process that writes the run may call it.
+// Removes what interrupted saves and removals left. Only the process that writes the run may call
+// it.
 void remove_stale(const std::string& folder, base::FileSystem& files = base::real_file_system());
 
-// A checkpoint open for reading; the constructor verifies all of it and throws Error with the reason.
+// A checkpoint open for reading; the constructor verifies all of it and throws Error with the
+// reason.
 class Checkpoint {
  public:
   explicit Checkpoint(std::string path, base::FileSystem& files = base::real_file_system());
@@ -83,7 +89,8 @@ class Checkpoint {
   uint64_t bytes() const;  // of all files but the manifest
   bool has(const std::string& name) const { return digests_.count(name) != 0; }
   std::vector<std::string> names() const;
-  std::string file(const std::string& name) const;  // its path; throws Error when not part of the checkpoint
+  // Its path; throws Error when it is not part of the checkpoint.
+  std::string file(const std::string& name) const;
   std::string read(const std::string& name) const;
   SafetensorsFile safetensors(const std::string& name) const;
 

@@ -1,5 +1,6 @@
-// The safetensors format (huggingface/safetensors, README "Format"): u64 header length, JSON header, tensor bytes.
-// Written so that every reader takes it; read with every claim checked before a byte is believed.
+// The safetensors format (huggingface/safetensors, README "Format"): u64 header length, JSON
+// header, tensor bytes. Written so that every reader takes it; read with every claim checked before
+// a byte is believed.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +17,8 @@
 
 namespace muonlab::store {
 
-// A tensor's bytes: row-major, little-endian, owned by someone else. dtype is the format's name: BOOL U8 I8 F8_E4M3
-// F8_E5M2 I16 U16 F16 BF16 I32 U32 F32 I64 U64 F64. A scalar has no dimensions.
+// A tensor's bytes: row-major, little-endian, owned by someone else. dtype is the format's name:
+// BOOL U8 I8 F8_E4M3 F8_E5M2 I16 U16 F16 BF16 I32 U32 F32 I64 U64 F64. A scalar has no dimensions.
 struct TensorView {
   std::string name;
   std::string dtype;
@@ -34,15 +35,17 @@ struct FileDigest {
   bool operator==(const FileDigest&) const = default;
 };
 
-// Writes and syncs a file; the hash is computed on the way. The header is padded so that the data begin at a multiple
-// of 64; wide elements go first (otherwise in the order given), so that every tensor is aligned to its element.
-// "format": "pt" is added to the metadata. Throws IoError; Bug for a wrong size, an unknown dtype or a double name.
+// Writes and syncs a file; the hash is computed on the way. The header is padded so that the data
+// begin at a multiple of 64; wide elements go first (otherwise in the order given), so that every
+// tensor is aligned to its element. "format": "pt" is added to the metadata. Throws IoError; Bug
+// for a wrong size, an unknown dtype or a double name.
 FileDigest write_safetensors(base::FileSystem& files, const std::string& path,
                              const std::vector<TensorView>& tensors, const Metadata& metadata = {});
 // Bytes that write_safetensors will write.
 uint64_t safetensors_size(const std::vector<TensorView>& tensors, const Metadata& metadata = {});
 
-// A mapped file. The constructor throws Error naming file, tensor, field and byte offset of the first fault.
+// A mapped file. The constructor throws Error naming file, tensor, field and byte offset of the
+// first fault.
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::string& path,
@@ -51,9 +54,11 @@ class SafetensorsFile {
   SafetensorsFile(SafetensorsFile&&) = default;
   SafetensorsFile& operator=(SafetensorsFile&&) = default;
 
-  const std::vector<TensorView>& tensors() const { return tensors_; }  // in the order of their bytes
-  const TensorView* find(std::string_view name) const;                 // nullptr when absent
-  const TensorView& at(std::string_view name) const;  // throws Error with the nearest name when absent
+  // In the order of their bytes.
+  const std::vector<TensorView>& tensors() const { return tensors_; }
+  const TensorView* find(std::string_view name) const;  // nullptr when absent
+  // Throws Error with the nearest name when absent.
+  const TensorView& at(std::string_view name) const;
   const Metadata& metadata() const { return metadata_; }
   const std::string& path() const { return file_.path(); }
 
