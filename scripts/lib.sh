@@ -1,8 +1,11 @@
 # Shared by the scripts: sourced, never run. Leaves the shell in the repository root.
 set -euo pipefail
+# Paths in the environment are the caller's, so they are made absolute before leaving his folder.
+[ -z "${MUONLAB_DEPS_DIR:-}" ] || MUONLAB_DEPS_DIR=$(realpath -m -s -- "$MUONLAB_DEPS_DIR")
+[ -z "${MUONLAB_TORCH_DIR:-}" ] || MUONLAB_TORCH_DIR=$(realpath -m -s -- "$MUONLAB_TORCH_DIR")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-: "${MUONLAB_DEPS_DIR:=$PWD/.deps}"
-export MUONLAB_DEPS_DIR
+: "${MUONLAB_DEPS_DIR:=$PWD/.deps}" "${MUONLAB_TORCH_DIR:=}"
+export MUONLAB_DEPS_DIR MUONLAB_TORCH_DIR
 
 say() { printf '%s\n' "$*"; }
 fail() {
@@ -12,6 +15,9 @@ fail() {
   exit 1
 }
 
+# The script's own comment, from its second line to the first line that is none.
+usage() { sed -n '2,${/^#/!q;s/^# \{0,1\}//p}' "$1"; }
+
 # Compile jobs: one a core, and 1.5 GB of memory each (a source on the LibTorch headers needs up to 0.9).
 parallel_jobs() {
   local cores memory_kb limit
@@ -20,6 +26,16 @@ parallel_jobs() {
   limit=$((memory_kb / 1572864))
   [ "$limit" -ge 1 ] || limit=1
   echo $((cores < limit ? cores : limit))
+}
+
+# build TARGET CMAKE_OPTION…: configures build/release with what scripts/setup found and builds TARGET.
+build() {
+  local target=$1 jobs
+  shift
+  jobs=$(parallel_jobs)
+  cmake --preset release -DMUONLAB_DEPS_DIR="$MUONLAB_DEPS_DIR" -DMUONLAB_TORCH_DIR="$MUONLAB_TORCH_DIR" "$@"
+  say "building with $jobs jobs"
+  cmake --build build/release --parallel "$jobs" --target "$target"
 }
 
 minutes() { printf '%d min %02d s' $(($1 / 60)) $(($1 % 60)); }
