@@ -205,6 +205,11 @@ Header parse_header(const std::string& path, std::string_view json, uint64_t off
   uint64_t position = offset;
   HeaderEvents events(path, position);
   if (json.empty() || json.front() != '{') events.fail("the header does not start with {");
+  // The parser takes a NUL byte for the end of its input; what is behind it would go unread.
+  if (const size_t nul = json.find('\0'); nul != std::string_view::npos) {
+    position += nul;
+    events.fail("a NUL byte in the header");
+  }
   nlohmann::json::sax_parse(CountingIterator(json.data(), &position),
                             CountingIterator(json.data() + json.size(), &position), &events);
   return events.take();
