@@ -1,5 +1,5 @@
-// Heavy-tailed biographies as question–answer text (arXiv 2509.26030 §5; the people in the manner of Allen-Zhu and Li's
-// bioS). Everything is a function of the configuration: no file, no state.
+// Heavy-tailed biographies as question–answer text (arXiv 2509.26030; the people in the manner of Allen-Zhu and
+// Li's bioS). Everything is a function of the configuration: no file, no state.
 #pragma once
 
 #include <array>
@@ -21,8 +21,8 @@ struct Person {
 };
 
 // Classes are 0 … 2^m - 1. Group 0 is class 0; group g >= 1 the 2^(g-1) classes from 2^(g-1) on. A class of group g is
-// selected 2^(m-g) times (uniform: all equally often, to within one, with the same total), and every selection gives
-// one sample an attribute asked about.
+// selected 2^(m-g) times (uniform: all equally often, to within one, with the same total), and every selection
+// gives one sample an attribute asked about.
 class Biographies {
  public:
   explicit Biographies(const config::BiographiesConfig& config);

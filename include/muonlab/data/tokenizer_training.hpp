@@ -15,7 +15,7 @@ struct TokenizerTraining {
   PieceModel type = PieceModel::bpe;
   int64_t vocabulary = 4096;           // with unknown (0), end-of-text (1) and the 256 bytes (2 … 257)
   double coverage = 0.9995;            // share of characters that get a piece; the others become bytes. [0.98, 1]
-  int64_t max_sentence_bytes = 4192;   // a longer line is cut between pretokens into sentences of at most that many bytes
+  int64_t max_sentence_bytes = 4192;   // longer lines are cut, between pretokens, into sentences of about that size
   int64_t input_sentences = 2'000'000; // sentences used at most, drawn evenly from all; 0: all
   // Part of the result for unigram, whose sums are taken by this many workers; BPE does not depend on it.
   int threads = 8;

@@ -1,0 +1,85 @@
+#include "data/byte_stream.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <vector>
+
+#include <zstd.h>
+
+#include "muonlab/base/file.hpp"
+
+namespace muonlab::data {
+
+namespace {
+
+struct CloseFile {
+  void operator()(std::FILE* file) const { std::fclose(file); }
+};
+
+class FileStream : public ByteStream {
+ public:
+  explicit FileStream(const std::string& path) : path_(path), file_(std::fopen(path.c_str(), "rb")) {
+    if (!file_) throw base::io_error("open for reading", path, errno);
+    std::setvbuf(file_.get(), nullptr, _IONBF, 0);
+  }
+  size_t read(std::span<char> out) override {
+    const size_t count = std::fread(out.data(), 1, out.size(), file_.get());
+    if (count < out.size() && std::ferror(file_.get())) throw base::io_error("read", path_, errno);
+    position_ += count;
+    return count;
+  }
+  uint64_t file_position() const override { return position_; }
+
+ private:
+  std::string path_;
+  std::unique_ptr<std::FILE, CloseFile> file_;
+  uint64_t position_ = 0;
+};
+
+struct FreeDecoder {
+  void operator()(ZSTD_DCtx* decoder) const { ZSTD_freeDCtx(decoder); }
+};
+
+class ZstdStream : public ByteStream {
+ public:
+  explicit ZstdStream(const std::string& path)
+      : path_(path), file_(path), decoder_(ZSTD_createDCtx()), packed_(ZSTD_DStreamInSize()) {}
+
+  size_t read(std::span<char> out) override {
+    ZSTD_outBuffer target{out.data(), out.size(), 0};
+    while (target.pos < target.size) {
+      if (source_.pos == source_.size) {
+        source_ = {packed_.data(), file_.read(packed_), 0};
+        if (source_.size == 0) {
+          if (inside_frame_) throw base::Error(path_, ": the compressed data end early; fetch the file again");
+          break;
+        }
+      }
+      const size_t status = ZSTD_decompressStream(decoder_.get(), &target, &source_);
+      if (ZSTD_isError(status)) {
+        throw base::Error(path_, ": damaged zstd data near byte ", file_.file_position(), " (",
+                          ZSTD_getErrorName(status), ")");
+      }
+      inside_frame_ = status != 0;
+    }
+    return target.pos;
+  }
+  uint64_t file_position() const override { return file_.file_position(); }
+
+ private:
+  std::string path_;
+  FileStream file_;
+  std::unique_ptr<ZSTD_DCtx, FreeDecoder> decoder_;
+  std::vector<char> packed_;
+  ZSTD_inBuffer source_{nullptr, 0, 0};
+  bool inside_frame_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<ByteStream> open_stream(const Input& input) {
+  if (input.compressed) return std::make_unique<ZstdStream>(input.path);
+  return std::make_unique<FileStream>(input.path);
+}
+
+}  // namespace muonlab::data

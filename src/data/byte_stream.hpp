@@ -1,0 +1,22 @@
+// A file's bytes in order, unpacked if it is compressed, without holding more than a buffer.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "muonlab/data/inputs.hpp"
+
+namespace muonlab::data {
+
+class ByteStream {
+ public:
+  virtual ~ByteStream() = default;
+  virtual size_t read(std::span<char> out) = 0;  // fills out unless the end comes first; 0 at the end
+  virtual uint64_t file_position() const = 0;    // bytes of the file consumed
+};
+
+// Throws Error naming the file: when it cannot be read, when compressed data are damaged or cut short.
+std::unique_ptr<ByteStream> open_stream(const Input& input);
+
+}  // namespace muonlab::data

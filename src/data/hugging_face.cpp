@@ -1,0 +1,151 @@
+#include "data/hugging_face.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <string_view>
+#include <unordered_map>
+
+#include <nlohmann/json.hpp>
+
+#include "muonlab/data/pretoken.hpp"
+#include "muonlab/data/tokenizer.hpp"
+
+namespace muonlab::data {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json added_token(int id, std::string_view content) {
+  return {{"id", id},           {"content", content}, {"single_word", false}, {"lstrip", false},
+          {"rstrip", false},    {"normalized", false}, {"special", true}};
+}
+
+std::map<std::string, std::string> files(const Json& tokenizer, Json config) {
+  config["clean_up_tokenization_spaces"] = false;
+  return {{"tokenizer.json", tokenizer.dump() + "\n"},
+          {"tokenizer_config.json", config.dump(2) + "\n"}};
+}
+
+// Every pair of pieces that joins to a piece, in the order in which sentencepiece would join them: best score first.
+Json merges(const std::vector<HfPiece>& pieces) {
+  std::unordered_map<std::string_view, size_t> known;
+  std::vector<size_t> order;
+  for (size_t id = 0; id < pieces.size(); ++id) {
+    if (pieces[id].special || pieces[id].byte) continue;
+    known.emplace(pieces[id].text, id);
+    order.push_back(id);
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return pieces[a].score > pieces[b].score; });
+  Json result = Json::array();
+  for (const size_t id : order) {
+    const std::string_view text = pieces[id].text;
+    for (size_t cut = utf8_character_length(text); cut > 0 && cut < text.size();
+         cut += std::max<size_t>(1, utf8_character_length(text.substr(cut)))) {
+      const std::string_view left = text.substr(0, cut), right = text.substr(cut);
+      if (known.contains(left) && known.contains(right)) result.push_back({left, right});
+    }
+  }
+  return result;
+}
+
+// The printable stand-in for each byte that the ByteLevel pre-tokenizer of the tokenizers library uses.
+std::string byte_level_character(int byte) {
+  static const std::vector<int> stand_ins = [] {
+    std::vector<int> map(256, 0);
+    int next = 256;
+    for (int b = 0; b < 256; ++b) {
+      const bool printable =
+          (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF);
+      map[b] = printable ? b : next++;
+    }
+    return map;
+  }();
+  const int point = stand_ins[byte];
+  if (point < 0x80) return {static_cast<char>(point)};
+  return {static_cast<char>(0xC0 | (point >> 6)), static_cast<char>(0x80 | (point & 0x3F))};
+}
+
+}  // namespace
+
+std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>& pieces, bool bpe,
+                                                      int unknown, const std::string& unknown_name,
+                                                      int end_of_text) {
+  Json model;
+  if (bpe) {
+    Json vocabulary = Json::object();
+    for (size_t id = 0; id < pieces.size(); ++id) vocabulary[pieces[id].text] = id;
+    model = {{"type", "BPE"},
+             {"dropout", nullptr},
+             {"unk_token", unknown_name},
+             {"continuing_subword_prefix", nullptr},
+             {"end_of_word_suffix", nullptr},
+             {"fuse_unk", true},
+             {"byte_fallback", true},
+             {"ignore_merges", false},
+             {"vocab", vocabulary},
+             {"merges", merges(pieces)}};
+  } else {
+    Json vocabulary = Json::array();
+    for (const HfPiece& piece : pieces) vocabulary.push_back({piece.text, piece.score});
+    model = {{"type", "Unigram"}, {"unk_id", unknown}, {"vocab", vocabulary}, {"byte_fallback", true}};
+  }
+  const Json split = {{"type", "Split"},
+                      {"pattern", {{"Regex", kPretokenPattern}}},
+                      {"behavior", "Isolated"},
+                      {"invert", false}};
+  const Json decoder = {
+      {"type", "Sequence"},
+      {"decoders", Json::array({Json{{"type", "ByteFallback"}}, Json{{"type", "Fuse"}}})}};
+  Json added = Json::array();
+  for (size_t id = 0; id < pieces.size(); ++id) {
+    if (pieces[id].special) added.push_back(added_token(static_cast<int>(id), pieces[id].text));
+  }
+  const Json tokenizer = {{"version", "1.0"},        {"truncation", nullptr}, {"padding", nullptr},
+                          {"added_tokens", added},   {"normalizer", nullptr}, {"pre_tokenizer", split},
+                          {"post_processor", nullptr}, {"decoder", decoder},  {"model", model}};
+  return files(tokenizer, {{"tokenizer_class", "PreTrainedTokenizerFast"},
+                           {"eos_token", pieces[end_of_text].text},
+                           {"unk_token", unknown_name},
+                           {"muonlab", {{"tokenizer", "sentencepiece"}}}});
+}
+
+std::map<std::string, std::string> hugging_face_byte_files() {
+  Json vocabulary = Json::object();
+  for (int byte = 0; byte < 256; ++byte) vocabulary[byte_level_character(byte)] = byte;
+  const Json byte_level = {{"type", "ByteLevel"},
+                           {"add_prefix_space", false},
+                           {"trim_offsets", false},
+                           {"use_regex", false}};
+  const Json tokenizer = {{"version", "1.0"},
+                          {"truncation", nullptr},
+                          {"padding", nullptr},
+                          {"added_tokens", Json::array({added_token(256, kEndOfText)})},
+                          {"normalizer", nullptr},
+                          {"pre_tokenizer", byte_level},
+                          {"post_processor", nullptr},
+                          {"decoder", byte_level},
+                          {"model",
+                           {{"type", "BPE"},
+                            {"dropout", nullptr},
+                            {"unk_token", nullptr},
+                            {"continuing_subword_prefix", nullptr},
+                            {"end_of_word_suffix", nullptr},
+                            {"fuse_unk", false},
+                            {"byte_fallback", false},
+                            {"ignore_merges", false},
+                            {"vocab", vocabulary},
+                            {"merges", Json::array()}}}};
+  return files(tokenizer, {{"tokenizer_class", "PreTrainedTokenizerFast"},
+                           {"eos_token", kEndOfText},
+                           {"muonlab", {{"tokenizer", "byte"}}}});
+}
+
+bool is_byte_tokenizer_config(const std::string& json) {
+  const auto config = nlohmann::json::parse(json, nullptr, false);
+  return config.is_object() && config.contains("muonlab") && config["muonlab"].is_object() &&
+         config["muonlab"].value("tokenizer", "") == "byte";
+}
+
+}  // namespace muonlab::data

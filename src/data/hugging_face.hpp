@@ -1,0 +1,27 @@
+// tokenizer.json and tokenizer_config.json, by which transformers' AutoTokenizer makes the same ids.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace muonlab::data {
+
+// A piece as bytes of text ("▁the" is " the"); byte pieces keep their name "<0x41>".
+struct HfPiece {
+  std::string text;
+  float score = 0;
+  bool special = false;  // unknown and control pieces: no text makes them
+  bool byte = false;
+};
+
+// Pieces in the order of their ids; unknown is id `unknown`.
+std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>& pieces, bool bpe,
+                                                      int unknown, const std::string& unknown_name,
+                                                      int end_of_text);
+std::map<std::string, std::string> hugging_face_byte_files();
+
+// Whether a tokenizer_config.json is that of the byte tokenizer.
+bool is_byte_tokenizer_config(const std::string& json);
+
+}  // namespace muonlab::data

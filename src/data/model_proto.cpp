@@ -1,0 +1,87 @@
+#include "data/model_proto.hpp"
+
+#include <cstdint>
+
+#include "muonlab/base/error.hpp"
+
+namespace muonlab::data {
+
+namespace {
+
+// One pass over the fields of a protocol buffer message.
+class Fields {
+ public:
+  Fields(std::string_view bytes, const std::string& label) : bytes_(bytes), label_(label) {}
+
+  bool next() {
+    if (at_ == bytes_.size()) return false;
+    const uint64_t tag = varint();
+    number = static_cast<int>(tag >> 3);
+    value = 0;
+    content = {};
+    switch (tag & 7) {
+      case 0: value = varint(); break;
+      case 1: content = take(8); break;
+      case 2: content = take(varint()); break;
+      case 5: content = take(4); break;
+      default: fail();
+    }
+    return true;
+  }
+
+  int number = 0;
+  uint64_t value = 0;         // of a varint field
+  std::string_view content;   // of the others
+
+ private:
+  uint64_t varint() {
+    uint64_t result = 0;
+    for (int shift = 0; shift < 64; shift += 7) {
+      const auto byte = static_cast<uint8_t>(take(1)[0]);
+      result |= static_cast<uint64_t>(byte & 0x7F) << shift;
+      if (byte < 0x80) return result;
+    }
+    fail();
+  }
+  std::string_view take(uint64_t count) {
+    if (count > bytes_.size() - at_) fail();
+    const std::string_view part = bytes_.substr(at_, count);
+    at_ += count;
+    return part;
+  }
+  [[noreturn]] void fail() const {
+    throw base::Error(label_, ": not a sentencepiece model (malformed at byte ", at_,
+                      "); make one with `muonlab data tokenizer`");
+  }
+
+  std::string_view bytes_;
+  const std::string& label_;
+  size_t at_ = 0;
+};
+
+}  // namespace
+
+ModelSettings read_model_settings(std::string_view bytes, const std::string& label) {
+  ModelSettings settings;
+  Fields model(bytes, label);
+  while (model.next()) {
+    if (model.number == 2) {
+      Fields trainer(model.content, label);
+      while (trainer.next()) {
+        if (trainer.number == 3) settings.model_type = static_cast<int>(trainer.value);
+        if (trainer.number == 35) settings.byte_fallback = trainer.value != 0;
+      }
+    } else if (model.number == 3) {
+      Fields normalizer(model.content, label);
+      while (normalizer.next()) {
+        if (normalizer.number == 2) settings.has_character_map = !normalizer.content.empty();
+        if (normalizer.number == 3) settings.add_dummy_prefix = normalizer.value != 0;
+        if (normalizer.number == 4) settings.remove_extra_whitespaces = normalizer.value != 0;
+        if (normalizer.number == 5) settings.escape_whitespaces = normalizer.value != 0;
+      }
+    }
+  }
+  return settings;
+}
+
+}  // namespace muonlab::data

@@ -1,0 +1,167 @@
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <unordered_map>
+
+#include <sentencepiece_processor.h>
+
+#include "data/hugging_face.hpp"
+#include "data/model_proto.hpp"
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/hash.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/data/pretoken.hpp"
+#include "muonlab/data/tokenizer.hpp"
+
+namespace muonlab::data {
+
+namespace {
+
+constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581, sentencepiece's space
+
+std::string with_spaces(std::string_view piece) {
+  std::string text;
+  for (size_t at = 0; at < piece.size();) {
+    const bool space = piece.substr(at, kSpaceSymbol.size()) == kSpaceSymbol;
+    text += space ? ' ' : piece[at];
+    at += space ? kSpaceSymbol.size() : 1;
+  }
+  return text;
+}
+
+struct TextHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+};
+
+// Ids of the pretokens met so far, one map a thread; natural text repeats itself.
+struct PretokenCache {
+  static constexpr size_t kMaxEntries = 1 << 16;
+  uint64_t owner = 0;
+  std::unordered_map<std::string, std::vector<int32_t>, TextHash, std::equal_to<>> ids;
+};
+thread_local PretokenCache pretoken_cache;
+std::atomic<uint64_t> next_owner{1};
+
+class SentencePieceTokenizer : public Tokenizer {
+ public:
+  SentencePieceTokenizer(std::string model_bytes, const std::string& label)
+      : model_(std::move(model_bytes)), owner_(next_owner++) {
+    const ModelSettings settings = read_model_settings(model_, label);
+    const auto refuse = [&](const std::string& what) {
+      throw base::Error(label, ": this sentencepiece model ", what,
+                        "; muonlab needs exact round trips, train one with `muonlab data tokenizer`");
+    };
+    if (settings.model_type != 1 && settings.model_type != 2) refuse("is neither BPE nor unigram");
+    if (!settings.byte_fallback) refuse("has no byte fallback");
+    if (settings.has_character_map) refuse("normalises its text");
+    if (settings.add_dummy_prefix) refuse("adds a space before the text");
+    if (settings.remove_extra_whitespaces) refuse("removes white space");
+    if (!settings.escape_whitespaces) refuse("does not escape spaces");
+    bpe_ = settings.model_type == 2;
+    if (const auto status = processor_.LoadFromSerializedProto(model_); !status.ok()) {
+      refuse(std::string("cannot be loaded (") + status.error_message() + ")");
+    }
+    if (processor_.eos_id() < 0) refuse("has no end-of-text id");
+    read_pieces();
+    for (const int32_t id : byte_ids_) {
+      if (id < 0) refuse("lacks some of the 256 byte pieces");
+    }
+    hash_ = base::hash_text("muonlab pretokens 1\n" + model_).hex();
+  }
+
+  std::vector<int32_t> encode(std::string_view text) const override {
+    PretokenCache& cache = pretoken_cache;
+    if (cache.owner != owner_) {
+      cache.ids.clear();
+      cache.owner = owner_;
+    }
+    std::vector<int32_t> ids;
+    ids.reserve(text.size() / 3 + 8);
+    while (!text.empty()) {
+      const Pretoken pretoken = first_pretoken(text);
+      text.remove_prefix(pretoken.text.size());
+      if (pretoken.kind == PretokenKind::raw) {
+        for (const char byte : pretoken.text) ids.push_back(byte_ids_[static_cast<uint8_t>(byte)]);
+        continue;
+      }
+      auto found = cache.ids.find(pretoken.text);
+      if (found == cache.ids.end()) {
+        if (cache.ids.size() >= PretokenCache::kMaxEntries) cache.ids.clear();
+        found = cache.ids.emplace(pretoken.text, encode_pretoken(pretoken.text)).first;
+      }
+      ids.insert(ids.end(), found->second.begin(), found->second.end());
+    }
+    return ids;
+  }
+
+  std::string decode(std::span<const int32_t> ids) const override {
+    std::string text;
+    for (const int32_t id : ids) {
+      if (id < 0 || id >= vocabulary()) {
+        throw base::Error("token id ", id, " is not in the tokenizer's vocabulary of ", vocabulary());
+      }
+      text += texts_[id];
+    }
+    return text;
+  }
+
+  int64_t vocabulary() const override { return static_cast<int64_t>(texts_.size()); }
+  int32_t end_of_text() const override { return processor_.eos_id(); }
+  std::string hash() const override { return hash_; }
+  std::string description() const override {
+    return base::str(bpe_ ? "bpe " : "unigram ", base::with_commas(vocabulary()));
+  }
+
+  std::map<std::string, std::string> files() const override {
+    std::vector<HfPiece> pieces(texts_.size());
+    for (int id = 0; id < static_cast<int>(pieces.size()); ++id) {
+      pieces[id] = {with_spaces(processor_.IdToPiece(id)), processor_.GetScore(id),
+                    processor_.IsUnknown(id) || processor_.IsControl(id), processor_.IsByte(id)};
+    }
+    auto files = hugging_face_files(pieces, bpe_, processor_.unk_id(),
+                                    processor_.IdToPiece(processor_.unk_id()), end_of_text());
+    files["tokenizer.model"] = model_;
+    return files;
+  }
+
+ private:
+  void read_pieces() {
+    const int count = processor_.GetPieceSize();
+    texts_.resize(count);
+    byte_ids_.fill(-1);
+    for (int id = 0; id < count; ++id) {
+      const std::string& piece = processor_.IdToPiece(id);
+      if (processor_.IsByte(id)) {  // "<0x41>"
+        const int byte = std::stoi(piece.substr(3, 2), nullptr, 16);
+        byte_ids_[byte] = id;
+        texts_[id] = static_cast<char>(byte);
+      } else {
+        texts_[id] = id == processor_.eos_id() ? std::string(kEndOfText) : with_spaces(piece);
+      }
+    }
+  }
+
+  std::vector<int32_t> encode_pretoken(std::string_view pretoken) const {
+    std::vector<int> ids;
+    const auto status = processor_.Encode({pretoken.data(), pretoken.size()}, &ids);
+    base::check(status.ok(), std::string("sentencepiece: ") + status.error_message());
+    return {ids.begin(), ids.end()};
+  }
+
+  std::string model_, hash_;
+  sentencepiece::SentencePieceProcessor processor_;
+  bool bpe_ = true;
+  uint64_t owner_;
+  std::vector<std::string> texts_;
+  std::array<int32_t, 256> byte_ids_;
+};
+
+}  // namespace
+
+std::shared_ptr<const Tokenizer> make_sentencepiece_tokenizer(std::string model_bytes,
+                                                              const std::string& label) {
+  return std::make_shared<SentencePieceTokenizer>(std::move(model_bytes), label);
+}
+
+}  // namespace muonlab::data

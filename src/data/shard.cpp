@@ -1,0 +1,108 @@
+#include "muonlab/data/shard.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+#include "data/shard_header.hpp"
+#include "muonlab/base/error.hpp"
+
+namespace muonlab::data {
+
+static_assert(std::endian::native == std::endian::little, "shards are read in place: little-endian machines only");
+
+Shard::Shard(const std::string& path, base::FileSystem& files) : file_(files.map(path)) {
+  header_ = parse_header(file_.bytes(), path);
+}
+
+void Shard::read(int64_t first, std::span<int32_t> out) const {
+  base::check(first >= 0 && first + static_cast<int64_t>(out.size()) <= num_tokens(),
+              "ids outside the shard " + path());
+  const std::byte* ids = file_.bytes().data() + kShardHeaderBytes + first * header_.id_bytes;
+  if (header_.id_bytes == 4) {
+    std::memcpy(out.data(), ids, out.size() * 4);
+  } else {
+    for (size_t i = 0; i < out.size(); ++i) {
+      uint16_t id;
+      std::memcpy(&id, ids + 2 * i, 2);
+      out[i] = id;
+    }
+  }
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (static_cast<uint32_t>(out[i]) >= header_.vocabulary) {
+      const uint64_t offset = kShardHeaderBytes + (first + i) * header_.id_bytes;
+      throw base::Error(path(), ": token ", first + static_cast<int64_t>(i), " at offset ", offset, " is ",
+                        static_cast<uint32_t>(out[i]), ", the vocabulary is ", header_.vocabulary,
+                        "; the shard is damaged, make it again with `muonlab data tokens`");
+    }
+  }
+}
+
+void Shard::verify_content() const {
+  const std::string remedy = "; the shard is damaged, make it again with `muonlab data tokens`";
+  if (base::hash_bytes(file_.bytes().subspan(kShardHeaderBytes)) != header_.content_hash) {
+    throw base::Error(path(), ": the token ids do not match content_hash (offset 80)", remedy);
+  }
+  std::vector<int32_t> ids;
+  uint64_t documents = 0;
+  for (int64_t first = 0; first < num_tokens(); first += static_cast<int64_t>(ids.size())) {
+    ids.resize(std::min<int64_t>(1 << 20, num_tokens() - first));
+    read(first, ids);
+    documents += std::count(ids.begin(), ids.end(), static_cast<int32_t>(header_.end_of_text));
+  }
+  if (documents != header_.num_documents) {
+    throw base::Error(path(), ": num_documents (offset 32) is ", header_.num_documents, ", the ids hold ",
+                      documents, " end-of-text ids", remedy);
+  }
+}
+
+// The header is known last. Makes the whole file durable.
+static void overwrite_beginning(const std::string& path, std::span<const std::byte> bytes) {
+  std::FILE* file = std::fopen(path.c_str(), "r+b");
+  if (!file) throw base::io_error("open for writing", path, errno);
+  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file) == bytes.size() &&
+                       std::fflush(file) == 0 && ::fsync(::fileno(file)) == 0;
+  const int number = errno;
+  if (std::fclose(file) != 0 || !written) throw base::io_error("write", path, number, bytes.size());
+}
+
+ShardWriter::ShardWriter(std::string path, const ShardHeader& header, base::FileSystem& files)
+    : path_(std::move(path)), files_(files), header_(header) {
+  base::check(header.id_bytes == 2 || header.id_bytes == 4, "a shard's ids have 2 or 4 bytes");
+  base::check(header.vocabulary <= (header.id_bytes == 2 ? uint64_t{1} << 16 : uint64_t{1} << 31),
+              "vocabulary too large for the id width");
+  header_.num_tokens = header_.num_documents = header_.text_bytes = 0;
+  file_ = files_.create(path_ + ".tmp");
+  const std::vector<std::byte> blank(kShardHeaderBytes);
+  file_->write(blank);
+}
+
+ShardWriter::~ShardWriter() = default;
+
+void ShardWriter::add(std::span<const int32_t> ids, uint64_t text_bytes) {
+  std::vector<std::byte> bytes(ids.size() * header_.id_bytes);
+  for (size_t i = 0; i < ids.size(); ++i) {
+    base::check(static_cast<uint32_t>(ids[i]) < header_.vocabulary, "token id outside the vocabulary");
+    std::memcpy(bytes.data() + i * header_.id_bytes, &ids[i], header_.id_bytes);
+  }
+  hasher_.add(bytes);
+  file_->write(bytes);
+  header_.num_tokens += ids.size();
+  header_.num_documents += std::count(ids.begin(), ids.end(), static_cast<int32_t>(header_.end_of_text));
+  header_.text_bytes += text_bytes;
+}
+
+ShardHeader ShardWriter::finish() {
+  header_.content_hash = hasher_.finish();
+  file_->close();
+  overwrite_beginning(path_ + ".tmp", format_header(header_));
+  files_.rename(path_ + ".tmp", path_);
+  return header_;
+}
+
+}  // namespace muonlab::data

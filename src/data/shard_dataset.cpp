@@ -1,0 +1,135 @@
+#include "data/shard_dataset.hpp"
+
+#include <algorithm>
+#include <map>
+
+#include "data/packed_corpus.hpp"
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/data/shard.hpp"
+
+namespace muonlab::data {
+
+namespace {
+
+class ShardRow : public TokenRow {
+ public:
+  explicit ShardRow(std::vector<Shard> shards) : shards_(std::move(shards)) {
+    for (const Shard& shard : shards_) {
+      starts_.push_back(size_);
+      size_ += shard.num_tokens();
+    }
+  }
+  int64_t size() const override { return size_; }
+  const std::vector<Shard>& shards() const { return shards_; }
+
+  void read(int64_t first, std::span<int32_t> out) const override {
+    base::check(first >= 0 && first + static_cast<int64_t>(out.size()) <= size_, "ids outside the shards");
+    size_t at = static_cast<size_t>(std::upper_bound(starts_.begin(), starts_.end(), first) - starts_.begin()) - 1;
+    while (!out.empty()) {
+      const int64_t inside = first - starts_[at];
+      const auto count = static_cast<size_t>(
+          std::min<int64_t>(shards_[at].num_tokens() - inside, static_cast<int64_t>(out.size())));
+      shards_[at].read(inside, out.first(count));
+      out = out.subspan(count);
+      first += static_cast<int64_t>(count);
+      ++at;
+    }
+  }
+
+ private:
+  std::vector<Shard> shards_;
+  std::vector<int64_t> starts_;
+  int64_t size_ = 0;
+};
+
+std::shared_ptr<const ShardRow> open_row(const std::vector<std::string>& paths, const std::string& key) {
+  base::FileSystem& files = base::real_file_system();
+  if (paths.empty()) throw base::Error(key, " is empty: name shard files, or folders of them");
+  std::vector<Shard> shards;
+  for (const std::string& path : paths) {
+    if (!files.exists(path)) {
+      throw base::Error(path, ": no such shard or folder (", key, "); make it with `muonlab data tokens`");
+    }
+    if (!files.is_directory(path)) {
+      shards.emplace_back(path);
+      continue;
+    }
+    const size_t before = shards.size();
+    for (const std::string& name : files.list(path)) {
+      if (name.ends_with(kShardExtension)) shards.emplace_back(base::join_path(path, name));
+    }
+    if (shards.size() == before) {
+      throw base::Error(path, ": the folder holds no ", kShardExtension, " file (", key,
+                        "); make some with `muonlab data tokens`");
+    }
+  }
+  std::erase_if(shards, [](const Shard& shard) { return shard.num_tokens() == 0; });
+  if (shards.empty()) throw base::Error(key, ": the shards hold no tokens");
+  return std::make_shared<ShardRow>(std::move(shards));
+}
+
+std::shared_ptr<const Tokenizer> find_tokenizer(const config::ShardsConfig& config, const Shard& first) {
+  if (config.tokenizer) return load_tokenizer(*config.tokenizer);
+  const std::string beside = base::join_path(base::parent_path(first.path()), "tokenizer.model");
+  if (base::real_file_system().exists(beside)) return load_tokenizer(beside);
+  auto bytes = make_byte_tokenizer();
+  if (first.header().tokenizer_hash.hex() == bytes->hash()) return bytes;
+  throw base::Error(beside, ": not there, and ", first.path(),
+                    " was not made with the byte tokenizer; set data.tokenizer to the .model it was made with");
+}
+
+void check_tokenizer(const ShardRow& row, const Tokenizer& tokenizer) {
+  for (const Shard& shard : row.shards()) {
+    if (shard.header().tokenizer_hash.hex() != tokenizer.hash()) {
+      throw base::Error(shard.path(), ": made with another tokenizer (hash ", shard.header().tokenizer_hash.hex(),
+                        ", not ", tokenizer.hash(), "); use shards of one tokenizer, or set data.tokenizer");
+    }
+    if (shard.header().vocabulary != static_cast<uint64_t>(tokenizer.vocabulary()) ||
+        shard.header().end_of_text != static_cast<uint32_t>(tokenizer.end_of_text())) {
+      throw base::Error(shard.path(), ": vocabulary or end-of-text id differ from the tokenizer's");
+    }
+  }
+}
+
+// "classics" of corpora/classics/train and of corpora/classics/shard-00000.tokens.
+std::string name_of(std::string path) {
+  if (path.ends_with(kShardExtension)) path = base::parent_path(path);
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  const std::string name = base::base_name(path);
+  const std::string parent = base::base_name(base::parent_path(path));
+  return name == "train" && base::is_bare_name(parent) ? parent : name;
+}
+
+}  // namespace
+
+Dataset open_shards(const config::ShardsConfig& config, int64_t context, int64_t seed) {
+  const auto train = open_row(config.train, "data.train");
+  const auto valid = open_row(config.valid, "data.valid");
+  Dataset dataset;
+  dataset.tokenizer = find_tokenizer(config, train->shards().front());
+  check_tokenizer(*train, *dataset.tokenizer);
+  check_tokenizer(*valid, *dataset.tokenizer);
+  dataset.train = make_packed_corpus(train, context, seed, "data.train");
+  dataset.valid = make_packed_corpus(valid, context, seed, "data.valid");
+
+  base::Hasher identity;
+  identity.add(dataset.tokenizer->hash());
+  for (const auto& row : {train, valid}) {
+    identity.add("|");
+    for (const Shard& shard : row->shards()) identity.add(shard.header().content_hash.hex());
+  }
+  dataset.identity = identity.finish().hex();
+
+  uint64_t text_bytes = 0;
+  for (const Shard& shard : valid->shards()) text_bytes += shard.header().text_bytes;
+  dataset.bytes_per_token = static_cast<double>(text_bytes) / static_cast<double>(valid->size());
+  dataset.description =
+      base::str(name_of(config.train.front()), "  ", base::human_count(static_cast<double>(train->size())),
+                " tokens (", dataset.tokenizer->description(), "), ",
+                base::with_commas(dataset.train->samples_per_epoch()), " samples of ", base::with_commas(context),
+                "; validation ", base::human_count(static_cast<double>(valid->size())));
+  return dataset;
+}
+
+}  // namespace muonlab::data
