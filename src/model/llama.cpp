@@ -15,6 +15,8 @@
 namespace muonlab::model {
 namespace {
 
+constexpr int64_t kHeadRowMultiple = 64;  // of the vocabulary, in compute buffers
+
 struct Layer {
   tensor::Parameter attention_norm;
   ops::StackedWeight qkv;
@@ -35,7 +37,7 @@ class Llama final : public Model {
         compute_(precision == config::Precision::bf16 ? at::kBFloat16 : dtype_),
         embed_(arena.find("model.embed_tokens.weight")),
         norm_(arena.find("model.norm.weight")),
-        head_(stack(arena, {config.tied ? "model.embed_tokens.weight" : "lm_head.weight"})) {
+        head_(stack(arena, {config.tied ? "model.embed_tokens.weight" : "lm_head.weight"}, kHeadRowMultiple)) {
     for (int64_t i = 0; i < config.layers; ++i) layers_.push_back(make_layer(arena, i));
     grow_rotary_table(config.context);
   }
@@ -48,7 +50,7 @@ class Llama final : public Model {
     const bool with_graph = kernels_ == config::Kernels::reference && at::GradMode::is_enabled();
     at::AutoGradMode mode(with_graph);
     const at::Tensor hidden_nw = decode(tokens_bt);
-    const at::Tensor weight = with_graph ? head_.differentiable() : head_.shadow();
+    const at::Tensor weight = with_graph ? head_.differentiable() : head_.shadow().narrow(0, 0, head_.rows());
     const at::Tensor logits_nv = at::linear(hidden_nw, weight);
     const at::ScalarType dtype = dtype_ == at::kDouble ? at::kDouble : at::kFloat;
     return logits_nv.to(dtype).view({tokens_bt.size(0), tokens_bt.size(1), head_.rows()});
@@ -114,10 +116,10 @@ class Llama final : public Model {
     return {std::move(out.residual_nw), std::move(out.normed_nw)};
   }
 
-  ops::StackedWeight stack(tensor::Arena& arena, const std::vector<std::string>& names) const {
+  ops::StackedWeight stack(tensor::Arena& arena, const std::vector<std::string>& names, int64_t row_multiple = 1) const {
     std::vector<tensor::Parameter> parts;
     for (const std::string& name : names) parts.push_back(arena.find(name));
-    return ops::StackedWeight(std::move(parts), kernels_, compute_);
+    return ops::StackedWeight(std::move(parts), kernels_, compute_, row_multiple);
   }
 
   Layer make_layer(tensor::Arena& arena, int64_t index) const {

@@ -3,12 +3,16 @@
 #include <cmath>
 #include <limits>
 
-#include <ATen/ATen.h>
-
 #include "muonlab/ops/rms_norm.hpp"
+#include "ops/attention_kernel.hpp"
+#include "ops/fused.hpp"
+#include "ops/rope_kernel.hpp"
 
 namespace muonlab::ops {
 namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
 
 // x [b, t, heads, d] in the compute dtype; the norm and the rotation run in the table's dtype.
 at::Tensor prepare(const at::Tensor& x_bthd, const RotaryTable& rotary, const HeadNorm& norm,
@@ -29,6 +33,150 @@ at::Tensor self_attention_reference(const at::Tensor& qkv, int64_t num_sequences
   return mixed.transpose(1, 2).reshape({qkv.size(0), heads.query_width()});
 }
 
+// Attention over rotated rows by our kernel where the machine has its instructions, by ATen's elsewhere.
+struct Mixed {
+  at::Tensor out;  // [n, query width]
+  at::Tensor lse;  // fp32; [b, query heads, t] here, ATen's own layout there
+};
+
+struct FlashViews {
+  at::Tensor q, k, v;  // [b, heads, t, d] of the packed rows, keys and values repeated for their queries
+};
+
+FlashViews flash_views(const at::Tensor& rows, const AttentionShape& shape) {
+  const Heads& heads = shape.heads;
+  const at::Tensor split =
+      rows.view({shape.num_sequences, shape.num_positions, -1, heads.head_dim}).transpose(1, 2);
+  const int64_t group = heads.queries / heads.keys;
+  const auto spread = [&](const at::Tensor& x) { return group == 1 ? x : x.repeat_interleave(group, 1); };
+  return {split.narrow(1, 0, heads.queries), spread(split.narrow(1, heads.queries, heads.keys)),
+          spread(split.narrow(1, heads.queries + heads.keys, heads.keys))};
+}
+
+template <class T>
+Mixed mix(const at::Tensor& rows, const AttentionShape& shape, T* type) {
+  const Heads& heads = shape.heads;
+  if (!has_attention_kernel(type)) {
+    const FlashViews views = flash_views(rows, shape);
+    const auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(views.q, views.k, views.v, 0.0, true);
+    return {out.transpose(1, 2).reshape({rows.size(0), heads.query_width()}), lse};
+  }
+  Mixed mixed{at::empty({rows.size(0), heads.query_width()}, rows.options()),
+              at::empty({shape.num_sequences, heads.queries, shape.num_positions}, rows.options().dtype(at::kFloat))};
+  const T* in = const_data<T>(rows);
+  T* out = data<T>(mixed.out);
+  float* lse = data<float>(mixed.lse);
+  at::parallel_for(0, shape.num_sequences * heads.keys, 1, [&](int64_t begin, int64_t end) {
+    attention_forward(shape, in, out, lse, begin, end);
+  });
+  return mixed;
+}
+
+template <class T>
+at::Tensor unmix(const at::Tensor& rows, const Mixed& mixed, const at::Tensor& d_out, const AttentionShape& shape,
+                 T* type) {
+  const Heads& heads = shape.heads;
+  const at::Tensor d_rows = at::empty_like(rows);
+  if (!has_attention_kernel(type)) {
+    const FlashViews views = flash_views(rows, shape);
+    const auto across = [&](const at::Tensor& x) {
+      return x.view({shape.num_sequences, shape.num_positions, heads.queries, heads.head_dim}).transpose(1, 2);
+    };
+    const auto [d_q, d_k, d_v] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
+        across(d_out), views.q, views.k, views.v, across(mixed.out), mixed.lse, 0.0, true);
+    const at::Tensor split = d_rows.view({shape.num_sequences, shape.num_positions, -1, heads.head_dim}).transpose(1, 2);
+    const int64_t group = heads.queries / heads.keys;
+    const auto gather = [&](const at::Tensor& x) {
+      return group == 1 ? x : x.unflatten(1, {heads.keys, group}).to(at::kFloat).sum(2);
+    };
+    split.narrow(1, 0, heads.queries).copy_(d_q);
+    split.narrow(1, heads.queries, heads.keys).copy_(gather(d_k));
+    split.narrow(1, heads.queries + heads.keys, heads.keys).copy_(gather(d_v));
+    return d_rows;
+  }
+  const T *in = const_data<T>(rows), *out = const_data<T>(mixed.out), *upstream = const_data<T>(d_out);
+  const float* lse = const_data<float>(mixed.lse);
+  T* to = data<T>(d_rows);
+  at::parallel_for(0, shape.num_sequences * heads.keys, 1, [&](int64_t begin, int64_t end) {
+    attention_backward(shape, in, out, upstream, lse, to, begin, end);
+  });
+  return d_rows;
+}
+
+// What both directions need besides tensors; lives as long as the graph.
+struct Plan : torch::CustomClassHolder {
+  AttentionShape shape;
+  RotaryTable rotary;
+  HeadNorm norm;
+
+  RopeRows rope() const {
+    RopeRows rows{.heads = shape.heads,
+                  .num_positions = shape.num_positions,
+                  .cosine = const_data<float>(rotary.cos_th),
+                  .sine = const_data<float>(rotary.sin_th),
+                  .has_norm = norm.mode != config::QkNorm::none,
+                  .eps = static_cast<float>(norm.eps)};
+    if (norm.mode == config::QkNorm::gain) {
+      rows.query_gain = const_data<float>(norm.query_gain.value);
+      rows.key_gain = const_data<float>(norm.key_gain.value);
+    }
+    return rows;
+  }
+};
+
+class SelfAttention : public torch::autograd::Function<SelfAttention> {
+ public:
+  // The query gain stands in the graph for both gains.
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv, const std::optional<at::Tensor>& /*query_gain*/,
+                            const c10::intrusive_ptr<Plan>& plan) {
+    const RopeRows rope = plan->rope();
+    // The norm's backward needs its input; a rotation alone is undone without.
+    const at::Tensor rotated = rope.has_norm ? at::empty_like(qkv) : qkv;
+    Mixed mixed;
+    dispatch(qkv.scalar_type(), [&]<class T>(T* type) {
+      const T* in = const_data<T>(qkv);
+      T* out = data<T>(rotated);
+      for_rows(qkv.size(0), qkv.size(1), [&](int64_t begin, int64_t end) { rope_forward(rope, in, out, begin, end); });
+      mixed = mix(rotated, plan->shape, type);
+    });
+    context->save_for_backward({qkv, rotated, mixed.out, mixed.lse});
+    context->saved_data["plan"] = c10::IValue::make_capsule(plan);
+    return mixed.out;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    const variable_list saved = context->get_saved_variables();
+    const at::Tensor &qkv = saved[0], &rotated = saved[1];
+    const Mixed mixed{saved[2], saved[3]};
+    const auto capsule = context->saved_data["plan"].toCapsule();
+    const Plan& plan = static_cast<const Plan&>(*capsule);
+    const RopeRows rope = plan.rope();
+    const at::Tensor d_out = grads[0].contiguous();
+    const int64_t n = qkv.size(0), d = plan.shape.heads.head_dim;
+    at::Tensor d_qkv;
+    dispatch(qkv.scalar_type(), [&]<class T>(T* type) {
+      d_qkv = unmix(rotated, mixed, d_out, plan.shape, type);
+      const T* in = const_data<T>(qkv);
+      T* out = data<T>(d_qkv);
+      if (rope.query_gain == nullptr) {
+        for_rows(n, qkv.size(1), [&](int64_t begin, int64_t end) {
+          rope_backward(rope, in, out, nullptr, nullptr, begin, end);
+        });
+        return;
+      }
+      std::vector<float> d_gains(static_cast<size_t>(2 * d), 0.0f);
+      const auto block = [&](int64_t begin, int64_t end, float* partial) {
+        rope_backward(rope, in, out, partial, partial + d, begin, end);
+      };
+      sum_over_rows(n, 2 * d, block, d_gains.data());
+      const at::Tensor both = at::from_blob(d_gains.data(), {2, d}, at::kFloat);
+      accumulate_into(plan.norm.query_gain.grad, both[0]);
+      accumulate_into(plan.norm.key_gain.grad, both[1]);
+    });
+    return {d_qkv, {}, {}};
+  }
+};
+
 }  // namespace
 
 at::Tensor attention_reference(const at::Tensor& q_bhtd, const at::Tensor& k_bhtd, const at::Tensor& v_bhtd) {
@@ -45,8 +193,17 @@ at::Tensor attention_reference(const at::Tensor& q_bhtd, const at::Tensor& k_bht
   return at::matmul(at::softmax(scores, -1, softmax_dtype).to(v.scalar_type()), v);
 }
 
-at::Tensor self_attention(config::Kernels /*kernels*/, const at::Tensor& qkv, int64_t num_sequences,
-                          const Heads& heads, const RotaryTable& rotary, const HeadNorm& norm) {
+at::Tensor self_attention(config::Kernels kernels, const at::Tensor& qkv, int64_t num_sequences, const Heads& heads,
+                          const RotaryTable& rotary, const HeadNorm& norm) {
+  if (is_fused(kernels, qkv, qkv.scalar_type()) && heads.head_dim <= kMaxRotatedHead) {
+    auto plan = c10::make_intrusive<Plan>();
+    plan->shape = {num_sequences, qkv.size(0) / num_sequences, heads};
+    plan->rotary = rotary;
+    plan->norm = norm;
+    std::optional<at::Tensor> gain;
+    if (norm.query_gain.value.defined()) gain = norm.query_gain.value;
+    return SelfAttention::apply(qkv.contiguous(), gain, plan);
+  }
   return self_attention_reference(qkv, num_sequences, heads, rotary, norm);
 }
 

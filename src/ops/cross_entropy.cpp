@@ -1,14 +1,17 @@
 #include "muonlab/ops/cross_entropy.hpp"
 
-#include <algorithm>
+#include <numeric>
 
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-
-#include "muonlab/base/error.hpp"
+#include "ops/cross_entropy_kernel.hpp"
+#include "ops/fused.hpp"
 
 namespace muonlab::ops {
 namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+constexpr int64_t kLogitsAtATime = 8 << 20;  // numbers; 16 MB in bf16
 
 void check_targets(const at::Tensor& targets_n, int64_t vocabulary) {
   base::check(targets_n.scalar_type() == at::kLong && targets_n.is_contiguous(), "targets are contiguous int64");
@@ -23,39 +26,123 @@ void check_targets(const at::Tensor& targets_n, int64_t vocabulary) {
   }
 }
 
-at::Tensor to_loss_dtype(const at::Tensor& logits) {
-  return logits.scalar_type() == at::kDouble ? logits : logits.to(at::kFloat);
+int64_t chunk_rows(int64_t n, int64_t vocabulary) {
+  const int64_t at_most = std::max<int64_t>(64, kLogitsAtATime / vocabulary / 64 * 64);
+  const int64_t num_chunks = (n + at_most - 1) / at_most;
+  return (n + num_chunks - 1) / num_chunks;
 }
 
-// Losses [n] in the loss dtype, 0 where not counted.
+int64_t count_targets(const at::Tensor& targets_n) {
+  if (!targets_n.is_cpu()) return targets_n.ne(kIgnoredTarget).sum().item<int64_t>();
+  const int64_t* targets = targets_n.const_data_ptr<int64_t>();
+  return targets_n.numel() - std::count(targets, targets + targets_n.numel(), kIgnoredTarget);
+}
+
+// Losses [n] in fp32 or double, 0 where not counted.
 at::Tensor losses_reference(const at::Tensor& logits_nv, const at::Tensor& targets_n) {
+  const at::Tensor wide = logits_nv.scalar_type() == at::kDouble ? logits_nv : logits_nv.to(at::kFloat);
   const at::Tensor counted = targets_n.ne(kIgnoredTarget);
   const at::Tensor safe = targets_n.masked_fill(counted.logical_not(), 0);
-  const at::Tensor log_probabilities = at::log_softmax(to_loss_dtype(logits_nv), -1);
-  const at::Tensor losses = -log_probabilities.gather(1, safe.unsqueeze(1)).squeeze(1);
+  const at::Tensor losses = -at::log_softmax(wide, -1).gather(1, safe.unsqueeze(1)).squeeze(1);
   return losses.masked_fill(counted.logical_not(), 0);
 }
+
+// Losses of a chunk into `losses`; with scale > 0 the logits become their gradients.
+void losses_fused(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& losses, int64_t v,
+                  double scale) {
+  dispatch(logits.scalar_type(), [&]<class T>(T*) {
+    T* x = data<T>(logits);
+    const int64_t* wanted = const_data<int64_t>(targets);
+    float* out = data<float>(losses);
+    for_rows(logits.size(0), logits.size(1), [&](int64_t begin, int64_t end) {
+      std::vector<float> scratch(static_cast<size_t>(v));
+      softmax_cross_entropy(x, wanted, out, scratch.data(), static_cast<float>(scale), v, logits.size(1),
+                            kIgnoredTarget, begin, end);
+    });
+  });
+}
+
+class HeadCrossEntropy : public torch::autograd::Function<HeadCrossEntropy> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_nw, const at::Tensor& /*first_part*/,
+                            const StackedWeight* head, const at::Tensor& targets_n, bool with_graph) {
+    const int64_t n = hidden_nw.size(0), v = head->rows(), chunk = chunk_rows(n, v);
+    const int64_t num_counted = count_targets(targets_n);
+    const double scale = with_graph ? 1.0 / static_cast<double>(std::max<int64_t>(num_counted, 1)) : 0.0;
+    const at::Tensor losses_n = at::empty({n}, at::kFloat);
+    at::Tensor d_hidden, d_head;
+    if (with_graph) d_hidden = at::empty_like(hidden_nw);
+    for (int64_t start = 0; start < n; start += chunk) {
+      const int64_t count = std::min(chunk, n - start);
+      const at::Tensor hidden = hidden_nw.narrow(0, start, count);
+      const at::Tensor logits = at::mm(hidden, head->shadow().t());
+      losses_fused(logits, targets_n.narrow(0, start, count), losses_n.narrow(0, start, count), v, scale);
+      if (!with_graph) continue;
+      at::Tensor part = d_hidden.narrow(0, start, count);
+      at::mm_out(part, logits, head->shadow());
+      add_head_gradient(d_head, logits, hidden, chunk < n);
+    }
+    if (with_graph) context->save_for_backward({d_hidden, d_head});
+    context->saved_data["head"] = reinterpret_cast<int64_t>(head);
+    const float* losses = losses_n.const_data_ptr<float>();
+    const double total = std::accumulate(losses, losses + n, 0.0);
+    return at::full({}, total / static_cast<double>(std::max<int64_t>(num_counted, 1)), at::kFloat);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    const variable_list saved = context->get_saved_variables();
+    const auto* head = reinterpret_cast<const StackedWeight*>(context->saved_data["head"].toInt());
+    const double scale = grads[0].item<double>();
+    head->add_scaled(saved[1], scale);
+    return {scale == 1.0 ? saved[0] : saved[0] * scale, {}, {}, {}, {}};
+  }
+
+ private:
+  // d_head += d_logits^T hidden; several bf16 chunks are summed in fp32.
+  static void add_head_gradient(at::Tensor& d_head, const at::Tensor& d_logits, const at::Tensor& hidden,
+                                bool is_one_of_several) {
+    const at::Tensor product = at::mm(d_logits.t(), hidden);
+    if (!is_one_of_several) {
+      d_head = product;
+    } else if (!d_head.defined()) {
+      d_head = product.to(at::kFloat);
+    } else {
+      accumulate_into(d_head, product);
+    }
+  }
+};
 
 }  // namespace
 
 at::Tensor cross_entropy(const at::Tensor& hidden_nw, const StackedWeight& head, const at::Tensor& targets_n) {
   check_targets(targets_n, head.rows());
-  const at::Tensor logits = at::linear(hidden_nw.to(head.compute()), head.differentiable());
-  const int64_t num_counted = targets_n.ne(kIgnoredTarget).sum().item<int64_t>();
-  return losses_reference(logits, targets_n).sum() / static_cast<double>(std::max<int64_t>(num_counted, 1));
+  const at::Tensor hidden = hidden_nw.to(head.compute());
+  if (is_fused(head.kernels(), head.parts()[0].value, head.compute())) {
+    return HeadCrossEntropy::apply(hidden.contiguous(), head.parts()[0].value, &head, targets_n,
+                                   at::GradMode::is_enabled());
+  }
+  const at::Tensor losses = losses_reference(at::linear(hidden, head.differentiable()), targets_n);
+  return losses.sum() / static_cast<double>(std::max<int64_t>(count_targets(targets_n), 1));
 }
 
 at::Tensor token_cross_entropy(const at::Tensor& hidden_nw, const StackedWeight& head, const at::Tensor& targets_n) {
   at::NoGradGuard no_grad;
   check_targets(targets_n, head.rows());
-  constexpr int64_t kChunk = 512;
-  std::vector<at::Tensor> losses;
-  for (int64_t start = 0; start < targets_n.size(0); start += kChunk) {
-    const int64_t count = std::min(kChunk, targets_n.size(0) - start);
-    const at::Tensor logits = at::linear(hidden_nw.narrow(0, start, count).to(head.compute()), head.shadow());
-    losses.push_back(losses_reference(logits, targets_n.narrow(0, start, count)));
+  const bool fused = is_fused(head.kernels(), head.parts()[0].value, head.compute());
+  const int64_t n = targets_n.size(0), chunk = chunk_rows(n, head.rows());
+  std::vector<at::Tensor> parts;
+  for (int64_t start = 0; start < n; start += chunk) {
+    const int64_t count = std::min(chunk, n - start);
+    const at::Tensor targets = targets_n.narrow(0, start, count);
+    const at::Tensor logits = at::mm(hidden_nw.narrow(0, start, count).to(head.compute()), head.shadow().t());
+    if (fused) {
+      parts.push_back(at::empty({count}, at::kFloat));
+      losses_fused(logits, targets, parts.back(), head.rows(), 0.0);
+    } else {
+      parts.push_back(losses_reference(logits, targets));
+    }
   }
-  return at::cat(losses);
+  return at::cat(parts);
 }
 
 }  // namespace muonlab::ops

@@ -1,14 +1,11 @@
 #include "muonlab/ops/stacked_weight.hpp"
 
-#include <ATen/ATen.h>
-#include <ATen/core/grad_mode.h>
-
-#include "muonlab/base/error.hpp"
+#include "ops/fused.hpp"
 
 namespace muonlab::ops {
 
-StackedWeight::StackedWeight(std::vector<tensor::Parameter> parts, config::Kernels kernels,
-                             at::ScalarType compute)
+StackedWeight::StackedWeight(std::vector<tensor::Parameter> parts, config::Kernels kernels, at::ScalarType compute,
+                             int64_t row_multiple)
     : parts_(std::move(parts)), kernels_(kernels), compute_(compute) {
   base::check(!parts_.empty(), "stacked weight without parts");
   columns_ = parts_[0].value.size(1);
@@ -17,8 +14,10 @@ StackedWeight::StackedWeight(std::vector<tensor::Parameter> parts, config::Kerne
     rows_ += part.value.size(0);
   }
   const at::Tensor& first = parts_[0].value;
-  is_alias_ = parts_.size() == 1 && compute_ == first.scalar_type();
-  shadow_ = is_alias_ ? first.detach() : at::empty({rows_, columns_}, first.options().dtype(compute_).requires_grad(false));
+  const int64_t multiple = kernels_ == config::Kernels::fused ? row_multiple : 1;
+  const int64_t padded = (rows_ + multiple - 1) / multiple * multiple;
+  is_alias_ = parts_.size() == 1 && compute_ == first.scalar_type() && padded == rows_;
+  shadow_ = is_alias_ ? first.detach() : at::zeros({padded, columns_}, first.options().dtype(compute_).requires_grad(false));
   refresh();
 }
 
@@ -34,6 +33,26 @@ void StackedWeight::refresh() {
   int64_t row = 0;
   for (const tensor::Parameter& part : parts_) {
     shadow_.narrow(0, row, part.value.size(0)).copy_(part.value);
+    row += part.value.size(0);
+  }
+}
+
+void StackedWeight::add_gradient(const at::Tensor& d_y, const at::Tensor& x) const {
+  at::NoGradGuard no_grad;
+  if (compute_ == at::kBFloat16) return add_scaled(at::mm(d_y.t(), x), 1.0);
+  int64_t row = 0;
+  for (const tensor::Parameter& part : parts_) {
+    const int64_t count = part.value.size(0);
+    at::Tensor grad = part.grad;
+    at::addmm_out(grad, grad, d_y.narrow(1, row, count).t(), x);
+    row += count;
+  }
+}
+
+void StackedWeight::add_scaled(const at::Tensor& d_weight, double scale) const {
+  int64_t row = 0;
+  for (const tensor::Parameter& part : parts_) {
+    accumulate_into(part.grad, d_weight.narrow(0, row, part.value.size(0)), scale);
     row += part.value.size(0);
   }
 }

@@ -14,8 +14,10 @@ namespace muonlab::ops {
 // feed-forward) stay separate parameters but run as one matrix product.
 class StackedWeight {
  public:
-  // compute: dtype of the matrix product, kBFloat16 or the parameters' own.
-  StackedWeight(std::vector<tensor::Parameter> parts, config::Kernels kernels, at::ScalarType compute);
+  // compute: dtype of the matrix product, kBFloat16 or the parameters' own. The shadow has rows of zeros appended up to a
+  // multiple of `row_multiple` (fused only): padding for speed that no parameter and no result shows.
+  StackedWeight(std::vector<tensor::Parameter> parts, config::Kernels kernels, at::ScalarType compute,
+                int64_t row_multiple = 1);
 
   config::Kernels kernels() const { return kernels_; }
   at::ScalarType compute() const { return compute_; }
@@ -25,10 +27,14 @@ class StackedWeight {
 
   // The matrix [r, c] in the compute dtype, differentiable with respect to the parameters.
   at::Tensor differentiable() const;
-  // The matrix [r, c] in the compute dtype, without a graph: as of the last refresh().
+  // The matrix [r + padding, c] in the compute dtype, without a graph: as of the last refresh().
   const at::Tensor& shadow() const { return shadow_; }
   // Call after the parameters changed.
   void refresh();
+  // Adds d_y^T x to the parts' grads; d_y [n, r], x [n, c] in the compute dtype, which is fp32 or bf16, on the CPU.
+  void add_gradient(const at::Tensor& d_y, const at::Tensor& x) const;
+  // Adds scale * d_weight [r or more rows, c], fp32 or bf16, to the parts' grads.
+  void add_scaled(const at::Tensor& d_weight, double scale) const;
 
  private:
   std::vector<tensor::Parameter> parts_;

@@ -1,0 +1,375 @@
+#include "ops/attention_kernel.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+
+#if defined(__x86_64__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // false alarms in g++ 12's own intrinsics (GCC bug 105593)
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma,avx2,bmi2")
+#include "ops/tile_avx512.hpp"
+
+namespace muonlab::ops {
+namespace {
+
+// Queries are taken in blocks of kBlock; keys up to the last query of the block.
+constexpr int64_t kBlock = 64;
+
+MUONLAB_INLINE int64_t round_up(int64_t x, int64_t multiple) { return (x + multiple - 1) / multiple * multiple; }
+
+// Uninitialised 64-byte aligned memory for 32-bit numbers, given out piece by piece.
+class Scratch {
+ public:
+  explicit Scratch(int64_t count)
+      : memory_(new (std::align_val_t{64}) uint32_t[static_cast<size_t>(count)]), next_(memory_.get()), left_(count) {}
+  uint32_t* units(int64_t count) {
+    count = round_up(count, 16);
+    left_ -= count;
+    if (left_ < 0) __builtin_trap();
+    uint32_t* piece = next_;
+    next_ += count;
+    return piece;
+  }
+  float* floats(int64_t count) { return reinterpret_cast<float*>(units(count)); }
+
+ private:
+  struct Free {
+    void operator()(uint32_t* p) const { ::operator delete[](p, std::align_val_t{64}); }
+  };
+  std::unique_ptr<uint32_t[], Free> memory_;
+  uint32_t* next_;
+  int64_t left_;
+};
+
+// The positions of one key head and its query heads in a packed sequence.
+template <class Unit>
+struct HeadView {
+  using Number = typename Unit::Number;
+  static constexpr int64_t kDepth = Unit::kDepth;
+
+  HeadView(const AttentionShape& shape, int64_t task)
+      : t(shape.num_positions),
+        d(shape.heads.head_dim),
+        width(shape.heads.packed_width()),
+        out_width(shape.heads.query_width()),
+        group(shape.heads.queries / shape.heads.keys),
+        sequence(task / shape.heads.keys),
+        key_head(task % shape.heads.keys),
+        padded_d(round_up(d, 16)),
+        padded_t(round_up(t, kBlock)),
+        scale(1.0f / std::sqrt(static_cast<float>(d))) {
+    const int64_t start = sequence * t * width;
+    keys_at = start + (shape.heads.queries + key_head) * d;
+    values_at = keys_at + shape.heads.keys * d;
+    queries_at = start + key_head * group * d;
+    out_at = sequence * t * out_width + key_head * group * d;
+    lse_at = (sequence * shape.heads.queries + key_head * group) * t;
+  }
+
+  int64_t t, d, width, out_width, group, sequence, key_head, padded_d, padded_t;
+  float scale;
+  int64_t keys_at, values_at, queries_at, out_at, lse_at;
+};
+
+template <class Number>
+MUONLAB_INLINE const uint32_t* as_units(const Number* p) {
+  return reinterpret_cast<const uint32_t*>(p);
+}
+
+// One row of scores [length] becomes unnormalised probabilities in the product's numbers, zero from `visible` on up to
+// `padded`; returns {sum, log sum exp}.
+template <class Number>
+MUONLAB_INLINE void softmax_row(const float* scores, int64_t visible, int64_t padded, float scale, Number* p,
+                                float& inverse_sum, float& lse) {
+  float largest = scores[0];
+#pragma omp simd reduction(max : largest)
+  for (int64_t j = 0; j < visible; ++j) largest = scores[j] > largest ? scores[j] : largest;
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t j = 0; j < visible; ++j) {
+    const float e = exp_fast((scores[j] - largest) * scale);
+    store(p, j, e);
+    sum += e;
+  }
+  for (int64_t j = visible; j < padded; ++j) store(p, j, 0.0f);
+  inverse_sum = 1.0f / sum;
+  lse = largest * scale + std::log(sum);
+}
+
+template <class Unit>
+void forward_task(const HeadView<Unit>& view, const typename Unit::Number* qkv, typename Unit::Number* out, float* lse,
+                  Scratch scratch) {
+  using Number = typename Unit::Number;
+  constexpr int64_t kDepth = Unit::kDepth;
+  const int64_t t = view.t, d = view.d, d_units = d / kDepth;
+  uint32_t* keys = scratch.units(round_up(d_units, 16) * view.padded_t);          // [d units, t]
+  uint32_t* values = scratch.units(view.padded_t / kDepth * view.padded_d);       // [t units, d]
+  float* scores = scratch.floats(kBlock * view.padded_t);                         // [query, t]
+  auto* p = reinterpret_cast<Number*>(scratch.units(kBlock * view.padded_t / kDepth));
+  float* mixed = scratch.floats(kBlock * view.padded_d);
+  transpose_units(as_units(qkv + view.keys_at), view.width / kDepth, t, d_units, keys, view.padded_t);
+  pack_rows(qkv + view.values_at, view.width, t, d, view.padded_t, values, view.padded_d);
+  for (int64_t head = 0; head < view.group; ++head) {
+    for (int64_t first = 0; first < t; first += kBlock) {
+      const int64_t count = std::min(kBlock, t - first);
+      const int64_t length = round_up(first + count, 16);
+      const Number* q = qkv + view.queries_at + head * d + first * view.width;
+      multiply<Unit>(count, length, d_units, q, view.width / kDepth, keys, view.padded_t, scores, view.padded_t, false);
+      float inverse_sum[kBlock];
+      for (int64_t i = 0; i < count; ++i) {
+        softmax_row(scores + i * view.padded_t, first + i + 1, length, view.scale, p + i * view.padded_t, inverse_sum[i],
+                    lse[view.lse_at + head * t + first + i]);
+      }
+      multiply<Unit>(count, view.padded_d, length / kDepth, p, view.padded_t / kDepth, values, view.padded_d, mixed,
+                     view.padded_d, false);
+      for (int64_t i = 0; i < count; ++i) {
+        Number* to = out + view.out_at + (first + i) * view.out_width + head * d;
+        const float* from = mixed + i * view.padded_d;
+#pragma omp simd
+        for (int64_t c = 0; c < d; ++c) store(to, c, from[c] * inverse_sum[i]);
+      }
+    }
+  }
+}
+
+int64_t forward_scratch(int64_t t, int64_t d, int64_t depth) {
+  const int64_t padded_t = round_up(t, kBlock), padded_d = round_up(d, 16);
+  return round_up(d, 16) * padded_t + padded_t / depth * padded_d + kBlock * padded_t + kBlock * padded_t / depth +
+         kBlock * padded_d + 1024;
+}
+
+// What the backward of one block of queries works on; everything that lies [key, query] is 64 queries wide.
+struct BackwardBlock {
+  uint32_t* queries_across;    // [d units, query]
+  uint32_t* d_out_across;      // [d units, query]
+  uint32_t* queries_down;      // [query units, d]
+  uint32_t* d_out_down;        // [query units, d]
+  float* scores;               // [key, query]; then probabilities
+  float* d_scores;             // [key, query]
+  uint32_t* p_rows;            // numbers [key, query]
+  uint32_t* d_scores_rows;     // numbers [key, query]
+  uint32_t* d_scores_columns;  // numbers [query, key]
+  float* d_queries;            // [query, d]
+  float lse[kBlock];           // scaled; +inf beyond the last query
+  float dots[kBlock];          // d_out . out
+};
+
+// scores and d_scores (both [key, query], products without scale) become P and dS, in the numbers of the next products.
+template <class Unit>
+MUONLAB_INLINE void probabilities(const BackwardBlock& block, int64_t first, int64_t num_keys, float scale) {
+  using Number = typename Unit::Number;
+  for (int64_t j = 0; j < num_keys; ++j) {
+    float* s = block.scores + j * kBlock;
+    float* ds = block.d_scores + j * kBlock;
+    Number* p_row = reinterpret_cast<Number*>(block.p_rows) + j * kBlock;
+    Number* ds_row = reinterpret_cast<Number*>(block.d_scores_rows) + j * kBlock;
+    const int64_t hidden = j - first;  // queries before this one do not see key j
+#pragma omp simd
+    for (int64_t i = 0; i < kBlock; ++i) {
+      const float e = exp_fast(s[i] * scale - block.lse[i]);
+      const float p = i < hidden ? 0.0f : e;
+      const float slope = p * (ds[i] - block.dots[i]) * scale;
+      store(p_row, i, p);
+      store(ds_row, i, slope);
+      ds[i] = slope;
+    }
+  }
+}
+
+// dS [key, query] in fp32 -> numbers [query, key] in units of keys; keys beyond num_keys up to `padded` are zero.
+template <class Unit>
+MUONLAB_INLINE void turn(const BackwardBlock& block, int64_t num_keys, int64_t padded, int64_t ld_units) {
+  constexpr int64_t kDepth = Unit::kDepth;
+  std::memset(block.d_scores + num_keys * kBlock, 0, static_cast<size_t>((padded - num_keys) * kBlock) * sizeof(float));
+  for (int64_t j = 0; j < padded; j += 16 * kDepth) {
+    for (int64_t i = 0; i < kBlock; i += 16) {
+      __m512i unit[16];
+      for (int64_t r = 0; r < 16; ++r) {
+        unit[r] = to_units(Unit{}, block.d_scores + (j + r * kDepth) * kBlock + i, kBlock);
+      }
+      transpose_registers(unit);
+      for (int64_t r = 0; r < 16; ++r) {
+        _mm512_storeu_si512(block.d_scores_columns + (i + r) * ld_units + j / kDepth, unit[r]);
+      }
+    }
+  }
+}
+
+template <class Number>
+MUONLAB_INLINE float dot(const Number* a, const Number* b, int64_t n) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < n; ++i) sum += load(a, i) * load(b, i);
+  return sum;
+}
+
+template <class Unit>
+void backward_task(const HeadView<Unit>& view, const typename Unit::Number* qkv, const typename Unit::Number* out,
+                   const typename Unit::Number* d_out, const float* lse, typename Unit::Number* d_qkv,
+                   Scratch scratch) {
+  using Number = typename Unit::Number;
+  constexpr int64_t kDepth = Unit::kDepth;
+  const int64_t t = view.t, d = view.d, d_units = d / kDepth, padded_d = view.padded_d, padded_t = view.padded_t;
+  uint32_t* keys_down = scratch.units(padded_t / kDepth * padded_d);  // [t units, d]
+  float* d_keys = scratch.floats(padded_t * padded_d);
+  float* d_values = scratch.floats(padded_t * padded_d);
+  BackwardBlock block;
+  block.queries_across = scratch.units(round_up(d_units, 16) * kBlock);
+  block.d_out_across = scratch.units(round_up(d_units, 16) * kBlock);
+  block.queries_down = scratch.units(kBlock / kDepth * padded_d);
+  block.d_out_down = scratch.units(kBlock / kDepth * padded_d);
+  block.scores = scratch.floats(padded_t * kBlock);
+  block.d_scores = scratch.floats(padded_t * kBlock);
+  block.p_rows = scratch.units(padded_t * kBlock / kDepth);
+  block.d_scores_rows = scratch.units(padded_t * kBlock / kDepth);
+  block.d_scores_columns = scratch.units(padded_t * kBlock / kDepth);
+  block.d_queries = scratch.floats(kBlock * padded_d);
+
+  pack_rows(qkv + view.keys_at, view.width, t, d, padded_t, keys_down, padded_d);
+  std::memset(d_keys, 0, static_cast<size_t>(padded_t * padded_d) * sizeof(float));
+  std::memset(d_values, 0, static_cast<size_t>(padded_t * padded_d) * sizeof(float));
+  const int64_t ld = view.width / kDepth, ld_out = view.out_width / kDepth;
+  for (int64_t head = 0; head < view.group; ++head) {
+    for (int64_t first = 0; first < t; first += kBlock) {
+      const int64_t count = std::min(kBlock, t - first), num_keys = first + count;
+      const int64_t padded_keys = round_up(num_keys, 32);
+      const Number* q = qkv + view.queries_at + head * d + first * view.width;
+      const int64_t rows_at = view.out_at + first * view.out_width + head * d;
+      const Number* g = d_out + rows_at;
+      for (int64_t i = 0; i < kBlock; ++i) {
+        const bool exists = i < count;
+        block.lse[i] = exists ? lse[view.lse_at + head * t + first + i] : std::numeric_limits<float>::infinity();
+        block.dots[i] = exists ? dot(g + i * view.out_width, out + rows_at + i * view.out_width, d) : 0.0f;
+      }
+      if (count < kBlock) {
+        std::memset(block.queries_across, 0, static_cast<size_t>(round_up(d_units, 16) * kBlock) * 4);
+        std::memset(block.d_out_across, 0, static_cast<size_t>(round_up(d_units, 16) * kBlock) * 4);
+      }
+      transpose_units(as_units(q), ld, count, d_units, block.queries_across, kBlock);
+      transpose_units(as_units(g), ld_out, count, d_units, block.d_out_across, kBlock);
+      pack_rows(q, view.width, count, d, kBlock, block.queries_down, padded_d);
+      pack_rows(g, view.out_width, count, d, kBlock, block.d_out_down, padded_d);
+
+      multiply<Unit>(num_keys, kBlock, d_units, qkv + view.keys_at, ld, block.queries_across, kBlock, block.scores,
+                     kBlock, false);
+      multiply<Unit>(num_keys, kBlock, d_units, qkv + view.values_at, ld, block.d_out_across, kBlock, block.d_scores,
+                     kBlock, false);
+      probabilities<Unit>(block, first, num_keys, view.scale);
+      multiply<Unit>(num_keys, padded_d, kBlock / kDepth, block.p_rows, kBlock / kDepth, block.d_out_down, padded_d,
+                     d_values, padded_d, true);
+      multiply<Unit>(num_keys, padded_d, kBlock / kDepth, block.d_scores_rows, kBlock / kDepth, block.queries_down,
+                     padded_d, d_keys, padded_d, true);
+      turn<Unit>(block, num_keys, padded_keys, padded_t / kDepth);
+      multiply<Unit>(count, padded_d, padded_keys / kDepth, block.d_scores_columns, padded_t / kDepth, keys_down,
+                     padded_d, block.d_queries, padded_d, false);
+      for (int64_t i = 0; i < count; ++i) {
+        Number* to = d_qkv + view.queries_at + head * d + (first + i) * view.width;
+        const float* from = block.d_queries + i * padded_d;
+#pragma omp simd
+        for (int64_t c = 0; c < d; ++c) store(to, c, from[c]);
+      }
+    }
+  }
+  for (int64_t j = 0; j < t; ++j) {
+    Number* to_key = d_qkv + view.keys_at + j * view.width;
+    Number* to_value = d_qkv + view.values_at + j * view.width;
+#pragma omp simd
+    for (int64_t c = 0; c < d; ++c) {
+      store(to_key, c, d_keys[j * padded_d + c]);
+      store(to_value, c, d_values[j * padded_d + c]);
+    }
+  }
+}
+
+int64_t backward_scratch(int64_t t, int64_t d, int64_t depth) {
+  const int64_t padded_t = round_up(t, kBlock), padded_d = round_up(d, 16);
+  return padded_t / depth * padded_d + 2 * padded_t * padded_d + 2 * round_up(d, 16) * kBlock +
+         2 * kBlock / depth * padded_d + 2 * padded_t * kBlock + 3 * padded_t * kBlock / depth + kBlock * padded_d + 1024;
+}
+
+template <class Unit>
+void forward_tasks(const AttentionShape& shape, const typename Unit::Number* qkv, typename Unit::Number* out, float* lse,
+                   int64_t begin, int64_t end) {
+  for (int64_t task = begin; task < end; ++task) {
+    forward_task<Unit>(HeadView<Unit>(shape, task), qkv, out, lse,
+                       Scratch(forward_scratch(shape.num_positions, shape.heads.head_dim, Unit::kDepth)));
+  }
+}
+
+template <class Unit>
+void backward_tasks(const AttentionShape& shape, const typename Unit::Number* qkv, const typename Unit::Number* out,
+                    const typename Unit::Number* d_out, const float* lse, typename Unit::Number* d_qkv, int64_t begin,
+                    int64_t end) {
+  for (int64_t task = begin; task < end; ++task) {
+    backward_task<Unit>(HeadView<Unit>(shape, task), qkv, out, d_out, lse, d_qkv,
+                        Scratch(backward_scratch(shape.num_positions, shape.heads.head_dim, Unit::kDepth)));
+  }
+}
+
+}  // namespace
+
+void attention_forward(const AttentionShape& shape, const float* qkv, float* out, float* lse, int64_t begin,
+                       int64_t end) {
+  forward_tasks<Fp32Unit>(shape, qkv, out, lse, begin, end);
+}
+
+void attention_forward(const AttentionShape& shape, const Bf16* qkv, Bf16* out, float* lse, int64_t begin,
+                       int64_t end) {
+  forward_tasks<Bf16Unit>(shape, qkv, out, lse, begin, end);
+}
+
+void attention_backward(const AttentionShape& shape, const float* qkv, const float* out, const float* d_out,
+                        const float* lse, float* d_qkv, int64_t begin, int64_t end) {
+  backward_tasks<Fp32Unit>(shape, qkv, out, d_out, lse, d_qkv, begin, end);
+}
+
+void attention_backward(const AttentionShape& shape, const Bf16* qkv, const Bf16* out, const Bf16* d_out,
+                        const float* lse, Bf16* d_qkv, int64_t begin, int64_t end) {
+  backward_tasks<Bf16Unit>(shape, qkv, out, d_out, lse, d_qkv, begin, end);
+}
+
+}  // namespace muonlab::ops
+#pragma GCC pop_options
+
+namespace muonlab::ops {
+
+namespace {
+std::atomic<bool> is_allowed{true};
+}
+void allow_attention_kernel(bool allowed) { is_allowed = allowed; }
+
+bool has_attention_kernel(const float*) {
+  return is_allowed && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+}
+
+bool has_attention_kernel(const Bf16*) {
+  return has_attention_kernel(static_cast<const float*>(nullptr)) && __builtin_cpu_supports("avx512bf16");
+}
+
+}  // namespace muonlab::ops
+
+#else
+
+namespace muonlab::ops {
+
+void allow_attention_kernel(bool) {}
+bool has_attention_kernel(const float*) { return false; }
+bool has_attention_kernel(const Bf16*) { return false; }
+void attention_forward(const AttentionShape&, const float*, float*, float*, int64_t, int64_t) { __builtin_trap(); }
+void attention_forward(const AttentionShape&, const Bf16*, Bf16*, float*, int64_t, int64_t) { __builtin_trap(); }
+void attention_backward(const AttentionShape&, const float*, const float*, const float*, const float*, float*, int64_t,
+                        int64_t) {
+  __builtin_trap();
+}
+void attention_backward(const AttentionShape&, const Bf16*, const Bf16*, const Bf16*, const float*, Bf16*, int64_t,
+                        int64_t) {
+  __builtin_trap();
+}
+
+}  // namespace muonlab::ops
+#endif
