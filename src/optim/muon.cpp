@@ -20,6 +20,9 @@ namespace {
 
 using config::Role;
 
+// Values of a batch for each thread: small blocks, such as heads, are gathered up to it.
+constexpr size_t kBatchValues = 1 << 18;
+
 MomentumForm momentum_form(const config::MuonConfig& config) {
   const auto mu = static_cast<float>(config.momentum);
   const bool sum = config.momentum_form == config::MomentumForm::sum;
@@ -102,19 +105,20 @@ class Muon final : public Rule {
   template <class T>
   void update_here(double lr) {
     for (const std::vector<Block>& group : groups_) {
-      const size_t batch = batch_size(group);
-      for (size_t begin = 0; begin < group.size(); begin += batch) {
-        const size_t end = std::min(group.size(), begin + batch);
+      for (size_t begin = 0, end; begin < group.size(); begin = end) {
+        end = begin + batch_size(group[begin], group.size() - begin);
         update_batch<T>(lr, group.data() + begin, static_cast<int64_t>(end - begin));
       }
     }
   }
 
-  // Few matrices at a time stay in the cache from momentum to update.
-  static size_t batch_size(const std::vector<Block>& group) {
+  // Blocks to take of those left: few, so that they stay in the cache from momentum to update, and the same number for
+  // every thread as long as there is one for each.
+  static size_t batch_size(const Block& block, size_t left) {
     const auto threads = static_cast<size_t>(at::get_num_threads());
-    const size_t rounds = (group.size() + threads - 1) / threads;
-    return (group.size() + rounds - 1) / rounds;
+    const auto values = static_cast<size_t>(block.rows * block.cols);
+    const size_t each = std::min(std::max<size_t>(1, kBatchValues / values), left / threads);
+    return each == 0 ? left : each * threads;
   }
 
   template <class T>
@@ -132,7 +136,7 @@ class Muon final : public Rule {
         pack_direction(blocks[i], form_, factor, g, m, packed + i * s * l);
       }
     });
-    x_nsl = (is_svd() ? svd_polar(x_nsl) : newton_schulz(std::move(x_nsl), coefficients_)).contiguous();
+    x_nsl = (is_svd() ? svd_polar(x_nsl) : newton_schulz(std::move(x_nsl), coefficients_, workspace_)).contiguous();
     num_orthogonalizations_ += n;
     const T* polar = x_nsl.const_data_ptr<T>();
     const auto keep = static_cast<float>(1.0 - lr * config_.decay);
@@ -178,6 +182,7 @@ class Muon final : public Rule {
   at::ScalarType dtype_;
   MomentumForm form_;
   at::Tensor momentum_;  // of the range's layout
+  at::Tensor workspace_;
   std::vector<std::vector<Block>> groups_;
   int64_t num_orthogonalizations_ = 0;
 };

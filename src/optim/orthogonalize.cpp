@@ -6,6 +6,7 @@
 
 #include "muonlab/base/error.hpp"
 #include "optim/newton_schulz.hpp"
+#include "optim/panels.hpp"
 
 namespace muonlab::optim {
 namespace {
@@ -23,12 +24,19 @@ float start_factor(double squared_norm, double norm_factor) {
   return norm > kZeroNorm ? static_cast<float>(1.0 / (norm * norm_factor)) : 0.0f;
 }
 
-at::Tensor newton_schulz(at::Tensor x_nsl, const Coefficients& coefficients) {
+at::Tensor newton_schulz_plain(at::Tensor x_nsl, const Coefficients& coefficients) {
   for (const Triple& t : coefficients.steps) {
     const at::Tensor gram_nss = at::bmm(x_nsl, x_nsl.transpose(1, 2));
     const at::Tensor poly_nss = at::baddbmm(gram_nss, gram_nss, gram_nss, t.b, t.c);
     x_nsl = at::baddbmm(x_nsl, poly_nss, x_nsl, t.a, 1.0);
   }
+  return x_nsl;
+}
+
+at::Tensor newton_schulz(at::Tensor x_nsl, const Coefficients& coefficients, at::Tensor& workspace) {
+  const bool type_fits = x_nsl.scalar_type() == at::kFloat || x_nsl.scalar_type() == at::kBFloat16;
+  if (!x_nsl.is_cpu() || !type_fits || !panels_available()) return newton_schulz_plain(x_nsl, coefficients);
+  newton_schulz_panels(x_nsl, coefficients, workspace);
   return x_nsl;
 }
 
@@ -54,7 +62,8 @@ at::Tensor orthogonalize(const at::Tensor& batch_nrc, config::Orthogonalizer ort
     const at::Tensor factor_n11 = at::where(norm_n11.gt(kZeroNorm), (norm_n11 * coeffs.norm_factor).reciprocal(),
                                             at::zeros({}, norm_n11.options()));
     const at::Tensor x = at::mul(short_first.to(at::kFloat), factor_n11.to(at::kFloat)).to(dtype).contiguous();
-    result = newton_schulz(x, coeffs);
+    at::Tensor workspace;
+    result = newton_schulz(x, coeffs, workspace);
   }
   return (tall ? result.transpose(1, 2) : result).contiguous();
 }
