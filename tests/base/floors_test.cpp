@@ -4,10 +4,10 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -32,10 +32,12 @@ std::string read(const fs::path& path) {
 
 // muonlab_floor(NAME [TORCH] [DEPENDS floors…] [LIBS targets…]) declarations of a CMake text.
 std::map<std::string, Floor> floors_of(const std::string& cmake) {
+  constexpr std::string_view kCall = "\nmuonlab_floor(";
   std::map<std::string, Floor> floors;
-  const std::regex declaration(R"((^|\n)muonlab_floor\(([^)]*)\))");
-  for (std::sregex_iterator it(cmake.begin(), cmake.end(), declaration), end; it != end; ++it) {
-    std::istringstream words((*it)[2].str());
+  const std::string text = "\n" + cmake;
+  for (size_t at = 0; (at = text.find(kCall, at)) != std::string::npos;) {
+    at += kCall.size();
+    std::istringstream words(text.substr(at, text.find(')', at) - at));
     std::string name, word, section;
     words >> name;
     Floor& floor = floors[name];
@@ -73,9 +75,17 @@ std::vector<fs::path> code_of(const std::string& floor) {
 
 std::vector<std::string> includes_of(const std::string& text) {
   std::vector<std::string> found;
-  const std::regex include(R"((^|\n)[ \t]*#[ \t]*include[ \t]*[<"]([^>"]+)[>"])");
-  for (std::sregex_iterator it(text.begin(), text.end(), include), end; it != end; ++it)
-    found.push_back((*it)[2]);
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::string squeezed = line;
+    std::erase_if(squeezed, [](char c) { return c == ' ' || c == '\t'; });
+    if (!squeezed.starts_with("#include")) continue;
+    const size_t open = squeezed.find_first_of("<\"");
+    const size_t close = squeezed.find_last_of(">\"");
+    if (open < close && close != std::string::npos) {
+      found.push_back(squeezed.substr(open + 1, close - open - 1));
+    }
+  }
   return found;
 }
 
