@@ -34,11 +34,20 @@ struct TextHash {
   size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
 };
 
-// Ids of the pretokens met so far, one map a thread; natural text repeats itself.
+// Ids of the pretokens met so far, one map a thread; natural text repeats itself. About 15 MB when full.
 struct PretokenCache {
-  static constexpr size_t kMaxEntries = 1 << 16;
+  static constexpr size_t kMaxEntries = 1 << 17;
+  struct Range {
+    uint32_t first, count;
+  };
   uint64_t owner = 0;
-  std::unordered_map<std::string, std::vector<int32_t>, TextHash, std::equal_to<>> ids;
+  std::unordered_map<std::string, Range, TextHash, std::equal_to<>> ranges;
+  std::vector<int32_t> ids;
+
+  void clear() {
+    ranges.clear();
+    ids.clear();
+  }
 };
 thread_local PretokenCache pretoken_cache;
 std::atomic<uint64_t> next_owner{1};
@@ -73,7 +82,7 @@ class SentencePieceTokenizer : public Tokenizer {
   std::vector<int32_t> encode(std::string_view text) const override {
     PretokenCache& cache = pretoken_cache;
     if (cache.owner != owner_) {
-      cache.ids.clear();
+      cache.clear();
       cache.owner = owner_;
     }
     std::vector<int32_t> ids;
@@ -85,12 +94,16 @@ class SentencePieceTokenizer : public Tokenizer {
         for (const char byte : pretoken.text) ids.push_back(byte_ids_[static_cast<uint8_t>(byte)]);
         continue;
       }
-      auto found = cache.ids.find(pretoken.text);
-      if (found == cache.ids.end()) {
-        if (cache.ids.size() >= PretokenCache::kMaxEntries) cache.ids.clear();
-        found = cache.ids.emplace(pretoken.text, encode_pretoken(pretoken.text)).first;
+      auto found = cache.ranges.find(pretoken.text);
+      if (found == cache.ranges.end()) {
+        if (cache.ranges.size() >= PretokenCache::kMaxEntries) cache.clear();
+        const auto fresh = encode_pretoken(pretoken.text);
+        const PretokenCache::Range range{static_cast<uint32_t>(cache.ids.size()), static_cast<uint32_t>(fresh.size())};
+        cache.ids.insert(cache.ids.end(), fresh.begin(), fresh.end());
+        found = cache.ranges.emplace(pretoken.text, range).first;
       }
-      ids.insert(ids.end(), found->second.begin(), found->second.end());
+      const int32_t* first = cache.ids.data() + found->second.first;
+      ids.insert(ids.end(), first, first + found->second.count);
     }
     return ids;
   }

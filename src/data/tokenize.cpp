@@ -164,6 +164,7 @@ TokenizeResult write_shards(const Tokenizer& tokenizer, const std::string& folde
     }
     if (progress) progress(chunk.done_bytes, reader.total_bytes(), shards.num_tokens());
   };
+  if (progress) progress(0, reader.total_bytes(), 0);
   WorkPool pool(options.threads);
   while (auto chunk = reader.next()) {
     const size_t bytes = chunk->text.size();

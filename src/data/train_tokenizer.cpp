@@ -194,6 +194,7 @@ std::string train_tokenizer_on_files(const std::vector<std::string>& paths, cons
   uint64_t pass = 0;
   const auto read = [&](const TakeText& take) {
     ChunkReader reader(inputs);
+    if (progress && pass == 0) progress(0, passes * reader.total_bytes());
     while (const auto chunk = reader.next()) {
       for_each_text(*chunk, field, [&](std::string_view text, bool) { take(text); });
       if (progress) progress(pass * reader.total_bytes() + chunk->done_bytes, passes * reader.total_bytes());

@@ -1,0 +1,265 @@
+// muonlab data: tokenizers, token shards, and what training will see of them.
+#include <algorithm>
+#include <iostream>
+#include <memory>
+#include <optional>
+
+#include <nlohmann/json.hpp>
+
+#include "commands.hpp"
+#include "muonlab/base/clock.hpp"
+#include "muonlab/base/cpu.hpp"
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/file.hpp"
+#include "muonlab/base/terminal.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/config/load.hpp"
+#include "muonlab/data/corpus.hpp"
+#include "muonlab/data/shard.hpp"
+#include "muonlab/data/tokenize.hpp"
+#include "muonlab/data/tokenizer_training.hpp"
+
+namespace muonlab::app {
+namespace {
+
+// A bar that begins with the first report and can be told to end.
+class Bar {
+ public:
+  explicit Bar(std::string label) : label_(std::move(label)) {}
+  void set(uint64_t done, uint64_t total) {
+    if (!bar_) bar_.emplace(label_, total, "B");
+    bar_->set(done);
+  }
+  void finish() {
+    if (bar_) bar_->finish();
+    bar_.reset();
+  }
+
+ private:
+  std::string label_;
+  std::optional<base::ProgressBar> bar_;
+};
+
+void add_tokenizer(CLI::App& data) {
+  CLI::App* command = data.add_subcommand("tokenizer", R"(Train a sentencepiece tokenizer on text files.
+
+  muonlab data tokenizer books.model books/ --vocabulary 4096
+  muonlab data tokenizer web.model web.jsonl.zst --field content --type unigram --vocabulary 16384
+
+FILES are text files, .jsonl and .jsonl.zst files, or folders of them. White space is kept, rare characters become
+bytes: every text comes back exactly.)");
+  struct Options {
+    std::string out, field = "text", type = "bpe";
+    std::vector<std::string> files;
+    data::TokenizerTraining training;
+    bool force = false;
+  };
+  auto options = std::make_shared<Options>();
+  data::TokenizerTraining& training = options->training;
+  command->add_option("OUT", options->out, "the .model file to write")->required();
+  command->add_option("FILES", options->files, "text to learn from")->required();
+  command->add_option("--vocabulary", training.vocabulary, "pieces, the 256 bytes and end-of-text included")
+      ->capture_default_str()->group("Model");
+  command->add_option("--type", options->type, "bpe or unigram")
+      ->check(CLI::IsMember({"bpe", "unigram"}))->capture_default_str()->group("Model");
+  command->add_option("--coverage", training.coverage, "share of characters that become pieces, 0.98 to 1")
+      ->capture_default_str()->group("Model");
+  command->add_option("--input-sentences", training.input_sentences,
+                      "lines to learn from at most, drawn evenly from all; 0: all")->capture_default_str()->group("Text");
+  command->add_option("--max-sentence-bytes", training.max_sentence_bytes,
+                      "longer lines are cut into sentences of this size")->capture_default_str()->group("Text");
+  command->add_option("--field", options->field, "the string to read from a JSON line")->capture_default_str()->group("Text");
+  command->add_flag("--force", options->force, "replace OUT if it is there")->group("Output");
+  command->callback([options] {
+    if (base::real_file_system().exists(options->out) && !options->force) {
+      throw base::Error(options->out, ": is there already; --force replaces it");
+    }
+    data::TokenizerTraining& training = options->training;
+    training.type = options->type == "bpe" ? data::PieceModel::bpe : data::PieceModel::unigram;
+    const base::Stopwatch watch;
+    Bar bar("reading");
+    std::optional<base::LiveLine> learning;
+    const std::string model = data::train_tokenizer_on_files(
+        options->files, options->field, training, [&](uint64_t done, uint64_t total) {
+          bar.set(done, total);
+          if (done < total) return;
+          bar.finish();
+          learning.emplace();
+          learning->update(base::str("learning ", base::with_commas(training.vocabulary), " pieces; some seconds …"));
+        });
+    learning.reset();
+    const auto tokenizer = data::make_sentencepiece_tokenizer(model, options->out);
+    base::make_directories(base::parent_path(options->out));
+    base::write_atomically(options->out, model);
+    std::cout << options->out << "  " << tokenizer->description() << ", " << base::human_bytes(model.size()) << ", "
+              << base::human_duration(watch.seconds()) << "  hash " << tokenizer->hash() << "\n";
+  });
+}
+
+void add_tokens(CLI::App& data) {
+  CLI::App* command = data.add_subcommand("tokens", R"(Turn text files into token shards to train on.
+
+  muonlab data tokens corpus/train books/train --tokenizer books.model
+  muonlab data tokens corpus/bytes notes.txt web.jsonl.zst --tokenizer byte
+
+A text file is one document, and so is a JSON line; each is followed by end-of-text. FILES may be folders.)");
+  struct Options {
+    std::string out, tokenizer;
+    data::TokenizeOptions tokenize;
+  };
+  auto options = std::make_shared<Options>();
+  options->tokenize.threads = base::usable_processors();
+  command->add_option("OUT", options->out, "the folder to make")->required();
+  command->add_option("FILES", options->tokenize.inputs, ".txt, .jsonl, .txt.zst, .jsonl.zst files or folders")->required();
+  command->add_option("--tokenizer", options->tokenizer, "a .model file, or byte")->required()->group("Text");
+  command->add_option("--field", options->tokenize.field, "the string to read from a JSON line")
+      ->capture_default_str()->group("Text");
+  command->add_option("--shard-tokens", options->tokenize.shard_tokens, "tokens a shard")
+      ->check(CLI::PositiveNumber)->capture_default_str()->group("Output");
+  command->add_flag("--force", options->tokenize.force, "replace the shards in OUT")->group("Output");
+  command->add_option("--threads", options->tokenize.threads, "threads; the result does not depend on them")
+      ->check(CLI::Range(1, 1024))->capture_default_str()->group("Speed");
+  command->callback([options] {
+    const auto tokenizer = data::load_tokenizer(options->tokenizer);
+    const base::Stopwatch watch;
+    Bar bar("tokens");
+    const data::TokenizeResult result = data::tokenize_files(
+        *tokenizer, options->out, options->tokenize,
+        [&](uint64_t done, uint64_t total, uint64_t) { bar.set(done, total); });
+    bar.finish();
+    const double seconds = std::max(1e-3, watch.seconds());
+    std::cout << options->out << "  " << base::human_count(static_cast<double>(result.num_tokens)) << " tokens ("
+              << tokenizer->description() << "), " << base::with_commas(static_cast<int64_t>(result.num_documents))
+              << (result.num_documents == 1 ? " document, " : " documents, ") << result.shards.size()
+              << (result.shards.size() == 1 ? " shard, " : " shards, ")
+              << base::fixed(static_cast<double>(result.text_bytes) / static_cast<double>(result.num_tokens), 2)
+              << " bytes a token; " << base::human_duration(seconds) << ", "
+              << base::human_count(static_cast<double>(result.num_tokens) / seconds) << " tokens/s\n";
+  });
+}
+
+// The tokenizer that made a shard, if it can be found.
+std::shared_ptr<const data::Tokenizer> tokenizer_of(const data::Shard& shard, const std::string& given) {
+  if (!given.empty()) return data::load_tokenizer(given);
+  const std::string hash = shard.header().tokenizer_hash.hex();
+  auto bytes = data::make_byte_tokenizer();
+  if (bytes->hash() == hash) return bytes;
+  const std::string beside = base::join_path(base::parent_path(shard.path()), "tokenizer.model");
+  if (!base::real_file_system().exists(beside)) return nullptr;
+  return data::load_tokenizer(beside);
+}
+
+void inspect(const std::string& path, const std::string& given, bool verify, int64_t show) {
+  const data::Shard shard(path);
+  const data::ShardHeader& header = shard.header();
+  const auto row = [](std::string_view name, const std::string& value) {
+    std::cout << "  " << base::pad_right(name, 12) << value << "\n";
+  };
+  const auto number = [](uint64_t value) { return base::with_commas(static_cast<int64_t>(value)); };
+  std::cout << path << "\n";
+  row("tokens", base::str(number(header.num_tokens), " of ", header.id_bytes, " bytes"));
+  row("documents", number(header.num_documents));
+  row("text", base::str(number(header.text_bytes), " bytes"));
+  row("vocabulary", base::str(number(header.vocabulary), ", end-of-text ", header.end_of_text));
+  row("tokenizer", header.tokenizer_hash.hex());
+  row("content", header.content_hash.hex());
+  const auto tokenizer = tokenizer_of(shard, given);
+  std::vector<int32_t> ids(static_cast<size_t>(std::min(show, shard.num_tokens())));
+  shard.read(0, ids);
+  if (!tokenizer) {
+    row("begins", nlohmann::json(ids).dump() + "  (no tokenizer.model beside the shard to show text)");
+  } else if (tokenizer->hash() != header.tokenizer_hash.hex()) {
+    row("begins", nlohmann::json(ids).dump() + "  (made with another tokenizer than the one at hand)");
+  } else {
+    row("begins", nlohmann::json(tokenizer->decode(ids)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  }
+  if (verify) {
+    shard.verify_content();
+    row("verified", "content matches its hash");
+  }
+}
+
+void add_inspect(CLI::App& data) {
+  CLI::App* command = data.add_subcommand("inspect", R"(Show what token shards hold. The header is always checked.
+
+  muonlab data inspect corpus/train/shard-00000.tokens
+  muonlab data inspect corpus/train/*.tokens --verify)");
+  struct Options {
+    std::vector<std::string> shards;
+    std::string tokenizer;
+    bool verify = false;
+    int64_t show = 32;
+  };
+  auto options = std::make_shared<Options>();
+  command->add_option("SHARDS", options->shards, "shard files")->required();
+  command->add_flag("--verify", options->verify, "read everything and check the content hash");
+  command->add_option("--show", options->show, "tokens to show from the beginning")
+      ->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--tokenizer", options->tokenizer, "the .model to decode with; default: the one beside the shard");
+  command->callback([options] {
+    for (const std::string& path : options->shards) {
+      inspect(path, options->tokenizer, options->verify, options->show);
+    }
+  });
+}
+
+void add_samples(CLI::App& data) {
+  CLI::App* command = data.add_subcommand("samples", R"(Print the samples that training will see, as JSON lines.
+
+  muonlab data samples configs/quickstart.json --from 0 --count 4 --text
+  muonlab data samples my.json --from 3200 --count 32 --set seed=2 > step-100.jsonl
+
+Sample i of batch size b belongs to step i / b + 1. A line holds "sample", "tokens" (context + 1 ids) and, with --text,
+"text".)");
+  struct Options {
+    std::string config;
+    std::vector<std::string> settings;
+    int64_t from = 0, count = 1;
+    bool text = false, valid = false;
+  };
+  auto options = std::make_shared<Options>();
+  command->add_option("CONFIG", options->config, "a configuration file")->required();
+  command->add_option("--from", options->from, "first global sample index")
+      ->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_option("--count", options->count, "how many")->check(CLI::NonNegativeNumber)->capture_default_str();
+  command->add_flag("--text", options->text, "the text as well (a cut character shows as U+FFFD)");
+  command->add_flag("--valid", options->valid, "validation windows, in their order");
+  command->add_option("--set", options->settings, "path=value, over the file; may be repeated")
+      ->allow_extra_args(false);
+  command->callback([options] {
+    const config::RunConfig run = config::load_config(options->config, options->settings).run;
+    const data::Dataset dataset = data::open_dataset(run.data, run.model.context, run.seed);
+    const data::Corpus& corpus = options->valid ? *dataset.valid : *dataset.train;
+    if (options->valid && options->from + options->count > corpus.samples_per_epoch()) {
+      throw base::Error("there are only ", base::with_commas(corpus.samples_per_epoch()),
+                        " validation windows; lower --from or --count");
+    }
+    std::vector<int32_t> ids(static_cast<size_t>(run.model.context) + 1);
+    for (int64_t i = options->from; i < options->from + options->count; ++i) {
+      if (options->valid) {
+        corpus.window(i, ids);
+      } else {
+        corpus.sample(i, ids);
+      }
+      nlohmann::ordered_json line{{"sample", i}, {"tokens", ids}};
+      if (options->text) line["text"] = dataset.tokenizer->decode(ids);
+      std::cout << line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << "\n";
+    }
+  });
+}
+
+}  // namespace
+
+void add_data(CLI::App& app, Exit&) {
+  CLI::App* command = app.add_subcommand("data", R"(Text to tokens: tokenizers, shards, samples.
+
+  muonlab data tokenizer books.model books/ --vocabulary 4096
+  muonlab data tokens corpus/train books/ --tokenizer books.model)");
+  command->require_subcommand(1);
+  add_tokenizer(*command);
+  add_tokens(*command);
+  add_inspect(*command);
+  add_samples(*command);
+}
+
+}  // namespace muonlab::app
