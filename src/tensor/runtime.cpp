@@ -13,6 +13,7 @@
 #include <torch/version.h>
 
 #include "muonlab/base/error.hpp"
+#include "muonlab/tensor/plugin.hpp"
 
 namespace muonlab::tensor {
 
@@ -26,17 +27,7 @@ void start_runtime(int64_t num_threads) {
   at::globalContext().setDeterministicFillUninitializedMemory(false);
 }
 
-std::string cuda_problem() {
-  if (at::hasCUDA()) return "";
-  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
-  if (driver == nullptr) return "no NVIDIA driver (libcuda.so.1) on this machine";
-  dlclose(driver);
-#ifdef MUONLAB_HAVE_CUDA
-  return "the CUDA plugin did not load";
-#else
-  return "this build has no CUDA plugin: build with a CUDA LibTorch and nvcc (MUONLAB_CUDA=ON)";
-#endif
-}
+std::string cuda_problem() { return plugin::load(); }
 
 at::Device choose_device(config::Device device) {
   const std::string problem = device == config::Device::cpu ? "" : cuda_problem();
