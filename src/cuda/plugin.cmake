@@ -1,0 +1,27 @@
+# The CUDA plugin, where third_party/cuda.cmake found what it needs, and the tests of its arithmetic, which run anywhere.
+# It is no floor: nothing links it, the program loads it where a driver is (include/muonlab/tensor/plugin.hpp).
+if(MUONLAB_HAVE_CUDA)
+  set(folder ${PROJECT_SOURCE_DIR}/src/cuda)
+  add_library(muonlab_cuda_plugin MODULE
+    ${folder}/register.cpp ${folder}/adamw.cu ${folder}/rms_norm.cu ${folder}/swiglu.cu)
+  target_include_directories(muonlab_cuda_plugin PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(muonlab_cuda_plugin PRIVATE muonlab::torch_cuda)
+  # Every symbol of ours must be found now; those that libtorch_cuda itself misses are the GPU machine's business.
+  target_link_options(muonlab_cuda_plugin PRIVATE -Wl,-z,defs)
+  list(JOIN MUONLAB_WARNINGS "," warnings)
+  target_compile_options(muonlab_cuda_plugin PRIVATE
+    "$<$<COMPILE_LANGUAGE:CXX>:${MUONLAB_WARNINGS}>" "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${warnings}>")
+  set_target_properties(muonlab_cuda_plugin PROPERTIES
+    OUTPUT_NAME muonlab_cuda CXX_VISIBILITY_PRESET hidden CUDA_VISIBILITY_PRESET hidden
+    VISIBILITY_INLINES_HIDDEN ON)
+  add_dependencies(muonlab muonlab_cuda_plugin)
+  install(TARGETS muonlab_cuda_plugin LIBRARY DESTINATION lib)
+endif()
+
+# The arithmetic is headers; its tests compile them for the host.
+add_library(muonlab_cuda INTERFACE)
+target_link_libraries(muonlab_cuda INTERFACE muonlab_tensor)
+muonlab_floor_tests(cuda TORCH)
+if(TARGET muonlab_cuda_tests AND TARGET muonlab_cuda_plugin)
+  add_dependencies(muonlab_cuda_tests muonlab_cuda_plugin)
+endif()
