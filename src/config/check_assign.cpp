@@ -66,7 +66,7 @@ class AssignmentCheck {
       if (c_.problems.touches("optimizers")) return;  // it may be the one that could not be read
       std::vector<std::string> names = base::split(defined(), ' ');
       c_.fail(line_path(i) + ".optimizer",
-              base::str(quoted(line.optimizer), " is no optimizer; defined: ", defined(),
+              base::str(quote(line.optimizer), " is no optimizer; defined: ", defined(),
                         suggestion(line.optimizer, names)));
     }
   }
@@ -101,7 +101,7 @@ class AssignmentCheck {
         taken_[p] = true;
       }
       const std::string selector = item_path(path + ".params", j);
-      if (matches || !c_.without_effect(selector, "model", quoted(line.params[j]) +
+      if (matches || !c_.without_effect(selector, "model", quote(line.params[j]) +
                                                                " matches no parameter of this model")) {
         alive.push_back(line.params[j]);
       }

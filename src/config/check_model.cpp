@@ -61,8 +61,10 @@ void check_model(Checker& c) {
     c.fail("model.kv_heads", base::str(*m.kv_heads, " does not divide the ", m.heads, " heads"));
   }
   fill_shape(m);
-  c.without_effect(m.init.depth_scaled, false, "model.init.depth_scaled", "model.init.zero_output",
-                   "zero_output starts o and ffn_out at zero");
+  if (m.init.zero_output) {
+    c.without_effect(m.init.depth_scaled, false, "model.init.depth_scaled", "model.init.zero_output",
+                     "zero_output starts o and ffn_out at zero");
+  }
 }
 
 }  // namespace muonlab::config

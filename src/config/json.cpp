@@ -81,7 +81,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     frame.key_mark = next_mark();
     const auto [first, fresh] = frame.seen.try_emplace(name, frame.key_mark);
     if (!fresh) {
-      problems_.add(frame.key_mark, "", base::str("duplicate key ", quoted(name), "; first at line ",
+      problems_.add(frame.key_mark, "", base::str("duplicate key ", quote(name), "; first at line ",
                                                   first->second.line, ", column ", first->second.column));
     }
     return true;

@@ -104,7 +104,7 @@ class Loader {
   std::vector<std::string> check(RunConfig& run, const std::string& stem) {
     if (run.name.empty()) run.name = stem;
     if (!base::is_bare_name(run.name) || run.name.front() == '.' || run.name.size() > 200) {
-      problems_.add(mark_at(tree_, "name"), "name", quoted(run.name) + " cannot name a folder");
+      problems_.add(mark_at(tree_, "name"), "name", quote(run.name) + " cannot name a folder");
     }
     if (!run.threads) run.threads = base::usable_processors();
     Checker checker{run, tree_, problems_, dropped_};
@@ -142,7 +142,7 @@ class Loader {
     if (!target.is(Value::Kind::string)) return refuse("expected a string, got " + describe(target));
     const std::string path = path_in(target.mark.source->folder, target.text);
     if (std::find(chain.begin(), chain.end(), path) != chain.end() || chain.size() >= 32) {
-      return refuse(base::str(quoted(target.text), " leads back to ", path, " (", base::join(chain, " -> "), ")"));
+      return refuse(base::str(quote(target.text), " leads back to ", path, " (", base::join(chain, " -> "), ")"));
     }
     try {
       text = read_small_file(path);
@@ -154,8 +154,11 @@ class Loader {
 
   // The shape that "from" or "size" names, which the fields beside it then override.
   ModelConfig base_model() {
-    const Value* from = at_path(tree_, "model.from");
-    const Value* size = at_path(tree_, "model.size");
+    const auto given = [&](const char* path) {
+      const Value* value = at_path(tree_, path);
+      return value && value->is(Value::Kind::string) ? std::optional(*value) : std::nullopt;
+    };
+    std::optional<Value> from = given("model.from"), size = given("model.size");
     if (from && size) {
       const int from_layer = from->mark.layer(), size_layer = size->mark.layer();
       if (from_layer == size_layer) {
@@ -164,16 +167,35 @@ class Loader {
       }
       const bool size_wins = size_layer > from_layer;
       dropped_.push_back(size_wins ? "model.from: model.size gives the shape" : "model.size: model.from gives the shape");
-      (size_wins ? from : size) = nullptr;
+      (size_wins ? from : size).reset();
     }
-    if (size && size->is(Value::Kind::string)) {
+    if (size) {
+      give_way(size->mark.layer(), "model.size");
       if (auto model = named_size(size->text)) return *model;
       const auto names = size_names();
-      problems_.add(size->mark, "model.size", base::str(quoted(size->text), " is no size; sizes: ",
+      problems_.add(size->mark, "model.size", base::str(quote(size->text), " is no size; sizes: ",
                                                         base::join(names, " "), suggestion(size->text, names)));
     }
-    if (from && from->is(Value::Kind::string)) return shape_from(*from);
+    if (from) {
+      give_way(from->mark.layer(), "model.from");
+      return shape_from(*from);
+    }
     return {};
+  }
+
+  // The fields that a named shape holds take the place of those that lower layers wrote.
+  void give_way(int layer, const std::string& cause) {
+    std::vector<std::string> names{"layers", "width", "heads", "kv_heads", "head_dim", "ffn_width"};
+    if (cause == "model.from") {
+      names.insert(names.end(), {"gated", "activation", "qk_norm", "tied", "rope_theta", "norm_eps", "vocabulary"});
+    }
+    Value* model = tree_.find("model");
+    for (const std::string& name : names) {
+      const Value* field = model->find(name);
+      if (!field || field->mark.layer() >= layer) continue;
+      dropped_.push_back(base::str("model.", name, ": ", cause, " gives the shape"));
+      model->erase(name);
+    }
   }
 
   ModelConfig shape_from(const Value& from) {

@@ -58,9 +58,9 @@ void apply(Value& here, const Setting& setting, size_t i, Problems& problems) {
       return apply(here.items[index], setting, i + 1, problems);
     }
     problems.add(setting.value.mark, path,
-                 base::str(quoted(step), " is no index; it has ", here.items.size(), " entries, counted from 0"));
+                 base::str(quote(step), " is no index; it has ", here.items.size(), " entries, counted from 0"));
   } else if (!here.is(Value::Kind::object)) {
-    problems.add(setting.value.mark, path, base::str("is ", describe(here), " and has no ", quoted(step)));
+    problems.add(setting.value.mark, path, base::str("is ", describe(here), " and has no ", quote(step)));
   } else if (Value* next = here.find(step); next && i + 1 < setting.steps.size()) {
     apply(*next, setting, i + 1, problems);
   } else {
@@ -105,7 +105,7 @@ Setting parse_setting(const std::string& text, const std::shared_ptr<const Sourc
   const Mark mark{source, number, 1};
   Setting setting;
   const size_t equals = text.find('=');
-  std::string path = text.substr(0, equals);
+  std::string path(base::trim(std::string_view(text).substr(0, equals)));
   for (size_t i = 0; (i = path.find('[', i)) != std::string::npos;) {  // a[0] is a.0
     const size_t end = path.find(']', i);
     if (end == std::string::npos) break;
@@ -113,13 +113,13 @@ Setting parse_setting(const std::string& text, const std::shared_ptr<const Sourc
     path.replace(i, 1, ".");
   }
   if (equals == std::string::npos || path.empty()) {
-    problems.add(mark, "", quoted(text) + " is no setting; write path=value, as in train.steps=100");
+    problems.add(mark, "", quote(text) + " is no setting; write path=value, as in train.steps=100");
     return setting;
   }
   setting.steps = base::split(path, '.');
   for (const std::string& step : setting.steps) {
     if (!step.empty()) continue;
-    problems.add(mark, "", quoted(path) + " has an empty step; write path=value, as in train.steps=100");
+    problems.add(mark, "", quote(path) + " has an empty step; write path=value, as in train.steps=100");
     setting.steps.clear();
     return setting;
   }
@@ -127,13 +127,15 @@ Setting parse_setting(const std::string& text, const std::shared_ptr<const Sourc
   Problems own;
   setting.value = parse_json(raw, source, own);
   if (!own.empty()) {
-    // Bare words are strings; what opens like JSON was meant as JSON.
+    // Bare words are strings, but what opens like JSON was meant as JSON.
     if (raw.find_first_of("{[\"") == 0) {
       try {
         own.raise();
       } catch (const ConfigError& e) {
         problems.add(mark, path, e.problems().front().text);
       }
+      setting.steps.clear();
+      return setting;
     }
     setting.value = Value::of(std::string_view(raw));
   }

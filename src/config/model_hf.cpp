@@ -35,6 +35,7 @@ class HuggingFaceReader {
     }
     const std::string type = model_type();
     ModelConfig m;
+    if (!problems_.empty()) return m;
     m.gated = type != kArcee.model_type;
     m.qk_norm = type == kQwen3.model_type ? QkNorm::gain : QkNorm::none;
     m.width = required("hidden_size");
@@ -83,7 +84,7 @@ class HuggingFaceReader {
     if (type != kLlama.model_type && type != kQwen3.model_type && type != kArcee.model_type) {
       const Value* at = given("model_type");
       refuse(at ? *at : root_, "model_type",
-             (type.empty() ? "is missing" : quoted(type) + " is not a model that muonlab computes") +
+             (type.empty() ? "is missing" : quote(type) + " is not a model that muonlab computes") +
                  "; it takes llama (LlamaForCausalLM), qwen3 (Qwen3ForCausalLM), arcee (ArceeForCausalLM)");
     }
     return type;
@@ -142,7 +143,7 @@ class HuggingFaceReader {
     const std::string name = act->text == "swish" ? "silu" : act->text;
     const auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
-      refuse(*act, "hidden_act", quoted(act->text) + " is not supported; supported: " + base::join(names, " "));
+      refuse(*act, "hidden_act", quote(act->text) + " is not supported; supported: " + base::join(names, " "));
     } else {
       m.activation = static_cast<Activation>(found - names.begin());
     }

@@ -15,7 +15,7 @@ namespace muonlab::config {
 // `; did you mean "x"?`, or nothing.
 inline std::string suggestion(std::string_view name, const std::vector<std::string>& candidates) {
   const auto near = base::nearest(name, candidates);
-  return near ? "; did you mean " + quoted(*near) + "?" : "";
+  return near ? "; did you mean " + quote(*near) + "?" : "";
 }
 
 // A number as a message shows it.
@@ -82,8 +82,9 @@ class Reader {
   void field(const Value& value, const std::string& path, const Field&, std::string& out) {
     const bool bare = !value.raw.empty() && !value.is(Kind::array) && !value.is(Kind::object);
     if (!value.is(Kind::string) && !bare) return wrong(value, path, "a string");
-    out = value.is(Kind::string) ? value.text : value.raw;
-    if (out.find('\0') != std::string::npos) problems_.add(value.mark, path, "holds a NUL character");
+    const std::string& text = value.is(Kind::string) ? value.text : value.raw;
+    if (text.find('\0') != std::string::npos) return problems_.add(value.mark, path, "holds a NUL character");
+    out = text;
   }
 
   template <EnumField T>
@@ -98,7 +99,7 @@ class Reader {
   }
 
   void no_choice(const Value& value, const std::string& path, const std::vector<std::string>& names) {
-    problems_.add(value.mark, path, base::str(quoted(value.text), " is no choice; choices: ",
+    problems_.add(value.mark, path, base::str(quote(value.text), " is no choice; choices: ",
                                               base::join(names, " "), suggestion(value.text, names)));
   }
 
@@ -141,7 +142,7 @@ class Reader {
       constexpr std::string_view kAllowed =
           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
       if (m.key.empty() || m.key.find_first_not_of(kAllowed) != std::string::npos) {
-        problems_.add(m.mark, path, quoted(m.key) + " is no name; letters, digits, _ and - make one");
+        problems_.add(m.mark, path, quote(m.key) + " is no name; letters, digits, _ and - make one");
         continue;
       }
       if (m.value.is(Kind::null)) continue;
@@ -198,8 +199,8 @@ class Reader {
       });
       const std::string belongs =
           owners.empty() ? suggestion(m.key, own) : "; it belongs to " + base::join(owners, " ");
-      problems_.add(m.mark, path, base::str("unknown key ", quoted(m.key), " for the ", tag_key, " ",
-                                            quoted(A::kName), belongs));
+      problems_.add(m.mark, path, base::str("unknown key ", quote(m.key), " for the ", tag_key, " ",
+                                            quote(A::kName), belongs));
     }
   }
 
@@ -215,7 +216,7 @@ class Reader {
     if (!tag_key.empty()) return;  // the caller looks for unknown keys
     for (const Member& m : value.members) {
       if (std::find(known.begin(), known.end(), m.key) == known.end()) {
-        problems_.add(m.mark, path, "unknown key " + quoted(m.key) + suggestion(m.key, known));
+        problems_.add(m.mark, path, "unknown key " + quote(m.key) + suggestion(m.key, known));
       }
     }
   }

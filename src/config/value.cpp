@@ -88,7 +88,7 @@ void Value::erase(std::string_view key) {
   std::erase_if(members, [&](const Member& m) { return m.key == key; });
 }
 
-std::string quoted(std::string_view text) {
+std::string quote(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     switch (c) {
@@ -116,7 +116,7 @@ std::string describe(const Value& value) {
     case Value::Kind::boolean: return value.boolean ? "true" : "false";
     case Value::Kind::integer:
     case Value::Kind::real: return "the number " + value.text;
-    case Value::Kind::string: return "the string " + quoted(value.text);
+    case Value::Kind::string: return "the string " + quote(value.text);
     case Value::Kind::array: return "an array";
     case Value::Kind::object: return "an object";
   }
@@ -129,7 +129,7 @@ std::string compact(const Value& value) {
     case Value::Kind::boolean: return value.boolean ? "true" : "false";
     case Value::Kind::integer:
     case Value::Kind::real: return value.text;
-    case Value::Kind::string: return quoted(value.text);
+    case Value::Kind::string: return quote(value.text);
     case Value::Kind::array: {
       std::string out = "[";
       for (const Value& item : value.items) out += (out.size() > 1 ? ", " : "") + compact(item);
@@ -138,7 +138,7 @@ std::string compact(const Value& value) {
     case Value::Kind::object: {
       std::string out = "{";
       for (const Member& m : value.members) {
-        out += (out.size() > 1 ? ", " : "") + quoted(m.key) + ": " + compact(m.value);
+        out += (out.size() > 1 ? ", " : "") + quote(m.key) + ": " + compact(m.value);
       }
       return out + "}";
     }
@@ -154,7 +154,7 @@ std::string indented(const Value& value, const std::string& indent) {
   std::string out;
   if (value.is(Value::Kind::object) && !value.members.empty()) {
     for (const Member& m : value.members) {
-      out += (out.empty() ? "{\n" : ",\n") + deeper + quoted(m.key) + ": " + indented(m.value, deeper);
+      out += (out.empty() ? "{\n" : ",\n") + deeper + quote(m.key) + ": " + indented(m.value, deeper);
     }
     return out + "\n" + indent + "}";
   }

@@ -71,7 +71,7 @@ std::string compact(const Value& value);
 // JSON text over several lines, ending in a newline.
 std::string pretty(const Value& value);
 // A JSON string literal.
-std::string quoted(std::string_view text);
+std::string quote(std::string_view text);
 
 // The value at "a.b[0].c", or null when absent.
 const Value* at_path(const Value& root, std::string_view path);

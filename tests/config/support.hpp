@@ -1,6 +1,7 @@
 // What the configuration tests share.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,25 @@ inline std::vector<std::string> errors(const std::string& text, const std::vecto
   return {};
 }
 
+// A text with a $ before the place that its one error names: the text without it, and "c.json:LINE:COLUMN: ".
+struct Marked {
+  std::string text, where;
+  explicit Marked(const std::string& marked) {
+    const size_t at = marked.find('$');
+    text = marked.substr(0, at) + marked.substr(at + 1);
+    const size_t line_start = marked.rfind('\n', at) == std::string::npos ? 0 : marked.rfind('\n', at) + 1;
+    const auto line = std::count(marked.begin(), marked.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
+    where = "c.json:" + std::to_string(line) + ":" + std::to_string(at - line_start + 1) + ": ";
+  }
+};
+
 using Lines = std::vector<std::string>;
+
+// Expects exactly one error, at the $.
+inline void expect_error(const std::string& marked, const std::string& message) {
+  const Marked m(marked);
+  EXPECT_EQ(errors(m.text), Lines{m.where + message}) << marked;
+}
 
 inline RunConfig parse(const std::string& text, const std::vector<std::string>& settings = {}) {
   return parse_config(text, "c.json", settings).run;

@@ -35,7 +35,12 @@ std::string config_schema();
 struct SettingRow {
   std::string path, type, default_value, help;
 };
+// A path has NAME for an optimizer's name, [N] for an index, and [kind=x] where a setting exists for that choice only.
 std::vector<SettingRow> config_table();
+// The rows at and below a path as a user writes it ("schedule", "optimizers.muon.lr"); throws base::Error for none.
+std::vector<SettingRow> explain_setting(std::string_view path);
+// The table as Markdown; README.md holds it.
+std::string config_markdown();
 
 // One difference between two resolved configurations; JSON texts, empty where absent.
 struct Difference {

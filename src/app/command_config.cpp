@@ -1,0 +1,162 @@
+// muonlab config: check, show, compare and explain configurations.
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+#include "commands.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/config/load.hpp"
+
+namespace muonlab::app {
+namespace {
+
+struct Options {
+  std::vector<std::string> files, settings;
+  std::string path;
+  bool markdown = false;
+};
+
+std::string length_text(const config::RunConfig& run) {
+  const int64_t tokens_per_step = run.train.batch * run.model.context;
+  const std::string step = base::with_commas(tokens_per_step) + " tokens";
+  if (run.train.steps) return base::str(base::with_commas(*run.train.steps), " steps of ", step);
+  if (run.train.tokens) return base::str(base::human_count(static_cast<double>(*run.train.tokens)), " tokens in steps of ", step);
+  return base::str(base::significant(*run.train.epochs, 6), run.train.epochs == 1.0 ? " epoch" : " epochs", " in steps of ", step);
+}
+
+std::string parameters_text(config::ModelConfig model) {
+  const bool known = model.vocabulary.has_value();
+  if (!known) model.vocabulary = 0;
+  int64_t count = 0;
+  for (const config::ParameterSpec& p : config::parameter_specs(model)) count += p.count();
+  return base::human_count(static_cast<double>(count)) + " parameters" +
+         (known ? "" : " besides the vocabulary's");
+}
+
+// Optimizers in the order in which assign names them: "muon, adam (adamw)".
+std::string optimizers_text(const config::RunConfig& run) {
+  std::vector<std::string> texts;
+  for (const config::AssignConfig& line : run.assign) {
+    const std::string rule =
+        std::visit([](const auto& r) { return std::string(r.kName); }, run.optimizers.at(line.optimizer));
+    const std::string text = line.optimizer == rule ? rule : line.optimizer + " (" + rule + ")";
+    if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
+  }
+  return base::join(texts, ", ");
+}
+
+void print_dropped(const config::LoadedConfig& loaded) {
+  for (const std::string& line : loaded.dropped) std::cerr << "dropped  " << line << "\n";
+}
+
+// One line a file; a wrong file does not hide what is wrong with the next.
+void check(const Options& options, Exit& exit) {
+  size_t width = 0;
+  for (const std::string& file : options.files) width = std::max(width, base::display_width(file));
+  for (const std::string& file : options.files) {
+    try {
+      const config::LoadedConfig loaded = config::load_config(file, options.settings);
+      std::cout << base::pad_right(file, width) << "  ok  " << parameters_text(loaded.run.model) << ", "
+                << length_text(loaded.run) << ", " << optimizers_text(loaded.run) << "\n";
+      print_dropped(loaded);
+    } catch (const config::ConfigError& error) {
+      std::cerr << error.what() << "\n";
+      exit.code = 2;
+    }
+  }
+}
+
+void show(const Options& options) {
+  const config::LoadedConfig loaded = config::load_config(options.files.front(), options.settings);
+  std::cout << config::dump_config(loaded.run);
+  print_dropped(loaded);
+}
+
+void diff(const Options& options, Exit& exit) {
+  const config::RunConfig before = config::load_config(options.files[0], options.settings).run;
+  const config::RunConfig after = config::load_config(options.files[1], options.settings).run;
+  size_t width = 0;
+  const std::vector<config::Difference> differences = config::diff_configs(before, after);
+  for (const config::Difference& d : differences) width = std::max(width, d.path.size());
+  for (const config::Difference& d : differences) {
+    std::cout << base::pad_right(d.path, width) << "  " << (d.before.empty() ? "-" : d.before) << " -> "
+              << (d.after.empty() ? "-" : d.after) << "\n";
+  }
+  if (differences.empty()) std::cout << "the two are the same run\n";
+  exit.code = differences.empty() ? 0 : 1;
+}
+
+void explain(const Options& options) {
+  if (options.markdown) {
+    std::cout << config::config_markdown();
+    return;
+  }
+  const std::vector<config::SettingRow> rows = config::explain_setting(options.path);
+  size_t width = 0;
+  for (const config::SettingRow& row : rows) width = std::max(width, base::display_width(row.path));
+  for (const config::SettingRow& row : rows) {
+    std::string line = base::pad_right(row.path, width) + "  " + row.help + " [" + row.type;
+    if (!row.default_value.empty()) line += "; default " + row.default_value;
+    std::cout << line << "]\n";
+  }
+}
+
+CLI::App* add_command(CLI::App& parent, const char* name, const char* description) {
+  return parent.add_subcommand(name, description);
+}
+
+void add_settings(CLI::App& command, Options& options) {
+  command.add_option("--set", options.settings, "path=value, over the file; may be repeated")
+      ->type_name("PATH=VALUE")
+      ->allow_extra_args(false);
+}
+
+}  // namespace
+
+void add_config(CLI::App& app, Exit& exit) {
+  const auto options = std::make_shared<Options>();
+  CLI::App* config = add_command(app, "config", R"(Check, show, compare and explain configurations.
+
+  muonlab config check configs/quickstart.json
+  muonlab config explain optimizers.muon)");
+  config->require_subcommand(1);
+
+  CLI::App* check_command = add_command(*config, "check", R"(Check files, without starting anything; exit code 2 if one is wrong.
+
+  muonlab config check configs/*.json
+  muonlab config check configs/quickstart.json --set train.batch=64)");
+  check_command->add_option("FILE", options->files, "configuration files")->required();
+  add_settings(*check_command, *options);
+  check_command->callback([options, &exit] { check(*options, exit); });
+
+  CLI::App* show_command = add_command(*config, "show", R"(Print a file as resolved: with what it extends, with all defaults.
+
+  muonlab config show configs/quickstart.json
+  muonlab config show configs/classics/vo_ffn.json --set model.size=14m)");
+  show_command->add_option("FILE", options->files, "configuration file")->required()->expected(1);
+  add_settings(*show_command, *options);
+  show_command->callback([options] { show(*options); });
+
+  CLI::App* diff_command = add_command(*config, "diff", R"(Compare two files as resolved; exit code 1 if they differ.
+
+  muonlab config diff configs/classics/adam.json configs/classics/vo_ffn.json
+  muonlab config diff configs/quickstart.json runs/quickstart/resolved.json)");
+  diff_command->add_option("FILES", options->files, "two configuration files")->required()->expected(2);
+  add_settings(*diff_command, *options);
+  diff_command->callback([options, &exit] { diff(*options, exit); });
+
+  CLI::App* schema_command = add_command(*config, "schema", R"(Print the JSON Schema of configuration files, for an editor.
+
+  muonlab config schema > muonlab.schema.json)");
+  schema_command->callback([] { std::cout << config::config_schema(); });
+
+  CLI::App* explain_command = add_command(*config, "explain", R"(List settings with type, default and meaning: all, or those at and below a path.
+
+  muonlab config explain train
+  muonlab config explain optimizers.muon.steps)");
+  explain_command->add_option("PATH", options->path, "a setting, or a section");
+  explain_command->add_flag("--markdown", options->markdown, "the whole reference as a Markdown table");
+  explain_command->callback([options] { explain(*options); });
+}
+
+}  // namespace muonlab::app
