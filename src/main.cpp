@@ -1,6 +1,8 @@
 // Catches what the floors below throw and turns it into exit codes:
 // 0 done, 1 an error of the user's to mend, 2 a wrong configuration or command line, 70 a bug, 130 interrupted and saved.
 #include <iostream>
+#include <memory>
+#include <sstream>
 
 #include "app/commands.hpp"
 #include "muonlab/base/error.hpp"
@@ -15,11 +17,23 @@ transformer should get which optimizer, and why.
   muonlab train configs/quickstart.json --set optimizers.muon.lr=0.02 --run-dir runs/lr02
 )";
 
+// In the list of subcommands, a subcommand's first sentence; its own help shows the examples as well.
+class Help : public CLI::Formatter {
+ public:
+  std::string make_subcommand(const CLI::App* sub) const override {
+    const std::string about = sub->get_description();
+    std::stringstream out;
+    CLI::detail::format_help(out, sub->get_display_name(true), about.substr(0, about.find('\n')), get_column_width());
+    return out.str();
+  }
+};
+
 int run(int argc, char** argv) {
   using namespace muonlab;
   CLI::App program{kAbout};
   program.name("muonlab");
   program.require_subcommand(1);
+  program.formatter(std::make_shared<Help>());
   program.set_version_flag("--version", std::string("muonlab ") + MUONLAB_VERSION);
   app::Exit exit;
   app::add_train(program, exit);

@@ -80,24 +80,30 @@ MUONLAB_INLINE const uint32_t* as_units(const Number* p) {
   return reinterpret_cast<const uint32_t*>(p);
 }
 
-// One row of scores [length] becomes unnormalised probabilities in the product's numbers, zero from `visible` on up to
-// `padded`; returns {sum, log sum exp}.
+// One row of scores becomes unnormalised probabilities in the product's numbers, zero from `visible` on up to `padded`, a
+// multiple of 16.
 template <class Number>
 MUONLAB_INLINE void softmax_row(const float* scores, int64_t visible, int64_t padded, float scale, Number* p,
                                 float& inverse_sum, float& lse) {
-  float largest = scores[0];
-#pragma omp simd reduction(max : largest)
-  for (int64_t j = 0; j < visible; ++j) largest = scores[j] > largest ? scores[j] : largest;
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t j = 0; j < visible; ++j) {
-    const float e = exp_fast((scores[j] - largest) * scale);
-    store(p, j, e);
-    sum += e;
+  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const auto seen = [&](int64_t j) {
+    return _mm512_cmplt_epi32_mask(lanes, _mm512_set1_epi32(static_cast<int>(visible - j)));
+  };
+  __m512 largest = _mm512_set1_ps(scores[0]);
+  for (int64_t j = 0; j < visible; j += 16) {
+    largest = _mm512_mask_max_ps(largest, seen(j), largest, _mm512_loadu_ps(scores + j));
   }
-  for (int64_t j = visible; j < padded; ++j) store(p, j, 0.0f);
-  inverse_sum = 1.0f / sum;
-  lse = largest * scale + std::log(sum);
+  const float top = _mm512_reduce_max_ps(largest);
+  __m512 sum = _mm512_setzero_ps();
+  for (int64_t j = 0; j < padded; j += 16) {
+    const __m512 x = _mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(scores + j), _mm512_set1_ps(top)), _mm512_set1_ps(scale));
+    const __m512 e = _mm512_maskz_mov_ps(seen(j), exp_lanes(x));
+    store_lanes(p + j, e);
+    sum = _mm512_add_ps(sum, e);
+  }
+  const float total = _mm512_reduce_add_ps(sum);
+  inverse_sum = 1.0f / total;
+  lse = top * scale + std::log(total);
 }
 
 template <class Unit>
@@ -154,28 +160,31 @@ struct BackwardBlock {
   uint32_t* d_scores_rows;     // numbers [key, query]
   uint32_t* d_scores_columns;  // numbers [query, key]
   float* d_queries;            // [query, d]
-  float lse[kBlock];           // scaled; +inf beyond the last query
-  float dots[kBlock];          // d_out . out
+  alignas(64) float lse[kBlock];   // +inf beyond the last query
+  alignas(64) float dots[kBlock];  // d_out . out
 };
 
 // scores and d_scores (both [key, query], products without scale) become P and dS, in the numbers of the next products.
 template <class Unit>
 MUONLAB_INLINE void probabilities(const BackwardBlock& block, int64_t first, int64_t num_keys, float scale) {
   using Number = typename Unit::Number;
+  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   for (int64_t j = 0; j < num_keys; ++j) {
     float* s = block.scores + j * kBlock;
     float* ds = block.d_scores + j * kBlock;
     Number* p_row = reinterpret_cast<Number*>(block.p_rows) + j * kBlock;
     Number* ds_row = reinterpret_cast<Number*>(block.d_scores_rows) + j * kBlock;
-    const int64_t hidden = j - first;  // queries before this one do not see key j
-#pragma omp simd
-    for (int64_t i = 0; i < kBlock; ++i) {
-      const float e = exp_fast(s[i] * scale - block.lse[i]);
-      const float p = i < hidden ? 0.0f : e;
-      const float slope = p * (ds[i] - block.dots[i]) * scale;
-      store(p_row, i, p);
-      store(ds_row, i, slope);
-      ds[i] = slope;
+    // Queries before this one do not see key j.
+    const __m512i hidden = _mm512_set1_epi32(static_cast<int>(j - first));
+    for (int64_t i = 0; i < kBlock; i += 16) {
+      const __m512i query = _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int>(i)));
+      const __m512 x = _mm512_fmsub_ps(_mm512_loadu_ps(s + i), _mm512_set1_ps(scale), _mm512_load_ps(block.lse + i));
+      const __m512 p = _mm512_maskz_mov_ps(_mm512_cmpge_epi32_mask(query, hidden), exp_lanes(x));
+      const __m512 error = _mm512_sub_ps(_mm512_loadu_ps(ds + i), _mm512_load_ps(block.dots + i));
+      const __m512 slope = _mm512_mul_ps(_mm512_mul_ps(p, error), _mm512_set1_ps(scale));
+      store_lanes(p_row + i, p);
+      store_lanes(ds_row + i, slope);
+      _mm512_storeu_ps(ds + i, slope);
     }
   }
 }

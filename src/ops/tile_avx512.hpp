@@ -106,6 +106,29 @@ void multiply(int64_t m, int64_t n, int64_t depth, const void* a_units, int64_t 
   }
 }
 
+// e^x as exp_fast computes it, but with exact zeros below -87.3 and infinity above 88.7.
+MUONLAB_INLINE __m512 exp_lanes(__m512 x) {
+  const __m512 n = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(1.44269504088896341f)),
+                                        _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  __m512 r = _mm512_fnmadd_ps(n, _mm512_set1_ps(0.693359375f), x);
+  r = _mm512_fmadd_ps(n, _mm512_set1_ps(2.12194440e-4f), r);
+  __m512 p = _mm512_set1_ps(1.9875691500e-4f);
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.3981999507e-3f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(8.3334519073e-3f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(4.1665795894e-2f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(1.6666665459e-1f));
+  p = _mm512_fmadd_ps(p, r, _mm512_set1_ps(5.0000001201e-1f));
+  p = _mm512_fmadd_ps(_mm512_mul_ps(p, r), r, _mm512_add_ps(r, _mm512_set1_ps(1.0f)));
+  const __mmask16 is_tiny = _mm512_cmp_ps_mask(x, _mm512_set1_ps(-87.3f), _CMP_LT_OQ);
+  return _mm512_mask_blend_ps(is_tiny, _mm512_scalef_ps(p, n), _mm512_setzero_ps());
+}
+
+// 16 floats into numbers.
+MUONLAB_INLINE void store_lanes(float* p, __m512 x) { _mm512_storeu_ps(p, x); }
+MUONLAB_INLINE void store_lanes(Bf16* p, __m512 x) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)));
+}
+
 // Transposes 16 rows of 16 units held in registers.
 MUONLAB_INLINE void transpose_registers(__m512i (&r)[16]) {
   __m512i t[16];

@@ -25,7 +25,7 @@ void adamw_range(const Factors f, int64_t n, const float* __restrict g, float* _
   for (int64_t i = 0; i < n; ++i) {
     m[i] = m[i] + f.mix1 * (g[i] - m[i]);
     v[i] = f.beta2 * v[i] + f.mix2 * (g[i] * g[i]);
-    const float root = std::sqrt(v[i]) * f.root_correction + f.eps;
+    const float root = __builtin_sqrtf(v[i]) * f.root_correction + f.eps;
     const float direction = root > 0.0f ? m[i] / root : 0.0f;  // eps 0 and no gradient yet: stay
     w[i] = f.keep * w[i] - f.step_size * direction;
   }

@@ -39,7 +39,8 @@ std::string start_page(const Prepared& prepared) {
   const train::Plan& plan = prepared.plan;
   constexpr size_t kLeft = 82;
   const auto row = [](const std::string& label, const std::string& left, const std::string& right) {
-    return base::pad_right(label, 9) + base::pad_right(left, kLeft) + (right.empty() ? "" : "  " + right) + "\n";
+    const std::string start = base::pad_right(label, 9);
+    return right.empty() ? start + left + "\n" : start + base::pad_right(left, kLeft) + "  " + right + "\n";
   };
   std::string page;
   page += row("model", model_line(config.model),
