@@ -1,0 +1,87 @@
+// muonlab config, as its users meet it.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "support/program.hpp"
+
+namespace muonlab {
+namespace {
+
+using support::Result;
+using support::run_program;
+
+class ConfigCommand : public ::testing::Test {
+ protected:
+  ConfigCommand() : scratch_(std::string("config_") + ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
+    write("good.json", R"({"train": {"steps": 1000, "batch": 8}, "model": {"size": "tiny"}})");
+    write("sgd.json", R"({"extends": "good.json", "optimizers": {"plain": {"rule": "sgd"}}, "schedule": {"warmup": 5}})");
+    write("bad.json", "{\n  \"modle\": {},\n  \"train\": {\"steps\": 0},\n}\n");
+  }
+  void write(const std::string& name, const std::string& text) { std::ofstream(scratch_ / name) << text; }
+  Result run(const std::vector<std::string>& arguments) { return run_program(scratch_.path(), arguments); }
+  support::Scratch scratch_;
+};
+
+constexpr const char* kBad =
+    "bad.json:2:3: unknown key \"modle\"; did you mean \"model\"?\n"
+    "bad.json:3:22: train.steps: 0 is below the minimum 1\n"
+    "2 errors; nothing was started.\n";
+
+TEST_F(ConfigCommand, ChecksEveryFileAndSaysWhatEachIs) {
+  const Result good = run({"config", "check", "good.json", "sgd.json"});
+  EXPECT_EQ(good.code, 0) << good.err;
+  EXPECT_EQ(good.out,
+            "good.json  ok  1.05 M parameters, 1,000 steps of 2,048 tokens, adam (adamw)\n"
+            "sgd.json   ok  1.05 M parameters, 1,000 steps of 2,048 tokens, plain (sgd)\n");
+  const Result mixed = run({"config", "check", "bad.json", "good.json"});
+  EXPECT_EQ(mixed.code, 2);
+  EXPECT_EQ(mixed.err, kBad);
+  EXPECT_EQ(mixed.out.substr(0, 13), "good.json  ok");
+}
+
+TEST_F(ConfigCommand, AWrongConfigStopsTrainingBeforeAnythingExists) {
+  const Result train = run({"train", "bad.json"});
+  EXPECT_EQ(train.code, 2);
+  EXPECT_EQ(train.err, kBad);
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "runs"));
+}
+
+TEST_F(ConfigCommand, SettingsApply) {
+  const Result shown = run({"config", "show", "good.json", "--set", "train.tokens=4096", "--set", "optimizers.adam.lr=0.5"});
+  ASSERT_EQ(shown.code, 0) << shown.err;
+  const auto json = nlohmann::json::parse(shown.out);
+  EXPECT_EQ(json["train"]["tokens"], 4096);
+  EXPECT_FALSE(json["train"].contains("steps"));
+  EXPECT_EQ(json["optimizers"]["adam"]["lr"], 0.5);
+  EXPECT_EQ(json["model"]["width"], 128);
+  EXPECT_EQ(shown.err, "dropped  train.steps: train.tokens gives the length\n");
+  const Result wrong = run({"config", "check", "good.json", "--set", "train.batch=none"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_EQ(wrong.err, "--set 1: train.batch: expected an integer, got the string \"none\"\n1 error; nothing was started.\n");
+}
+
+TEST_F(ConfigCommand, ShowsWhatAnotherRunCanRead) {
+  write("resolved.json", run({"config", "show", "sgd.json"}).out);
+  const Result same = run({"config", "diff", "sgd.json", "resolved.json"});
+  EXPECT_EQ(same.out, "the two are the same run\n");
+  EXPECT_EQ(same.code, 0);
+  const Result differ = run({"config", "diff", "good.json", "sgd.json", "--set", "name=x", "--set", "train.batch=4"});
+  EXPECT_EQ(differ.code, 1);
+  EXPECT_NE(differ.out.find("assign[0].optimizer        \"adam\" -> \"plain\"\n"), std::string::npos) << differ.out;
+  EXPECT_NE(differ.out.find("schedule.warmup            0 -> 5\n"), std::string::npos) << differ.out;
+}
+
+TEST_F(ConfigCommand, ExplainsAndDescribes) {
+  const Result row = run({"config", "explain", "optimizers.muon.nesterov"});
+  EXPECT_EQ(row.out,
+            "optimizers.NAME[rule=sgd].nesterov   look ahead by one step of momentum [true | false; default false]\n"
+            "optimizers.NAME[rule=muon].nesterov  look ahead by one step of momentum [true | false; default false]\n");
+  const Result unknown = run({"config", "explain", "train.bach"});
+  EXPECT_EQ(unknown.code, 1);
+  EXPECT_NE(unknown.err.find("did you mean \"train.batch\"?"), std::string::npos) << unknown.err;
+  EXPECT_EQ(nlohmann::json::parse(run({"config", "schema"}).out)["title"], "muonlab configuration");
+}
+
+}  // namespace
+}  // namespace muonlab
