@@ -4,6 +4,7 @@
 
 #include "ops/cross_entropy_kernel.hpp"
 #include "ops/fused.hpp"
+#include "ops/gemm.hpp"
 
 namespace muonlab::ops {
 namespace {
@@ -71,16 +72,18 @@ class HeadCrossEntropy : public torch::autograd::Function<HeadCrossEntropy> {
     const double scale = with_graph ? 1.0 / static_cast<double>(std::max<int64_t>(num_counted, 1)) : 0.0;
     const at::Tensor losses_n = at::empty({n}, at::kFloat);
     at::Tensor d_hidden, d_head;
-    if (with_graph) d_hidden = at::empty_like(hidden_nw);
+    if (with_graph) {
+      d_hidden = at::empty_like(hidden_nw);
+      d_head = at::zeros({v, hidden_nw.size(1)}, at::kFloat);
+    }
     for (int64_t start = 0; start < n; start += chunk) {
       const int64_t count = std::min(chunk, n - start);
       const at::Tensor hidden = hidden_nw.narrow(0, start, count);
-      const at::Tensor logits = at::mm(hidden, head->shadow().t());
+      const at::Tensor logits = multiply_transposed(hidden, head->shadow());
       losses_fused(logits, targets_n.narrow(0, start, count), losses_n.narrow(0, start, count), v, scale);
       if (!with_graph) continue;
-      at::Tensor part = d_hidden.narrow(0, start, count);
-      at::mm_out(part, logits, head->shadow());
-      add_head_gradient(d_head, logits, hidden, chunk < n);
+      multiply_natural_into(d_hidden.narrow(0, start, count), logits, head->shadow());
+      add_turned_product({&d_head, 1}, logits, hidden);
     }
     if (with_graph) context->save_for_backward({d_hidden, d_head});
     context->saved_data["head"] = reinterpret_cast<int64_t>(head);
@@ -95,20 +98,6 @@ class HeadCrossEntropy : public torch::autograd::Function<HeadCrossEntropy> {
     const double scale = grads[0].item<double>();
     head->add_scaled(saved[1], scale);
     return {scale == 1.0 ? saved[0] : saved[0] * scale, {}, {}, {}, {}};
-  }
-
- private:
-  // d_head += d_logits^T hidden; several bf16 chunks are summed in fp32.
-  static void add_head_gradient(at::Tensor& d_head, const at::Tensor& d_logits, const at::Tensor& hidden,
-                                bool is_one_of_several) {
-    const at::Tensor product = at::mm(d_logits.t(), hidden);
-    if (!is_one_of_several) {
-      d_head = product;
-    } else if (!d_head.defined()) {
-      d_head = product.to(at::kFloat);
-    } else {
-      accumulate_into(d_head, product);
-    }
   }
 };
 
@@ -134,7 +123,8 @@ at::Tensor token_cross_entropy(const at::Tensor& hidden_nw, const StackedWeight&
   for (int64_t start = 0; start < n; start += chunk) {
     const int64_t count = std::min(chunk, n - start);
     const at::Tensor targets = targets_n.narrow(0, start, count);
-    const at::Tensor logits = at::mm(hidden_nw.narrow(0, start, count).to(head.compute()), head.shadow().t());
+    const at::Tensor hidden = hidden_nw.narrow(0, start, count).to(head.compute());
+    const at::Tensor logits = fused ? multiply_transposed(hidden, head.shadow()) : at::mm(hidden, head.shadow().t());
     if (fused) {
       parts.push_back(at::empty({count}, at::kFloat));
       losses_fused(logits, targets, parts.back(), head.rows(), 0.0);

@@ -1,6 +1,7 @@
 #include "muonlab/ops/linear.hpp"
 
 #include "ops/fused.hpp"
+#include "ops/gemm.hpp"
 
 namespace muonlab::ops {
 namespace {
@@ -16,7 +17,7 @@ class Linear : public torch::autograd::Function<Linear> {
     context->save_for_backward({x_nc, weight->shadow()});
     context->saved_data["weight"] = reinterpret_cast<int64_t>(weight);
     context->saved_data["needs_x"] = x_nc.requires_grad();
-    return at::mm(x_nc, weight->shadow().narrow(0, 0, weight->rows()).t());
+    return multiply_transposed(x_nc, weight->shadow().narrow(0, 0, weight->rows()));
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
@@ -26,7 +27,7 @@ class Linear : public torch::autograd::Function<Linear> {
     const at::Tensor d_y = grads[0].contiguous();
     weight->add_gradient(d_y, x_nc);
     if (!context->saved_data["needs_x"].toBool()) return {{}, {}, {}};
-    return {at::mm(d_y, shadow_rc.narrow(0, 0, weight->rows())), {}, {}};
+    return {multiply_natural(d_y, shadow_rc.narrow(0, 0, weight->rows())), {}, {}};
   }
 };
 

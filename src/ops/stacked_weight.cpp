@@ -1,6 +1,7 @@
 #include "muonlab/ops/stacked_weight.hpp"
 
 #include "ops/fused.hpp"
+#include "ops/gemm.hpp"
 
 namespace muonlab::ops {
 
@@ -39,14 +40,9 @@ void StackedWeight::refresh() {
 
 void StackedWeight::add_gradient(const at::Tensor& d_y, const at::Tensor& x) const {
   at::NoGradGuard no_grad;
-  if (compute_ == at::kBFloat16) return add_scaled(at::mm(d_y.t(), x), 1.0);
-  int64_t row = 0;
-  for (const tensor::Parameter& part : parts_) {
-    const int64_t count = part.value.size(0);
-    at::Tensor grad = part.grad;
-    at::addmm_out(grad, grad, d_y.narrow(1, row, count).t(), x);
-    row += count;
-  }
+  std::vector<at::Tensor> grads;
+  for (const tensor::Parameter& part : parts_) grads.push_back(part.grad);
+  add_turned_product(grads, d_y, x);
 }
 
 void StackedWeight::add_scaled(const at::Tensor& d_weight, double scale) const {

@@ -36,15 +36,37 @@ struct Bf16Unit {
   }
 };
 
-template <class Unit, int kRows, int kVectors>
-MUONLAB_INLINE void register_tile(const uint32_t* a, int64_t lda, const uint32_t* b, int64_t ldb, float* c, int64_t ldc,
-                                  int64_t depth, bool add) {
+// Where a tile's 16 neighbouring results go. Lanes outside the mask are neither read nor written.
+struct FloatOut {
+  float* at;
+  int64_t stride;
+  MUONLAB_INLINE __m512 load(int64_t row, int64_t column, __mmask16 lanes) const {
+    return _mm512_maskz_loadu_ps(lanes, at + row * stride + column);
+  }
+  MUONLAB_INLINE void store(int64_t row, int64_t column, __mmask16 lanes, __m512 x) const {
+    _mm512_mask_storeu_ps(at + row * stride + column, lanes, x);
+  }
+  FloatOut shifted(int64_t rows, int64_t columns) const { return {at + rows * stride + columns, stride}; }
+};
+struct Bf16Out {
+  Bf16* at;
+  int64_t stride;
+  MUONLAB_INLINE __m512 load(int64_t, int64_t, __mmask16) const { return _mm512_setzero_ps(); }  // only ever written
+  MUONLAB_INLINE void store(int64_t row, int64_t column, __mmask16 lanes, __m512 x) const {
+    _mm256_mask_storeu_epi16(at + row * stride + column, lanes, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)));
+  }
+  Bf16Out shifted(int64_t rows, int64_t columns) const { return {at + rows * stride + columns, stride}; }
+};
+
+template <class Unit, int kRows, int kVectors, class Out>
+MUONLAB_INLINE void register_tile(const uint32_t* a, int64_t lda, const uint32_t* b, int64_t ldb, Out out, int64_t depth,
+                                  bool add, __mmask16 last) {
   __m512 sum[kRows][kVectors];
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 8
     for (int j = 0; j < kVectors; ++j) {
-      sum[i][j] = add ? _mm512_loadu_ps(c + i * ldc + 16 * j) : _mm512_setzero_ps();
+      sum[i][j] = add ? out.load(i, 16 * j, j + 1 < kVectors ? 0xffff : last) : _mm512_setzero_ps();
     }
   }
   for (int64_t k = 0; k < depth; ++k) {
@@ -60,49 +82,63 @@ MUONLAB_INLINE void register_tile(const uint32_t* a, int64_t lda, const uint32_t
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 8
-    for (int j = 0; j < kVectors; ++j) _mm512_storeu_ps(c + i * ldc + 16 * j, sum[i][j]);
+    for (int j = 0; j < kVectors; ++j) out.store(i, 16 * j, j + 1 < kVectors ? 0xffff : last, sum[i][j]);
   }
 }
 
-template <class Unit, int kVectors>
-void tile_columns(int64_t m, const uint32_t* a, int64_t lda, const uint32_t* b, int64_t ldb, float* c, int64_t ldc,
-                  int64_t depth, bool add) {
+template <class Unit, int kVectors, class Out>
+void tile_columns(int64_t m, const uint32_t* a, int64_t lda, const uint32_t* b, int64_t ldb, Out out, int64_t depth,
+                  bool add, __mmask16 last) {
   int64_t i = 0;
-  for (; i + 6 <= m; i += 6) register_tile<Unit, 6, kVectors>(a + i * lda, lda, b, ldb, c + i * ldc, ldc, depth, add);
+  for (; i + 6 <= m; i += 6) {
+    register_tile<Unit, 6, kVectors>(a + i * lda, lda, b, ldb, out.shifted(i, 0), depth, add, last);
+  }
   a += i * lda;
-  c += i * ldc;
+  out = out.shifted(i, 0);
   switch (m - i) {
     case 5:
-      return register_tile<Unit, 5, kVectors>(a, lda, b, ldb, c, ldc, depth, add);
+      return register_tile<Unit, 5, kVectors>(a, lda, b, ldb, out, depth, add, last);
     case 4:
-      return register_tile<Unit, 4, kVectors>(a, lda, b, ldb, c, ldc, depth, add);
+      return register_tile<Unit, 4, kVectors>(a, lda, b, ldb, out, depth, add, last);
     case 3:
-      return register_tile<Unit, 3, kVectors>(a, lda, b, ldb, c, ldc, depth, add);
+      return register_tile<Unit, 3, kVectors>(a, lda, b, ldb, out, depth, add, last);
     case 2:
-      return register_tile<Unit, 2, kVectors>(a, lda, b, ldb, c, ldc, depth, add);
+      return register_tile<Unit, 2, kVectors>(a, lda, b, ldb, out, depth, add, last);
     case 1:
-      return register_tile<Unit, 1, kVectors>(a, lda, b, ldb, c, ldc, depth, add);
+      return register_tile<Unit, 1, kVectors>(a, lda, b, ldb, out, depth, add, last);
     default:
       return;
   }
 }
 
-// C[m, n] (+)= A[m, depth] B[depth, n]; strides and depth in units, n a multiple of 16.
+// C[m, n] (+)= A[m, depth] B[depth, n] for n <= 64; strides and depth in units; B's rows are readable up to the next multiple
+// of 16 columns.
+template <class Unit, class Out>
+MUONLAB_INLINE void multiply_panel(int64_t m, int64_t n, int64_t depth, const uint32_t* a, int64_t lda,
+                                   const uint32_t* b, int64_t ldb, Out out, bool add) {
+  const int64_t tail = n % 16;
+  const __mmask16 last = tail == 0 ? 0xffff : static_cast<__mmask16>((1u << tail) - 1u);
+  switch ((n + 15) / 16) {
+    case 4:
+      return tile_columns<Unit, 4>(m, a, lda, b, ldb, out, depth, add, last);
+    case 3:
+      return tile_columns<Unit, 3>(m, a, lda, b, ldb, out, depth, add, last);
+    case 2:
+      return tile_columns<Unit, 2>(m, a, lda, b, ldb, out, depth, add, last);
+    case 1:
+      return tile_columns<Unit, 1>(m, a, lda, b, ldb, out, depth, add, last);
+    default:
+      return;
+  }
+}
+
+// The same for any n, in fp32.
 template <class Unit>
 void multiply(int64_t m, int64_t n, int64_t depth, const void* a_units, int64_t lda, const uint32_t* b, int64_t ldb,
               float* c, int64_t ldc, bool add) {
-  const auto* a = static_cast<const uint32_t*>(a_units);
-  int64_t j = 0;
-  for (; j + 64 <= n; j += 64) tile_columns<Unit, 4>(m, a, lda, b + j, ldb, c + j, ldc, depth, add);
-  switch ((n - j) / 16) {
-    case 3:
-      return tile_columns<Unit, 3>(m, a, lda, b + j, ldb, c + j, ldc, depth, add);
-    case 2:
-      return tile_columns<Unit, 2>(m, a, lda, b + j, ldb, c + j, ldc, depth, add);
-    case 1:
-      return tile_columns<Unit, 1>(m, a, lda, b + j, ldb, c + j, ldc, depth, add);
-    default:
-      return;
+  for (int64_t j = 0; j < n; j += 64) {
+    multiply_panel<Unit>(m, n - j < 64 ? n - j : 64, depth, static_cast<const uint32_t*>(a_units), lda, b + j, ldb,
+                         FloatOut{c + j, ldc}, add);
   }
 }
 
