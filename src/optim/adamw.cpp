@@ -5,31 +5,10 @@
 #include <ATen/Parallel.h>
 
 #include "muonlab/optim/rule.hpp"
-#include "optim/vector_clones.hpp"
+#include "optim/adamw_kernel.hpp"
 
 namespace muonlab::optim {
 namespace {
-
-struct Factors {
-  float keep;              // 1 - lr decay
-  float step_size;         // lr / (1 - beta1^t)
-  float mix1, beta2;       // 1 - beta1
-  float mix2;              // 1 - beta2
-  float root_correction;   // 1 / sqrt(1 - beta2^t)
-  float eps;
-};
-
-MUONLAB_VECTOR_CLONES
-void adamw_range(const Factors f, int64_t n, const float* __restrict g, float* __restrict w, float* __restrict m,
-                 float* __restrict v) {
-  for (int64_t i = 0; i < n; ++i) {
-    m[i] = m[i] + f.mix1 * (g[i] - m[i]);
-    v[i] = f.beta2 * v[i] + f.mix2 * (g[i] * g[i]);
-    const float root = __builtin_sqrtf(v[i]) * f.root_correction + f.eps;
-    const float direction = root > 0.0f ? m[i] / root : 0.0f;  // eps 0 and no gradient yet: stay
-    w[i] = f.keep * w[i] - f.step_size * direction;
-  }
-}
 
 class AdamW final : public Rule {
  public:
@@ -42,7 +21,7 @@ class AdamW final : public Rule {
   void update(double lr, int64_t step) override {
     const auto [beta1, beta2] = config_.betas;
     const double t = static_cast<double>(step);
-    const Factors f{.keep = static_cast<float>(1.0 - lr * config_.decay),
+    const AdamWFactors f{.keep = static_cast<float>(1.0 - lr * config_.decay),
                     .step_size = static_cast<float>(lr / (1.0 - std::pow(beta1, t))),
                     .mix1 = static_cast<float>(1.0 - beta1),
                     .beta2 = static_cast<float>(beta2),
@@ -63,7 +42,7 @@ class AdamW final : public Rule {
   }
 
  private:
-  void update_here(const Factors& f) {
+  void update_here(const AdamWFactors& f) {
     const float* g = range_.grads.const_data_ptr<float>();
     float* w = range_.values.mutable_data_ptr<float>();
     float* m = first_.mutable_data_ptr<float>();
@@ -74,7 +53,7 @@ class AdamW final : public Rule {
   }
 
   // The same in ATen's terms, for other devices.
-  void update_there(const Factors& f) {
+  void update_there(const AdamWFactors& f) {
     const at::Tensor& g = range_.grads;
     first_.lerp_(g, f.mix1);
     second_.mul_(f.beta2).addcmul_(g, g, f.mix2);
