@@ -71,3 +71,16 @@ function(muonlab_floor_tests name torch)
   gtest_discover_tests(${target} TEST_FILTER "*Slow.*" DISCOVERY_TIMEOUT 120
     TEST_LIST ${target}_slow PROPERTIES LABELS slow TIMEOUT 3600)
 endfunction()
+
+# muonlab_<name>_bench from tests/bench/<name>_bench.cpp, built on demand.
+function(muonlab_bench name library)
+  if(NOT MUONLAB_BUILD_TESTS)
+    return()
+  endif()
+  set(target muonlab_${name}_bench)
+  add_executable(${target} EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/tests/bench/${name}_bench.cpp)
+  target_link_libraries(${target} PRIVATE ${library})
+  target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_compile_options(${target} PRIVATE ${MUONLAB_WARNINGS})
+  muonlab_share_precompiled_header(${target})
+endfunction()

@@ -1,6 +1,6 @@
 // The decoder against an independent implementation (transformers), both kernel paths.
+#include <algorithm>
 #include <filesystem>
-#include <numeric>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
@@ -8,6 +8,7 @@
 #include "muonlab/model/model.hpp"
 #include "support/golden.hpp"
 #include "support/gradient_check.hpp"
+#include "support/model.hpp"
 
 namespace muonlab::model {
 namespace {
@@ -32,13 +33,6 @@ config::ModelConfig model_config(const nlohmann::json& hf) {
   model.norm_eps = hf.at("rms_norm_eps");
   model.vocabulary = hf.at("vocab_size").get<int64_t>();
   return model;
-}
-
-tensor::Arena make_arena(const config::ModelConfig& model, at::ScalarType dtype = at::kFloat) {
-  const auto specs = config::parameter_specs(model);
-  std::vector<size_t> order(specs.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  return tensor::Arena(specs, order, dtype);
 }
 
 std::vector<std::string> golden_names() {
@@ -71,7 +65,7 @@ TEST_P(GoldenModel, LogitsLossAndGradients) {
   const support::Golden golden =
       support::read_golden(std::string(MUONLAB_SOURCE_DIR "/tests/golden/") + GetParam().file + ".safetensors");
   const config::ModelConfig config = model_config(golden.config);
-  tensor::Arena arena = make_arena(config);
+  tensor::Arena arena = support::make_arena(config);
   size_t num_parameters = 0;
   for (tensor::Parameter& parameter : arena.parameters()) {
     at::NoGradGuard no_grad;

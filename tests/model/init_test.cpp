@@ -5,36 +5,28 @@
 #include <gtest/gtest.h>
 
 #include "muonlab/model/model.hpp"
+#include "support/model.hpp"
 
 namespace muonlab::model {
 namespace {
 
-config::ModelConfig small_model() {
-  config::ModelConfig model;
-  model.layers = 2;
-  model.width = 64;
-  model.heads = 4;
-  model.kv_heads = 2;
-  model.head_dim = 16;
-  model.ffn_width = 96;
-  model.vocabulary = 300;
-  return model;
-}
+using support::make_arena;
 
-tensor::Arena make_arena(const config::ModelConfig& model, bool reversed = false, at::ScalarType dtype = at::kFloat) {
+config::ModelConfig small_model() { return support::model_shape(2, 64, 4, 2, 16, 96, 300, 256); }
+
+tensor::Arena reversed_arena(const config::ModelConfig& model) {
   const auto specs = config::parameter_specs(model);
   std::vector<size_t> order(specs.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  if (reversed) std::reverse(order.begin(), order.end());
-  return tensor::Arena(specs, order, dtype);
+  std::iota(order.rbegin(), order.rend(), size_t{0});
+  return tensor::Arena(specs, order);
 }
 
 double deviation(const tensor::Parameter& parameter) { return parameter.value.detach().std().item<double>(); }
 
 TEST(Initialize, DependsOnSeedNameAndIndexAlone) {
   const config::ModelConfig model = small_model();
-  tensor::Arena a = make_arena(model), b = make_arena(model, true), c = make_arena(model);
-  tensor::Arena wide = make_arena(model, false, at::kDouble);
+  tensor::Arena a = make_arena(model), b = reversed_arena(model), c = make_arena(model);
+  tensor::Arena wide = make_arena(model, at::kDouble);
   initialize(model, 5, a);
   initialize(model, 5, b);
   initialize(model, 6, c);

@@ -1,0 +1,164 @@
+// The decoder as a whole: both kernel paths, both precisions, repeatability, accumulation.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include "muonlab/base/error.hpp"
+#include "muonlab/model/model.hpp"
+#include "support/gradient_check.hpp"
+#include "support/model.hpp"
+#include "support/parameters.hpp"
+
+namespace muonlab::model {
+namespace {
+
+using config::Kernels;
+using config::Precision;
+using support::make_arena;
+using support::model_shape;
+
+config::ModelConfig odd_model(config::Activation activation, bool gated, config::QkNorm qk_norm, bool tied) {
+  config::ModelConfig model = model_shape(2, 36, 6, 3, 10, 50, 83, 70);
+  model.activation = activation;
+  model.gated = gated;
+  model.qk_norm = qk_norm;
+  model.tied = tied;
+  model.init.std = 0.2;
+  return model;
+}
+
+struct Step {
+  double loss;
+  at::Tensor grads, logits, losses;
+};
+
+Step step(const config::ModelConfig& config, Precision precision, Kernels kernels, int64_t b, int64_t t,
+          at::ScalarType dtype = at::kFloat) {
+  tensor::Arena arena = make_arena(config, dtype);
+  initialize(config, 3, arena);
+  const auto model = make_llama(config, precision, kernels, arena);
+  const at::Tensor tokens = support::ids({b, t}, *config.vocabulary, 1);
+  at::Tensor targets = support::ids({b, t}, *config.vocabulary, 2);
+  if (t > 2) targets.narrow(1, 1, 1).fill_(-100);
+  const at::Tensor loss = model->forward(tokens, targets);
+  backward(loss, 1.0);
+  return {loss.item<double>(), arena.grads().clone(), model->logits(tokens).detach(), model->token_losses(tokens, targets)};
+}
+
+double distance(const at::Tensor& a, const at::Tensor& b) {
+  const at::Tensor wide = b.to(at::kDouble);
+  return ((a.to(at::kDouble) - wide).norm() / wide.norm()).item<double>();
+}
+
+TEST(Llama, FusedEqualsReferenceInDouble) {
+  for (const auto activation : {config::Activation::silu, config::Activation::gelu, config::Activation::relu2}) {
+    for (const auto qk_norm : {config::QkNorm::none, config::QkNorm::no_gain, config::QkNorm::gain}) {
+      const config::ModelConfig config = odd_model(activation, qk_norm != config::QkNorm::gain, qk_norm,
+                                                   qk_norm == config::QkNorm::none);
+      for (const auto& [b, t] : {std::pair<int64_t, int64_t>{1, 1}, {3, 70}, {2, 91}}) {  // 91: beyond the context
+        SCOPED_TRACE(testing::Message() << static_cast<int>(activation) << static_cast<int>(qk_norm) << " t " << t);
+        const Step exact = step(config, Precision::fp32, Kernels::reference, b, t, at::kDouble);
+        const Step fused = step(config, Precision::fp32, Kernels::fused, b, t);
+        EXPECT_NEAR(fused.loss, exact.loss, 1e-5);
+        EXPECT_LE(distance(fused.grads, exact.grads), 5e-6);
+        EXPECT_LE(distance(fused.logits, exact.logits), 5e-6);
+        EXPECT_LE(distance(fused.losses, exact.losses), 5e-6);
+        const Step rough = step(config, Precision::bf16, Kernels::fused, b, t);
+        EXPECT_NEAR(rough.loss, exact.loss, 0.02);
+        EXPECT_LE(distance(rough.grads, exact.grads), 0.05);
+        EXPECT_LE(distance(rough.logits, exact.logits), 0.02);
+      }
+    }
+  }
+}
+
+TEST(Llama, ReferenceRunsInBf16) {
+  const config::ModelConfig config = odd_model(config::Activation::silu, true, config::QkNorm::gain, false);
+  const Step exact = step(config, Precision::fp32, Kernels::reference, 2, 40, at::kDouble);
+  const Step rough = step(config, Precision::bf16, Kernels::reference, 2, 40);
+  EXPECT_NEAR(rough.loss, exact.loss, 0.02);
+  EXPECT_LE(distance(rough.grads, exact.grads), 0.05);
+}
+
+TEST(Llama, ReferenceEqualsCentralDifferences) {
+  config::ModelConfig config = model_shape(1, 4, 2, 1, 4, 6, 5, 4);
+  config.qk_norm = config::QkNorm::gain;
+  config.init.std = 0.5;
+  tensor::Arena arena = make_arena(config, at::kDouble);
+  initialize(config, 3, arena);
+  const auto model = make_llama(config, Precision::fp32, Kernels::reference, arena);
+  const at::Tensor tokens = support::ids({2, 4}, 5, 1), targets = support::ids({2, 4}, 5, 2);
+  backward(model->forward(tokens, targets), 1.0);
+  at::NoGradGuard no_grad;
+  constexpr double kStep = 1e-5;
+  for (tensor::Parameter& parameter : arena.parameters()) {
+    double* value = parameter.value.mutable_data_ptr<double>();
+    at::Tensor numeric = at::empty_like(parameter.grad);
+    for (int64_t i = 0; i < parameter.value.numel(); ++i) {
+      const double middle = value[i];
+      value[i] = middle + kStep;
+      const double above = model->forward(tokens, targets).item<double>();
+      value[i] = middle - kStep;
+      const double below = model->forward(tokens, targets).item<double>();
+      value[i] = middle;
+      numeric.view(-1)[i] = (above - below) / (2 * kStep);
+    }
+    EXPECT_LE(support::relative_error(parameter.grad, numeric), 1e-6) << parameter.spec.name;
+  }
+}
+
+TEST(Llama, TheSameStepGivesTheSameBytes) {
+  const config::ModelConfig config = odd_model(config::Activation::silu, true, config::QkNorm::gain, false);
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+    const Step first = step(config, precision, Kernels::fused, 3, 70);
+    const Step second = step(config, precision, Kernels::fused, 3, 70);
+    EXPECT_EQ(first.loss, second.loss);
+    EXPECT_TRUE(at::equal(first.grads, second.grads));
+    EXPECT_TRUE(at::equal(first.logits, second.logits));
+  }
+}
+
+TEST(Llama, MicroBatchesAddUpToTheBatch) {
+  const config::ModelConfig config = odd_model(config::Activation::silu, true, config::QkNorm::none, false);
+  for (const Kernels kernels : {Kernels::fused, Kernels::reference}) {
+    tensor::Arena arena = make_arena(config);
+    initialize(config, 3, arena);
+    const auto model = make_llama(config, Precision::fp32, kernels, arena);
+    const at::Tensor tokens = support::ids({4, 20}, 83, 1), targets = support::ids({4, 20}, 83, 2);
+    backward(model->forward(tokens, targets), 1.0);
+    const at::Tensor whole = arena.grads().clone();
+    arena.zero_grads();
+    for (int64_t i = 0; i < 4; ++i) {
+      backward(model->forward(tokens.narrow(0, i, 1), targets.narrow(0, i, 1)), 0.25);
+    }
+    EXPECT_LE(distance(arena.grads(), whole), 2e-6);
+  }
+}
+
+TEST(Llama, Bf16ReadsItsCopiesOfTheWeights) {
+  const config::ModelConfig config = odd_model(config::Activation::silu, true, config::QkNorm::none, false);
+  tensor::Arena arena = make_arena(config);
+  initialize(config, 3, arena);
+  const auto model = make_llama(config, Precision::bf16, Kernels::fused, arena);
+  const at::Tensor tokens = support::ids({1, 8}, 83, 1);
+  const at::Tensor before = model->logits(tokens);
+  {
+    at::NoGradGuard no_grad;
+    arena.find("lm_head.weight").value.mul_(2);
+  }
+  EXPECT_TRUE(at::equal(model->logits(tokens), before));
+  model->weights_changed();
+  EXPECT_TRUE(at::equal(model->logits(tokens), before * 2));
+}
+
+TEST(Llama, RefusesTokensOutsideTheVocabulary) {
+  const config::ModelConfig config = odd_model(config::Activation::silu, true, config::QkNorm::none, false);
+  tensor::Arena arena = make_arena(config);
+  const auto model = make_llama(config, Precision::fp32, Kernels::fused, arena);
+  const at::Tensor good = at::zeros({1, 4}, at::kLong), bad = at::full({1, 4}, 83, at::kLong);
+  EXPECT_THROW(model->forward(bad, good), base::Error);
+  EXPECT_THROW(model->forward(good, bad), base::Error);
+}
+
+}  // namespace
+}  // namespace muonlab::model
