@@ -1,7 +1,9 @@
 // muonlab eval, sample, ask: what a checkpoint can do.
-#include <cstdio>
 #include <iostream>
+#include <iterator>
+#include <map>
 #include <memory>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
@@ -20,6 +22,20 @@ constexpr const char* kCheckpointHelp = "a run, RUN@STEP, or a checkpoint's fold
 
 data::Dataset open_data(const run::LoadedModel& loaded) {
   return data::open_dataset(loaded.config.data, loaded.config.model.context, loaded.config.seed);
+}
+
+// Questions from the most to the least frequent group, in equal parts; which of a group, the seed says.
+std::vector<data::Question> spread_over_groups(const std::vector<data::Question>& all, int64_t count, uint64_t seed) {
+  std::map<int, std::vector<const data::Question*>> groups;
+  for (const data::Question& question : all) groups[question.group].push_back(&question);
+  const auto num_groups = static_cast<int64_t>(groups.size());
+  std::map<int, uint64_t> taken;
+  std::vector<data::Question> chosen;
+  for (int64_t i = 0; i < count; ++i) {
+    const auto& [group, members] = *std::next(groups.begin(), i * num_groups / count);
+    chosen.push_back(*members[base::permute(taken[group]++ % members.size(), members.size(), seed)]);
+  }
+  return chosen;
 }
 
 }  // namespace
@@ -114,20 +130,20 @@ void add_ask(CLI::App& app, Exit&) {
       throw base::Error(options->checkpoint, ": its corpus asks no questions; `ask` is for data.kind biographies");
     }
     const run::Sampling likeliest{.temperature = 0, .top_k = 0, .seed = 1, .max_tokens = 24};
-    const auto num_questions = static_cast<uint64_t>(data.questions.size());
+    const std::vector<data::Question> questions =
+        spread_over_groups(data.questions, options->count, static_cast<uint64_t>(options->seed));
+    const int rarest = data.questions.back().group;
     int64_t right = 0;
-    const int64_t count = std::min<int64_t>(options->count, static_cast<int64_t>(num_questions));
-    for (int64_t i = 0; i < count; ++i) {
-      const data::Question& question = data.questions[base::permute(
-          static_cast<uint64_t>(i), num_questions, static_cast<uint64_t>(options->seed))];
+    for (const data::Question& question : questions) {
       const std::string answer(
           base::trim(run::generate(loaded, question.text, likeliest, [](const std::string&) {})));
       const std::string truth = question.answer + ".";
       right += answer == truth;
       std::cout << base::trim(question.text) << "\n  model  " << answer << "\n  truth  " << truth
-                << (answer == truth ? "   right" : "   wrong") << "   (frequency group " << question.group << ")\n";
+                << (answer == truth ? "   right" : "   wrong") << "   (group " << question.group << " of 0, frequent, to " << rarest
+                << ", rare)\n";
     }
-    std::cout << right << " of " << count << " right\n";
+    std::cout << right << " of " << questions.size() << " right\n";
   });
 }
 
