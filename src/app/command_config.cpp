@@ -20,8 +20,10 @@ std::string length_text(const config::RunConfig& run) {
   const int64_t tokens_per_step = run.train.batch * run.model.context;
   const std::string step = base::with_commas(tokens_per_step) + " tokens";
   if (run.train.steps) return base::str(base::with_commas(*run.train.steps), " steps of ", step);
-  if (run.train.tokens) return base::str(base::human_count(static_cast<double>(*run.train.tokens)), " tokens in steps of ", step);
-  return base::str(base::significant(*run.train.epochs, 6), run.train.epochs == 1.0 ? " epoch" : " epochs", " in steps of ", step);
+  const std::string length =
+      run.train.tokens ? base::human_count(static_cast<double>(*run.train.tokens)) + " tokens"
+                       : base::significant(*run.train.epochs, 6) + (run.train.epochs == 1.0 ? " epoch" : " epochs");
+  return length + " in steps of " + step;
 }
 
 std::string parameters_text(config::ModelConfig model) {
@@ -121,7 +123,8 @@ void add_config(CLI::App& app, Exit& exit) {
   muonlab config explain optimizers.muon)");
   config->require_subcommand(1);
 
-  CLI::App* check_command = add_command(*config, "check", R"(Check files, without starting anything; exit code 2 if one is wrong.
+  CLI::App* check_command = add_command(*config, "check",
+                                    R"(Check files, without starting anything; exit code 2 if one is wrong.
 
   muonlab config check configs/*.json
   muonlab config check configs/quickstart.json --set train.batch=64)");
@@ -129,7 +132,8 @@ void add_config(CLI::App& app, Exit& exit) {
   add_settings(*check_command, *options);
   check_command->callback([options, &exit] { check(*options, exit); });
 
-  CLI::App* show_command = add_command(*config, "show", R"(Print a file as resolved: with what it extends, with all defaults.
+  CLI::App* show_command = add_command(*config, "show",
+                                    R"(Print a file as resolved: with what it extends, with all defaults.
 
   muonlab config show configs/quickstart.json
   muonlab config show configs/classics/vo_ffn.json --set model.size=14m)");
@@ -137,7 +141,8 @@ void add_config(CLI::App& app, Exit& exit) {
   add_settings(*show_command, *options);
   show_command->callback([options] { show(*options); });
 
-  CLI::App* diff_command = add_command(*config, "diff", R"(Compare two files as resolved; exit code 1 if they differ.
+  CLI::App* diff_command = add_command(*config, "diff",
+                                    R"(Compare two files as resolved; exit code 1 if they differ.
 
   muonlab config diff configs/classics/adam.json configs/classics/vo_ffn.json
   muonlab config diff configs/quickstart.json runs/quickstart/resolved.json)");
@@ -145,12 +150,14 @@ void add_config(CLI::App& app, Exit& exit) {
   add_settings(*diff_command, *options);
   diff_command->callback([options, &exit] { diff(*options, exit); });
 
-  CLI::App* schema_command = add_command(*config, "schema", R"(Print the JSON Schema of configuration files, for an editor.
+  CLI::App* schema_command = add_command(*config, "schema",
+                                    R"(Print the JSON Schema of configuration files, for an editor.
 
   muonlab config schema > muonlab.schema.json)");
   schema_command->callback([] { std::cout << config::config_schema(); });
 
-  CLI::App* explain_command = add_command(*config, "explain", R"(List settings with type, default and meaning: all, or those at and below a path.
+  CLI::App* explain_command = add_command(*config, "explain",
+                                    R"(List settings with type, default and meaning: all, or those at and below a path.
 
   muonlab config explain train
   muonlab config explain optimizers.muon.steps)");

@@ -166,7 +166,8 @@ class Loader {
         return {};
       }
       const bool size_wins = size_layer > from_layer;
-      dropped_.push_back(size_wins ? "model.from: model.size gives the shape" : "model.size: model.from gives the shape");
+      dropped_.push_back(size_wins ? "model.from: model.size gives the shape"
+                                   : "model.size: model.from gives the shape");
       (size_wins ? from : size).reset();
     }
     if (size) {

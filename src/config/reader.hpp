@@ -1,5 +1,5 @@
-// Values into structs, strictly: an unknown key, a wrong type, a number out of range and a bad choice are each a problem
-// with its place and, where there is one, the nearest valid name. Absent keys leave the default.
+// Values into structs, strictly: an unknown key, a wrong type, a number out of range and a bad choice are each a
+// problem with its place and, where there is one, the nearest valid name. Absent keys leave the default.
 #pragma once
 
 #include <algorithm>

@@ -38,7 +38,8 @@ class TableMaker {
       rows_.push_back({path, "list of objects", "", help});
       const typename T::value_type usual;
       T::value_type::fields(usual, [&](std::string_view name, const auto& m, const Field& f) {
-        rows_.push_back({path + "[N]." + std::string(name), type_text<std::decay_t<decltype(m)>>(f), "", std::string(f.help)});
+        using M = std::decay_t<decltype(m)>;
+        rows_.push_back({path + "[N]." + std::string(name), type_text<M>(f), "", std::string(f.help)});
       });
     } else if constexpr (StructField<T>) {
       struct_rows(path, member);

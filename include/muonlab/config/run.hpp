@@ -42,7 +42,8 @@ struct TrainConfig {
   static void fields(Self& self, Visit&& visit) {
     visit("steps", self.steps, Field{.help = "length in steps (updates)", .min = 1, .max = 1e9});
     visit("tokens", self.tokens, Field{.help = "length in tokens", .min = 1, .max = 1e15});
-    visit("epochs", self.epochs, Field{.help = "length in passes over the data", .min = 0, .max = 1e6, .above_min = true});
+    visit("epochs", self.epochs,
+          Field{.help = "length in passes over the data", .min = 0, .max = 1e6, .above_min = true});
     visit("batch", self.batch, Field{.help = "samples a step", .min = 1, .max = 1 << 20});
     visit("micro_batch", self.micro_batch,
           Field{.help = "samples a forward pass; batch is a multiple of it; default: at most 8", .min = 1});
