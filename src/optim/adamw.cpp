@@ -28,11 +28,8 @@ class AdamW final : public Rule {
                     .mix2 = static_cast<float>(1.0 - beta2),
                     .root_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(beta2, t))),
                     .eps = static_cast<float>(config_.eps)};
-    if (range_.values.is_cpu()) {
-      update_here(f);
-    } else {
-      update_there(f);
-    }
+    if (range_.composed) return update_composed(f);
+    update_here(f);
   }
 
   std::vector<tensor::NamedTensor> state() override {
@@ -52,8 +49,7 @@ class AdamW final : public Rule {
     });
   }
 
-  // The same in ATen's terms, for other devices.
-  void update_there(const AdamWFactors& f) {
+  void update_composed(const AdamWFactors& f) {
     const at::Tensor& g = range_.grads;
     first_.lerp_(g, f.mix1);
     second_.mul_(f.beta2).addcmul_(g, g, f.mix2);

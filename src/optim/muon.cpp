@@ -1,10 +1,12 @@
 // Muon: momentum, orthogonalised, scaled (muon.md §1; Keller Jordan; arXiv 2509.26030).
 //
-// The matrices of an optimizer become blocks: a whole parameter, or with per_head one head's rows of q, k and v and one
-// head's columns of o. Blocks of one shape, or of transposed shapes, are worked on in batches with the short side first.
+// The matrices of an optimizer become blocks: a whole parameter, or with per_head one head's rows of q, k
+// and v and one head's columns of o. Blocks of one shape, or of transposed shapes, are worked on together
+// with the short side first.
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <type_traits>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -14,13 +16,14 @@
 #include "muonlab/optim/rule.hpp"
 #include "optim/muon_kernels.hpp"
 #include "optim/newton_schulz.hpp"
+#include "optim/panels.hpp"
 
 namespace muonlab::optim {
 namespace {
 
 using config::Role;
 
-// Values of a batch for each thread: small blocks, such as heads, are gathered up to it.
+// Values of a batch for each thread.
 constexpr size_t kBatchValues = 1 << 18;
 
 MomentumForm momentum_form(const config::MuonConfig& config) {
@@ -46,7 +49,8 @@ double scale_of(config::MuonScale scale, const Block& block) {
   throw base::Bug("muon: a scale without a case");
 }
 
-// The matrices that are orthogonalised by themselves: row blocks of q, k, v and column blocks of o where heads are split.
+// The matrices that are orthogonalised by themselves: row blocks of q, k, v and column blocks of o where
+// heads are split.
 void append_blocks(const Member& member, bool per_head, int64_t head_dim, std::vector<Block>& blocks) {
   const int64_t rows = member.spec.shape.at(0), cols = member.spec.shape.at(1);
   const Role role = member.spec.role;
@@ -81,7 +85,7 @@ class Muon final : public Rule {
   }
 
   void update(double lr, int64_t) override {
-    if (!range_.values.is_cpu()) return update_there(lr);
+    if (range_.composed) return update_composed(lr);
     switch (dtype_) {
       case at::kFloat:
         return update_here<float>(lr);
@@ -105,50 +109,83 @@ class Muon final : public Rule {
   template <class T>
   void update_here(double lr) {
     for (const std::vector<Block>& group : groups_) {
-      for (size_t begin = 0, end; begin < group.size(); begin = end) {
-        end = begin + batch_size(group[begin], group.size() - begin);
-        update_batch<T>(lr, group.data() + begin, static_cast<int64_t>(end - begin));
+      size_t done = update_one_by_one<T>(lr, group);
+      while (done < group.size()) {
+        const size_t end = std::min(group.size(), done + batch_size(group.front()));
+        update_batch<T>(lr, group.data() + done, static_cast<int64_t>(end - done));
+        done = end;
       }
+      num_orthogonalizations_ += static_cast<int64_t>(group.size());
     }
   }
 
-  // Blocks to take of those left: few, so that they stay in the cache from momentum to update, and the same number for
-  // every thread as long as there is one for each.
-  static size_t batch_size(const Block& block, size_t left) {
-    const auto threads = static_cast<size_t>(at::get_num_threads());
-    const auto values = static_cast<size_t>(block.rows * block.cols);
-    const size_t each = std::min(std::max<size_t>(1, kBatchValues / values), left / threads);
-    return each == 0 ? left : each * threads;
+  // Each thread takes the same number of blocks, one after the other, from momentum to weights. Returns how many blocks
+  // that were: those that are left have to be shared.
+  template <class T>
+  size_t update_one_by_one(double lr, const std::vector<Block>& group) {
+    if constexpr (!std::is_same_v<T, double>) {
+      if (!panels_available()) return 0;
+      const int64_t threads = at::get_num_threads();
+      const int64_t n = static_cast<int64_t>(group.size()) / threads * threads;
+      const int64_t s = group.front().short_side(), l = group.front().long_side();
+      const int64_t workspace_bytes = panel_workspace_bytes<T>(s, l);  // a multiple of the cache line
+      const int64_t bytes = workspace_bytes + s * l * static_cast<int64_t>(sizeof(T));
+      if (n > 0 && (!workspace_.defined() || workspace_.numel() < threads * bytes)) {
+        workspace_ = at::empty({threads * bytes}, at::kByte);
+      }
+      at::parallel_for(0, n, 1, [&](int64_t first, int64_t last) {
+        uint8_t* memory = workspace_.mutable_data_ptr<uint8_t>() + at::get_thread_num() * bytes;
+        T* x = reinterpret_cast<T*>(memory + workspace_bytes);
+        for (int64_t i = first; i < last; ++i) {
+          const Block& block = group[static_cast<size_t>(i)];
+          advance(block, x);
+          newton_schulz_panels_alone(x, s, l, coefficients_, memory);
+          apply(lr, block, x);
+        }
+      });
+      return static_cast<size_t>(n);
+    }
+    return 0;
   }
 
   template <class T>
   void update_batch(double lr, const Block* blocks, int64_t n) {
-    const float* g = range_.grads.const_data_ptr<float>();
-    float* m = momentum_.mutable_data_ptr<float>();
-    float* w = range_.values.mutable_data_ptr<float>();
     const int64_t s = blocks[0].short_side(), l = blocks[0].long_side();
     at::Tensor x_nsl = at::empty({n, s, l}, at::TensorOptions().dtype(dtype_));
-    T* packed = x_nsl.mutable_data_ptr<T>();
+    T* x = x_nsl.mutable_data_ptr<T>();
     at::parallel_for(0, n, 1, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) {
-        const double squared_norm = update_momentum(blocks[i], form_, g, m);
-        const float factor = is_svd() ? 1.0f : start_factor(squared_norm, coefficients_.norm_factor);
-        pack_direction(blocks[i], form_, factor, g, m, packed + i * s * l);
-      }
+      for (int64_t i = first; i < last; ++i) advance(blocks[i], x + i * s * l);
     });
     x_nsl = (is_svd() ? svd_polar(x_nsl) : newton_schulz(std::move(x_nsl), coefficients_, workspace_)).contiguous();
-    num_orthogonalizations_ += n;
     const T* polar = x_nsl.const_data_ptr<T>();
-    const auto keep = static_cast<float>(1.0 - lr * config_.decay);
     at::parallel_for(0, n, 1, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) {
-        apply_direction(blocks[i], keep, rate_of(lr, blocks[i]), polar + i * s * l, w);
-      }
+      for (int64_t i = first; i < last; ++i) apply(lr, blocks[i], polar + i * s * l);
     });
   }
 
-  // The same in ATen's terms, for other devices.
-  void update_there(double lr) {
+  // Blocks of a batch: some for every thread, within a bound on memory.
+  static size_t batch_size(const Block& block) {
+    const auto threads = static_cast<size_t>(at::get_num_threads());
+    return threads * std::max<size_t>(1, kBatchValues / static_cast<size_t>(block.rows * block.cols));
+  }
+
+  // Momentum, look-ahead and norm; x becomes what the iteration starts from.
+  template <class T>
+  void advance(const Block& block, T* x) {
+    const float* g = range_.grads.const_data_ptr<float>();
+    float* m = momentum_.mutable_data_ptr<float>();
+    const double squared_norm = update_momentum(block, form_, g, m);
+    const float factor = is_svd() ? 1.0f : start_factor(squared_norm, coefficients_.norm_factor);
+    pack_direction(block, form_, factor, g, m, x);
+  }
+
+  template <class T>
+  void apply(double lr, const Block& block, const T* polar) {
+    const auto keep = static_cast<float>(1.0 - lr * config_.decay);
+    apply_direction(block, keep, rate_of(lr, block), polar, range_.values.mutable_data_ptr<float>());
+  }
+
+  void update_composed(double lr) {
     momentum_.mul_(form_.keep).add_(range_.grads, form_.mix);
     const at::Tensor ahead =
         config_.nesterov ? at::add(momentum_ * form_.ahead_m, range_.grads, form_.ahead_g) : momentum_;

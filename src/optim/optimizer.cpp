@@ -15,7 +15,10 @@ Range range_of(const tensor::Arena& arena, size_t begin, size_t end) {
   const std::vector<size_t>& order = arena.order();
   const int64_t first = arena.offset(order[begin]);
   const int64_t last = end < order.size() ? arena.offset(order[end]) : arena.values().numel();
-  Range range{arena.values().narrow(0, first, last - first), arena.grads().narrow(0, first, last - first), {}};
+  Range range{.values = arena.values().narrow(0, first, last - first),
+              .grads = arena.grads().narrow(0, first, last - first),
+              .members = {},
+              .composed = !arena.values().is_cpu()};
   for (size_t i = begin; i < end; ++i) {
     range.members.push_back({arena.parameters()[order[i]].spec, arena.offset(order[i]) - first});
   }

@@ -19,10 +19,10 @@ struct FloatWord {
   float value;
 };
 
-// C = alpha L Rᵀ + beta D for a panel L and a panel R, with sums over `words` words. C has `rows` x `cols` entries, each
-// at most 48, rounded up to multiples of 16 (the rest of the panels is zero).
-//   added, by_columns   D and C as part of panels of their columns: a word holds kColumns rows. added may be null: D = 0
-//   by_rows             C as part of panels of its rows: a word holds kColumns columns; null: not wanted
+// C = alpha L Rᵀ + beta D for a panel L and a panel R, with sums over `words` words. C has `rows` x `cols`
+// entries, each at most 48, rounded up to multiples of 16 (the rest of the panels is zero).
+//   added, by_columns   D and C as part of panels of their columns, kColumns rows to a word; added null: D = 0
+//   by_rows             C as part of panels of its rows, kColumns columns to a word; null: not wanted
 template <class Word>
 struct PanelProduct {
   const Word* left;

@@ -37,24 +37,25 @@ struct Panels {
 template <class Word>
 class PanelIteration {
  public:
-  using Number = typename Word::Number;
-
-  PanelIteration(int64_t s, int64_t l) : s_(s), l_(l), gram_{s, s}, poly_{s, s}, rows_{s, l}, columns_{l, s}, next_{l, s} {}
-
-  int64_t workspace_words() const {
-    return gram_.size() + poly_.size() + rows_.size() + columns_.size() + next_.size();
-  }
-  void place(Word* memory) {
+  PanelIteration(int64_t s, int64_t l, void* workspace)
+      : s_(s), l_(l), gram_{s, s}, poly_{s, s}, rows_{s, l}, columns_{l, s}, next_{l, s} {
+    auto* memory = static_cast<Word*>(workspace);
     for (Panels<Word>* panels : {&gram_, &poly_, &rows_, &columns_, &next_}) {
       panels->data = memory;
-      memory += panels->size();
+      if (memory) memory += panels->size();
     }
   }
 
-  void pack(Number* x) {
+  int64_t workspace_bytes() const {
+    const int64_t words = gram_.size() + poly_.size() + rows_.size() + columns_.size() + next_.size();
+    return words * static_cast<int64_t>(sizeof(Word));
+  }
+
+  // From and to row-major numbers [s, l].
+  void pack(void* x) {
     for_squares(x, [](const PanelSquare<Word>& square) { pack_square(square); });
   }
-  void unpack(Number* x) {
+  void unpack(void* x) {
     for_squares(x, [](const PanelSquare<Word>& square) { unpack_square(square); });
   }
 
@@ -103,7 +104,8 @@ class PanelIteration {
   }
 
   template <class Use>
-  void for_squares(Number* x, Use&& use) {
+  void for_squares(void* row_major, Use&& use) {
+    auto* x = static_cast<typename Word::Number*>(row_major);
     for (int64_t i = 0; i < parts(s_, kPanel); ++i) {
       for (int64_t q = 0; q < parts(l_, kPanel); ++q) {
         use(PanelSquare<Word>{.numbers = x + i * kPanel * l_ + q * kPanel,
@@ -149,38 +151,65 @@ void iterate_together(std::vector<PanelIteration<Word>>& xs, const Coefficients&
   }
 }
 
-template <class Word>
-void run(const at::Tensor& x_nsl, const Coefficients& coefficients, at::Tensor& workspace) {
-  const int64_t n = x_nsl.size(0), s = x_nsl.size(1), l = x_nsl.size(2);
-  std::vector<PanelIteration<Word>> xs(static_cast<size_t>(n), PanelIteration<Word>(s, l));
-  const bool alone = n >= at::get_num_threads();
-  const int64_t words = xs.front().workspace_words();
-  const int64_t slots = alone ? at::get_num_threads() : n;
-  const int64_t bytes = slots * words * static_cast<int64_t>(sizeof(Word));
+template <class T>
+struct WordFor;
+template <>
+struct WordFor<float> {
+  using Word = FloatWord;
+};
+template <>
+struct WordFor<at::BFloat16> {
+  using Word = PairWord;
+};
+template <class T>
+using Iteration = PanelIteration<typename WordFor<T>::Word>;
+
+uint8_t* grown(at::Tensor& workspace, int64_t bytes) {
   if (!workspace.defined() || workspace.numel() < bytes) workspace = at::empty({bytes}, at::kByte);
-  auto* memory = reinterpret_cast<Word*>(workspace.mutable_data_ptr<uint8_t>());
-  auto* numbers = static_cast<typename Word::Number*>(x_nsl.mutable_data_ptr());
-  if (alone) {
+  return workspace.mutable_data_ptr<uint8_t>();
+}
+
+template <class T>
+void run(const at::Tensor& x_nsl, const Coefficients& coefficients, at::Tensor& workspace) {
+  const int64_t n = x_nsl.size(0), s = x_nsl.size(1), l = x_nsl.size(2), threads = at::get_num_threads();
+  const int64_t bytes = panel_workspace_bytes<T>(s, l);
+  T* x = x_nsl.mutable_data_ptr<T>();
+  if (n >= threads) {
+    uint8_t* memory = grown(workspace, threads * bytes);
     at::parallel_for(0, n, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        PanelIteration<Word>& x = xs[static_cast<size_t>(i)];
-        x.place(memory + at::get_thread_num() * words);
-        x.pack(numbers + i * s * l);
-        iterate_alone(x, coefficients);
-        x.unpack(numbers + i * s * l);
+        newton_schulz_panels_alone(x + i * s * l, s, l, coefficients, memory + at::get_thread_num() * bytes);
       }
     });
     return;
   }
-  for (int64_t i = 0; i < n; ++i) {
-    xs[static_cast<size_t>(i)].place(memory + i * words);
-    xs[static_cast<size_t>(i)].pack(numbers + i * s * l);
-  }
-  iterate_together(xs, coefficients);
-  for (int64_t i = 0; i < n; ++i) xs[static_cast<size_t>(i)].unpack(numbers + i * s * l);
+  uint8_t* memory = grown(workspace, n * bytes);
+  std::vector<Iteration<T>> matrices;
+  matrices.reserve(static_cast<size_t>(n));
+  for (int64_t i = 0; i < n; ++i) matrices.emplace_back(s, l, memory + i * bytes).pack(x + i * s * l);
+  iterate_together(matrices, coefficients);
+  for (int64_t i = 0; i < n; ++i) matrices[static_cast<size_t>(i)].unpack(x + i * s * l);
 }
 
 }  // namespace
+
+template <class T>
+int64_t panel_workspace_bytes(int64_t s, int64_t l) {
+  return Iteration<T>(s, l, nullptr).workspace_bytes();
+}
+
+template <class T>
+void newton_schulz_panels_alone(T* x, int64_t s, int64_t l, const Coefficients& coefficients, void* workspace) {
+  Iteration<T> iteration(s, l, workspace);
+  iteration.pack(x);
+  iterate_alone(iteration, coefficients);
+  iteration.unpack(x);
+}
+
+template int64_t panel_workspace_bytes<float>(int64_t, int64_t);
+template int64_t panel_workspace_bytes<at::BFloat16>(int64_t, int64_t);
+template void newton_schulz_panels_alone(float*, int64_t, int64_t, const Coefficients&, void*);
+template void newton_schulz_panels_alone(at::BFloat16*, int64_t, int64_t, const Coefficients&, void*);
 
 bool panels_available() {
   static const bool available = [] {
@@ -194,9 +223,9 @@ bool panels_available() {
 void newton_schulz_panels(const at::Tensor& x_nsl, const Coefficients& coefficients, at::Tensor& workspace) {
   base::check(x_nsl.is_contiguous() && x_nsl.dim() == 3, "panels: expected a contiguous [n, s, l]");
   if (x_nsl.numel() == 0 || coefficients.steps.empty()) return;
-  if (x_nsl.scalar_type() == at::kBFloat16) return run<PairWord>(x_nsl, coefficients, workspace);
+  if (x_nsl.scalar_type() == at::kBFloat16) return run<at::BFloat16>(x_nsl, coefficients, workspace);
   base::check(x_nsl.scalar_type() == at::kFloat, "panels: expected fp32 or bf16");
-  run<FloatWord>(x_nsl, coefficients, workspace);
+  run<float>(x_nsl, coefficients, workspace);
 }
 
 }  // namespace muonlab::optim

@@ -60,15 +60,16 @@ class Router {
     }
     if (is_muon(config.optimizer) && !vectors.empty()) {
       const ParameterSpec& first = specs_[vectors.front()];
-      problem("assign[", line, "] gives ", count_of(vectors.size(), "vector"), " to muon, which updates matrices only (",
-              first.name, vectors.size() > 1 ? ", …" : "",
+      problem("assign[", line, "] gives ", count_of(vectors.size(), "vector"),
+              " to muon, which updates matrices only (", first.name, vectors.size() > 1 ? ", …" : "",
               "); put a line before it that gives the norms to another optimizer, or select \"matrices\"");
     }
     if (!taken.empty() || !selectors_good) return;
     std::vector<std::string> names;
     for (size_t taker : takers) names.push_back(base::str("assign[", taker, "]"));
-    problem("assign[", line, "] (", base::join(config.params, " "), ") gets nothing: ", base::join(names, ", "),
-            names.size() == 1 ? " takes" : " take", " all it selects; the first match wins, so move it up or remove it");
+    problem("assign[", line, "] (", base::join(config.params, " "), ") gets nothing: ",
+            base::join(names, ", "), names.size() == 1 ? " takes" : " take",
+            " all it selects; the first match wins, so move it up or remove it");
   }
 
   void check_optimizer(size_t line) {

@@ -128,7 +128,8 @@ std::string routing_table(const Routing& routing, const config::RunConfig& run) 
       matrices += routing.specs[i].shape.size() == 2;
       values += routing.specs[i].count();
     }
-    rows.push_back({name, std::string(rule_name(config)), std::visit([](const auto& c) { return number(c.lr); }, config),
+    rows.push_back({name, std::string(rule_name(config)),
+                    std::visit([](const auto& c) { return number(c.lr); }, config),
                     summary(routing, members), base::with_commas(matrices),
                     base::human_count(static_cast<double>(values))});
   }

@@ -60,7 +60,8 @@ TEST_P(MuonGolden, EveryStepEqualsDouble) {
     for (const ParameterSpec& spec : specs) trial.grad(spec.name).copy_(golden.at(spec.name + ".grad" + n));
     trial.optimizer.step(step, 3);
     for (const ParameterSpec& spec : specs) {
-      const at::Tensor weight = golden.at(spec.name + ".weight" + n), before = golden.at(spec.name + ".weight" + std::to_string(step - 1));
+      const at::Tensor weight = golden.at(spec.name + ".weight" + n);
+      const at::Tensor before = golden.at(spec.name + ".weight" + std::to_string(step - 1));
       EXPECT_LT(relative_error(trial.value(spec.name), weight), 1e-6) << spec.name << " step " << step;
       EXPECT_LT(relative_error(trial.state(spec.name + state), golden.at(spec.name + ".momentum" + n)), 1e-6)
           << spec.name << " step " << step;

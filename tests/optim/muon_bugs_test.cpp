@@ -1,5 +1,6 @@
-// The bug classes of other Muon implementations (reference: muon.md §8), by their numbers there; those that cannot occur here
-// are left out: 8 (clipping stands before the optimizer and is train's), 11 (no adaptive variants), 12 (no Gram form).
+// The bug classes of other Muon implementations (reference: muon.md §8), by their numbers there. Left out are
+// those that cannot occur here: 8 (clipping stands before the optimizer and is train's), 11 (no adaptive
+// variants), 12 (no Gram form).
 #include <sys/mman.h>
 
 #include <cmath>
@@ -127,7 +128,6 @@ TEST(MuonBug04, HeadsAreBlocksOfRowsOrColumnsWithTheirOwnScale) {
                matrix("in", 3 * kHead, kWidth, Role::ffn_in)},
               run);
   whole.fill(1);
-  const auto before = whole.arena.values().clone();
   std::map<std::string, at::Tensor> start;
   for (const char* name : {"q", "k", "v", "o", "in"}) start[name] = whole.value(name).clone();
   whole.optimizer.step(1, 10);

@@ -72,7 +72,8 @@ at::Tensor with_spectrum(int64_t r, int64_t c, const std::vector<double>& s, uin
 
 std::vector<double> geometric(size_t count, double last) {
   std::vector<double> s;
-  for (size_t i = 0; i < count; ++i) s.push_back(std::pow(last, static_cast<double>(i) / static_cast<double>(count - 1)));
+  const auto steps = static_cast<double>(count - 1);
+  for (size_t i = 0; i < count; ++i) s.push_back(std::pow(last, static_cast<double>(i) / steps));
   return s;
 }
 
@@ -151,9 +152,11 @@ TEST_P(Sets, SameBytesForAnyBatchAndThreads) {
     for (const int threads : {1, 2, 7}) {
       at::set_num_threads(threads);
       if (panels_available()) {
-        results.push_back(orthogonalize(m, GetParam().orthogonalizer, GetParam().steps, type));
-        results.push_back(at::cat({orthogonalize(m.narrow(0, 0, 2), GetParam().orthogonalizer, GetParam().steps, type),
-                                   orthogonalize(m.narrow(0, 2, 3), GetParam().orthogonalizer, GetParam().steps, type)}));
+        const auto polar = [&](const at::Tensor& x) {
+          return orthogonalize(x, GetParam().orthogonalizer, GetParam().steps, type);
+        };
+        results.push_back(polar(m));
+        results.push_back(at::cat({polar(m.narrow(0, 0, 2)), polar(m.narrow(0, 2, 3))}));
       } else {  // the library's products may depend on the threads, not on the call
         for (int i = 0; i < 2; ++i) {
           const at::Tensor result = orthogonalize(m, GetParam().orthogonalizer, GetParam().steps, type);

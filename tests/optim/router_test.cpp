@@ -52,7 +52,8 @@ TEST(Router, OrdersByOptimizerThenShapeWithTransposesTogether) {
     const auto& shape = routing.specs[i].shape;
     const std::string key =
         shape.size() == 1 ? routing.optimizer[i] + " vector"
-                          : base::str(routing.optimizer[i], " ", std::min(shape[0], shape[1]), "x", std::max(shape[0], shape[1]));
+                          : base::str(routing.optimizer[i], " ", std::min(shape[0], shape[1]), "x",
+                                      std::max(shape[0], shape[1]));
     if (seen.empty() || seen.back() != key) seen.push_back(key);
   }
   EXPECT_EQ(seen, (std::vector<std::string>{"muon 16x16", "muon 16x40", "adam 16x16", "adam 16x100", "adam vector"}));
@@ -96,7 +97,8 @@ TEST(Router, Tsv) {
             "parameter\trole\thugging_face_role\tshape\toptimizer\trule\tlearning_rate\tdecay\tassignment\tselectors");
   EXPECT_EQ(lines.size(), config::parameter_specs(run.model).size() + 2);
   const auto has = [&](const std::string& line) { return std::find(lines.begin(), lines.end(), line) != lines.end(); };
-  EXPECT_TRUE(has("model.layers.2.mlp.gate_proj.weight\tffn_in\tgate_proj\t40x16\tmuon\tmuon\t0.01\t0\tassign[0]\tvo ffn"));
+  EXPECT_TRUE(has("model.layers.2.mlp.gate_proj.weight\tffn_in\tgate_proj\t40x16\tmuon\tmuon\t0.01\t0\t"
+                  "assign[0]\tvo ffn"));
   EXPECT_TRUE(has("model.norm.weight\tnorm\tnorm\t16\tadam\tadamw\t0.001\t0\tassign[1]\tall"));
   EXPECT_TRUE(has("lm_head.weight\thead\tlm_head\t100x16\tadam\tadamw\t0.001\t0\tassign[1]\tall"));
 }
@@ -121,8 +123,8 @@ TEST(RouterErrors, ALineThatEarlierLinesLeaveNothing) {
   config::RunConfig run = paper();
   run.assign = {{{"vo"}, "muon"}, {{"matrices"}, "adam"}, {{"v", "q"}, "adam"}, {{"all"}, "adam"}};
   EXPECT_EQ(problem(run),
-            "assign[2] (v q) gets nothing: assign[0], assign[1] take all it selects; the first match wins, so move it up or "
-            "remove it");
+            "assign[2] (v q) gets nothing: assign[0], assign[1] take all it selects; the first match wins, so "
+            "move it up or remove it");
 }
 
 TEST(RouterErrors, PatternsAndLayersThatMatchNothing) {
@@ -158,8 +160,8 @@ TEST(RouterErrors, MuonOnVectors) {
   config::RunConfig run = paper();
   run.assign = {{{"all"}, "muon"}};
   EXPECT_EQ(problem(run),
-            "assign[0] gives 13 vectors to muon, which updates matrices only (model.layers.0.input_layernorm.weight, …); put a "
-            "line before it that gives the norms to another optimizer, or select \"matrices\"");
+            "assign[0] gives 13 vectors to muon, which updates matrices only "
+            "(model.layers.0.input_layernorm.weight, …); put a line before it that gives the norms to another optimizer, or select \"matrices\"");
 }
 
 TEST(RouterErrors, AllAtOnce) {

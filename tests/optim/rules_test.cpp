@@ -1,7 +1,11 @@
 // One battery for all rules.
+#include <functional>
+
 #include <gtest/gtest.h>
 
+#include "muonlab/optim/rule.hpp"
 #include "optim/trial.hpp"
+#include "support/parameters.hpp"
 
 namespace muonlab::optim {
 namespace {
@@ -66,7 +70,8 @@ class Rules : public testing::TestWithParam<Row> {
  protected:
   // Shapes with rests in every direction; a head is two rows or columns.
   std::vector<ParameterSpec> specs() const {
-    std::vector<ParameterSpec> specs{matrix("v", 6, 10), matrix("o", 10, 6, Role::o), matrix("in", 33, 17, Role::ffn_in),
+    std::vector<ParameterSpec> specs{matrix("v", 6, 10), matrix("o", 10, 6, Role::o),
+                                     matrix("in", 33, 17, Role::ffn_in),
                                      matrix("out", 17, 33, Role::ffn_out), matrix("row", 1, 7, Role::ffn_in),
                                      matrix("column", 7, 1, Role::ffn_out), matrix("one", 1, 1, Role::ffn_in),
                                      matrix("big", 40, 96, Role::ffn_in, 1), matrix("v1", 6, 10, Role::v, 1)};
@@ -198,6 +203,36 @@ TEST_P(Rules, FollowsItsOwnSchedule) {
 
 INSTANTIATE_TEST_SUITE_P(All, Rules, testing::ValuesIn(kRows),
                          [](const testing::TestParamInfo<Row>& info) { return info.param.name; });
+
+// What other devices run, here on the CPU.
+TEST(ComposedUpdate, EqualsTheKernels) {
+  config::RunConfig run = run_with(config::MuonConfig{});
+  run.model.head_dim = 4;
+  const auto muon_rule = [&](bool nesterov, config::Orthogonalizer orthogonalizer, bool per_head) {
+    config::MuonConfig c = muon(orthogonalizer, automatic, average, nesterov, per_head);
+    c.scale = config::MuonScale::ratio;
+    c.decay = 0.1;
+    return [c, run](Range range) { return make_muon(c, std::move(range), run); };
+  };
+  const auto adamw = with(AdamWConfig{}, [](auto& c) { c.decay = 0.1; });
+  const std::vector<std::function<std::unique_ptr<Rule>(Range)>> makers{
+      muon_rule(false, keller, false), muon_rule(true, you, true), muon_rule(true, svd, false),
+      [&](Range range) { return make_adamw(adamw, std::move(range)); }};
+  const std::vector<Member> members{{matrix("v", 8, 20), 0}, {matrix("o", 20, 8, Role::o), 160}};
+  for (const auto& make : makers) {
+    std::vector<at::Tensor> results;
+    for (const bool composed : {false, true}) {
+      Range range{support::normal({320}, 1), support::normal({320}, 2), members, composed};
+      const auto rule = make(range);
+      for (int64_t step = 1; step <= 3; ++step) {
+        rule->update(0.1, step);
+        range.grads.copy_(support::normal({320}, 2 + static_cast<uint64_t>(step)));
+      }
+      results.push_back(range.values);
+    }
+    EXPECT_LT(relative_error(results[1], results[0]), 1e-5);
+  }
+}
 
 TEST(AdamW, SameBytesForAnyNumberOfThreads) {
   const std::vector<ParameterSpec> specs{matrix("a", 333, 101, Role::embed), {"n", Role::norm, -1, {1001}}};

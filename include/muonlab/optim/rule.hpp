@@ -27,6 +27,7 @@ struct Range {
   at::Tensor values;
   at::Tensor grads;
   std::vector<Member> members;  // by offset
+  bool composed = false;        // update by ATen's operations, the only way on other devices than the CPU
 
   // The part of a flat tensor of the range's layout that belongs to a member, in the member's shape.
   at::Tensor view(const at::Tensor& flat, const Member& member) const;
