@@ -1,11 +1,16 @@
 // Catches what the floors below throw and turns it into exit codes:
 // 0 done, 1 an error of the user's to mend, 2 a wrong configuration or command line, 70 a bug, 130 interrupted and saved.
+#include <algorithm>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include "app/commands.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/text.hpp"
 #include "muonlab/config/error.hpp"
 
 namespace {
@@ -48,6 +53,18 @@ int run(int argc, char** argv) {
   app::add_doctor(program, exit);
   try {
     program.parse(argc, argv);
+  } catch (const CLI::RequiredError& error) {
+    const std::string word = argc > 1 ? argv[1] : "";
+    std::vector<std::string> names;
+    for (const CLI::App* sub : program.get_subcommands(std::function<bool(CLI::App*)>{})) names.push_back(sub->get_name());
+    if (word.empty() || word[0] == '-' || std::find(names.begin(), names.end(), word) != names.end()) {
+      program.exit(error);
+      return 2;
+    }
+    const auto near = base::nearest(word, names);
+    std::cerr << "error: there is no command \"" << word << "\"" << (near ? "; did you mean \"" + *near + "\"?" : "")
+              << " Commands: " << base::join(names, " ") << "\n";
+    return 2;
   } catch (const CLI::ParseError& error) {
     return program.exit(error) == 0 ? 0 : 2;
   }

@@ -140,10 +140,11 @@ void add_ask(CLI::App& app, Exit&) {
       const std::string truth = question.answer + ".";
       right += answer == truth;
       std::cout << base::trim(question.text) << "\n  model  " << answer << "\n  truth  " << truth
-                << (answer == truth ? "   right" : "   wrong") << "   (group " << question.group << " of 0, frequent, to " << rarest
-                << ", rare)\n";
+                << (answer == truth ? "   right" : "   wrong") << "   (frequency group " << question.group << " of 0–"
+                << rarest << ")\n";
     }
-    std::cout << right << " of " << questions.size() << " right\n";
+    std::cout << right << " of " << questions.size() << " right (group 0 is asked about most often, group " << rarest
+              << " once)\n";
   });
 }
 

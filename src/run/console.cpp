@@ -15,26 +15,30 @@ Console::Console(const train::Plan& plan, double flops_per_token, double peak_gf
 
 std::string Console::line(const train::StepRecord& record) const {
   const double tokens_per_s = static_cast<double>(plan_.tokens_per_step) / seconds_per_step_;
-  const std::string step = base::str(record.step, "/", plan_.steps);
-  std::string text = "step " + base::pad_left(step, 2 * base::str(plan_.steps).size() + 1);
-  text += "  loss " + base::fixed(record.loss, 3) + last_validation_;
-  text += "  grad " + base::fixed(record.grad_norm, 2) + "  lr";
-  for (double lr : record.lr) text += " " + base::scientific(lr, 1);
-  text += "  " + base::with_commas(static_cast<int64_t>(tokens_per_s)) + " tok/s";
-  if (peak_gflops_ > 0) {
-    text += base::str("  ", base::fixed(100 * tokens_per_s * flops_per_token_ / (peak_gflops_ * 1e9), 0),
-                      "% of GEMM peak");
-  }
+  const std::string progress = base::str(record.step, "/", plan_.steps);
+  const std::string step = "step " + base::pad_left(progress, 2 * base::str(plan_.steps).size() + 1);
+  const std::string loss = "  loss " + base::fixed(record.loss, 3) + last_validation_;
+  std::string rates = "  grad " + base::fixed(record.grad_norm, 2) + "  lr";
+  for (double lr : record.lr) rates += " " + base::scientific(lr, 1);
+  const std::string speed = "  " + base::with_commas(static_cast<int64_t>(tokens_per_s)) + " tok/s";
+  const std::string share =
+      peak_gflops_ > 0
+          ? base::str("  ", base::fixed(100 * tokens_per_s * flops_per_token_ / (peak_gflops_ * 1e9), 0), "% of GEMM peak")
+          : "";
   const double left_s = static_cast<double>(plan_.steps - record.step) * seconds_per_step_;
-  return record.step == plan_.steps ? text : text + "  " + base::human_duration(left_s) + " left";
+  const std::string left = record.step == plan_.steps ? "" : "  " + base::human_duration(left_s) + " left";
+  // A narrow terminal keeps what changes decisions.
+  const std::string full = step + loss + rates + speed + share + left;
+  const bool fits = !live_.on_terminal() || base::display_width(full) <= static_cast<size_t>(base::terminal_width(1));
+  return fits ? full : step + loss + speed + left;
 }
 
 void Console::stepped(const train::StepRecord& record) {
   // The first step warms caches up; the average forgets it within a few steps.
   const double weight = seconds_per_step_ == 0 ? 1.0 : 0.2;
   seconds_per_step_ += weight * (record.total_s - seconds_per_step_);
-  last_line_ = line(record);
-  live_.update(last_line_);
+  last_ = record;
+  live_.update(line(record));
 }
 
 void Console::evaluated(int64_t step, const train::Evaluation& evaluation) {
@@ -46,7 +50,7 @@ void Console::evaluated(int64_t step, const train::Evaluation& evaluation) {
 }
 
 void Console::finish() {
-  if (!last_line_.empty()) live_.finish(last_line_);
+  if (last_.step > 0) live_.finish(line(last_));
 }
 
 }  // namespace muonlab::run

@@ -24,7 +24,7 @@ class Console {
   double flops_per_token_, peak_gflops_;
   double seconds_per_step_ = 0;  // moving average
   std::string last_validation_;
-  std::string last_line_;
+  train::StepRecord last_;
   base::LiveLine live_;
 };
 
