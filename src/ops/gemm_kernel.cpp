@@ -5,10 +5,24 @@
 
 namespace muonlab::ops {
 
-// About 256 KB of A, so that it stays in the second-level cache while the panels pass.
-int64_t Gemm::row_block() const {
-  const int64_t rows = 65536 / std::max<int64_t>(std::min<int64_t>(k_units, 1024), 1) / 6 * 6;
-  return std::clamp<int64_t>(rows, 48, 384);
+namespace {
+
+constexpr int64_t kTileRows = 6;
+constexpr int64_t kDepthBlock = 1024;  // units summed in registers at a time
+constexpr int64_t kMaxRowBlock = 384;
+
+}  // namespace
+
+// About 256 KB of A at a time, so that it stays in the second-level cache while the panels pass.
+int64_t Gemm::num_row_blocks() const {
+  const int64_t fitting = 65536 / std::max<int64_t>(std::min<int64_t>(k_units, kDepthBlock), 1);
+  const int64_t at_most = std::clamp<int64_t>(fitting, 48, kMaxRowBlock) / kTileRows * kTileRows;
+  return (m + at_most - 1) / at_most;
+}
+
+int64_t Gemm::first_row(int64_t block) const {
+  const int64_t tiles = (m + kTileRows - 1) / kTileRows;
+  return std::min(m, block * tiles / num_row_blocks() * kTileRows);
 }
 
 }  // namespace muonlab::ops
@@ -22,9 +36,6 @@ int64_t Gemm::row_block() const {
 
 namespace muonlab::ops {
 namespace {
-
-constexpr int64_t kDepthBlock = 1024;  // units summed in registers at a time
-constexpr int64_t kMaxRowBlock = 384;
 
 template <class Unit>
 MUONLAB_INLINE void task(const Gemm& gemm, int64_t row, int64_t num_rows, int64_t column, int64_t num_columns,
@@ -62,10 +73,11 @@ MUONLAB_INLINE void task(const Gemm& gemm, int64_t row, int64_t num_rows, int64_
 
 template <class Unit, class Out>
 MUONLAB_INLINE void tasks(const Gemm& gemm, Out out, bool add, int64_t begin, int64_t end) {
-  const int64_t block = gemm.row_block(), panels = num_panels(gemm.n);
+  const int64_t panels = num_panels(gemm.n);
   for (int64_t i = begin; i < end; ++i) {
-    const int64_t row = i / panels * block, column = i % panels * kPanelColumns;
-    task<Unit>(gemm, row, std::min(block, gemm.m - row), column, std::min(kPanelColumns, gemm.n - column), out, add);
+    const int64_t row = gemm.first_row(i / panels), column = i % panels * kPanelColumns;
+    const int64_t num_rows = gemm.first_row(i / panels + 1) - row;
+    task<Unit>(gemm, row, num_rows, column, std::min(kPanelColumns, gemm.n - column), out, add);
   }
 }
 

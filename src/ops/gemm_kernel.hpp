@@ -40,8 +40,10 @@ struct Gemm {
   const void* a = nullptr;
   int64_t a_stride = 0;
   const uint32_t* panels = nullptr;
-  int64_t row_block() const;  // rows of A worked on at a time
-  int64_t num_tasks() const { return (m + row_block() - 1) / row_block() * num_panels(n); }
+  // The rows fall into blocks that differ by one tile at most, so that tasks are of one size.
+  int64_t num_row_blocks() const;
+  int64_t first_row(int64_t block) const;
+  int64_t num_tasks() const { return num_row_blocks() * num_panels(n); }
 };
 
 // Tasks [begin, end): C = A B, or C += A B for fp32. `unit` picks the number type of A and B.
