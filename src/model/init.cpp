@@ -22,10 +22,13 @@ void initialize(const config::ModelConfig& model, int64_t seed, tensor::Arena& a
       continue;
     }
     double deviation = model.init.std;
-    if (is_output && model.init.depth_scaled) deviation /= std::sqrt(2.0 * static_cast<double>(model.layers));
-    const base::Philox random(static_cast<uint64_t>(seed), base::Purpose::init, parameter.spec.name);
+    if (is_output && model.init.depth_scaled)
+      deviation /= std::sqrt(2.0 * static_cast<double>(model.layers));
+    const base::Philox random(static_cast<uint64_t>(seed), base::Purpose::init,
+                              parameter.spec.name);
     at::Tensor values = at::empty(parameter.spec.shape, at::kFloat);
-    random.fill_normal({values.mutable_data_ptr<float>(), static_cast<size_t>(values.numel())}, 0, 0.0, deviation);
+    random.fill_normal({values.mutable_data_ptr<float>(), static_cast<size_t>(values.numel())}, 0,
+                       0.0, deviation);
     parameter.value.copy_(values);
   }
 }

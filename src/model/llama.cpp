@@ -1,5 +1,5 @@
-// The decoder: embedding, layers of attention and feed-forward on a residual stream, final norm, head.
-// Shapes: b sequences, t tokens, n = b * t rows, w width, v vocabulary.
+// The decoder: embedding, layers of attention and feed-forward on a residual stream, final norm,
+// head. Shapes: b sequences, t tokens, n = b * t rows, w width, v vocabulary.
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
@@ -29,7 +29,8 @@ struct Layer {
 
 class Llama final : public Model {
  public:
-  Llama(const config::ModelConfig& config, config::Precision precision, config::Kernels kernels, tensor::Arena& arena)
+  Llama(const config::ModelConfig& config, config::Precision precision, config::Kernels kernels,
+        tensor::Arena& arena)
       : config_(config),
         kernels_(kernels),
         heads_{config.heads, config.kv_heads.value(), config.head_dim.value()},
@@ -37,7 +38,8 @@ class Llama final : public Model {
         compute_(precision == config::Precision::bf16 ? at::kBFloat16 : dtype_),
         embed_(arena.find("model.embed_tokens.weight")),
         norm_(arena.find("model.norm.weight")),
-        head_(stack(arena, {config.tied ? "model.embed_tokens.weight" : "lm_head.weight"}, kHeadRowMultiple)) {
+        head_(stack(arena, {config.tied ? "model.embed_tokens.weight" : "lm_head.weight"},
+                    kHeadRowMultiple)) {
     for (int64_t i = 0; i < config.layers; ++i) layers_.push_back(make_layer(arena, i));
     grow_rotary_table(config.context);
   }
@@ -50,7 +52,8 @@ class Llama final : public Model {
     const bool with_graph = kernels_ == config::Kernels::reference && at::GradMode::is_enabled();
     at::AutoGradMode mode(with_graph);
     const at::Tensor hidden_nw = decode(tokens_bt);
-    const at::Tensor weight = with_graph ? head_.differentiable() : head_.shadow().narrow(0, 0, head_.rows());
+    const at::Tensor weight =
+        with_graph ? head_.differentiable() : head_.shadow().narrow(0, 0, head_.rows());
     const at::Tensor logits_nv = at::linear(hidden_nw, weight);
     const at::ScalarType dtype = dtype_ == at::kDouble ? at::kDouble : at::kFloat;
     return logits_nv.to(dtype).view({tokens_bt.size(0), tokens_bt.size(1), head_.rows()});
@@ -58,12 +61,14 @@ class Llama final : public Model {
 
   at::Tensor token_losses(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) override {
     at::NoGradGuard no_grad;
-    return ops::token_cross_entropy(decode(tokens_bt), head_, targets_bt.reshape(-1)).view(targets_bt.sizes());
+    return ops::token_cross_entropy(decode(tokens_bt), head_, targets_bt.reshape(-1))
+        .view(targets_bt.sizes());
   }
 
   void weights_changed() override {
     for (Layer& layer : layers_) {
-      for (ops::StackedWeight* weight : {&layer.qkv, &layer.o, &layer.ffn_in, &layer.ffn_out}) weight->refresh();
+      for (ops::StackedWeight* weight : {&layer.qkv, &layer.o, &layer.ffn_in, &layer.ffn_out})
+        weight->refresh();
     }
     head_.refresh();
   }
@@ -71,13 +76,16 @@ class Llama final : public Model {
   double flops_per_token() const override {
     double weights = static_cast<double>(head_.rows() * head_.columns());
     for (const Layer& layer : layers_) {
-      for (const ops::StackedWeight* weight : {&layer.qkv, &layer.o, &layer.ffn_in, &layer.ffn_out}) {
+      for (const ops::StackedWeight* weight :
+           {&layer.qkv, &layer.o, &layer.ffn_in, &layer.ffn_out}) {
         weights += static_cast<double>(weight->rows() * weight->columns());
       }
     }
-    // Scores and mixing of the (context + 1) / 2 keys that a query sees on average; backward is twice the forward.
+    // Scores and mixing of the (context + 1) / 2 keys that a query sees on average; backward is
+    // twice the forward.
     const double keys = static_cast<double>(config_.context + 1) / 2.0;
-    const double attention = static_cast<double>(config_.layers * heads_.query_width()) * 2.0 * keys;
+    const double attention =
+        static_cast<double>(config_.layers * heads_.query_width()) * 2.0 * keys;
     return 6.0 * (weights + attention);
   }
 
@@ -107,16 +115,20 @@ class Llama final : public Model {
 
   at::Tensor feed_forward(const Layer& layer, const at::Tensor& normed_nw) const {
     const at::Tensor hidden = ops::linear(normed_nw, layer.ffn_in);
-    return ops::linear(ops::activate(kernels_, hidden, config_.activation, config_.gated), layer.ffn_out);
+    return ops::linear(ops::activate(kernels_, hidden, config_.activation, config_.gated),
+                       layer.ffn_out);
   }
 
-  std::tuple<at::Tensor, at::Tensor> add_norm(const at::Tensor& residual_nw, const at::Tensor& branch_nw,
+  std::tuple<at::Tensor, at::Tensor> add_norm(const at::Tensor& residual_nw,
+                                              const at::Tensor& branch_nw,
                                               const tensor::Parameter& gain) const {
-    ops::Normed out = ops::add_norm(kernels_, residual_nw, branch_nw, gain, config_.norm_eps, compute_);
+    ops::Normed out =
+        ops::add_norm(kernels_, residual_nw, branch_nw, gain, config_.norm_eps, compute_);
     return {std::move(out.residual_nw), std::move(out.normed_nw)};
   }
 
-  ops::StackedWeight stack(tensor::Arena& arena, const std::vector<std::string>& names, int64_t row_multiple = 1) const {
+  ops::StackedWeight stack(tensor::Arena& arena, const std::vector<std::string>& names,
+                           int64_t row_multiple = 1) const {
     std::vector<tensor::Parameter> parts;
     for (const std::string& name : names) parts.push_back(arena.find(name));
     return ops::StackedWeight(std::move(parts), kernels_, compute_, row_multiple);
@@ -125,7 +137,8 @@ class Llama final : public Model {
   Layer make_layer(tensor::Arena& arena, int64_t index) const {
     const std::string prefix = base::str("model.layers.", index, ".");
     const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
-    ops::HeadNorm head_norm{.mode = config_.qk_norm, .eps = config_.norm_eps, .query_gain = {}, .key_gain = {}};
+    ops::HeadNorm head_norm{
+        .mode = config_.qk_norm, .eps = config_.norm_eps, .query_gain = {}, .key_gain = {}};
     if (config_.qk_norm == config::QkNorm::gain) {
       head_norm.query_gain = arena.find(attention + "q_norm.weight");
       head_norm.key_gain = arena.find(attention + "k_norm.weight");
@@ -133,7 +146,8 @@ class Llama final : public Model {
     std::vector<std::string> ffn_in{mlp + "up_proj.weight"};
     if (config_.gated) ffn_in.insert(ffn_in.begin(), mlp + "gate_proj.weight");
     return {arena.find(prefix + "input_layernorm.weight"),
-            stack(arena, {attention + "q_proj.weight", attention + "k_proj.weight", attention + "v_proj.weight"}),
+            stack(arena, {attention + "q_proj.weight", attention + "k_proj.weight",
+                          attention + "v_proj.weight"}),
             std::move(head_norm),
             stack(arena, {attention + "o_proj.weight"}),
             arena.find(prefix + "post_attention_layernorm.weight"),
@@ -144,7 +158,8 @@ class Llama final : public Model {
   void grow_rotary_table(int64_t num_positions) {
     if (rotary_.cos_th.defined() && rotary_.cos_th.size(0) >= num_positions) return;
     rotary_ = ops::make_rotary_table(num_positions, heads_.head_dim, config_.rope_theta,
-                                     dtype_ == at::kDouble ? at::kDouble : at::kFloat, embed_.value.device());
+                                     dtype_ == at::kDouble ? at::kDouble : at::kFloat,
+                                     embed_.value.device());
   }
 
   config::ModelConfig config_;
@@ -161,7 +176,8 @@ class Llama final : public Model {
 
 std::unique_ptr<Model> make_llama(const config::ModelConfig& model, config::Precision precision,
                                   config::Kernels kernels, tensor::Arena& arena) {
-  base::check(model.kv_heads && model.head_dim && model.ffn_width && model.vocabulary, "model config is not resolved");
+  base::check(model.kv_heads && model.head_dim && model.ffn_width && model.vocabulary,
+              "model config is not resolved");
   return std::make_unique<Llama>(model, precision, kernels, arena);
 }
 

@@ -11,14 +11,16 @@ using torch::autograd::variable_list;
 
 class Activate : public torch::autograd::Function<Activate> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, int64_t activation, bool gated) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, int64_t activation,
+                            bool gated) {
     const int64_t n = x.size(0), f = gated ? x.size(1) / 2 : x.size(1);
     const at::Tensor y = at::empty({n, f}, x.options());
     dispatch(x.scalar_type(), [&]<class T>(T*) {
       const T* in = const_data<T>(x);
       T* out = data<T>(y);
       for_rows(n, f, [&](int64_t begin, int64_t end) {
-        activation_forward(static_cast<config::Activation>(activation), gated, in, out, f, begin, end);
+        activation_forward(static_cast<config::Activation>(activation), gated, in, out, f, begin,
+                           end);
       });
     });
     context->save_for_backward({x});
@@ -29,7 +31,8 @@ class Activate : public torch::autograd::Function<Activate> {
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const at::Tensor x = context->get_saved_variables()[0];
-    const auto activation = static_cast<config::Activation>(context->saved_data["activation"].toInt());
+    const auto activation =
+        static_cast<config::Activation>(context->saved_data["activation"].toInt());
     const bool gated = context->saved_data["gated"].toBool();
     const at::Tensor d_y = grads[0].contiguous();
     const at::Tensor d_x = at::empty_like(x);
@@ -62,7 +65,8 @@ at::Tensor activation_reference(const at::Tensor& x, config::Activation activati
   throw base::Bug("unknown activation");
 }
 
-at::Tensor activate(config::Kernels kernels, const at::Tensor& x, config::Activation activation, bool gated) {
+at::Tensor activate(config::Kernels kernels, const at::Tensor& x, config::Activation activation,
+                    bool gated) {
   if (is_fused(kernels, x, x.scalar_type())) {
     return Activate::apply(x.contiguous(), static_cast<int64_t>(activation), gated);
   }

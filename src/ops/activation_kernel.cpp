@@ -51,7 +51,8 @@ struct Relu2 {
 };
 
 template <class Act, class T>
-MUONLAB_INLINE void forward_rows(bool gated, const T* x, T* y, int64_t f, int64_t begin, int64_t end) {
+MUONLAB_INLINE void forward_rows(bool gated, const T* x, T* y, int64_t f, int64_t begin,
+                                 int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     T* out = y + row * f;
     if (gated) {
@@ -68,8 +69,8 @@ MUONLAB_INLINE void forward_rows(bool gated, const T* x, T* y, int64_t f, int64_
 }
 
 template <class Act, class T>
-MUONLAB_INLINE void backward_rows(bool gated, const T* x, const T* d_y, T* d_x, int64_t f, int64_t begin,
-                                  int64_t end) {
+MUONLAB_INLINE void backward_rows(bool gated, const T* x, const T* d_y, T* d_x, int64_t f,
+                                  int64_t begin, int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     const T* g = d_y + row * f;
     if (gated) {
@@ -94,8 +95,8 @@ MUONLAB_INLINE void backward_rows(bool gated, const T* x, const T* d_y, T* d_x, 
 }
 
 template <class T>
-MUONLAB_INLINE void forward(config::Activation activation, bool gated, const T* x, T* y, int64_t f, int64_t begin,
-                            int64_t end) {
+MUONLAB_INLINE void forward(config::Activation activation, bool gated, const T* x, T* y, int64_t f,
+                            int64_t begin, int64_t end) {
   switch (activation) {
     case config::Activation::silu:
       return forward_rows<Silu>(gated, x, y, f, begin, end);
@@ -107,8 +108,8 @@ MUONLAB_INLINE void forward(config::Activation activation, bool gated, const T* 
 }
 
 template <class T>
-MUONLAB_INLINE void backward(config::Activation activation, bool gated, const T* x, const T* d_y, T* d_x, int64_t f,
-                             int64_t begin, int64_t end) {
+MUONLAB_INLINE void backward(config::Activation activation, bool gated, const T* x, const T* d_y,
+                             T* d_x, int64_t f, int64_t begin, int64_t end) {
   switch (activation) {
     case config::Activation::silu:
       return backward_rows<Silu>(gated, x, d_y, d_x, f, begin, end);
@@ -121,23 +122,25 @@ MUONLAB_INLINE void backward(config::Activation activation, bool gated, const T*
 
 }  // namespace
 
-MUONLAB_KERNEL void activation_forward(config::Activation activation, bool gated, const float* x, float* y, int64_t f,
-                                       int64_t begin, int64_t end) {
+MUONLAB_KERNEL void activation_forward(config::Activation activation, bool gated, const float* x,
+                                       float* y, int64_t f, int64_t begin, int64_t end) {
   forward(activation, gated, x, y, f, begin, end);
 }
 
-MUONLAB_KERNEL void activation_forward(config::Activation activation, bool gated, const Bf16* x, Bf16* y, int64_t f,
-                                       int64_t begin, int64_t end) {
+MUONLAB_KERNEL void activation_forward(config::Activation activation, bool gated, const Bf16* x,
+                                       Bf16* y, int64_t f, int64_t begin, int64_t end) {
   forward(activation, gated, x, y, f, begin, end);
 }
 
-MUONLAB_KERNEL void activation_backward(config::Activation activation, bool gated, const float* x, const float* d_y,
-                                        float* d_x, int64_t f, int64_t begin, int64_t end) {
+MUONLAB_KERNEL void activation_backward(config::Activation activation, bool gated, const float* x,
+                                        const float* d_y, float* d_x, int64_t f, int64_t begin,
+                                        int64_t end) {
   backward(activation, gated, x, d_y, d_x, f, begin, end);
 }
 
-MUONLAB_KERNEL void activation_backward(config::Activation activation, bool gated, const Bf16* x, const Bf16* d_y,
-                                        Bf16* d_x, int64_t f, int64_t begin, int64_t end) {
+MUONLAB_KERNEL void activation_backward(config::Activation activation, bool gated, const Bf16* x,
+                                        const Bf16* d_y, Bf16* d_x, int64_t f, int64_t begin,
+                                        int64_t end) {
   backward(activation, gated, x, d_y, d_x, f, begin, end);
 }
 

@@ -22,25 +22,31 @@ at::Tensor prepare(const at::Tensor& x_bthd, const RotaryTable& rotary, const He
   return rope_reference(x, rotary).to(x_bthd.scalar_type());
 }
 
-at::Tensor self_attention_reference(const at::Tensor& qkv, int64_t num_sequences, const Heads& heads,
-                                    const RotaryTable& rotary, const HeadNorm& norm) {
+at::Tensor self_attention_reference(const at::Tensor& qkv, int64_t num_sequences,
+                                    const Heads& heads, const RotaryTable& rotary,
+                                    const HeadNorm& norm) {
   const int64_t num_positions = qkv.size(0) / num_sequences;
   const at::Tensor split = qkv.view({num_sequences, num_positions, -1, heads.head_dim});
-  const at::Tensor q = prepare(split.narrow(2, 0, heads.queries), rotary, norm, norm.query_gain.value);
-  const at::Tensor k = prepare(split.narrow(2, heads.queries, heads.keys), rotary, norm, norm.key_gain.value);
+  const at::Tensor q =
+      prepare(split.narrow(2, 0, heads.queries), rotary, norm, norm.query_gain.value);
+  const at::Tensor k =
+      prepare(split.narrow(2, heads.queries, heads.keys), rotary, norm, norm.key_gain.value);
   const at::Tensor v = split.narrow(2, heads.queries + heads.keys, heads.keys);
-  const at::Tensor mixed = attention_reference(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2));
+  const at::Tensor mixed =
+      attention_reference(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2));
   return mixed.transpose(1, 2).reshape({qkv.size(0), heads.query_width()});
 }
 
-// Attention over rotated rows by our kernel where the machine has its instructions, by ATen's elsewhere.
+// Attention over rotated rows by our kernel where the machine has its instructions, by ATen's
+// elsewhere.
 struct Mixed {
   at::Tensor out;  // [n, query width]
   at::Tensor lse;  // fp32; [b, query heads, t] here, ATen's own layout there
 };
 
 struct FlashViews {
-  at::Tensor q, k, v;  // [b, heads, t, d] of the packed rows, keys and values repeated for their queries
+  at::Tensor q, k,
+      v;  // [b, heads, t, d] of the packed rows, keys and values repeated for their queries
 };
 
 FlashViews flash_views(const at::Tensor& rows, const AttentionShape& shape) {
@@ -48,7 +54,9 @@ FlashViews flash_views(const at::Tensor& rows, const AttentionShape& shape) {
   const at::Tensor split =
       rows.view({shape.num_sequences, shape.num_positions, -1, heads.head_dim}).transpose(1, 2);
   const int64_t group = heads.queries / heads.keys;
-  const auto spread = [&](const at::Tensor& x) { return group == 1 ? x : x.repeat_interleave(group, 1); };
+  const auto spread = [&](const at::Tensor& x) {
+    return group == 1 ? x : x.repeat_interleave(group, 1);
+  };
   return {split.narrow(1, 0, heads.queries), spread(split.narrow(1, heads.queries, heads.keys)),
           spread(split.narrow(1, heads.queries + heads.keys, heads.keys))};
 }
@@ -58,11 +66,13 @@ Mixed mix(const at::Tensor& rows, const AttentionShape& shape, T* type) {
   const Heads& heads = shape.heads;
   if (!has_attention_kernel(type)) {
     const FlashViews views = flash_views(rows, shape);
-    const auto [out, lse] = at::_scaled_dot_product_flash_attention_for_cpu(views.q, views.k, views.v, 0.0, true);
+    const auto [out, lse] =
+        at::_scaled_dot_product_flash_attention_for_cpu(views.q, views.k, views.v, 0.0, true);
     return {out.transpose(1, 2).reshape({rows.size(0), heads.query_width()}), lse};
   }
   Mixed mixed{at::empty({rows.size(0), heads.query_width()}, rows.options()),
-              at::empty({shape.num_sequences, heads.queries, shape.num_positions}, rows.options().dtype(at::kFloat))};
+              at::empty({shape.num_sequences, heads.queries, shape.num_positions},
+                        rows.options().dtype(at::kFloat))};
   const T* in = const_data<T>(rows);
   T* out = data<T>(mixed.out);
   float* lse = data<float>(mixed.lse);
@@ -73,18 +83,20 @@ Mixed mix(const at::Tensor& rows, const AttentionShape& shape, T* type) {
 }
 
 template <class T>
-at::Tensor unmix(const at::Tensor& rows, const Mixed& mixed, const at::Tensor& d_out, const AttentionShape& shape,
-                 T* type) {
+at::Tensor unmix(const at::Tensor& rows, const Mixed& mixed, const at::Tensor& d_out,
+                 const AttentionShape& shape, T* type) {
   const Heads& heads = shape.heads;
   const at::Tensor d_rows = at::empty_like(rows);
   if (!has_attention_kernel(type)) {
     const FlashViews views = flash_views(rows, shape);
     const auto across = [&](const at::Tensor& x) {
-      return x.view({shape.num_sequences, shape.num_positions, heads.queries, heads.head_dim}).transpose(1, 2);
+      return x.view({shape.num_sequences, shape.num_positions, heads.queries, heads.head_dim})
+          .transpose(1, 2);
     };
     const auto [d_q, d_k, d_v] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
         across(d_out), views.q, views.k, views.v, across(mixed.out), mixed.lse, 0.0, true);
-    const at::Tensor split = d_rows.view({shape.num_sequences, shape.num_positions, -1, heads.head_dim}).transpose(1, 2);
+    const at::Tensor split =
+        d_rows.view({shape.num_sequences, shape.num_positions, -1, heads.head_dim}).transpose(1, 2);
     const int64_t group = heads.queries / heads.keys;
     const auto gather = [&](const at::Tensor& x) {
       return group == 1 ? x : x.unflatten(1, {heads.keys, group}).to(at::kFloat).sum(2);
@@ -94,7 +106,8 @@ at::Tensor unmix(const at::Tensor& rows, const Mixed& mixed, const at::Tensor& d
     split.narrow(1, heads.queries + heads.keys, heads.keys).copy_(gather(d_v));
     return d_rows;
   }
-  const T *in = const_data<T>(rows), *out = const_data<T>(mixed.out), *upstream = const_data<T>(d_out);
+  const T *in = const_data<T>(rows), *out = const_data<T>(mixed.out),
+          *upstream = const_data<T>(d_out);
   const float* lse = const_data<float>(mixed.lse);
   T* to = data<T>(d_rows);
   at::parallel_for(0, shape.num_sequences * heads.keys, 1, [&](int64_t begin, int64_t end) {
@@ -127,7 +140,8 @@ struct Plan : torch::CustomClassHolder {
 class SelfAttention : public torch::autograd::Function<SelfAttention> {
  public:
   // The query gain stands in the graph for both gains.
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv, const std::optional<at::Tensor>& /*query_gain*/,
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv,
+                            const std::optional<at::Tensor>& /*query_gain*/,
                             const c10::intrusive_ptr<Plan>& plan) {
     const RopeRows rope = plan->rope();
     // The norm's backward needs its input; a rotation alone is undone without.
@@ -136,7 +150,8 @@ class SelfAttention : public torch::autograd::Function<SelfAttention> {
     dispatch(qkv.scalar_type(), [&]<class T>(T* type) {
       const T* in = const_data<T>(qkv);
       T* out = data<T>(rotated);
-      for_rows(qkv.size(0), qkv.size(1), [&](int64_t begin, int64_t end) { rope_forward(rope, in, out, begin, end); });
+      for_rows(qkv.size(0), qkv.size(1),
+               [&](int64_t begin, int64_t end) { rope_forward(rope, in, out, begin, end); });
       mixed = mix(rotated, plan->shape, type);
     });
     context->save_for_backward({qkv, rotated, mixed.out, mixed.lse});
@@ -179,7 +194,8 @@ class SelfAttention : public torch::autograd::Function<SelfAttention> {
 
 }  // namespace
 
-at::Tensor attention_reference(const at::Tensor& q_bhtd, const at::Tensor& k_bhtd, const at::Tensor& v_bhtd) {
+at::Tensor attention_reference(const at::Tensor& q_bhtd, const at::Tensor& k_bhtd,
+                               const at::Tensor& v_bhtd) {
   const int64_t group = q_bhtd.size(1) / k_bhtd.size(1);
   const int64_t num_positions = q_bhtd.size(2);
   const at::Tensor k = k_bhtd.repeat_interleave(group, 1);
@@ -189,12 +205,13 @@ at::Tensor attention_reference(const at::Tensor& q_bhtd, const at::Tensor& k_bht
       at::ones({num_positions, num_positions}, q_bhtd.options().dtype(at::kBool)).triu(1);
   const at::Tensor scores = (at::matmul(q_bhtd, k.transpose(2, 3)) * scale)
                                 .masked_fill(later, -std::numeric_limits<double>::infinity());
-  const at::ScalarType softmax_dtype = scores.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  const at::ScalarType softmax_dtype =
+      scores.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   return at::matmul(at::softmax(scores, -1, softmax_dtype).to(v.scalar_type()), v);
 }
 
-at::Tensor self_attention(config::Kernels kernels, const at::Tensor& qkv, int64_t num_sequences, const Heads& heads,
-                          const RotaryTable& rotary, const HeadNorm& norm) {
+at::Tensor self_attention(config::Kernels kernels, const at::Tensor& qkv, int64_t num_sequences,
+                          const Heads& heads, const RotaryTable& rotary, const HeadNorm& norm) {
   if (is_fused(kernels, qkv, qkv.scalar_type()) && heads.head_dim <= kMaxRotatedHead) {
     auto plan = c10::make_intrusive<Plan>();
     plan->shape = {num_sequences, qkv.size(0) / num_sequences, heads};

@@ -20,16 +20,20 @@ bool has_attention_kernel(const Bf16*);
 // Off makes has_attention_kernel say no: tests of the way without.
 void allow_attention_kernel(bool allowed);
 
-// qkv [b * t, packed width]; out [b * t, query width]; lse [b, query heads, t]: log of the sum of exponentials of a query's
-// scaled scores. Tasks [begin, end) of b * key heads; a task does its key head's queries.
-void attention_forward(const AttentionShape& shape, const float* qkv, float* out, float* lse, int64_t begin,
-                       int64_t end);
-void attention_forward(const AttentionShape& shape, const Bf16* qkv, Bf16* out, float* lse, int64_t begin, int64_t end);
+// qkv [b * t, packed width]; out [b * t, query width]; lse [b, query heads, t]: log of the sum of
+// exponentials of a query's scaled scores. Tasks [begin, end) of b * key heads; a task does its key
+// head's queries.
+void attention_forward(const AttentionShape& shape, const float* qkv, float* out, float* lse,
+                       int64_t begin, int64_t end);
+void attention_forward(const AttentionShape& shape, const Bf16* qkv, Bf16* out, float* lse,
+                       int64_t begin, int64_t end);
 
 // Writes every number of the tasks' heads in d_qkv [b * t, packed width].
-void attention_backward(const AttentionShape& shape, const float* qkv, const float* out, const float* d_out,
-                        const float* lse, float* d_qkv, int64_t begin, int64_t end);
-void attention_backward(const AttentionShape& shape, const Bf16* qkv, const Bf16* out, const Bf16* d_out,
-                        const float* lse, Bf16* d_qkv, int64_t begin, int64_t end);
+void attention_backward(const AttentionShape& shape, const float* qkv, const float* out,
+                        const float* d_out, const float* lse, float* d_qkv, int64_t begin,
+                        int64_t end);
+void attention_backward(const AttentionShape& shape, const Bf16* qkv, const Bf16* out,
+                        const Bf16* d_out, const float* lse, Bf16* d_qkv, int64_t begin,
+                        int64_t end);
 
 }  // namespace muonlab::ops

@@ -15,14 +15,16 @@ using torch::autograd::variable_list;
 constexpr int64_t kLogitsAtATime = 8 << 20;  // numbers; 16 MB in bf16
 
 void check_targets(const at::Tensor& targets_n, int64_t vocabulary) {
-  base::check(targets_n.scalar_type() == at::kLong && targets_n.is_contiguous(), "targets are contiguous int64");
+  base::check(targets_n.scalar_type() == at::kLong && targets_n.is_contiguous(),
+              "targets are contiguous int64");
   if (!targets_n.is_cpu()) return;
   const int64_t* targets = targets_n.const_data_ptr<int64_t>();
   for (int64_t i = 0; i < targets_n.numel(); ++i) {
     if (targets[i] == kIgnoredTarget) continue;
     if (targets[i] < 0 || targets[i] >= vocabulary) {
-      throw base::Error("target id ", targets[i], " at position ", i, " of the batch is outside the vocabulary of ",
-                        vocabulary, "; the data and the model must use the same tokenizer");
+      throw base::Error("target id ", targets[i], " at position ", i,
+                        " of the batch is outside the vocabulary of ", vocabulary,
+                        "; the data and the model must use the same tokenizer");
     }
   }
 }
@@ -41,7 +43,8 @@ int64_t count_targets(const at::Tensor& targets_n) {
 
 // Losses [n] in fp32 or double, 0 where not counted.
 at::Tensor losses_reference(const at::Tensor& logits_nv, const at::Tensor& targets_n) {
-  const at::Tensor wide = logits_nv.scalar_type() == at::kDouble ? logits_nv : logits_nv.to(at::kFloat);
+  const at::Tensor wide =
+      logits_nv.scalar_type() == at::kDouble ? logits_nv : logits_nv.to(at::kFloat);
   const at::Tensor counted = targets_n.ne(kIgnoredTarget);
   const at::Tensor safe = targets_n.masked_fill(counted.logical_not(), 0);
   const at::Tensor losses = -at::log_softmax(wide, -1).gather(1, safe.unsqueeze(1)).squeeze(1);
@@ -49,27 +52,29 @@ at::Tensor losses_reference(const at::Tensor& logits_nv, const at::Tensor& targe
 }
 
 // Losses of a chunk into `losses`; with scale > 0 the logits become their gradients.
-void losses_fused(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& losses, int64_t v,
-                  double scale) {
+void losses_fused(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& losses,
+                  int64_t v, double scale) {
   dispatch(logits.scalar_type(), [&]<class T>(T*) {
     T* x = data<T>(logits);
     const int64_t* wanted = const_data<int64_t>(targets);
     float* out = data<float>(losses);
     for_rows(logits.size(0), logits.size(1), [&](int64_t begin, int64_t end) {
       std::vector<float> scratch(static_cast<size_t>(v));
-      softmax_cross_entropy(x, wanted, out, scratch.data(), static_cast<float>(scale), v, logits.size(1),
-                            kIgnoredTarget, begin, end);
+      softmax_cross_entropy(x, wanted, out, scratch.data(), static_cast<float>(scale), v,
+                            logits.size(1), kIgnoredTarget, begin, end);
     });
   });
 }
 
 class HeadCrossEntropy : public torch::autograd::Function<HeadCrossEntropy> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_nw, const at::Tensor& /*first_part*/,
-                            const StackedWeight* head, const at::Tensor& targets_n, bool with_graph) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_nw,
+                            const at::Tensor& /*first_part*/, const StackedWeight* head,
+                            const at::Tensor& targets_n, bool with_graph) {
     const int64_t n = hidden_nw.size(0), v = head->rows(), chunk = chunk_rows(n, v);
     const int64_t num_counted = count_targets(targets_n);
-    const double scale = with_graph ? 1.0 / static_cast<double>(std::max<int64_t>(num_counted, 1)) : 0.0;
+    const double scale =
+        with_graph ? 1.0 / static_cast<double>(std::max<int64_t>(num_counted, 1)) : 0.0;
     const at::Tensor losses_n = at::empty({n}, at::kFloat);
     at::Tensor d_hidden, d_head;
     if (with_graph) {
@@ -80,7 +85,8 @@ class HeadCrossEntropy : public torch::autograd::Function<HeadCrossEntropy> {
       const int64_t count = std::min(chunk, n - start);
       const at::Tensor hidden = hidden_nw.narrow(0, start, count);
       const at::Tensor logits = multiply_transposed(hidden, head->shadow());
-      losses_fused(logits, targets_n.narrow(0, start, count), losses_n.narrow(0, start, count), v, scale);
+      losses_fused(logits, targets_n.narrow(0, start, count), losses_n.narrow(0, start, count), v,
+                   scale);
       if (!with_graph) continue;
       multiply_natural_into(d_hidden.narrow(0, start, count), logits, head->shadow());
       add_turned_product({&d_head, 1}, logits, hidden);
@@ -103,7 +109,8 @@ class HeadCrossEntropy : public torch::autograd::Function<HeadCrossEntropy> {
 
 }  // namespace
 
-at::Tensor cross_entropy(const at::Tensor& hidden_nw, const StackedWeight& head, const at::Tensor& targets_n) {
+at::Tensor cross_entropy(const at::Tensor& hidden_nw, const StackedWeight& head,
+                         const at::Tensor& targets_n) {
   check_targets(targets_n, head.rows());
   const at::Tensor hidden = hidden_nw.to(head.compute());
   if (is_fused(head.kernels(), head.parts()[0].value, head.compute())) {
@@ -114,7 +121,8 @@ at::Tensor cross_entropy(const at::Tensor& hidden_nw, const StackedWeight& head,
   return losses.sum() / static_cast<double>(std::max<int64_t>(count_targets(targets_n), 1));
 }
 
-at::Tensor token_cross_entropy(const at::Tensor& hidden_nw, const StackedWeight& head, const at::Tensor& targets_n) {
+at::Tensor token_cross_entropy(const at::Tensor& hidden_nw, const StackedWeight& head,
+                               const at::Tensor& targets_n) {
   at::NoGradGuard no_grad;
   check_targets(targets_n, head.rows());
   const bool fused = is_fused(head.kernels(), head.parts()[0].value, head.compute());
@@ -124,7 +132,8 @@ at::Tensor token_cross_entropy(const at::Tensor& hidden_nw, const StackedWeight&
     const int64_t count = std::min(chunk, n - start);
     const at::Tensor targets = targets_n.narrow(0, start, count);
     const at::Tensor hidden = hidden_nw.narrow(0, start, count).to(head.compute());
-    const at::Tensor logits = fused ? multiply_transposed(hidden, head.shadow()) : at::mm(hidden, head.shadow().t());
+    const at::Tensor logits =
+        fused ? multiply_transposed(hidden, head.shadow()) : at::mm(hidden, head.shadow().t());
     if (fused) {
       parts.push_back(at::empty({count}, at::kFloat));
       losses_fused(logits, targets, parts.back(), head.rows(), 0.0);

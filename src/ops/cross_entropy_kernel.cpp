@@ -8,8 +8,9 @@ namespace {
 constexpr int64_t kBlock = 2048;
 
 template <class T>
-MUONLAB_INLINE void rows(T* logits, const int64_t* targets, float* losses, float* scratch, float scale, int64_t v,
-                         int64_t stride, int64_t ignored, int64_t begin, int64_t end) {
+MUONLAB_INLINE void rows(T* logits, const int64_t* targets, float* losses, float* scratch,
+                         float scale, int64_t v, int64_t stride, int64_t ignored, int64_t begin,
+                         int64_t end) {
   for (int64_t row = begin; row < end; ++row) {
     T* x = logits + row * stride;
     const int64_t target = targets[row];
@@ -55,15 +56,15 @@ MUONLAB_INLINE void rows(T* logits, const int64_t* targets, float* losses, float
 
 }  // namespace
 
-MUONLAB_KERNEL void softmax_cross_entropy(float* logits, const int64_t* targets, float* losses, float* scratch,
-                                          float scale, int64_t v, int64_t stride, int64_t ignored, int64_t begin,
-                                          int64_t end) {
+MUONLAB_KERNEL void softmax_cross_entropy(float* logits, const int64_t* targets, float* losses,
+                                          float* scratch, float scale, int64_t v, int64_t stride,
+                                          int64_t ignored, int64_t begin, int64_t end) {
   rows(logits, targets, losses, scratch, scale, v, stride, ignored, begin, end);
 }
 
-MUONLAB_KERNEL void softmax_cross_entropy(Bf16* logits, const int64_t* targets, float* losses, float* scratch,
-                                          float scale, int64_t v, int64_t stride, int64_t ignored, int64_t begin,
-                                          int64_t end) {
+MUONLAB_KERNEL void softmax_cross_entropy(Bf16* logits, const int64_t* targets, float* losses,
+                                          float* scratch, float scale, int64_t v, int64_t stride,
+                                          int64_t ignored, int64_t begin, int64_t end) {
   rows(logits, targets, losses, scratch, scale, v, stride, ignored, begin, end);
 }
 

@@ -12,21 +12,23 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 void check_tokens(const at::Tensor& tokens_n, int64_t vocabulary) {
-  base::check(tokens_n.scalar_type() == at::kLong && tokens_n.is_contiguous(), "token ids are contiguous int64");
+  base::check(tokens_n.scalar_type() == at::kLong && tokens_n.is_contiguous(),
+              "token ids are contiguous int64");
   if (!tokens_n.is_cpu()) return;
   const int64_t* tokens = tokens_n.const_data_ptr<int64_t>();
   for (int64_t i = 0; i < tokens_n.numel(); ++i) {
     if (tokens[i] < 0 || tokens[i] >= vocabulary) {
-      throw base::Error("token id ", tokens[i], " at position ", i, " of the batch is outside the vocabulary of ",
-                        vocabulary, "; the data and the model must use the same tokenizer");
+      throw base::Error("token id ", tokens[i], " at position ", i,
+                        " of the batch is outside the vocabulary of ", vocabulary,
+                        "; the data and the model must use the same tokenizer");
     }
   }
 }
 
 class Embedding : public torch::autograd::Function<Embedding> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& tokens_n, const at::Tensor& weight_vw,
-                            const at::Tensor& grad_vw) {
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& tokens_n,
+                            const at::Tensor& weight_vw, const at::Tensor& grad_vw) {
     const int64_t n = tokens_n.numel(), w = weight_vw.size(1);
     const at::Tensor out = at::empty({n, w}, weight_vw.options().requires_grad(false));
     const int64_t* tokens = const_data<int64_t>(tokens_n);
@@ -42,8 +44,8 @@ class Embedding : public torch::autograd::Function<Embedding> {
     return out;
   }
 
-  // Each part of the vocabulary belongs to one of a fixed number of walks over the tokens: no two threads write the same
-  // row, and a row's sum has the tokens' order.
+  // Each part of the vocabulary belongs to one of a fixed number of walks over the tokens: no two
+  // threads write the same row, and a row's sum has the tokens' order.
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const at::Tensor tokens_n = context->get_saved_variables()[0];
     const at::Tensor grad_vw = context->saved_data["grad"].toTensor();
@@ -65,9 +67,11 @@ class Embedding : public torch::autograd::Function<Embedding> {
 
 }  // namespace
 
-at::Tensor embedding(config::Kernels kernels, const at::Tensor& tokens_n, const tensor::Parameter& weight) {
+at::Tensor embedding(config::Kernels kernels, const at::Tensor& tokens_n,
+                     const tensor::Parameter& weight) {
   check_tokens(tokens_n, weight.value.size(0));
-  if (is_fused(kernels, weight.value, at::kFloat)) return Embedding::apply(tokens_n, weight.value, weight.grad);
+  if (is_fused(kernels, weight.value, at::kFloat))
+    return Embedding::apply(tokens_n, weight.value, weight.grad);
   return at::embedding(weight.value, tokens_n);
 }
 

@@ -4,7 +4,8 @@
 
 namespace muonlab::ops {
 
-void sum_over_rows(int64_t n, int64_t w, const std::function<void(int64_t, int64_t, float*)>& f, float* total) {
+void sum_over_rows(int64_t n, int64_t w, const std::function<void(int64_t, int64_t, float*)>& f,
+                   float* total) {
   const int64_t block = (n + kRowBlocks - 1) / kRowBlocks;
   std::vector<float> partials(static_cast<size_t>(kRowBlocks * w), 0.0f);
   at::parallel_for(0, kRowBlocks, 1, [&](int64_t first, int64_t last) {

@@ -37,7 +37,8 @@ struct DtypeOf<int64_t> {
 template <class T>
 T* data(const at::Tensor& x) {
   if (!x.defined()) return nullptr;
-  base::check(x.is_contiguous() && x.scalar_type() == DtypeOf<T>::value, "kernel: layout or dtype of a tensor");
+  base::check(x.is_contiguous() && x.scalar_type() == DtypeOf<T>::value,
+              "kernel: layout or dtype of a tensor");
   return static_cast<T*>(x.mutable_data_ptr());
 }
 template <class T>
@@ -60,10 +61,12 @@ void for_rows(int64_t n, int64_t numbers_a_row, const F& f) {
   at::parallel_for(0, n, grain, f);
 }
 
-// Sums over rows that do not depend on the number of threads: f(begin, end, partial) adds rows [begin, end) to partial [w];
-// the blocks are always the same and are added to `total` [w] in order.
+// Sums over rows that do not depend on the number of threads: f(begin, end, partial) adds rows
+// [begin, end) to partial [w]; the blocks are always the same and are added to `total` [w] in
+// order.
 constexpr int64_t kRowBlocks = 32;
-void sum_over_rows(int64_t n, int64_t w, const std::function<void(int64_t, int64_t, float*)>& f, float* total);
+void sum_over_rows(int64_t n, int64_t w, const std::function<void(int64_t, int64_t, float*)>& f,
+                   float* total);
 
 // y += scale * x, both flat and of one length; y fp32, x fp32 or bf16.
 void accumulate_into(const at::Tensor& y, const at::Tensor& x, double scale = 1.0);

@@ -38,14 +38,16 @@ bool suits(const T* type, int64_t a, int64_t b) {
 template <class T, class Pack>
 const uint32_t* pack_panels(const T* type, int64_t k, int64_t n, const Pack& pack) {
   uint32_t* panels = panels_buffer.at_least(num_panels(n) * panel_stride(units(type, k)));
-  at::parallel_for(0, num_panels(n), 1, [&](int64_t begin, int64_t end) { pack(panels, begin, end); });
+  at::parallel_for(0, num_panels(n), 1,
+                   [&](int64_t begin, int64_t end) { pack(panels, begin, end); });
   return panels;
 }
 
 template <class T, class C>
 void run(const Gemm& gemm, const T* type, C* c, int64_t stride, bool add) {
-  at::parallel_for(0, gemm.num_tasks(), 1,
-                   [&](int64_t begin, int64_t end) { multiply(gemm, type, c, stride, add, begin, end); });
+  at::parallel_for(0, gemm.num_tasks(), 1, [&](int64_t begin, int64_t end) {
+    multiply(gemm, type, c, stride, add, begin, end);
+  });
 }
 
 // b [k, n]: a [m, k] b
@@ -86,14 +88,16 @@ at::Tensor multiply_natural(const at::Tensor& d_y, const at::Tensor& w) {
 void multiply_natural_into(const at::Tensor& out, const at::Tensor& d_y, const at::Tensor& w) {
   dispatch(d_y.scalar_type(), [&]<class T>(T* type) {
     if (suits(type, d_y.size(1), 0)) {
-      return natural_product(const_data<T>(d_y), const_data<T>(w), data<T>(out), d_y.size(0), d_y.size(1), w.size(1));
+      return natural_product(const_data<T>(d_y), const_data<T>(w), data<T>(out), d_y.size(0),
+                             d_y.size(1), w.size(1));
     }
     at::Tensor result = out;
     at::mm_out(result, d_y, w);
   });
 }
 
-void add_turned_product(std::span<const at::Tensor> sums, const at::Tensor& d_y, const at::Tensor& x) {
+void add_turned_product(std::span<const at::Tensor> sums, const at::Tensor& d_y,
+                        const at::Tensor& x) {
   const int64_t n = x.size(0), r = d_y.size(1), c = x.size(1);
   dispatch(x.scalar_type(), [&]<class T>(T* type) {
     if (!suits(type, 0, 0)) {
@@ -112,10 +116,12 @@ void add_turned_product(std::span<const at::Tensor> sums, const at::Tensor& d_y,
       return;
     }
     const T *gradient = const_data<T>(d_y), *input = const_data<T>(x);
-    const uint32_t* panels = pack_panels(input, n, c, [&](uint32_t* to, int64_t begin, int64_t end) {
-      pack_natural(input, c, n, c, to, begin, end);
-    });
-    const int64_t k_units = units(input, n), stride = turned_stride(k_units), blocks = (r + 15) / 16;
+    const uint32_t* panels =
+        pack_panels(input, n, c, [&](uint32_t* to, int64_t begin, int64_t end) {
+          pack_natural(input, c, n, c, to, begin, end);
+        });
+    const int64_t k_units = units(input, n), stride = turned_stride(k_units),
+                  blocks = (r + 15) / 16;
     uint32_t* turned = turned_buffer.at_least(16 * blocks * stride);
     at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
       pack_turned(gradient, r, n, r, turned, begin, end);
@@ -123,7 +129,8 @@ void add_turned_product(std::span<const at::Tensor> sums, const at::Tensor& d_y,
     int64_t row = 0;
     for (const at::Tensor& sum : sums) {
       const int64_t count = sum.size(0);
-      run(Gemm{count, c, k_units, turned + row * stride, stride, panels}, input, data<float>(sum), c, true);
+      run(Gemm{count, c, k_units, turned + row * stride, stride, panels}, input, data<float>(sum),
+          c, true);
       row += count;
     }
   });

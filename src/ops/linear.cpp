@@ -11,9 +11,10 @@ using torch::autograd::variable_list;
 
 class Linear : public torch::autograd::Function<Linear> {
  public:
-  // The weight's first part stands in the graph for all of them, so that the result requires a gradient when they do.
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_nc, const at::Tensor& /*first_part*/,
-                            const StackedWeight* weight) {
+  // The weight's first part stands in the graph for all of them, so that the result requires a
+  // gradient when they do.
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x_nc,
+                            const at::Tensor& /*first_part*/, const StackedWeight* weight) {
     context->save_for_backward({x_nc, weight->shadow()});
     context->saved_data["weight"] = reinterpret_cast<int64_t>(weight);
     context->saved_data["needs_x"] = x_nc.requires_grad();
@@ -23,7 +24,8 @@ class Linear : public torch::autograd::Function<Linear> {
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &x_nc = saved[0], &shadow_rc = saved[1];
-    const auto* weight = reinterpret_cast<const StackedWeight*>(context->saved_data["weight"].toInt());
+    const auto* weight =
+        reinterpret_cast<const StackedWeight*>(context->saved_data["weight"].toInt());
     const at::Tensor d_y = grads[0].contiguous();
     weight->add_gradient(d_y, x_nc);
     if (!context->saved_data["needs_x"].toBool()) return {{}, {}, {}};

@@ -83,7 +83,8 @@ Normed add_norm(config::Kernels kernels, const at::Tensor& residual_nw, const at
   if (is_fused(kernels, residual_nw, compute)) {
     std::optional<at::Tensor> branch;
     if (branch_nw.defined()) branch = branch_nw.to(compute);
-    const variable_list made = AddNorm::apply(residual_nw, branch, gain.value, gain.grad, eps, compute);
+    const variable_list made =
+        AddNorm::apply(residual_nw, branch, gain.value, gain.grad, eps, compute);
     out.residual_nw = branch ? made[0] : residual_nw;
     out.normed_nw = made.back();
     return out;

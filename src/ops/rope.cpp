@@ -6,8 +6,8 @@
 
 namespace muonlab::ops {
 
-RotaryTable make_rotary_table(int64_t num_positions, int64_t head_dim, double theta, at::ScalarType dtype,
-                              at::Device device) {
+RotaryTable make_rotary_table(int64_t num_positions, int64_t head_dim, double theta,
+                              at::ScalarType dtype, at::Device device) {
   const int64_t half = head_dim / 2;
   at::Tensor cos_th = at::empty({num_positions, half}, at::kDouble);
   at::Tensor sin_th = at::empty({num_positions, half}, at::kDouble);

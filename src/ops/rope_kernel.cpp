@@ -14,13 +14,14 @@ MUONLAB_INLINE float inverse_rms(const T* x, int64_t d, float eps) {
 }
 
 template <class T>
-MUONLAB_INLINE void forward_head(const T* in, T* out, const float* cosine, const float* sine, bool has_norm, float eps,
-                                 const float* gain, int64_t half) {
+MUONLAB_INLINE void forward_head(const T* in, T* out, const float* cosine, const float* sine,
+                                 bool has_norm, float eps, const float* gain, int64_t half) {
   const float scale = has_norm ? inverse_rms(in, 2 * half, eps) : 1.0f;
   if (gain != nullptr) {
 #pragma omp simd
     for (int64_t i = 0; i < half; ++i) {
-      const float x1 = load(in, i) * scale * gain[i], x2 = load(in, i + half) * scale * gain[i + half];
+      const float x1 = load(in, i) * scale * gain[i],
+                  x2 = load(in, i + half) * scale * gain[i + half];
       store(out, i, x1 * cosine[i] - x2 * sine[i]);
       store(out, i + half, x2 * cosine[i] + x1 * sine[i]);
     }
@@ -35,8 +36,9 @@ MUONLAB_INLINE void forward_head(const T* in, T* out, const float* cosine, const
 }
 
 template <class T>
-MUONLAB_INLINE void backward_head(const T* in, T* d, const float* cosine, const float* sine, bool has_norm, float eps,
-                                  const float* gain, float* d_gain, int64_t half) {
+MUONLAB_INLINE void backward_head(const T* in, T* d, const float* cosine, const float* sine,
+                                  bool has_norm, float eps, const float* gain, float* d_gain,
+                                  int64_t half) {
   if (!has_norm) {
 #pragma omp simd
     for (int64_t i = 0; i < half; ++i) {
@@ -66,11 +68,13 @@ MUONLAB_INLINE void backward_head(const T* in, T* d, const float* cosine, const 
   for (int64_t i = 0; i < 2 * half; ++i) dot += upstream[i] * load(in, i) * scale;
   const float mean = dot / static_cast<float>(2 * half);
 #pragma omp simd
-  for (int64_t i = 0; i < 2 * half; ++i) store(d, i, scale * (upstream[i] - load(in, i) * scale * mean));
+  for (int64_t i = 0; i < 2 * half; ++i)
+    store(d, i, scale * (upstream[i] - load(in, i) * scale * mean));
 }
 
 template <class T>
-MUONLAB_INLINE void forward_rows(const RopeRows& rows, const T* in, T* out, int64_t begin, int64_t end) {
+MUONLAB_INLINE void forward_rows(const RopeRows& rows, const T* in, T* out, int64_t begin,
+                                 int64_t end) {
   const Heads& heads = rows.heads;
   const int64_t half = heads.head_dim / 2, width = heads.packed_width();
   for (int64_t row = begin; row < end; ++row) {
@@ -91,8 +95,8 @@ MUONLAB_INLINE void forward_rows(const RopeRows& rows, const T* in, T* out, int6
 }
 
 template <class T>
-MUONLAB_INLINE void backward_rows(const RopeRows& rows, const T* in, T* d, float* d_query_gain, float* d_key_gain,
-                                  int64_t begin, int64_t end) {
+MUONLAB_INLINE void backward_rows(const RopeRows& rows, const T* in, T* d, float* d_query_gain,
+                                  float* d_key_gain, int64_t begin, int64_t end) {
   const Heads& heads = rows.heads;
   const int64_t half = heads.head_dim / 2, width = heads.packed_width();
   for (int64_t row = begin; row < end; ++row) {
@@ -102,7 +106,8 @@ MUONLAB_INLINE void backward_rows(const RopeRows& rows, const T* in, T* d, float
     for (int64_t head = 0; head < heads.queries + heads.keys; ++head) {
       const bool is_query = head < heads.queries;
       const int64_t at = row * width + head * heads.head_dim;
-      backward_head(in + at, d + at, cosine, sine, rows.has_norm, rows.eps, is_query ? rows.query_gain : rows.key_gain,
+      backward_head(in + at, d + at, cosine, sine, rows.has_norm, rows.eps,
+                    is_query ? rows.query_gain : rows.key_gain,
                     is_query ? d_query_gain : d_key_gain, half);
     }
   }
@@ -110,21 +115,25 @@ MUONLAB_INLINE void backward_rows(const RopeRows& rows, const T* in, T* d, float
 
 }  // namespace
 
-MUONLAB_KERNEL void rope_forward(const RopeRows& rows, const float* in, float* out, int64_t begin, int64_t end) {
+MUONLAB_KERNEL void rope_forward(const RopeRows& rows, const float* in, float* out, int64_t begin,
+                                 int64_t end) {
   forward_rows(rows, in, out, begin, end);
 }
 
-MUONLAB_KERNEL void rope_forward(const RopeRows& rows, const Bf16* in, Bf16* out, int64_t begin, int64_t end) {
+MUONLAB_KERNEL void rope_forward(const RopeRows& rows, const Bf16* in, Bf16* out, int64_t begin,
+                                 int64_t end) {
   forward_rows(rows, in, out, begin, end);
 }
 
-MUONLAB_KERNEL void rope_backward(const RopeRows& rows, const float* in, float* d, float* d_query_gain,
-                                  float* d_key_gain, int64_t begin, int64_t end) {
+MUONLAB_KERNEL void rope_backward(const RopeRows& rows, const float* in, float* d,
+                                  float* d_query_gain, float* d_key_gain, int64_t begin,
+                                  int64_t end) {
   backward_rows(rows, in, d, d_query_gain, d_key_gain, begin, end);
 }
 
-MUONLAB_KERNEL void rope_backward(const RopeRows& rows, const Bf16* in, Bf16* d, float* d_query_gain,
-                                  float* d_key_gain, int64_t begin, int64_t end) {
+MUONLAB_KERNEL void rope_backward(const RopeRows& rows, const Bf16* in, Bf16* d,
+                                  float* d_query_gain, float* d_key_gain, int64_t begin,
+                                  int64_t end) {
   backward_rows(rows, in, d, d_query_gain, d_key_gain, begin, end);
 }
 

@@ -1,6 +1,7 @@
-// What the kernel sources share: versions for each instruction set, bf16 as bits, an exponential that vectorises.
-// Kernels are loops over raw pointers; `#pragma omp simd` marks the loops that must become vector code, and also fixes the
-// order of their sums for a given instruction set. No kernel source includes ATen.
+// What the kernel sources share: versions for each instruction set, bf16 as bits, an exponential
+// that vectorises. Kernels are loops over raw pointers; `#pragma omp simd` marks the loops that
+// must become vector code, and also fixes the order of their sums for a given instruction set. No
+// kernel source includes ATen.
 #pragma once
 
 #include <bit>
@@ -33,12 +34,14 @@ MUONLAB_INLINE void store(Bf16* p, int64_t i, float x) {
   p[i].bits = static_cast<uint16_t>(x != x ? 0x7fc0u : rounded);
 }
 
-// e^x, relative error below 2e-7 for -87 < x < 88; 0 … 1.2e-38 below, about 2.4e38 above; NaN stays NaN.
-// x = n ln 2 + r, a polynomial on |r| <= ln 2 / 2 (coefficients of Cephes' expf), 2^n by exponent bits.
+// e^x, relative error below 2e-7 for -87 < x < 88; 0 … 1.2e-38 below, about 2.4e38 above; NaN stays
+// NaN. x = n ln 2 + r, a polynomial on |r| <= ln 2 / 2 (coefficients of Cephes' expf), 2^n by
+// exponent bits.
 MUONLAB_INLINE float exp_fast(float x) {
   x = x < -87.3f ? -87.3f : x;
   x = x > 88.3f ? 88.3f : x;
-  const float shifted = x * 1.44269504088896341f + 12582912.0f;  // 1.5 * 2^23: rounds to an integer in the low bits
+  const float shifted =
+      x * 1.44269504088896341f + 12582912.0f;  // 1.5 * 2^23: rounds to an integer in the low bits
   const float n = shifted - 12582912.0f;
   float r = x - n * 0.693359375f;
   r = r + n * 2.12194440e-4f;

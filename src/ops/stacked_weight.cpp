@@ -5,20 +5,23 @@
 
 namespace muonlab::ops {
 
-StackedWeight::StackedWeight(std::vector<tensor::Parameter> parts, config::Kernels kernels, at::ScalarType compute,
-                             int64_t row_multiple)
+StackedWeight::StackedWeight(std::vector<tensor::Parameter> parts, config::Kernels kernels,
+                             at::ScalarType compute, int64_t row_multiple)
     : parts_(std::move(parts)), kernels_(kernels), compute_(compute) {
   base::check(!parts_.empty(), "stacked weight without parts");
   columns_ = parts_[0].value.size(1);
   for (const tensor::Parameter& part : parts_) {
-    base::check(part.value.dim() == 2 && part.value.size(1) == columns_, "stacked parts differ in columns");
+    base::check(part.value.dim() == 2 && part.value.size(1) == columns_,
+                "stacked parts differ in columns");
     rows_ += part.value.size(0);
   }
   const at::Tensor& first = parts_[0].value;
   const int64_t multiple = kernels_ == config::Kernels::fused ? row_multiple : 1;
   const int64_t padded = (rows_ + multiple - 1) / multiple * multiple;
   is_alias_ = parts_.size() == 1 && compute_ == first.scalar_type() && padded == rows_;
-  shadow_ = is_alias_ ? first.detach() : at::zeros({padded, columns_}, first.options().dtype(compute_).requires_grad(false));
+  shadow_ = is_alias_ ? first.detach()
+                      : at::zeros({padded, columns_},
+                                  first.options().dtype(compute_).requires_grad(false));
   refresh();
 }
 

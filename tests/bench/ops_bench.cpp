@@ -1,8 +1,10 @@
-// Times the operations of a decoder, forward and backward, and a whole step of the model without its optimizer:
-//   muonlab_ops_bench [bf16|fp32] [fused|reference] [threads] [layers width heads kv_heads ffn_width vocabulary batch context]
+// Times the operations of a decoder, forward and backward, and a whole step of the model without
+// its optimizer:
+//   muonlab_ops_bench [bf16|fp32] [fused|reference] [threads] [layers width heads kv_heads
+//   ffn_width vocabulary batch context]
 //
-// Prints the least wall and processor time of several repetitions; on a busy machine the processor time divided by the
-// threads is the better figure.
+// Prints the least wall and processor time of several repetitions; on a busy machine the processor
+// time divided by the threads is the better figure.
 #include <malloc.h>
 #include <sys/resource.h>
 
@@ -33,7 +35,9 @@ using namespace muonlab;
 constexpr int kRepetitions = 8;
 
 double wall_ms() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  return std::chrono::duration<double, std::milli>(
+             std::chrono::steady_clock::now().time_since_epoch())
+      .count();
 }
 double cpu_ms() { return 1e3 * static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
@@ -47,7 +51,8 @@ struct Times {
 };
 
 void print(const std::string& what, const Times& forward, const Times& backward) {
-  std::printf("%-34s %9.2f %9.2f %11.2f %9.2f\n", what.c_str(), forward.wall, forward.cpu, backward.wall, backward.cpu);
+  std::printf("%-34s %9.2f %9.2f %11.2f %9.2f\n", what.c_str(), forward.wall, forward.cpu,
+              backward.wall, backward.cpu);
 }
 
 // f makes fresh inputs (not timed), g maps them to an output that is sent backward.
@@ -79,7 +84,9 @@ struct Setting {
   config::Precision precision = config::Precision::bf16;
   config::Kernels kernels = config::Kernels::fused;
   int64_t batch = 8;
-  at::ScalarType compute() const { return precision == config::Precision::bf16 ? at::kBFloat16 : at::kFloat; }
+  at::ScalarType compute() const {
+    return precision == config::Precision::bf16 ? at::kBFloat16 : at::kFloat;
+  }
 };
 
 void time_ops(const Setting& setting) {
@@ -100,12 +107,15 @@ void time_ops(const Setting& setting) {
   };
   const std::string layer = "model.layers.0.";
   const auto time_linear = [&](const std::string& what, const ops::StackedWeight& weight) {
-    time_op(what, random(weight.columns(), compute), [&](const at::Tensor& x) { return ops::linear(x, weight); });
+    time_op(what, random(weight.columns(), compute),
+            [&](const at::Tensor& x) { return ops::linear(x, weight); });
   };
-  const auto qkv = weight({layer + "self_attn.q_proj.weight", layer + "self_attn.k_proj.weight", layer + "self_attn.v_proj.weight"});
+  const auto qkv = weight({layer + "self_attn.q_proj.weight", layer + "self_attn.k_proj.weight",
+                           layer + "self_attn.v_proj.weight"});
   time_linear("linear qkv", qkv);
   time_linear("linear o", weight({layer + "self_attn.o_proj.weight"}));
-  time_linear("linear ffn in + gate", weight({layer + "mlp.gate_proj.weight", layer + "mlp.up_proj.weight"}));
+  time_linear("linear ffn in + gate",
+              weight({layer + "mlp.gate_proj.weight", layer + "mlp.up_proj.weight"}));
   time_linear("linear ffn out", weight({layer + "mlp.down_proj.weight"}));
 
   const tensor::Parameter& gain = arena.find(layer + "input_layernorm.weight");
@@ -114,17 +124,20 @@ void time_ops(const Setting& setting) {
     const ops::Normed out = ops::add_norm(kernels, x, branch, gain, 1e-5, compute);
     return out.normed_nw;
   });
-  const ops::RotaryTable rotary = ops::make_rotary_table(model.context, heads.head_dim, 1e4, at::kFloat, at::kCPU);
+  const ops::RotaryTable rotary =
+      ops::make_rotary_table(model.context, heads.head_dim, 1e4, at::kFloat, at::kCPU);
   const ops::HeadNorm norm{.mode = model.qk_norm, .eps = 1e-5, .query_gain = {}, .key_gain = {}};
   time_op("self attention", random(heads.packed_width(), compute), [&](const at::Tensor& x) {
     return ops::self_attention(kernels, x * 1, setting.batch, heads, rotary, norm);
   });
-  time_op("activation", random(2 * *model.ffn_width, compute), [&](const at::Tensor& x) {
-    return ops::activate(kernels, x, model.activation, true);
-  });
+  time_op("activation", random(2 * *model.ffn_width, compute),
+          [&](const at::Tensor& x) { return ops::activate(kernels, x, model.activation, true); });
   const at::Tensor tokens = at::randint(*model.vocabulary, {n}, at::kLong);
-  time_op("embedding", [&] { return tokens; },
-          [&](const at::Tensor& x) { return ops::embedding(kernels, x, arena.find("model.embed_tokens.weight")); });
+  time_op(
+      "embedding", [&] { return tokens; },
+      [&](const at::Tensor& x) {
+        return ops::embedding(kernels, x, arena.find("model.embed_tokens.weight"));
+      });
   const auto head = weight({"lm_head.weight"}, 64);
   time_op("head + cross-entropy", random(w, compute),
           [&](const at::Tensor& x) { return ops::cross_entropy(x, head, tokens); });
@@ -134,7 +147,8 @@ void time_model(const Setting& setting) {
   tensor::Arena arena = make_arena(setting.model);
   model::initialize(setting.model, 1, arena);
   const auto llama = model::make_llama(setting.model, setting.precision, setting.kernels, arena);
-  const at::Tensor tokens = at::randint(*setting.model.vocabulary, {setting.batch, setting.model.context}, at::kLong);
+  const at::Tensor tokens =
+      at::randint(*setting.model.vocabulary, {setting.batch, setting.model.context}, at::kLong);
   Times forward, backward, refresh;
   for (int i = 0; i < kRepetitions; ++i) {
     double wall = wall_ms(), cpu = cpu_ms();
@@ -153,17 +167,24 @@ void time_model(const Setting& setting) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   std::printf("%.1f GFLOP, %.0f GFLOP/s by wall time, peak memory %.0f MB\n", gflop,
-              gflop / (forward.wall + backward.wall) * 1e3, static_cast<double>(usage.ru_maxrss) / 1024);
+              gflop / (forward.wall + backward.wall) * 1e3,
+              static_cast<double>(usage.ru_maxrss) / 1024);
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-  const auto argument = [&](int i, const char* otherwise) { return std::string(i < count ? arguments[i] : otherwise); };
-  const auto number = [&](int i, int64_t otherwise) { return i < count ? std::atoll(arguments[i]) : otherwise; };
+  const auto argument = [&](int i, const char* otherwise) {
+    return std::string(i < count ? arguments[i] : otherwise);
+  };
+  const auto number = [&](int i, int64_t otherwise) {
+    return i < count ? std::atoll(arguments[i]) : otherwise;
+  };
   Setting setting;
-  setting.precision = argument(1, "bf16") == "fp32" ? config::Precision::fp32 : config::Precision::bf16;
-  setting.kernels = argument(2, "fused") == "reference" ? config::Kernels::reference : config::Kernels::fused;
+  setting.precision =
+      argument(1, "bf16") == "fp32" ? config::Precision::fp32 : config::Precision::bf16;
+  setting.kernels =
+      argument(2, "fused") == "reference" ? config::Kernels::reference : config::Kernels::fused;
   at::set_num_threads(static_cast<int>(number(3, at::get_num_threads())));
   config::ModelConfig& model = setting.model;
   model.layers = number(4, 6);
@@ -177,7 +198,8 @@ int main(int count, char** arguments) {
   model.context = number(11, 256);
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
   mallopt(M_TRIM_THRESHOLD, -1);
-  std::printf("%s %s, %d threads\n", argument(1, "bf16").c_str(), argument(2, "fused").c_str(), at::get_num_threads());
+  std::printf("%s %s, %d threads\n", argument(1, "bf16").c_str(), argument(2, "fused").c_str(),
+              at::get_num_threads());
   std::printf("%-34s %9s %9s %11s %9s\n", "ms, least", "forward", "cpu", "backward", "cpu");
   time_model(setting);
   time_ops(setting);

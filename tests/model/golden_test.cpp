@@ -21,7 +21,8 @@ config::ModelConfig model_config(const nlohmann::json& hf) {
   model.kv_heads = hf.at("num_key_value_heads").get<int64_t>();
   model.head_dim = hf.at("head_dim").get<int64_t>();
   model.gated = hf.at("architecture") != "ArceeForCausalLM";
-  model.activation = hf.at("hidden_act") == "relu2" ? config::Activation::relu2 : config::Activation::silu;
+  model.activation =
+      hf.at("hidden_act") == "relu2" ? config::Activation::relu2 : config::Activation::silu;
   model.ffn_width = hf.at("intermediate_size").get<int64_t>();
   const std::string qk_norm = hf.at("qk_norm");
   model.qk_norm = qk_norm == "gain"      ? config::QkNorm::gain
@@ -37,7 +38,8 @@ config::ModelConfig model_config(const nlohmann::json& hf) {
 
 std::vector<std::string> golden_names() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(MUONLAB_SOURCE_DIR "/tests/golden")) {
+  for (const auto& entry :
+       std::filesystem::directory_iterator(MUONLAB_SOURCE_DIR "/tests/golden")) {
     const std::string name = entry.path().stem();
     if (name.rfind("model_", 0) == 0) names.push_back(name);
   }
@@ -62,8 +64,8 @@ std::vector<Case> cases() {
 class GoldenModel : public testing::TestWithParam<Case> {};
 
 TEST_P(GoldenModel, LogitsLossAndGradients) {
-  const support::Golden golden =
-      support::read_golden(std::string(MUONLAB_SOURCE_DIR "/tests/golden/") + GetParam().file + ".safetensors");
+  const support::Golden golden = support::read_golden(
+      std::string(MUONLAB_SOURCE_DIR "/tests/golden/") + GetParam().file + ".safetensors");
   const config::ModelConfig config = model_config(golden.config);
   tensor::Arena arena = support::make_arena(config);
   size_t num_parameters = 0;
@@ -75,31 +77,39 @@ TEST_P(GoldenModel, LogitsLossAndGradients) {
   ASSERT_EQ(num_parameters, arena.parameters().size());
   const auto model = make_llama(config, config::Precision::fp32, GetParam().kernels, arena);
 
-  EXPECT_LE((model->logits(golden.at("tokens")) - golden.at("logits")).abs().max().item<double>(), 1e-4);
+  EXPECT_LE((model->logits(golden.at("tokens")) - golden.at("logits")).abs().max().item<double>(),
+            1e-4);
   const at::Tensor loss = model->forward(golden.at("tokens"), golden.at("targets"));
   const double expected = golden.at("loss").item<double>();
   EXPECT_NEAR(loss.item<double>(), expected, 1e-5);
-  EXPECT_NEAR(model->token_losses(golden.at("tokens"), golden.at("targets")).mean().item<double>(), expected, 1e-5);
+  EXPECT_NEAR(model->token_losses(golden.at("tokens"), golden.at("targets")).mean().item<double>(),
+              expected, 1e-5);
 
   const void* grads = arena.grads().const_data_ptr();
   backward(loss, 1.0);
   for (const tensor::Parameter& parameter : arena.parameters()) {
-    EXPECT_LE(support::relative_error(parameter.grad, golden.at("grad." + parameter.spec.name)), 1e-4)
+    EXPECT_LE(support::relative_error(parameter.grad, golden.at("grad." + parameter.spec.name)),
+              1e-4)
         << parameter.spec.name;
-    EXPECT_EQ(parameter.value.grad().const_data_ptr(), parameter.grad.const_data_ptr()) << parameter.spec.name;
+    EXPECT_EQ(parameter.value.grad().const_data_ptr(), parameter.grad.const_data_ptr())
+        << parameter.spec.name;
   }
   // A second backward adds; the scale is the share of a micro-batch.
   backward(model->forward(golden.at("tokens"), golden.at("targets")), 0.5);
   for (const tensor::Parameter& parameter : arena.parameters()) {
-    EXPECT_LE(support::relative_error(parameter.grad / 1.5, golden.at("grad." + parameter.spec.name)), 1e-4)
+    EXPECT_LE(
+        support::relative_error(parameter.grad / 1.5, golden.at("grad." + parameter.spec.name)),
+        1e-4)
         << parameter.spec.name;
-    EXPECT_EQ(parameter.value.grad().const_data_ptr(), parameter.grad.const_data_ptr()) << parameter.spec.name;
+    EXPECT_EQ(parameter.value.grad().const_data_ptr(), parameter.grad.const_data_ptr())
+        << parameter.spec.name;
   }
   EXPECT_EQ(arena.grads().const_data_ptr(), grads);
 }
 
 INSTANTIATE_TEST_SUITE_P(Files, GoldenModel, testing::ValuesIn(cases()), [](const auto& info) {
-  return info.param.file.substr(6) + (info.param.kernels == config::Kernels::fused ? "_fused" : "_reference");
+  return info.param.file.substr(6) +
+         (info.param.kernels == config::Kernels::fused ? "_fused" : "_reference");
 });
 
 TEST(GoldenModel, CoversTheArchitectures) { EXPECT_GE(golden_names().size(), 16u); }

@@ -21,7 +21,9 @@ tensor::Arena reversed_arena(const config::ModelConfig& model) {
   return tensor::Arena(specs, order);
 }
 
-double deviation(const tensor::Parameter& parameter) { return parameter.value.detach().std().item<double>(); }
+double deviation(const tensor::Parameter& parameter) {
+  return parameter.value.detach().std().item<double>();
+}
 
 TEST(Initialize, DependsOnSeedNameAndIndexAlone) {
   const config::ModelConfig model = small_model();
@@ -32,10 +34,12 @@ TEST(Initialize, DependsOnSeedNameAndIndexAlone) {
   initialize(model, 6, c);
   initialize(model, 5, wide);
   for (const tensor::Parameter& parameter : a.parameters()) {
-    EXPECT_TRUE(at::equal(parameter.value, b.find(parameter.spec.name).value)) << parameter.spec.name;
+    EXPECT_TRUE(at::equal(parameter.value, b.find(parameter.spec.name).value))
+        << parameter.spec.name;
     EXPECT_TRUE(at::equal(parameter.value.to(at::kDouble), wide.find(parameter.spec.name).value));
     if (parameter.spec.role != config::Role::norm) {
-      EXPECT_FALSE(at::equal(parameter.value, c.find(parameter.spec.name).value)) << parameter.spec.name;
+      EXPECT_FALSE(at::equal(parameter.value, c.find(parameter.spec.name).value))
+          << parameter.spec.name;
     }
   }
   EXPECT_FALSE(at::equal(a.find("model.layers.0.self_attn.q_proj.weight").value,
@@ -61,8 +65,10 @@ TEST(Initialize, FollowsTheConfig) {
   EXPECT_NEAR(deviation(arena.find("model.layers.1.mlp.down_proj.weight")), 0.05, 0.005);
   model.init.zero_output = true;
   initialize(model, 1, arena);
-  EXPECT_EQ(arena.find("model.layers.0.self_attn.o_proj.weight").value.abs().max().item<float>(), 0.0f);
-  EXPECT_EQ(arena.find("model.layers.1.mlp.down_proj.weight").value.abs().max().item<float>(), 0.0f);
+  EXPECT_EQ(arena.find("model.layers.0.self_attn.o_proj.weight").value.abs().max().item<float>(),
+            0.0f);
+  EXPECT_EQ(arena.find("model.layers.1.mlp.down_proj.weight").value.abs().max().item<float>(),
+            0.0f);
   EXPECT_GT(arena.find("model.layers.1.mlp.up_proj.weight").value.abs().max().item<float>(), 0.0f);
 }
 

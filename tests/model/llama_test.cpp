@@ -17,7 +17,8 @@ using config::Precision;
 using support::make_arena;
 using support::model_shape;
 
-config::ModelConfig odd_model(config::Activation activation, bool gated, config::QkNorm qk_norm, bool tied) {
+config::ModelConfig odd_model(config::Activation activation, bool gated, config::QkNorm qk_norm,
+                              bool tied) {
   config::ModelConfig model = model_shape(2, 36, 6, 3, 10, 50, 83, 70);
   model.activation = activation;
   model.gated = gated;
@@ -32,8 +33,8 @@ struct Step {
   at::Tensor grads, logits, losses;
 };
 
-Step step(const config::ModelConfig& config, Precision precision, Kernels kernels, int64_t b, int64_t t,
-          at::ScalarType dtype = at::kFloat) {
+Step step(const config::ModelConfig& config, Precision precision, Kernels kernels, int64_t b,
+          int64_t t, at::ScalarType dtype = at::kFloat) {
   tensor::Arena arena = make_arena(config, dtype);
   initialize(config, 3, arena);
   const auto model = make_llama(config, precision, kernels, arena);
@@ -42,7 +43,12 @@ Step step(const config::ModelConfig& config, Precision precision, Kernels kernel
   if (t > 2) targets.narrow(1, 1, 1).fill_(-100);
   const at::Tensor loss = model->forward(tokens, targets);
   backward(loss, 1.0);
-  return {loss.item<double>(), arena.grads().clone(), model->logits(tokens).detach(), model->token_losses(tokens, targets)};
+  return {loss.item<double>(), arena.grads().clone(), model->logits(tokens).detach(),
+          model->token_losses(tokens, targets)};
+}
+
+at::Tensor normal_like(const at::Tensor& x, uint64_t stream) {
+  return support::normal(x.sizes(), 100 + stream, x.scalar_type());
 }
 
 double distance(const at::Tensor& a, const at::Tensor& b) {
@@ -51,12 +57,16 @@ double distance(const at::Tensor& a, const at::Tensor& b) {
 }
 
 TEST(Llama, FusedEqualsReferenceInDouble) {
-  for (const auto activation : {config::Activation::silu, config::Activation::gelu, config::Activation::relu2}) {
-    for (const auto qk_norm : {config::QkNorm::none, config::QkNorm::no_gain, config::QkNorm::gain}) {
-      const config::ModelConfig config = odd_model(activation, qk_norm != config::QkNorm::gain, qk_norm,
-                                                   qk_norm == config::QkNorm::none);
-      for (const auto& [b, t] : {std::pair<int64_t, int64_t>{1, 1}, {3, 70}, {2, 91}}) {  // 91: beyond the context
-        SCOPED_TRACE(testing::Message() << static_cast<int>(activation) << static_cast<int>(qk_norm) << " t " << t);
+  for (const auto activation :
+       {config::Activation::silu, config::Activation::gelu, config::Activation::relu2}) {
+    for (const auto qk_norm :
+         {config::QkNorm::none, config::QkNorm::no_gain, config::QkNorm::gain}) {
+      const config::ModelConfig config = odd_model(activation, qk_norm != config::QkNorm::gain,
+                                                   qk_norm, qk_norm == config::QkNorm::none);
+      for (const auto& [b, t] :
+           {std::pair<int64_t, int64_t>{1, 1}, {3, 70}, {2, 91}}) {  // 91: beyond the context
+        SCOPED_TRACE(testing::Message()
+                     << static_cast<int>(activation) << static_cast<int>(qk_norm) << " t " << t);
         const Step exact = step(config, Precision::fp32, Kernels::reference, b, t, at::kDouble);
         const Step fused = step(config, Precision::fp32, Kernels::fused, b, t);
         EXPECT_NEAR(fused.loss, exact.loss, 1e-5);
@@ -73,7 +83,8 @@ TEST(Llama, FusedEqualsReferenceInDouble) {
 }
 
 TEST(Llama, ReferenceRunsInBf16) {
-  const config::ModelConfig config = odd_model(config::Activation::silu, true, config::QkNorm::gain, false);
+  const config::ModelConfig config =
+      odd_model(config::Activation::silu, true, config::QkNorm::gain, false);
   const Step exact = step(config, Precision::fp32, Kernels::reference, 2, 40, at::kDouble);
   const Step rough = step(config, Precision::bf16, Kernels::reference, 2, 40);
   EXPECT_NEAR(rough.loss, exact.loss, 0.02);
@@ -107,8 +118,48 @@ TEST(Llama, ReferenceEqualsCentralDifferences) {
   }
 }
 
+// What probes of the curvature need: a Hessian-vector product through the whole model.
+TEST(Llama, ReferenceIsTwiceDifferentiable) {
+  config::ModelConfig config = model_shape(2, 8, 2, 1, 4, 12, 11, 6);
+  config.qk_norm = config::QkNorm::gain;
+  config.init.std = 0.3;
+  tensor::Arena arena = make_arena(config, at::kDouble);
+  initialize(config, 3, arena);
+  const auto model = make_llama(config, Precision::fp32, Kernels::reference, arena);
+  const at::Tensor tokens = support::ids({2, 6}, 11, 1), targets = support::ids({2, 6}, 11, 2);
+  std::vector<at::Tensor> weights, directions;
+  for (const tensor::Parameter& parameter : arena.parameters()) {
+    weights.push_back(parameter.value);
+    directions.push_back(normal_like(parameter.value, directions.size()));
+  }
+  const auto gradients = [&](bool with_graph) {
+    return torch::autograd::grad({model->forward(tokens, targets)}, weights, {}, with_graph,
+                                 with_graph);
+  };
+  const auto first = gradients(true);
+  at::Tensor product = at::zeros({}, at::kDouble);
+  for (size_t i = 0; i < weights.size(); ++i) product = product + (first[i] * directions[i]).sum();
+  const auto curvature = torch::autograd::grad({product}, weights);
+  constexpr double kStep = 1e-5;
+  const auto move = [&](double by) {
+    at::NoGradGuard no_grad;
+    for (size_t i = 0; i < weights.size(); ++i) weights[i].add_(directions[i], by);
+  };
+  move(kStep);
+  const auto above = gradients(false);
+  move(-2 * kStep);
+  const auto below = gradients(false);
+  for (size_t i = 0; i < weights.size(); ++i) {
+    EXPECT_LE(support::relative_error(curvature[i], (above[i] - below[i]) / (2 * kStep)), 1e-6)
+        << arena.parameters()[i].spec.name;
+    EXPECT_EQ(arena.parameters()[i].grad.abs().max().item<double>(), 0.0)
+        << "a product must leave grad alone";
+  }
+}
+
 TEST(Llama, TheSameStepGivesTheSameBytes) {
-  const config::ModelConfig config = odd_model(config::Activation::silu, true, config::QkNorm::gain, false);
+  const config::ModelConfig config =
+      odd_model(config::Activation::silu, true, config::QkNorm::gain, false);
   for (const Precision precision : {Precision::fp32, Precision::bf16}) {
     const Step first = step(config, precision, Kernels::fused, 3, 70);
     const Step second = step(config, precision, Kernels::fused, 3, 70);
@@ -119,7 +170,8 @@ TEST(Llama, TheSameStepGivesTheSameBytes) {
 }
 
 TEST(Llama, MicroBatchesAddUpToTheBatch) {
-  const config::ModelConfig config = odd_model(config::Activation::silu, true, config::QkNorm::none, false);
+  const config::ModelConfig config =
+      odd_model(config::Activation::silu, true, config::QkNorm::none, false);
   for (const Kernels kernels : {Kernels::fused, Kernels::reference}) {
     tensor::Arena arena = make_arena(config);
     initialize(config, 3, arena);
@@ -136,7 +188,8 @@ TEST(Llama, MicroBatchesAddUpToTheBatch) {
 }
 
 TEST(Llama, Bf16ReadsItsCopiesOfTheWeights) {
-  const config::ModelConfig config = odd_model(config::Activation::silu, true, config::QkNorm::none, false);
+  const config::ModelConfig config =
+      odd_model(config::Activation::silu, true, config::QkNorm::none, false);
   tensor::Arena arena = make_arena(config);
   initialize(config, 3, arena);
   const auto model = make_llama(config, Precision::bf16, Kernels::fused, arena);
@@ -152,7 +205,8 @@ TEST(Llama, Bf16ReadsItsCopiesOfTheWeights) {
 }
 
 TEST(Llama, RefusesTokensOutsideTheVocabulary) {
-  const config::ModelConfig config = odd_model(config::Activation::silu, true, config::QkNorm::none, false);
+  const config::ModelConfig config =
+      odd_model(config::Activation::silu, true, config::QkNorm::none, false);
   tensor::Arena arena = make_arena(config);
   const auto model = make_llama(config, Precision::fp32, Kernels::fused, arena);
   const at::Tensor good = at::zeros({1, 4}, at::kLong), bad = at::full({1, 4}, 83, at::kLong);

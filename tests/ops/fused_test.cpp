@@ -24,27 +24,33 @@ using support::Tensors;
 // Largest error allowed, relative in the Euclidean norm.
 double tolerance(at::ScalarType dtype) { return dtype == at::kBFloat16 ? 1e-2 : 2e-6; }
 
-void expect_close(const at::Tensor& actual, const at::Tensor& expected, double limit, const std::string& what) {
+void expect_close(const at::Tensor& actual, const at::Tensor& expected, double limit,
+                  const std::string& what) {
   ASSERT_EQ(actual.sizes(), expected.sizes()) << what;
   const at::Tensor a = actual.detach().to(at::kDouble), b = expected.detach().to(at::kDouble);
-  EXPECT_LE((a - b).norm().item<double>(), limit * std::max(b.norm().item<double>(), 1e-12)) << what;
+  EXPECT_LE((a - b).norm().item<double>(), limit * std::max(b.norm().item<double>(), 1e-12))
+      << what;
 }
 
-// A function of activations (rounded to dtype, then leaves) and parameters; runs fused and, on doubles of the very same
-// numbers, plain; compares outputs, gradients of activations and of parameters.
+// A function of activations (rounded to dtype, then leaves) and parameters; runs fused and, on
+// doubles of the very same numbers, plain; compares outputs, gradients of activations and of
+// parameters.
 struct Runner {
-  using Body = std::function<Tensors(Kernels, const Tensors&, std::vector<tensor::Parameter>&, at::ScalarType)>;
+  using Body = std::function<Tensors(Kernels, const Tensors&, std::vector<tensor::Parameter>&,
+                                     at::ScalarType)>;
   Body body;
 
   struct Result {
     Tensors outputs, input_grads, parameter_grads;
   };
 
-  Result run(Kernels kernels, const Tensors& inputs, const Tensors& parameters, at::ScalarType dtype) const {
+  Result run(Kernels kernels, const Tensors& inputs, const Tensors& parameters,
+             at::ScalarType dtype) const {
     const bool is_reference = kernels == Kernels::reference;
     Tensors leaves;
     for (const at::Tensor& x : inputs) {
-      leaves.push_back((is_reference ? x.to(at::kDouble) : x.clone()).detach().set_requires_grad(true));
+      leaves.push_back(
+          (is_reference ? x.to(at::kDouble) : x.clone()).detach().set_requires_grad(true));
     }
     std::vector<tensor::Parameter> weights;
     for (const at::Tensor& p : parameters) {
@@ -69,7 +75,8 @@ struct Runner {
     return result;
   }
 
-  void check(const Tensors& inputs, const Tensors& parameters, at::ScalarType dtype, double factor = 1.0) const {
+  void check(const Tensors& inputs, const Tensors& parameters, at::ScalarType dtype,
+             double factor = 1.0) const {
     const double limit = tolerance(dtype) * factor;
     const Result fused = run(Kernels::fused, inputs, parameters, dtype);
     const Result plain = run(Kernels::reference, inputs, parameters, dtype);
@@ -78,13 +85,16 @@ struct Runner {
     }
     for (size_t i = 0; i < inputs.size(); ++i) {
       ASSERT_TRUE(fused.input_grads[i].defined());
-      expect_close(fused.input_grads[i], plain.input_grads[i], limit, "gradient of input " + std::to_string(i));
+      expect_close(fused.input_grads[i], plain.input_grads[i], limit,
+                   "gradient of input " + std::to_string(i));
     }
     for (size_t i = 0; i < parameters.size(); ++i) {
-      expect_close(fused.parameter_grads[i], plain.parameter_grads[i], limit, "gradient of parameter " + std::to_string(i));
+      expect_close(fused.parameter_grads[i], plain.parameter_grads[i], limit,
+                   "gradient of parameter " + std::to_string(i));
     }
     const Result again = run(Kernels::fused, inputs, parameters, dtype);
-    for (size_t i = 0; i < inputs.size(); ++i) EXPECT_TRUE(at::equal(fused.input_grads[i], again.input_grads[i]));
+    for (size_t i = 0; i < inputs.size(); ++i)
+      EXPECT_TRUE(at::equal(fused.input_grads[i], again.input_grads[i]));
     for (size_t i = 0; i < parameters.size(); ++i) {
       EXPECT_TRUE(at::equal(fused.parameter_grads[i], again.parameter_grads[i]));
     }
@@ -94,15 +104,19 @@ struct Runner {
 constexpr at::ScalarType kDtypes[] = {at::kFloat, at::kBFloat16};
 
 TEST(FusedOps, Linear) {
-  const Runner runner{[](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p, at::ScalarType dtype) {
+  const Runner runner{[](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p,
+                         at::ScalarType dtype) {
     static std::vector<std::unique_ptr<StackedWeight>> alive;  // a weight outlives its graphs
     alive.push_back(std::make_unique<StackedWeight>(p, kernels, dtype));
     return Tensors{linear(x[0], *alive.back())};
   }};
   for (const at::ScalarType dtype : kDtypes) {
     // Weights that bf16 holds exactly, so that the shadow is the parameter.
-    const auto weight = [](at::IntArrayRef shape, uint64_t i) { return normal(shape, i).to(at::kBFloat16).to(at::kFloat); };
-    runner.check({normal({33, 20}, 1, dtype)}, {weight({7, 20}, 2), weight({5, 20}, 3), weight({5, 20}, 4)}, dtype);
+    const auto weight = [](at::IntArrayRef shape, uint64_t i) {
+      return normal(shape, i).to(at::kBFloat16).to(at::kFloat);
+    };
+    runner.check({normal({33, 20}, 1, dtype)},
+                 {weight({7, 20}, 2), weight({5, 20}, 3), weight({5, 20}, 4)}, dtype);
     runner.check({normal({1, 6}, 1, dtype)}, {weight({3, 6}, 2)}, dtype);
     runner.check({normal({130, 64}, 1, dtype)}, {weight({96, 64}, 2), weight({96, 64}, 3)}, dtype);
   }
@@ -110,8 +124,10 @@ TEST(FusedOps, Linear) {
 
 TEST(FusedOps, AddNorm) {
   for (const bool has_branch : {true, false}) {
-    const Runner runner{[&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p, at::ScalarType dtype) {
-      const Normed out = add_norm(kernels, x[0], has_branch ? x[1] : at::Tensor(), p[0], 1e-5, dtype);
+    const Runner runner{[&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p,
+                            at::ScalarType dtype) {
+      const Normed out =
+          add_norm(kernels, x[0], has_branch ? x[1] : at::Tensor(), p[0], 1e-5, dtype);
       return Tensors{out.residual_nw, out.normed_nw};
     }};
     for (const at::ScalarType dtype : kDtypes) {
@@ -126,7 +142,8 @@ TEST(FusedOps, AddNorm) {
 
 TEST(FusedOps, AddNormWhenOneOutputIsUnused) {
   for (const bool keep_residual : {true, false}) {
-    const Runner runner{[&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p, at::ScalarType dtype) {
+    const Runner runner{[&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p,
+                            at::ScalarType dtype) {
       const Normed out = add_norm(kernels, x[0], x[1], p[0], 1e-5, dtype);
       return Tensors{keep_residual ? out.residual_nw : out.normed_nw};
     }};
@@ -135,11 +152,13 @@ TEST(FusedOps, AddNormWhenOneOutputIsUnused) {
 }
 
 TEST(FusedOps, Activation) {
-  for (const auto activation : {config::Activation::silu, config::Activation::gelu, config::Activation::relu2}) {
+  for (const auto activation :
+       {config::Activation::silu, config::Activation::gelu, config::Activation::relu2}) {
     for (const bool gated : {true, false}) {
-      const Runner runner{[&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>&, at::ScalarType) {
-        return Tensors{activate(kernels, x[0], activation, gated)};
-      }};
+      const Runner runner{
+          [&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>&, at::ScalarType) {
+            return Tensors{activate(kernels, x[0], activation, gated)};
+          }};
       for (const at::ScalarType dtype : kDtypes) {
         runner.check({normal({1, 2}, 1, dtype)}, {}, dtype);
         runner.check({normal({23, 74}, 2, dtype)}, {}, dtype);
@@ -151,9 +170,8 @@ TEST(FusedOps, Activation) {
 
 TEST(FusedOps, Embedding) {
   const at::Tensor tokens = support::ids({200}, 13, 1);
-  const Runner runner{[&](Kernels kernels, const Tensors&, std::vector<tensor::Parameter>& p, at::ScalarType) {
-    return Tensors{embedding(kernels, tokens, p[0])};
-  }};
+  const Runner runner{[&](Kernels kernels, const Tensors&, std::vector<tensor::Parameter>& p,
+                          at::ScalarType) { return Tensors{embedding(kernels, tokens, p[0])}; }};
   runner.check({}, {normal({13, 9}, 2)}, at::kFloat);
 }
 
@@ -163,7 +181,8 @@ TEST(FusedOps, EmbeddingRefusesForeignTokens) {
     embedding(Kernels::fused, at::tensor({0, 4}, at::kLong), weight);
     FAIL();
   } catch (const base::Error& error) {
-    EXPECT_NE(std::string(error.what()).find("token id 4 at position 1"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("token id 4 at position 1"), std::string::npos)
+        << error.what();
   }
 }
 
@@ -173,9 +192,11 @@ struct AttentionCase {
 
 void check_attention(const AttentionCase& c, config::QkNorm mode, at::ScalarType dtype) {
   const Heads heads{.queries = c.queries, .keys = c.keys, .head_dim = c.d};
-  const Runner runner{[&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p, at::ScalarType) {
+  const Runner runner{[&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p,
+                          at::ScalarType) {
     const bool is_reference = kernels == Kernels::reference;
-    const RotaryTable table = make_rotary_table(c.t + 3, c.d, 1000.0, is_reference ? at::kDouble : at::kFloat, at::kCPU);
+    const RotaryTable table =
+        make_rotary_table(c.t + 3, c.d, 1000.0, is_reference ? at::kDouble : at::kFloat, at::kCPU);
     HeadNorm norm{.mode = mode, .eps = 1e-5, .query_gain = {}, .key_gain = {}};
     if (mode == config::QkNorm::gain) {
       norm.query_gain = p[0];
@@ -184,19 +205,23 @@ void check_attention(const AttentionCase& c, config::QkNorm mode, at::ScalarType
     return Tensors{self_attention(kernels, x[0], c.b, heads, table, norm)};
   }};
   Tensors gains;
-  if (mode == config::QkNorm::gain) gains = {1 + 0.3 * normal({c.d}, 2), 1 + 0.3 * normal({c.d}, 3)};
-  SCOPED_TRACE(testing::Message() << "b " << c.b << " t " << c.t << " heads " << c.queries << "/" << c.keys << " d "
-                                  << c.d << " norm " << static_cast<int>(mode) << " " << at::toString(dtype));
+  if (mode == config::QkNorm::gain)
+    gains = {1 + 0.3 * normal({c.d}, 2), 1 + 0.3 * normal({c.d}, 3)};
+  SCOPED_TRACE(testing::Message() << "b " << c.b << " t " << c.t << " heads " << c.queries << "/"
+                                  << c.keys << " d " << c.d << " norm " << static_cast<int>(mode)
+                                  << " " << at::toString(dtype));
   runner.check({normal({c.b * c.t, heads.packed_width()}, 1, dtype)}, gains, dtype, 2.0);
 }
 
-const std::vector<AttentionCase> kAttentionCases{{1, 1, 1, 1, 2},   {2, 5, 2, 1, 6},   {1, 63, 4, 2, 16}, {2, 64, 2, 2, 64},
-                                                 {1, 65, 3, 1, 20}, {1, 130, 2, 1, 80}, {1, 200, 6, 3, 32}};
+const std::vector<AttentionCase> kAttentionCases{
+    {1, 1, 1, 1, 2},   {2, 5, 2, 1, 6},    {1, 63, 4, 2, 16}, {2, 64, 2, 2, 64},
+    {1, 65, 3, 1, 20}, {1, 130, 2, 1, 80}, {1, 200, 6, 3, 32}};
 
 TEST(FusedOps, SelfAttention) {
   for (const at::ScalarType dtype : kDtypes) {
     for (const AttentionCase& c : kAttentionCases) {
-      for (const auto mode : {config::QkNorm::none, config::QkNorm::no_gain, config::QkNorm::gain}) {
+      for (const auto mode :
+           {config::QkNorm::none, config::QkNorm::no_gain, config::QkNorm::gain}) {
         check_attention(c, mode, dtype);
       }
     }
@@ -226,7 +251,8 @@ void check_cross_entropy(int64_t n, int64_t w, int64_t v, bool all_ignored, at::
   for (int64_t i = 0; i < n; ++i) {
     if (all_ignored || i % 3 == 1) targets[i] = kIgnoredTarget;
   }
-  const Runner runner{[&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p, at::ScalarType compute) {
+  const Runner runner{[&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p,
+                          at::ScalarType compute) {
     static std::vector<std::unique_ptr<StackedWeight>> alive;
     alive.push_back(std::make_unique<StackedWeight>(p, kernels, compute, 64));
     const at::Tensor loss = cross_entropy(x[0], *alive.back(), targets);
@@ -247,7 +273,8 @@ TEST(FusedOps, CrossEntropy) {
     check_cross_entropy(64, 16, 128, false, dtype);
     check_cross_entropy(7, 4, 11, true, dtype);
   }
-  // Several chunks. PyTorch's own fp32 loses 3e-5 in the hidden states' gradient here: a sum over 60001 products.
+  // Several chunks. PyTorch's own fp32 loses 3e-5 in the hidden states' gradient here: a sum over
+  // 60001 products.
   check_cross_entropy(300, 4, 60001, false, at::kFloat, 30.0);
   check_cross_entropy(300, 4, 60001, false, at::kBFloat16);
 }
@@ -264,9 +291,11 @@ TEST(FusedOps, GradientsDoNotDependOnThreads) {
   Tensors by_threads;
   for (const int threads : {1, 2, 3}) {
     at::set_num_threads(threads);
-    tensor::Parameter weight = support::parameter(normal({17, 24}, 2)), gain = support::parameter(normal({24}, 3));
+    tensor::Parameter weight = support::parameter(normal({17, 24}, 2)),
+                      gain = support::parameter(normal({24}, 3));
     const at::Tensor x = embedding(Kernels::fused, tokens, weight);
-    support::weighted_sum(add_norm(Kernels::fused, x, x * 1, gain, 1e-5, at::kFloat).normed_nw).backward();
+    support::weighted_sum(add_norm(Kernels::fused, x, x * 1, gain, 1e-5, at::kFloat).normed_nw)
+        .backward();
     by_threads.push_back(at::cat({weight.grad.reshape(-1), gain.grad}));
   }
   at::set_num_threads(before);

@@ -18,7 +18,9 @@ using config::Kernels;
 using support::borrowed;
 using support::Tensors;
 
-at::Tensor normal(at::IntArrayRef shape, uint64_t stream) { return support::normal(shape, stream, at::kDouble); }
+at::Tensor normal(at::IntArrayRef shape, uint64_t stream) {
+  return support::normal(shape, stream, at::kDouble);
+}
 
 void check_both(const support::Function& f, const Tensors& inputs) {
   support::check_gradients(f, inputs);
@@ -37,7 +39,8 @@ TEST(ReferenceOps, LinearOverStackedParts) {
 TEST(ReferenceOps, RmsNorm) {
   const auto f = [](const Tensors& x) { return rms_norm_reference(x[0], x[1], 1e-5); };
   check_both(f, {normal({3, 7}, 1), normal({7}, 2)});
-  check_both([](const Tensors& x) { return rms_norm_reference(x[0], at::Tensor(), 1e-2); }, {normal({2, 5}, 3)});
+  check_both([](const Tensors& x) { return rms_norm_reference(x[0], at::Tensor(), 1e-2); },
+             {normal({2, 5}, 3)});
 }
 
 TEST(ReferenceOps, AddNorm) {
@@ -65,8 +68,10 @@ TEST(ReferenceOps, RopeTurnsPairsByPositionAndKeepsLengths) {
     for (int64_t i = 0; i < 2; ++i) {
       const double angle = static_cast<double>(t) * (i == 0 ? 1.0 : 0.01);
       const double x1 = x[0][t][0][i].item<double>(), x2 = x[0][t][0][i + 2].item<double>();
-      EXPECT_NEAR((y[0][t][0][i].item<double>()), x1 * std::cos(angle) - x2 * std::sin(angle), 1e-14);
-      EXPECT_NEAR((y[0][t][0][i + 2].item<double>()), x2 * std::cos(angle) + x1 * std::sin(angle), 1e-14);
+      EXPECT_NEAR((y[0][t][0][i].item<double>()), x1 * std::cos(angle) - x2 * std::sin(angle),
+                  1e-14);
+      EXPECT_NEAR((y[0][t][0][i + 2].item<double>()), x2 * std::cos(angle) + x1 * std::sin(angle),
+                  1e-14);
     }
   }
 }
@@ -77,7 +82,8 @@ TEST(ReferenceOps, Attention) {
 }
 
 TEST(ReferenceOps, AttentionSeesNoLaterToken) {
-  const at::Tensor q = normal({1, 2, 5, 4}, 1), k = normal({1, 2, 5, 4}, 2), v = normal({1, 2, 5, 4}, 3);
+  const at::Tensor q = normal({1, 2, 5, 4}, 1), k = normal({1, 2, 5, 4}, 2),
+                   v = normal({1, 2, 5, 4}, 3);
   const at::Tensor before = attention_reference(q, k, v);
   at::Tensor k2 = k.clone(), v2 = v.clone();
   k2.narrow(2, 3, 2).fill_(9);
@@ -90,7 +96,8 @@ TEST(ReferenceOps, AttentionSeesNoLaterToken) {
 TEST(ReferenceOps, SelfAttention) {
   const Heads heads{.queries = 2, .keys = 1, .head_dim = 4};
   const RotaryTable table = make_rotary_table(3, 4, 100.0, at::kDouble, at::kCPU);
-  for (const config::QkNorm mode : {config::QkNorm::none, config::QkNorm::no_gain, config::QkNorm::gain}) {
+  for (const config::QkNorm mode :
+       {config::QkNorm::none, config::QkNorm::no_gain, config::QkNorm::gain}) {
     const auto f = [&](const Tensors& x) {
       HeadNorm norm{.mode = mode, .eps = 1e-5, .query_gain = {}, .key_gain = {}};
       if (mode == config::QkNorm::gain) {
@@ -106,11 +113,15 @@ TEST(ReferenceOps, SelfAttention) {
 }
 
 TEST(ReferenceOps, Activations) {
-  for (const auto activation : {config::Activation::silu, config::Activation::gelu, config::Activation::relu2}) {
+  for (const auto activation :
+       {config::Activation::silu, config::Activation::gelu, config::Activation::relu2}) {
     for (const bool gated : {true, false}) {
-      const auto f = [&](const Tensors& x) { return activate(Kernels::reference, x[0], activation, gated); };
+      const auto f = [&](const Tensors& x) {
+        return activate(Kernels::reference, x[0], activation, gated);
+      };
       support::check_gradients(f, {normal({3, 8}, 1)});
-      if (activation != config::Activation::relu2) support::check_second_gradients(f, {normal({3, 8}, 1)});
+      if (activation != config::Activation::relu2)
+        support::check_second_gradients(f, {normal({3, 8}, 1)});
     }
   }
 }

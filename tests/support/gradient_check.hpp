@@ -24,16 +24,19 @@ inline at::Tensor weighted_sum(const at::Tensor& y) {
 // Independent leaves with the same values.
 inline Tensors leaves(const Tensors& inputs) {
   Tensors copies;
-  for (const at::Tensor& input : inputs) copies.push_back(input.detach().clone().set_requires_grad(true));
+  for (const at::Tensor& input : inputs)
+    copies.push_back(input.detach().clone().set_requires_grad(true));
   return copies;
 }
 
-// Fails the test where an analytic gradient of weighted_sum(f(inputs)) differs from (f(x + h) - f(x - h)) / 2h by more than
-// `tolerance` of the largest gradient of that input. The inputs are double.
-inline void check_gradients(const Function& f, const Tensors& inputs, double tolerance = 1e-7, double h = 1e-5) {
+// Fails the test where an analytic gradient of weighted_sum(f(inputs)) differs from (f(x + h) - f(x
+// - h)) / 2h by more than `tolerance` of the largest gradient of that input. The inputs are double.
+inline void check_gradients(const Function& f, const Tensors& inputs, double tolerance = 1e-7,
+                            double h = 1e-5) {
   const Tensors x = leaves(inputs);
-  const Tensors analytic = torch::autograd::grad({weighted_sum(f(x))}, x, {}, /*retain_graph=*/std::nullopt,
-                                                 /*create_graph=*/false, /*allow_unused=*/true);
+  const Tensors analytic =
+      torch::autograd::grad({weighted_sum(f(x))}, x, {}, /*retain_graph=*/std::nullopt,
+                            /*create_graph=*/false, /*allow_unused=*/true);
   for (size_t k = 0; k < x.size(); ++k) {
     ASSERT_EQ(x[k].scalar_type(), at::kDouble);
     ASSERT_TRUE(analytic[k].defined()) << "input " << k << " got no gradient";
@@ -53,20 +56,22 @@ inline void check_gradients(const Function& f, const Tensors& inputs, double tol
     const double largest = numeric.abs().max().item<double>();
     EXPECT_GT(largest, 1e-8) << "input " << k << ": a gradient of zero proves nothing";
     const double error = (analytic[k] - numeric).abs().max().item<double>();
-    EXPECT_LE(error, tolerance * std::max(largest, 1e-3)) << "input " << k << " of shape " << x[k].sizes();
+    EXPECT_LE(error, tolerance * std::max(largest, 1e-3))
+        << "input " << k << " of shape " << x[k].sizes();
   }
 }
 
 // The same for the gradient itself: f must be twice differentiable (Hessian-vector products).
-inline void check_second_gradients(const Function& f, const Tensors& inputs, double tolerance = 1e-6) {
+inline void check_second_gradients(const Function& f, const Tensors& inputs,
+                                   double tolerance = 1e-6) {
   const Function gradient = [&f](const Tensors& x) {
     at::AutoGradMode with_graph(true);
     Tensors alive = x;
     for (at::Tensor& input : alive) {
       if (!input.requires_grad()) input = input.detach().set_requires_grad(true);
     }
-    const Tensors grads =
-        torch::autograd::grad({weighted_sum(f(alive))}, alive, {}, /*retain_graph=*/true, /*create_graph=*/true);
+    const Tensors grads = torch::autograd::grad({weighted_sum(f(alive))}, alive, {},
+                                                /*retain_graph=*/true, /*create_graph=*/true);
     Tensors flat;
     for (const at::Tensor& grad : grads) flat.push_back(grad.reshape(-1));
     return at::cat(flat);

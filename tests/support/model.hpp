@@ -10,15 +10,17 @@
 
 namespace muonlab::support {
 
-inline tensor::Arena make_arena(const config::ModelConfig& model, at::ScalarType dtype = at::kFloat) {
+inline tensor::Arena make_arena(const config::ModelConfig& model,
+                                at::ScalarType dtype = at::kFloat) {
   const auto specs = config::parameter_specs(model);
   std::vector<size_t> order(specs.size());
   std::iota(order.begin(), order.end(), size_t{0});
   return tensor::Arena(specs, order, dtype);
 }
 
-inline config::ModelConfig model_shape(int64_t layers, int64_t width, int64_t heads, int64_t kv_heads, int64_t head_dim,
-                                       int64_t ffn_width, int64_t vocabulary, int64_t context) {
+inline config::ModelConfig model_shape(int64_t layers, int64_t width, int64_t heads,
+                                       int64_t kv_heads, int64_t head_dim, int64_t ffn_width,
+                                       int64_t vocabulary, int64_t context) {
   config::ModelConfig model;
   model.layers = layers;
   model.width = width;

@@ -12,7 +12,8 @@
 namespace muonlab::support {
 
 // Standard normal numbers that depend on `stream` alone.
-inline at::Tensor normal(at::IntArrayRef shape, uint64_t stream, at::ScalarType dtype = at::kFloat) {
+inline at::Tensor normal(at::IntArrayRef shape, uint64_t stream,
+                         at::ScalarType dtype = at::kFloat) {
   const base::Philox random(7, base::Purpose::test, stream);
   at::Tensor values = at::empty(shape, at::kDouble);
   double* out = values.mutable_data_ptr<double>();
@@ -26,7 +27,8 @@ inline at::Tensor ids(at::IntArrayRef shape, int64_t bound, uint64_t stream) {
   at::Tensor values = at::empty(shape, at::kLong);
   int64_t* out = values.mutable_data_ptr<int64_t>();
   for (int64_t i = 0; i < values.numel(); ++i) {
-    out[i] = static_cast<int64_t>(random.below(static_cast<uint64_t>(i), static_cast<uint64_t>(bound)));
+    out[i] =
+        static_cast<int64_t>(random.below(static_cast<uint64_t>(i), static_cast<uint64_t>(bound)));
   }
   return values;
 }

@@ -10,7 +10,9 @@ namespace muonlab::ops {
 // silu: x sigmoid(x); gelu: x Phi(x) with the exact normal distribution; relu2: max(x, 0)^2.
 at::Tensor activation_reference(const at::Tensor& x, config::Activation activation);
 
-// gated: x [n, 2 f] = [in | gate] -> act(in) * gate, [n, f]; plain: x [n, f] -> act(x). Computed in fp32, result in x's dtype.
-at::Tensor activate(config::Kernels kernels, const at::Tensor& x, config::Activation activation, bool gated);
+// gated: x [n, 2 f] = [in | gate] -> act(in) * gate, [n, f]; plain: x [n, f] -> act(x). Computed in
+// fp32, result in x's dtype.
+at::Tensor activate(config::Kernels kernels, const at::Tensor& x, config::Activation activation,
+                    bool gated);
 
 }  // namespace muonlab::ops

@@ -1,4 +1,5 @@
-// Causal self-attention over packed queries, keys and values, with grouped keys, rotation and QK-norm.
+// Causal self-attention over packed queries, keys and values, with grouped keys, rotation and
+// QK-norm.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,7 +11,8 @@
 
 namespace muonlab::ops {
 
-// RMSNorm over each query and key head before the rotation. The gains are [head_dim] and empty unless mode is gain.
+// RMSNorm over each query and key head before the rotation. The gains are [head_dim] and empty
+// unless mode is gain.
 struct HeadNorm {
   config::QkNorm mode = config::QkNorm::none;
   double eps = 1e-5;
@@ -18,13 +20,15 @@ struct HeadNorm {
   tensor::Parameter key_gain;
 };
 
-// softmax(q k^T / sqrt(d), causal) v; q [b, h, t, d], k and v [b, h_kv, t, d] -> [b, h, t, d]. Plain, twice differentiable.
-at::Tensor attention_reference(const at::Tensor& q_bhtd, const at::Tensor& k_bhtd, const at::Tensor& v_bhtd);
+// softmax(q k^T / sqrt(d), causal) v; q [b, h, t, d], k and v [b, h_kv, t, d] -> [b, h, t, d].
+// Plain, twice differentiable.
+at::Tensor attention_reference(const at::Tensor& q_bhtd, const at::Tensor& k_bhtd,
+                               const at::Tensor& v_bhtd);
 
-// qkv [b * t, packed width] in the compute dtype -> [b * t, query width] in the same dtype: QK-norm, rotation, attention.
-// Norm and rotation are computed in fp32. Fused: consumes qkv (its contents are overwritten), and the backward adds the
-// gains' gradients to their grad itself.
-at::Tensor self_attention(config::Kernels kernels, const at::Tensor& qkv, int64_t num_sequences, const Heads& heads,
-                          const RotaryTable& rotary, const HeadNorm& norm);
+// qkv [b * t, packed width] in the compute dtype -> [b * t, query width] in the same dtype:
+// QK-norm, rotation, attention. Norm and rotation are computed in fp32. Fused: consumes qkv (its
+// contents are overwritten), and the backward adds the gains' gradients to their grad itself.
+at::Tensor self_attention(config::Kernels kernels, const at::Tensor& qkv, int64_t num_sequences,
+                          const Heads& heads, const RotaryTable& rotary, const HeadNorm& norm);
 
 }  // namespace muonlab::ops

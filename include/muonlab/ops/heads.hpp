@@ -5,7 +5,8 @@
 
 namespace muonlab::ops {
 
-// A row of the packed tensor is [query heads | key heads | value heads], each head `head_dim` numbers.
+// A row of the packed tensor is [query heads | key heads | value heads], each head `head_dim`
+// numbers.
 struct Heads {
   int64_t queries = 1;
   int64_t keys = 1;  // key heads, and as many value heads; divides `queries`

@@ -7,8 +7,9 @@
 
 namespace muonlab::ops {
 
-// x [n, c] in any floating dtype -> [n, r] in the weight's compute dtype. Fused: the weight's gradient is added to the
-// parameters' grad by the backward itself, and autograd gets none for them.
+// x [n, c] in any floating dtype -> [n, r] in the weight's compute dtype. Fused: the weight's
+// gradient is added to the parameters' grad by the backward itself, and autograd gets none for
+// them.
 at::Tensor linear(const at::Tensor& x_nc, const StackedWeight& weight);
 
 }  // namespace muonlab::ops

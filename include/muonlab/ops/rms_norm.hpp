@@ -12,8 +12,9 @@ namespace muonlab::ops {
 at::Tensor rms_norm_reference(const at::Tensor& x, const at::Tensor& gain, double eps);
 
 struct Normed {
-  at::Tensor residual_nw;  // residual + branch, in the residual's dtype (fp32; double in gradient checks)
-  at::Tensor normed_nw;    // its RMSNorm, in the compute dtype
+  at::Tensor
+      residual_nw;  // residual + branch, in the residual's dtype (fp32; double in gradient checks)
+  at::Tensor normed_nw;  // its RMSNorm, in the compute dtype
 };
 
 // residual [n, w]; branch [n, w] in any floating dtype, or undefined for none; gain [w].

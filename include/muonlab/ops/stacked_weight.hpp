@@ -1,4 +1,5 @@
-// The weight of a linear map as the compute path sees it: one matrix, made of one or more parameters.
+// The weight of a linear map as the compute path sees it: one matrix, made of one or more
+// parameters.
 #pragma once
 
 #include <vector>
@@ -10,14 +11,15 @@
 
 namespace muonlab::ops {
 
-// Parameters [r_i, c] with equal c, stacked to [r, c], r = sum r_i. Q, K and V (or the two input matrices of a gated
-// feed-forward) stay separate parameters but run as one matrix product.
+// Parameters [r_i, c] with equal c, stacked to [r, c], r = sum r_i. Q, K and V (or the two input
+// matrices of a gated feed-forward) stay separate parameters but run as one matrix product.
 class StackedWeight {
  public:
-  // compute: dtype of the matrix product, kBFloat16 or the parameters' own. The shadow has rows of zeros appended up to a
-  // multiple of `row_multiple` (fused only): padding for speed that no parameter and no result shows.
-  StackedWeight(std::vector<tensor::Parameter> parts, config::Kernels kernels, at::ScalarType compute,
-                int64_t row_multiple = 1);
+  // compute: dtype of the matrix product, kBFloat16 or the parameters' own. The shadow has rows of
+  // zeros appended up to a multiple of `row_multiple` (fused only): padding for speed that no
+  // parameter and no result shows.
+  StackedWeight(std::vector<tensor::Parameter> parts, config::Kernels kernels,
+                at::ScalarType compute, int64_t row_multiple = 1);
 
   config::Kernels kernels() const { return kernels_; }
   at::ScalarType compute() const { return compute_; }
@@ -31,7 +33,8 @@ class StackedWeight {
   const at::Tensor& shadow() const { return shadow_; }
   // Call after the parameters changed.
   void refresh();
-  // Adds d_y^T x to the parts' grads; d_y [n, r], x [n, c] in the compute dtype, which is fp32 or bf16, on the CPU.
+  // Adds d_y^T x to the parts' grads; d_y [n, r], x [n, c] in the compute dtype, which is fp32 or
+  // bf16, on the CPU.
   void add_gradient(const at::Tensor& d_y, const at::Tensor& x) const;
   // Adds scale * d_weight [r or more rows, c], fp32 or bf16, to the parts' grads.
   void add_scaled(const at::Tensor& d_weight, double scale) const;
