@@ -23,7 +23,7 @@ struct Options {
 };
 
 constexpr int64_t kWarmupSteps = 2;
-constexpr int64_t kPeakProbeSize = 1024;
+constexpr int64_t kPeakProbeSize = 512;
 constexpr double kPeakProbe_s = 0.5;
 
 // Medians over the timed steps.

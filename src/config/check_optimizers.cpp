@@ -37,6 +37,9 @@ void check_rule(Checker& c, const std::string& path, MuonConfig& muon) {
                  : base::str(name, " takes ", steps.least, " to ", steps.most, " steps, not ", *muon.steps));
     }
   }
+  if (muon.orthogonalizer == Orthogonalizer::exact && muon.iteration == IterationType::bf16) {
+    c.fail(path + ".iteration", "bf16 rounds away what exact is for; use fp32 or auto");
+  }
   if (muon.momentum == 0) {
     c.without_effect(muon.nesterov, false, path + ".nesterov", path + ".momentum", "momentum is 0");
     c.without_effect(muon.momentum_form, MomentumForm::sum, path + ".momentum_form", path + ".momentum",

@@ -243,7 +243,7 @@ LoadedConfig load_config(const std::string& path, const std::vector<std::string>
   try {
     text = read_small_file(path);
   } catch (const base::Error& e) {
-    throw ConfigError({{path, "", e.what()}});
+    throw ConfigError({{"", "", e.what()}});  // it begins with the path
   }
   return parse_config(text, path, settings, swept);
 }

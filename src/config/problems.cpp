@@ -17,7 +17,7 @@ std::string message(const std::vector<Problem>& problems) {
 }  // namespace
 
 std::string Problem::line() const {
-  return where + ": " + (path.empty() ? "" : path + ": ") + text;
+  return (where.empty() ? "" : where + ": ") + (path.empty() ? "" : path + ": ") + text;
 }
 
 ConfigError::ConfigError(std::vector<Problem> problems)

@@ -34,8 +34,8 @@ struct Start {
   std::unique_ptr<store::Checkpoint> own, branch;
 };
 
-// Matrix products of this size reach the processor's full rate; the time is spent once a start.
-constexpr int64_t kPeakProbeSize = 1024;
+// Products of this size reach the full rate and are short enough to fit between other processes. Once a start.
+constexpr int64_t kPeakProbeSize = 512;
 constexpr double kPeakProbe_s = 0.25;
 
 Start find_start(const RunFolder& folder, const TrainRequest& request) {
