@@ -46,7 +46,7 @@ FileLock::FileLock(const std::string& path, const std::string& what) {
 FileLock::~FileLock() { ::close(descriptor_); }
 
 bool FileLock::is_held(const std::string& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return false;
   const bool held = ::flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
   ::close(descriptor);

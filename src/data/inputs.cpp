@@ -9,6 +9,7 @@ namespace muonlab::data {
 namespace {
 
 Input describe(const std::string& path) {
+  base::map_file(path);  // names a folder, device or pipe, which would be read without end
   std::string_view name = path;
   Input input{path, InputKind::text, name.ends_with(".zst"), base::real_file_system().size(path)};
   if (input.compressed) name.remove_suffix(4);

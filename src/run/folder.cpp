@@ -18,7 +18,7 @@ std::string find_checkpoint(const std::string& run_or_checkpoint) {
   if (const size_t at = path.rfind('@'); at != std::string::npos && !files.exists(path)) {
     const char* end = path.data() + path.size();
     const auto [stop, fault] = std::from_chars(path.data() + at + 1, end, step);
-    if (fault != std::errc() || stop != end) {
+    if (fault != std::errc() || stop != end || step < 0) {
       throw base::Error(run_or_checkpoint, ": after @ comes a step, as in runs/base@200");
     }
     path.resize(at);

@@ -8,6 +8,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/lock.hpp"
+#include "muonlab/base/log.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/run/folder.hpp"
 
@@ -16,13 +17,18 @@ namespace {
 
 constexpr int kDepth = 2;
 
+int64_t count_in(const nlohmann::json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
+}
+
 // A line that a crash cut short parses to nothing and is passed over.
 void read_metrics(const std::string& path, RunSummary& summary) {
   const base::MappedFile file = base::map_file(path);
   for (const std::string& line : base::split(file.text(), '\n')) {
     const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
     if (!json.is_object()) continue;
-    summary.step = std::max(summary.step, json.value("step", int64_t{0}));
+    summary.step = std::max(summary.step, count_in(json, "step"));
     if (json.contains("loss") && json["loss"].is_number()) summary.loss = json["loss"].get<double>();
     if (json.contains("val_loss") && json["val_loss"].is_number()) summary.val_loss = json["val_loss"].get<double>();
   }
@@ -35,7 +41,7 @@ RunSummary summarize(const std::string& path) {
   const nlohmann::json plan = files.exists(folder.plan())
                                   ? nlohmann::json::parse(base::read_text(folder.plan()), nullptr, false)
                                   : nlohmann::json();
-  if (plan.is_object()) summary.steps = plan.value("steps", int64_t{0});
+  if (plan.is_object()) summary.steps = count_in(plan, "steps");
   std::string touched = folder.resolved();
   if (files.exists(folder.metrics())) {
     read_metrics(folder.metrics(), summary);
@@ -52,12 +58,24 @@ RunSummary summarize(const std::string& path) {
 
 void collect(const std::string& path, int depth, std::vector<RunSummary>& runs) {
   base::FileSystem& files = base::real_file_system();
-  if (files.exists(RunFolder(path).resolved())) {
-    runs.push_back(summarize(path));
+  // One run that cannot be read does not hide the others.
+  try {
+    if (files.exists(RunFolder(path).resolved())) {
+      runs.push_back(summarize(path));
+      return;
+    }
+  } catch (const base::Error& error) {
+    base::log_warning(error.what(), "; left out of the list");
     return;
   }
   if (depth == 0) return;
-  for (const std::string& name : files.list(path)) {
+  std::vector<std::string> names;
+  try {
+    names = files.list(path);
+  } catch (const base::Error& error) {
+    base::log_warning(error.what(), "; left out of the list");
+  }
+  for (const std::string& name : names) {
     const std::string below = base::join_path(path, name);
     if (files.is_directory(below)) collect(below, depth - 1, runs);
   }
@@ -77,7 +95,8 @@ std::string loss_text(const std::optional<double>& loss) { return loss ? base::f
 }  // namespace
 
 std::vector<RunSummary> list_runs(const std::string& folder) {
-  if (!base::real_file_system().is_directory(folder)) throw base::Error(folder, ": no such folder");
+  // A link to a folder of runs will do: with a slash behind it, it is the folder.
+  if (!base::real_file_system().is_directory(base::join_path(folder, ""))) throw base::Error(folder, ": no such folder; `muonlab train CONFIG` puts runs into runs/");
   std::vector<RunSummary> runs;
   collect(folder, kDepth, runs);
   std::stable_sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) { return a.age_s < b.age_s; });

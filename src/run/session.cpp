@@ -31,6 +31,7 @@ Prepared prepare(const config::RunConfig& asked) {
   prepared.data = data::open_dataset(config.data, config.model.context, config.seed);
   complete_vocabulary(config, prepared.data.tokenizer->vocabulary());
   prepared.plan = train::make_plan(config, prepared.data);
+  if (config.device == config::Device::cpu) train::check_memory(prepared.plan, config, base::usable_memory_bytes());
   prepared.routing = optim::route(config::parameter_specs(config.model), config);
   return prepared;
 }

@@ -13,6 +13,7 @@ namespace muonlab::train {
 namespace {
 
 constexpr int kTrainerFormat = 1;
+constexpr int kMaxDepth = 64;
 using Json = nlohmann::ordered_json;
 
 std::string trainer_text(const Trainer& trainer, const std::map<std::string, std::string>& optimizer_of) {
@@ -56,7 +57,14 @@ void append_unit_gains(const config::ModelConfig& model, std::vector<tensor::Nam
 
 TrainerFile read_trainer_file(const store::Checkpoint& checkpoint) {
   const std::string label = checkpoint.path() + "/trainer.json";
-  const Json json = Json::parse(checkpoint.read("trainer.json"), nullptr, false);
+  // Deeper is none of ours, and copying or printing it would take stack without end.
+  bool too_deep = false;
+  const auto shallow = [&](int depth, Json::parse_event_t, Json&) {
+    too_deep |= depth > kMaxDepth;
+    return !too_deep;
+  };
+  const Json json = Json::parse(checkpoint.read("trainer.json"), shallow, false);
+  if (too_deep) throw base::Error(label, ": nested deeper than ", kMaxDepth, " levels; choose another checkpoint");
   const auto need = [&](const char* key) -> const Json& {
     const auto found = json.is_object() ? json.find(key) : json.end();
     if (!json.is_object() || found == json.end()) throw base::Error(label, ": lacks \"", key, "\"");
@@ -64,17 +72,24 @@ TrainerFile read_trainer_file(const store::Checkpoint& checkpoint) {
   };
   const Json& format = need("format");
   if (format != kTrainerFormat) {
-    throw base::Error(label, ": format ", format.dump(), " is not ", kTrainerFormat,
+    throw base::Error(label, ": format ", format.dump().substr(0, 40), " is not ", kTrainerFormat,
                       "; it was written by another version of muonlab");
   }
   TrainerFile file;
   file.state = parse_state(need("state").dump(), label);
+  if (file.state.step != checkpoint.step()) {
+    throw base::Error(label, ": says step ", file.state.step, ", the checkpoint's manifest says ", checkpoint.step(),
+                      "; choose another checkpoint");
+  }
   file.config_text = need("config").dump(2);
-  try {
-    file.data_identity = need("data").get<std::string>();
-    file.optimizer_of = need("optimizer_of").get<std::map<std::string, std::string>>();
-  } catch (const nlohmann::json::exception& error) {
-    throw base::Error(label, ": ", error.what());
+  const Json& data = need("data");
+  if (!data.is_string()) throw base::Error(label, ": \"data\" is not a text");
+  file.data_identity = data.get<std::string>();
+  const Json& optimizer_of = need("optimizer_of");
+  if (!optimizer_of.is_object()) throw base::Error(label, ": \"optimizer_of\" is not an object");
+  for (const auto& [name, optimizer] : optimizer_of.items()) {
+    if (!optimizer.is_string()) throw base::Error(label, ": \"optimizer_of\": ", name, " is not a text");
+    file.optimizer_of[name] = optimizer.get<std::string>();
   }
   return file;
 }

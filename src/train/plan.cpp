@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/text.hpp"
 
 namespace muonlab::train {
 namespace {
@@ -15,6 +16,15 @@ int64_t planned_steps(const config::TrainConfig& train, int64_t tokens_per_step,
   if (train.tokens) return (*train.tokens + tokens_per_step - 1) / tokens_per_step;
   const double samples = train.epochs.value_or(1.0) * static_cast<double>(samples_per_epoch);
   return std::max<int64_t>(1, std::llround(samples / static_cast<double>(train.batch)));
+}
+
+// A shape may be too large for any machine, and for int64.
+int64_t saturated(double value) { return value < 9e18 ? static_cast<int64_t>(value) : int64_t{9'000'000'000'000'000'000}; }
+
+// Of everything that grows with the number of parameters.
+double weight_bytes(const config::RunConfig& run, const Plan& plan) {
+  const double value_bytes = run.precision == config::Precision::bf16 ? 2.5 : 4.0;
+  return static_cast<double>(plan.num_parameters) * (4.0 * 4.0 + value_bytes);
 }
 
 // Weights, gradients, two moments at most, a bf16 or packed fp32 shadow; activations of one micro-batch: about
@@ -27,9 +37,8 @@ int64_t estimate_memory(const config::RunConfig& run, const Plan& plan) {
       tokens * static_cast<double>(model.layers) *
       (14.0 * static_cast<double>(model.width) + 4.0 * static_cast<double>(*model.ffn_width)) * value_bytes;
   const double logits = std::min(tokens, 2048.0) * static_cast<double>(*model.vocabulary) * 4.0;
-  const double weights = static_cast<double>(plan.num_parameters) * (4.0 * 4.0 + value_bytes);
   const double runtime = 300e6;  // LibTorch itself, measured
-  return static_cast<int64_t>(runtime + weights + activations + logits);
+  return saturated(runtime + weight_bytes(run, plan) + activations + logits);
 }
 
 }  // namespace
@@ -46,12 +55,29 @@ Plan make_plan(const config::RunConfig& run, const data::Dataset& data) {
   plan.epochs =
       static_cast<double>(plan.steps * plan.batch) / static_cast<double>(plan.samples_per_epoch);
   plan.eval_windows = std::min(run.eval.samples, data.valid->samples_per_epoch());
+  double parameters = 0, matrix_parameters = 0;  // exact up to 2^53
   for (const config::ParameterSpec& spec : config::parameter_specs(run.model)) {
-    plan.num_parameters += spec.count();
-    if (config::is_matrix_role(spec.role)) plan.num_matrix_parameters += spec.count();
+    parameters += static_cast<double>(spec.count());
+    if (config::is_matrix_role(spec.role)) matrix_parameters += static_cast<double>(spec.count());
   }
+  plan.num_parameters = saturated(parameters);
+  plan.num_matrix_parameters = saturated(matrix_parameters);
   plan.memory_bytes = estimate_memory(run, plan);
   return plan;
+}
+
+void check_memory(const Plan& plan, const config::RunConfig& run, uint64_t usable_bytes) {
+  const auto needed = static_cast<uint64_t>(plan.memory_bytes);
+  if (needed <= usable_bytes) return;
+  const bool weights_alone = weight_bytes(run, plan) > static_cast<double>(usable_bytes) / 2;
+  throw base::Error("memory: the run takes about ", base::human_bytes(needed), ", this machine has ",
+                    base::human_bytes(usable_bytes), "; lower ",
+                    weights_alone ? base::str("model.width, model.layers or the vocabulary (the weights with gradients ",
+                                              "and moments alone are ",
+                                              base::human_bytes(static_cast<uint64_t>(
+                                                  saturated(weight_bytes(run, plan)))), ")")
+                                  : base::str("train.micro_batch (", plan.micro_batch, ") or model.context (",
+                                              plan.context, ")"));
 }
 
 std::string plan_json(const Plan& plan) {

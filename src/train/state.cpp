@@ -1,6 +1,7 @@
 #include "muonlab/train/state.hpp"
 
 #include <cmath>
+#include <cstdint>
 
 #include <nlohmann/json.hpp>
 
@@ -18,6 +19,20 @@ void each_field(State& state, Visit&& visit) {
   visit("best_val_loss", state.best_val_loss);
   visit("best_step", state.best_step);
   visit("metrics_bytes", state.metrics_bytes);
+}
+
+void read_number(const nlohmann::json& json, double& value, const std::string& label, const char* name) {
+  if (json.is_null()) return;  // not finite: no validation yet
+  if (!json.is_number()) throw base::Error(label, ": \"", name, "\" is not a number");
+  value = json.get<double>();
+}
+
+// Counters are exact: a fraction, or what int64 does not hold, is no counter.
+void read_number(const nlohmann::json& json, int64_t& value, const std::string& label, const char* name) {
+  const bool fits = json.is_number_integer() &&
+                    (!json.is_number_unsigned() || json.get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX));
+  if (!fits) throw base::Error(label, ": \"", name, "\" is not a whole number of 64 bits");
+  value = json.get<int64_t>();
 }
 
 }  // namespace
@@ -41,10 +56,13 @@ TrainState parse_state(const std::string& text, const std::string& label) {
   each_field(state, [&](const char* name, auto& value) {
     const auto found = json.find(name);
     if (found == json.end()) throw base::Error(label, ": the training state lacks \"", name, "\"");
-    if (found->is_null()) return;
-    if (!found->is_number()) throw base::Error(label, ": \"", name, "\" is not a number");
-    value = found->get<std::decay_t<decltype(value)>>();
+    read_number(*found, value, label, name);
   });
+  if (state.step < 0 || state.next_sample < 0 || state.tokens < 0 || state.metrics_bytes < 0 || state.best_step < -1 ||
+      state.best_step > state.step) {
+    throw base::Error(label, ": the training state counts what cannot be (", json.dump().substr(0, 200),
+                      "); choose another checkpoint");
+  }
   return state;
 }
 

@@ -56,8 +56,8 @@ class Process {
     if (chdir(folder_.c_str()) != 0) _exit(126);
     dup2(open(out_.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0644), 1);
     dup2(open(err_.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0644), 2);
-    arguments.insert(arguments.begin(), MUONLAB_BINARY);
-    std::vector<char*> argv;
+    std::string program = MUONLAB_BINARY;
+    std::vector<char*> argv{program.data()};
     for (std::string& argument : arguments) argv.push_back(argument.data());
     argv.push_back(nullptr);
     execv(MUONLAB_BINARY, argv.data());

@@ -34,7 +34,30 @@ TEST(TrainState, NamesWhatIsMissingOrWrong) {
   };
   EXPECT_EQ(message("[]"), "here/trainer.json: the training state is not a JSON object");
   EXPECT_EQ(message("{\"step\": 1}"), "here/trainer.json: the training state lacks \"next_sample\"");
-  EXPECT_EQ(message("{\"step\": \"one\"}"), "here/trainer.json: \"step\" is not a number");
+  EXPECT_EQ(message("{\"step\": \"one\"}"), "here/trainer.json: \"step\" is not a whole number of 64 bits");
+}
+
+TEST(TrainState, CountersAreWholeNumbersThatCanBe) {
+  const auto refused = [](const std::string& field, const std::string& value) {
+    std::string text = state_json({.step = 12, .next_sample = 48, .tokens = 1536, .best_val_loss = 4.0, .best_step = 12,
+                                   .metrics_bytes = 99});
+    const size_t at = text.find("\"" + field + "\": ") + field.size() + 4;
+    text.replace(at, text.find_first_of(",\n", at) - at, value);
+    try {
+      parse_state(text, "t");
+    } catch (const base::Error&) {
+      return true;
+    }
+    return false;
+  };
+  for (const char* field : {"step", "next_sample", "tokens", "best_step", "metrics_bytes"}) {
+    EXPECT_FALSE(refused(field, "12")) << field;
+    for (const char* value : {"null", "\"12\"", "-5", "1.5", "1e300", "9223372036854775808", "true", "[]"}) {
+      EXPECT_TRUE(refused(field, value)) << field << " " << value;
+    }
+  }
+  EXPECT_TRUE(refused("best_step", "13"));  // above step
+  EXPECT_FALSE(refused("best_val_loss", "null"));
 }
 
 TEST(GlobalNorm, IsExactAndTheSameForAnyNumberOfThreads) {

@@ -26,6 +26,9 @@ struct Plan {
 
 // Throws base::Error when the data is too short for the context or for one step.
 Plan make_plan(const config::RunConfig& run, const data::Dataset& data);
+// Refuses a run whose estimate is above the memory there is, before anything is allocated. Throws base::Error naming
+// both and the settings that weigh most.
+void check_memory(const Plan& plan, const config::RunConfig& run, uint64_t usable_bytes);
 std::string plan_json(const Plan& plan);
 
 }  // namespace muonlab::train
