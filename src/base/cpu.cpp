@@ -11,6 +11,7 @@
 #include <fstream>
 #include <functional>
 #include <limits>
+#include <set>
 #include <sstream>
 
 #include "muonlab/base/file.hpp"
@@ -143,18 +144,31 @@ std::string cpu_model() {
   return model.empty() ? machine() : model;
 }
 
+bool has_instruction_set(std::string_view name) {
+  static const std::set<std::string, std::less<>> offered = [] {
+    const std::string text = read_stream("/proc/cpuinfo");
+    std::set<std::string, std::less<>> names;
+    for (const char* field : {"flags", "Features"}) {
+      for (std::string& flag : split(field_of(text, field), ' ')) names.insert(std::move(flag));
+    }
+    const char* hidden = std::getenv("MUONLAB_WITHOUT");
+    for (const std::string& flag : split(hidden ? hidden : "", ' ')) names.erase(flag);
+    return names;
+  }();
+  return offered.contains(name);
+}
+
+bool is_intel() {
+  static const bool intel = field_of(read_stream("/proc/cpuinfo"), "vendor_id") == "GenuineIntel";
+  return intel;
+}
+
 std::vector<std::string> instruction_sets() {
-  const std::string text = read_stream("/proc/cpuinfo");
-  const std::vector<std::string> x86 = split(field_of(text, "flags"), ' ');
-  const std::vector<std::string> arm = split(field_of(text, "Features"), ' ');
   std::vector<std::string> found;
-  for (const char* name : {"avx2", "avx512f", "avx512_bf16", "amx_bf16"}) {
-    if (std::find(x86.begin(), x86.end(), name) != x86.end()) found.emplace_back(name);
+  for (const char* name : {"avx2", "avx512f", "avx512_bf16", "amx_bf16", "sve", "bf16"}) {
+    if (has_instruction_set(name)) found.emplace_back(name);
   }
-  for (const char* name : {"asimd", "sve", "bf16"}) {
-    if (std::find(arm.begin(), arm.end(), name) == arm.end()) continue;
-    found.emplace_back(std::string_view(name) == "asimd" ? "neon" : name);
-  }
+  if (has_instruction_set("asimd")) found.emplace_back("neon");
   return found;
 }
 

@@ -1,14 +1,23 @@
 // Which of our kernels this machine runs.
 #include <atomic>
 
+#include "muonlab/base/cpu.hpp"
 #include "ops/attention_kernel.hpp"
 #include "ops/gemm_kernel.hpp"
-#include "ops/instruction_set.hpp"
 
 namespace muonlab::ops {
 namespace {
 
 std::atomic<bool> is_attention_allowed{true}, is_gemm_allowed{true};
+
+// What the kernels are compiled for: F, BW, DQ and VL; bf16 beside them.
+bool has_avx512() {
+  static const bool has = base::has_instruction_set("avx512f") && base::has_instruction_set("avx512bw") &&
+                          base::has_instruction_set("avx512dq") && base::has_instruction_set("avx512vl");
+  return has;
+}
+
+bool has_avx512_bf16() { return has_avx512() && base::has_instruction_set("avx512_bf16"); }
 
 }  // namespace
 
@@ -20,11 +29,11 @@ bool has_attention_kernel(const Bf16*) { return has_avx512_bf16() && is_attentio
 
 // On Intel's processors MKL does as well in fp32, and oneDNN uses AMX for bf16.
 bool has_gemm_kernel(const float*) {
-  static const bool suits = has_avx512() && !is_intel();
+  static const bool suits = has_avx512() && !base::is_intel();
   return suits && is_gemm_allowed;
 }
 bool has_gemm_kernel(const Bf16*) {
-  static const bool suits = has_avx512_bf16() && !has_amx_bf16();
+  static const bool suits = has_avx512_bf16() && !base::has_instruction_set("amx_bf16");
   return suits && is_gemm_allowed;
 }
 

@@ -212,11 +212,8 @@ template void newton_schulz_panels_alone(float*, int64_t, int64_t, const Coeffic
 template void newton_schulz_panels_alone(at::BFloat16*, int64_t, int64_t, const Coefficients&, void*);
 
 bool panels_available() {
-  static const bool available = [] {
-    const std::vector<std::string> sets = base::instruction_sets();
-    const auto has = [&](const char* name) { return std::find(sets.begin(), sets.end(), name) != sets.end(); };
-    return panel_kernels_built() && has("avx512f") && has("avx512_bf16") && !has("amx_bf16");
-  }();
+  static const bool available = panel_kernels_built() && base::has_instruction_set("avx512f") &&
+                                base::has_instruction_set("avx512_bf16") && !base::has_instruction_set("amx_bf16");
   return available;
 }
 
