@@ -1,7 +1,5 @@
 // Catches what the floors below throw and turns it into exit codes:
 // 0 done, 1 an error of the user's to mend, 2 a wrong configuration or command line, 70 a bug, 130 interrupted and saved.
-#include <algorithm>
-#include <functional>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -10,7 +8,6 @@
 
 #include "app/commands.hpp"
 #include "muonlab/base/error.hpp"
-#include "muonlab/base/text.hpp"
 #include "muonlab/config/error.hpp"
 
 namespace {
@@ -21,6 +18,8 @@ transformer should get which optimizer, and why.
   muonlab train configs/quickstart.json            train (or go on with) a small model on the embedded corpus
   muonlab train configs/quickstart.json --set optimizers.muon.lr=0.02 --run-dir runs/lr02
 )";
+
+constexpr const char* kOutOfMemory = "error: out of memory. Lower train.micro_batch, or make the model smaller.\n";
 
 // In the list of subcommands, a subcommand's first sentence; its own help shows the examples as well.
 class Help : public CLI::Formatter {
@@ -53,20 +52,10 @@ int run(int argc, char** argv) {
   app::add_doctor(program, exit);
   try {
     program.parse(argc, argv);
-  } catch (const CLI::RequiredError& error) {
-    const std::string word = argc > 1 ? argv[1] : "";
-    std::vector<std::string> names;
-    for (const CLI::App* sub : program.get_subcommands(std::function<bool(CLI::App*)>{})) names.push_back(sub->get_name());
-    if (word.empty() || word[0] == '-' || std::find(names.begin(), names.end(), word) != names.end()) {
-      program.exit(error);
-      return 2;
-    }
-    const auto near = base::nearest(word, names);
-    std::cerr << "error: there is no command \"" << word << "\"" << (near ? "; did you mean \"" + *near + "\"?" : "")
-              << " Commands: " << base::join(names, " ") << "\n";
-    return 2;
   } catch (const CLI::ParseError& error) {
-    return program.exit(error) == 0 ? 0 : 2;
+    if (error.get_exit_code() == 0) return program.exit(error);  // the help or the version was asked for
+    std::cerr << app::explain_parse_error(program, error, {argv + 1, argv + argc});
+    return 2;
   }
   return exit.code;
 }
@@ -83,9 +72,14 @@ int main(int argc, char** argv) {
     std::cerr << "error: " << error.what() << "\n";
     return 1;
   } catch (const std::bad_alloc&) {
-    std::cerr << "error: out of memory. Lower train.micro_batch, or make the model smaller.\n";
+    std::cerr << kOutOfMemory;
     return 1;
   } catch (const std::exception& error) {
+    // LibTorch's allocator has no exception of its own for this.
+    if (std::string(error.what()).find("can't allocate memory") != std::string::npos) {
+      std::cerr << kOutOfMemory;
+      return 1;
+    }
     std::cerr << "bug in muonlab: " << error.what() << "\n";
     return 70;
   }

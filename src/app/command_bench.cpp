@@ -83,7 +83,7 @@ void add_bench(CLI::App& app, Exit&) {
       ->allow_extra_args(false);
   command->add_option("--steps", options->steps, "timed steps, after two to warm up")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   command->add_flag("--json", options->json, "one JSON object");
   command->callback([options] {
     const config::LoadedConfig loaded = config::load_config(options->config_path, options->settings);

@@ -115,10 +115,10 @@ A text file is one document, and so is a JSON line; each is followed by end-of-t
   command->add_option("--field", options->tokenize.field, "the string to read from a JSON line")
       ->capture_default_str()->group("Text");
   command->add_option("--shard-tokens", options->tokenize.shard_tokens, "tokens a shard")
-      ->check(CLI::PositiveNumber)->capture_default_str()->group("Output");
+      ->check(at_least(1))->capture_default_str()->group("Output");
   command->add_flag("--force", options->tokenize.force, "replace the shards in OUT")->group("Output");
   command->add_option("--threads", options->tokenize.threads, "threads; the result does not depend on them")
-      ->check(CLI::Range(1, 1024))->capture_default_str()->group("Speed");
+      ->check(between(1, 1024))->capture_default_str()->group("Speed");
   command->callback([options] {
     const auto tokenizer = data::load_tokenizer(options->tokenizer);
     const base::Stopwatch watch;
@@ -182,7 +182,7 @@ void inspect(const std::string& path, const std::string& given, bool verify, int
 void add_inspect(CLI::App& data) {
   CLI::App* command = data.add_subcommand("inspect", R"(Show what token shards hold. The header is always checked.
 
-  muonlab data inspect corpus/train/shard-00000.tokens
+  muonlab data inspect corpus/train
   muonlab data inspect corpus/train/*.tokens --verify)");
   struct Options {
     std::vector<std::string> shards;
@@ -191,14 +191,16 @@ void add_inspect(CLI::App& data) {
     int64_t show = 32;
   };
   auto options = std::make_shared<Options>();
-  command->add_option("SHARDS", options->shards, "shard files")->required();
+  command->add_option("SHARDS", options->shards, "shard files, or folders of them")->required();
   command->add_flag("--verify", options->verify, "read everything and check the content hash");
   command->add_option("--show", options->show, "tokens to show from the beginning")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
+      ->check(at_least(0))->capture_default_str();
   command->add_option("--tokenizer", options->tokenizer, "the .model to decode with; default: the one beside the shard");
   command->callback([options] {
     for (const std::string& path : options->shards) {
-      inspect(path, options->tokenizer, options->verify, options->show);
+      for (const std::string& shard : data::shard_paths(path)) {
+        inspect(shard, options->tokenizer, options->verify, options->show);
+      }
     }
   });
 }
@@ -220,8 +222,8 @@ Sample i of batch size b belongs to step i / b + 1. A line holds "sample", "toke
   auto options = std::make_shared<Options>();
   command->add_option("CONFIG", options->config, "a configuration file")->required();
   command->add_option("--from", options->from, "first global sample index")
-      ->check(CLI::NonNegativeNumber)->capture_default_str();
-  command->add_option("--count", options->count, "how many")->check(CLI::NonNegativeNumber)->capture_default_str();
+      ->check(at_least(0))->capture_default_str();
+  command->add_option("--count", options->count, "how many")->check(at_least(0))->capture_default_str();
   command->add_flag("--text", options->text, "the text as well (a cut character shows as U+FFFD)");
   command->add_flag("--valid", options->valid, "validation windows, in their order");
   command->add_option("--set", options->settings, "path=value, over the file; may be repeated")

@@ -73,7 +73,7 @@ void add_eval(CLI::App& app, Exit&) {
                 << "\n";
     } else {
       std::cout << "step " << loaded.state.step << "  validation loss " << base::fixed(result.loss, 4)
-                << "  perplexity " << base::significant(result.perplexity, 4) << "  bits per byte "
+                << "  perplexity " << base::perplexity_text(result.perplexity) << "  bits per byte "
                 << base::fixed(result.bits_per_byte, 4) << "  (" << windows << " windows of "
                 << loaded.config.model.context << " tokens)\n";
     }
@@ -94,14 +94,14 @@ void add_sample(CLI::App& app, Exit&) {
   command->add_option("--prompt", options->prompt, "text to continue; default: start a document");
   command->add_option("--temperature", options->sampling.temperature, "0: always the likeliest token")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, 100.0));
+      ->check(between(0, 100));
   command->add_option("--top-k", options->sampling.top_k, "draw among the k likeliest tokens; 0: all")
       ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
+      ->check(at_least(0));
   command->add_option("--seed", options->sampling.seed, "same seed, same text")->capture_default_str();
   command->add_option("--tokens", options->sampling.max_tokens, "at most so many tokens")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(at_least(1));
   command->callback([options] {
     run::LoadedModel loaded = run::load_model(options->checkpoint);
     std::cout << options->prompt << std::flush;
@@ -121,7 +121,7 @@ void add_ask(CLI::App& app, Exit&) {
   };
   auto options = std::make_shared<Options>();
   command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
-  command->add_option("--count", options->count, "questions")->capture_default_str()->check(CLI::PositiveNumber);
+  command->add_option("--count", options->count, "questions")->capture_default_str()->check(at_least(1));
   command->add_option("--seed", options->seed, "which questions")->capture_default_str();
   command->callback([options] {
     run::LoadedModel loaded = run::load_model(options->checkpoint);

@@ -1,6 +1,9 @@
 // Every subcommand registers itself here: parse, call, print.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include <CLI/CLI.hpp>
 
 namespace muonlab::app {
@@ -9,6 +12,14 @@ namespace muonlab::app {
 struct Exit {
   int code = 0;
 };
+
+// Checks of numbers on the command line, whose messages name the limit.
+CLI::Validator between(double low, double high);
+CLI::Validator at_least(double low);
+
+// What to say about a command line that could not be read: one line, or the help where a subcommand is missing.
+std::string explain_parse_error(const CLI::App& program, const CLI::ParseError& error,
+                                const std::vector<std::string>& words);
 
 void add_train(CLI::App& app, Exit& exit);
 void add_runs(CLI::App& app, Exit& exit);

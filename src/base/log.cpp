@@ -9,6 +9,7 @@
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/spdlog.h>
 
+#include "muonlab/base/file.hpp"
 #include "muonlab/base/terminal.hpp"
 
 namespace muonlab::base {
@@ -55,12 +56,19 @@ void log(LogLevel level, const std::string& text) {
   if (log.file) log.file->log(spdlog_level(level), spdlog::string_view_t(text));
 }
 
+void log_note(const std::string& text) {
+  Log& log = shared_log();
+  const std::lock_guard guard(log.lock);
+  if (log.file) log.file->info(spdlog::string_view_t(text));
+}
+
 void set_log_level(LogLevel level) {
   const std::lock_guard guard(shared_log().lock);
   shared_log().level = level;
 }
 
 void set_log_file(const std::string& path) {
+  real_file_system().append(path)->close();  // names what is wrong; spdlog would wait for a pipe's reader
   std::shared_ptr<spdlog::logger> file;
   try {
     auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);

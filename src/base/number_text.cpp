@@ -78,4 +78,9 @@ std::string fixed(double value, int digits) { return print("%.*f", digits, value
 std::string scientific(double value, int digits) { return print("%.*e", digits, value); }
 std::string significant(double value, int digits) { return print("%.*g", digits, value); }
 
+std::string perplexity_text(double value) {
+  if (!(value < 1e6)) return significant(value, 4);
+  return fixed(value, value < 10 ? 3 : value < 100 ? 2 : value < 1000 ? 1 : 0);
+}
+
 }  // namespace muonlab::base

@@ -97,13 +97,15 @@ void LiveLine::update(std::string_view text) {
     if (screen().top() == this) draw();
   } else {
     put(descriptor_, text_ + "\n");
+    plain_ = text_;
   }
 }
 
 void LiveLine::finish(std::string_view text) {
   const std::lock_guard guard(screen().lock);
   clear();
-  print_line(text, descriptor_);
+  if (terminal_ || text != plain_) print_line(text, descriptor_);
+  plain_.clear();
 }
 
 void LiveLine::clear() {
@@ -174,6 +176,7 @@ std::string ProgressBar::line(double elapsed_s) const {
 
 void ProgressBar::set(uint64_t done) {
   done_ = done;
+  if (done == 0 && !live_.on_terminal()) return;
   live_.update(line(monotonic_seconds() - start_s_));
 }
 

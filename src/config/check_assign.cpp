@@ -143,7 +143,9 @@ class AssignmentCheck {
     }
     if (missing == 0) return;
     const ParameterSpec& p = specs_[first];
-    c_.fail("assign", base::str("no line covers ", p.name, " ", shape_text(p),
+    // Without a vocabulary the first size of the embedding and of the head is not known yet.
+    const bool known = c_.run.model.vocabulary || (p.role != Role::embed && p.role != Role::head);
+    c_.fail("assign", base::str("no line covers ", p.name, known ? " " + shape_text(p) : "",
                                 missing > 1 ? base::str(" and ", missing - 1, " more") : "",
                                 "; end with a line for \"all\""));
   }

@@ -105,4 +105,22 @@ ShardHeader ShardWriter::finish() {
   return header_;
 }
 
+std::vector<std::string> shard_paths(const std::string& path, const std::string& asked_by) {
+  base::FileSystem& files = base::real_file_system();
+  const std::string asked = asked_by.empty() ? "" : " (" + asked_by + ")";
+  if (!files.exists(path)) {
+    throw base::Error(path, ": no such shard or folder", asked, "; make it with `muonlab data tokens`");
+  }
+  if (!files.is_directory(path)) return {path};
+  std::vector<std::string> shards;
+  for (const std::string& name : files.list(path)) {
+    if (name.ends_with(kShardExtension)) shards.push_back(base::join_path(path, name));
+  }
+  if (shards.empty()) {
+    throw base::Error(path, ": the folder holds no ", kShardExtension, " file", asked,
+                      "; make some with `muonlab data tokens`");
+  }
+  return shards;
+}
+
 }  // namespace muonlab::data

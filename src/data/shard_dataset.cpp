@@ -44,25 +44,10 @@ class ShardRow : public TokenRow {
 };
 
 std::shared_ptr<const ShardRow> open_row(const std::vector<std::string>& paths, const std::string& key) {
-  base::FileSystem& files = base::real_file_system();
   if (paths.empty()) throw base::Error(key, " is empty: name shard files, or folders of them");
   std::vector<Shard> shards;
   for (const std::string& path : paths) {
-    if (!files.exists(path)) {
-      throw base::Error(path, ": no such shard or folder (", key, "); make it with `muonlab data tokens`");
-    }
-    if (!files.is_directory(path)) {
-      shards.emplace_back(path);
-      continue;
-    }
-    const size_t before = shards.size();
-    for (const std::string& name : files.list(path)) {
-      if (name.ends_with(kShardExtension)) shards.emplace_back(base::join_path(path, name));
-    }
-    if (shards.size() == before) {
-      throw base::Error(path, ": the folder holds no ", kShardExtension, " file (", key,
-                        "); make some with `muonlab data tokens`");
-    }
+    for (const std::string& shard : shard_paths(path, key)) shards.emplace_back(shard);
   }
   std::erase_if(shards, [](const Shard& shard) { return shard.num_tokens() == 0; });
   if (shards.empty()) throw base::Error(key, ": the shards hold no tokens");

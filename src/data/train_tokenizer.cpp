@@ -129,7 +129,7 @@ std::string number_after(const std::string& text, const std::string& mark) {
   if (at == std::string::npos) return "";
   const size_t first = text.find_first_of("0123456789", at + mark.size());
   if (first == std::string::npos) return "";
-  return text.substr(first, text.find_first_not_of("0123456789", first) - first);
+  return base::with_commas(std::stoll(text.substr(first, text.find_first_not_of("0123456789", first) - first)));
 }
 
 [[noreturn]] void refuse(const std::string& reason, const TokenizerTraining& training) {

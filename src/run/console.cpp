@@ -45,7 +45,7 @@ void Console::evaluated(int64_t step, const train::Evaluation& evaluation) {
   last_validation_ = base::str("  val ", base::fixed(evaluation.loss, 3), " @", step);
   base::print_line(base::str("val    step ", base::pad_left(base::str(step), base::str(plan_.steps).size()),
                              "  loss ", base::fixed(evaluation.loss, 4), "  perplexity ",
-                             base::significant(evaluation.perplexity, 4), "  bits per byte ",
+                             base::perplexity_text(evaluation.perplexity), "  bits per byte ",
                              base::fixed(evaluation.bits_per_byte, 4)));
 }
 

@@ -1,5 +1,6 @@
 #include "muonlab/run/resume.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "muonlab/base/error.hpp"
@@ -40,6 +41,13 @@ constexpr std::array<Class, 17> kClasses{{
 std::string shown(const std::string& value) { return value.empty() ? "(unset)" : value; }
 
 }  // namespace
+
+bool shapes_weights(const std::string& setting) {
+  constexpr std::array<const char*, 10> kSettings{
+      "model.layers", "model.width",     "model.heads",   "model.kv_heads", "model.head_dim",
+      "model.gated",  "model.ffn_width", "model.qk_norm", "model.tied",     "model.vocabulary"};
+  return std::find(kSettings.begin(), kSettings.end(), setting) != kSettings.end();
+}
 
 std::vector<Change> classify_changes(const std::vector<config::Difference>& differences) {
   std::vector<Change> changes;

@@ -1,11 +1,18 @@
 #include "start_page.hpp"
 
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <vector>
+
 #include <nlohmann/json.hpp>
 
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/config/model_hf.hpp"
 #include "muonlab/tensor/runtime.hpp"
 
 namespace muonlab::run {
@@ -15,11 +22,18 @@ using base::human_count;
 using base::with_commas;
 
 std::string model_line(const config::ModelConfig& model) {
-  std::string heads = base::str(model.heads, " heads");
+  using config::QkNorm;
+  std::string name = config::hugging_face_architecture(model);  // "LlamaForCausalLM"
+  name.resize(name.find("For"));
+  name[0] = static_cast<char>(std::tolower(name[0]));
+  std::string heads = base::str(model.heads, model.heads == 1 ? " head" : " heads");
+  if (*model.head_dim * model.heads != model.width) heads += base::str(" of ", *model.head_dim);
   if (*model.kv_heads != model.heads) heads += base::str(" (", *model.kv_heads, " key-value)");
-  const std::string ffn = base::str(model.gated ? "gated " : "plain ", *model.ffn_width);
-  return base::str("llama  ", model.layers, " layers, width ", model.width, ", ", heads, ", ", ffn, ", context ",
-                   model.context);
+  const auto activation = config::EnumNames<config::Activation>::names[static_cast<size_t>(model.activation)];
+  const char* norm = model.qk_norm == QkNorm::none ? "" : model.qk_norm == QkNorm::gain ? ", QK-norm" : ", QK-norm without gain";
+  return base::str(name, "  ", model.layers, model.layers == 1 ? " layer" : " layers", ", width ", model.width, ", ",
+                   heads, ", ", model.gated ? "gated " : "plain ", activation, " ", *model.ffn_width, norm,
+                   model.tied ? ", tied" : "", ", context ", model.context);
 }
 
 std::string plan_line(const config::RunConfig& config, const train::Plan& plan) {
@@ -32,25 +46,46 @@ std::string plan_line(const config::RunConfig& config, const train::Plan& plan) 
                    precision, ", ", *config.threads, *config.threads == 1 ? " thread" : " threads", device);
 }
 
+// Label, what is on the left, and what stands to the right of it or, on a terminal too narrow for that, below.
+using Line = std::array<std::string, 3>;
+
+std::string columns(const std::vector<Line>& lines) {
+  constexpr size_t kLabel = 9;
+  size_t left = 0, right = 0;
+  for (const Line& line : lines) {
+    if (!line[2].empty()) left = std::max(left, base::display_width(line[1]));
+    right = std::max(right, base::display_width(line[2]));
+  }
+  const bool below = base::is_terminal(1) && kLabel + left + 2 + right > static_cast<size_t>(base::terminal_width(1));
+  std::string text;
+  for (const auto& [label, first, second] : lines) {
+    text += base::pad_right(label, kLabel);
+    if (second.empty()) {
+      text += first;
+    } else if (below) {
+      text += first + "\n" + std::string(kLabel, ' ') + second;
+    } else {
+      text += base::pad_right(first, left) + "  " + second;
+    }
+    text += "\n";
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string start_page(const Prepared& prepared) {
   const config::RunConfig& config = prepared.config;
   const train::Plan& plan = prepared.plan;
-  constexpr size_t kLeft = 82;
-  const auto row = [](const std::string& label, const std::string& left, const std::string& right) {
-    const std::string start = base::pad_right(label, 9);
-    return right.empty() ? start + left + "\n" : start + base::pad_right(left, kLeft) + "  " + right + "\n";
-  };
-  std::string page;
-  page += row("model", model_line(config.model),
-              base::str(human_count(static_cast<double>(plan.num_parameters)), " parameters, ",
-                        human_count(static_cast<double>(plan.num_matrix_parameters)), " in matrices"));
-  page += row("data", prepared.data.description, "");
-  page += row("plan", plan_line(config, plan),
-              base::str(human_count(static_cast<double>(plan.steps * plan.tokens_per_step)), " tokens, ",
-                        base::significant(plan.epochs, 3), " epochs"));
-  page += row("memory", base::str("about ", base::human_bytes(static_cast<uint64_t>(plan.memory_bytes))), "");
+  const std::string sizes = base::str(human_count(static_cast<double>(plan.num_parameters)), " parameters, ",
+                                      human_count(static_cast<double>(plan.num_matrix_parameters)), " in matrices");
+  const std::string length = base::str(human_count(static_cast<double>(plan.steps * plan.tokens_per_step)), " tokens, ",
+                                       base::significant(plan.epochs, 3), " epochs");
+  std::string page = columns({{"model", model_line(config.model), sizes},
+                              {"data", prepared.data.description, ""},
+                              {"plan", plan_line(config, plan), length},
+                              {"memory", base::str("about ", base::human_bytes(static_cast<uint64_t>(plan.memory_bytes))),
+                               ""}});
   return page + "\n" + optim::routing_table(prepared.routing, config);
 }
 

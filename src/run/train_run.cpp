@@ -38,23 +38,55 @@ struct Start {
 constexpr int64_t kPeakProbeSize = 512;
 constexpr double kPeakProbe_s = 0.25;
 
-Start find_start(const RunFolder& folder, const TrainRequest& request) {
+// The settings a checkpoint was made with.
+config::RunConfig settings_of(const store::Checkpoint& checkpoint) {
+  const train::TrainerFile stored = train::read_trainer_file(checkpoint);
+  return config::parse_config(stored.config_text, checkpoint.path() + "/trainer.json").run;
+}
+
+// A branch keeps the weights, hence what gives them their shape, and the count of steps.
+void accept_branch(const store::Checkpoint& checkpoint, const Prepared& prepared) {
+  std::vector<config::Difference> shape = config::diff_configs(settings_of(checkpoint), prepared.config);
+  std::erase_if(shape, [](const config::Difference& difference) { return !shapes_weights(difference.path); });
+  std::vector<std::string> changes;
+  for (const config::Difference& d : shape) changes.push_back(base::str(d.path, " ", d.before, " -> ", d.after));
+  if (!changes.empty()) {
+    throw base::Error(checkpoint.path(), ": its weights do not fit this model: ", base::join(changes, ", "),
+                      ". A branch keeps the model's shape; train from the start, without --from");
+  }
+  if (checkpoint.step() >= prepared.plan.steps) {
+    throw base::Error(checkpoint.path(), ": is at step ", checkpoint.step(), ", and train.steps is ",
+                      prepared.plan.steps, ", counted from the run's start; nothing would be trained. Raise train.steps");
+  }
+}
+
+// A run that has begun goes on, also when its command is typed again with the same --from.
+void accept_from(const std::string& from, const RunFolder& folder) {
+  const std::string origin =
+      base::real_file_system().exists(folder.origin()) ? base::read_text(folder.origin()) : "";
+  const nlohmann::json json = nlohmann::json::parse(origin, nullptr, false);
+  if (json.is_object() && json.value("from", from) == from) return;
+  throw base::Error(folder.path(), ": has checkpoints of its own and was not branched from ", from,
+                    "; leave --from out to go on with it, or name a new folder with --run-dir");
+}
+
+Start find_start(const RunFolder& folder, const TrainRequest& request, const Prepared& prepared) {
   Start start;
   const auto newest = store::newest_good(folder.checkpoints(), [](const auto& text) { base::log_warning(text); });
   if (newest) {
+    if (!request.from.empty()) accept_from(request.from, folder);
     start.own = std::make_unique<store::Checkpoint>(newest->path);
   } else if (!request.from.empty()) {
     start.branch = std::make_unique<store::Checkpoint>(find_checkpoint(request.from));
+    accept_branch(*start.branch, prepared);
   }
   return start;
 }
 
 // Compares what is asked with what the checkpoint was made with; says what changed, refuses what cannot change.
 void accept_changes(const store::Checkpoint& checkpoint, const Prepared& prepared, const RunFolder& folder) {
-  const train::TrainerFile stored = train::read_trainer_file(checkpoint);
-  const config::RunConfig before =
-      config::parse_config(stored.config_text, checkpoint.path() + "/trainer.json").run;
-  const std::vector<Change> changes = classify_changes(config::diff_configs(before, prepared.config));
+  const std::vector<Change> changes =
+      classify_changes(config::diff_configs(settings_of(checkpoint), prepared.config));
   if (!changes.empty()) print_line(std::string(base::trim(describe_changes(changes))));
   const bool refused =
       std::any_of(changes.begin(), changes.end(), [](const Change& c) { return c.kind == ChangeClass::refused; });
@@ -63,9 +95,10 @@ void accept_changes(const store::Checkpoint& checkpoint, const Prepared& prepare
                       "back, start a new run with --run-dir, or branch with --run-dir NEW --from ", folder.path(), "@",
                       checkpoint.step());
   }
-  if (stored.data_identity != prepared.data.identity) {
+  const std::string identity = train::read_trainer_file(checkpoint).data_identity;
+  if (identity != prepared.data.identity) {
     throw base::Error(folder.path(), ": the data are not those it was trained on (content hash ",
-                      prepared.data.identity, ", the checkpoint says ", stored.data_identity, ")");
+                      prepared.data.identity, ", the checkpoint says ", identity, ")");
   }
 }
 
@@ -78,7 +111,7 @@ void write_record(const RunFolder& folder, const std::string& source_text, const
 }
 
 // Loads the start into the session and says so.
-void begin(const Start& start, Session& session, const RunFolder& folder) {
+void begin(const Start& start, const std::string& from, Session& session, const RunFolder& folder) {
   if (start.own) {
     train::load_checkpoint(*start.own, session.trainer());
   } else if (start.branch) {
@@ -88,7 +121,8 @@ void begin(const Start& start, Session& session, const RunFolder& folder) {
                          carried.dropped.size(), " not used"));
     for (const std::string& name : carried.fresh) base::log_debug("branch: fresh ", name);
     for (const std::string& name : carried.dropped) base::log_debug("branch: dropped ", name);
-    const nlohmann::ordered_json origin{{"checkpoint", start.branch->path()},
+    const nlohmann::ordered_json origin{{"from", from},
+                                        {"checkpoint", start.branch->path()},
                                         {"step", start.branch->step()},
                                         {"carried", carried.carried},
                                         {"fresh", carried.fresh},
@@ -108,6 +142,17 @@ std::string save(Session& session, const RunFolder& folder, train::MetricsLog& m
   store::prune(folder.checkpoints(), keep.keep, keep.permanent_every,
                best ? std::optional(trainer.state.best_step) : std::nullopt);
   return path;
+}
+
+std::string best_text(const train::TrainState& state) {
+  if (state.best_step < 0) return "";
+  return base::str("  best validation loss ", base::fixed(state.best_val_loss, 4), " at step ", state.best_step);
+}
+
+// What the terminal shows stays in log.txt as well.
+void tell(const std::string& text) {
+  print_line(text);
+  base::log_note(text);
 }
 
 train::Outcome see_through(Session& session, const RunFolder& folder) {
@@ -134,6 +179,7 @@ train::Outcome see_through(Session& session, const RunFolder& folder) {
     const base::Stopwatch watch;
     saved = save(session, folder, metrics);
     save_s = watch.seconds();
+    base::log_note(base::str("saved ", saved, " (", base::human_duration(save_s), ")"));
   };
   events.stop_requested = [] { return base::stop_requested() != 0; };
 
@@ -141,16 +187,16 @@ train::Outcome see_through(Session& session, const RunFolder& folder) {
     const train::Outcome outcome = train::run_loop(trainer, events);
     console.finish();
     if (outcome == train::Outcome::interrupted) {
-      print_line(base::str(base::signal_name(base::stop_requested()), "  saved ", saved, " (",
+      tell(base::str(base::signal_name(base::stop_requested()), "  saved ", saved, " (",
                            base::human_duration(save_s), "). Go on with: muonlab train --resume ", folder.path()));
     } else {
-      print_line(base::str("done   ", saved, "  best validation loss ", base::fixed(trainer.state.best_val_loss, 4),
-                           " at step ", trainer.state.best_step));
+      tell(base::str("done   ", saved, best_text(trainer.state)));
     }
     return outcome;
   } catch (const train::NonFinite& error) {
     console.finish();
     const auto good = store::newest_good(folder.checkpoints(), [](const auto&) {});
+    base::log_note(error.what());
     throw base::Error(error.what(), good ? " The last good checkpoint is " + good->path + "."
                                          : " There is no checkpoint yet.",
                       " Lower the learning rate or set train.clip, then go on or start anew.");
@@ -187,29 +233,39 @@ train::Outcome train_run(const TrainRequest& request) {
   tensor::start_runtime(asked.config.threads.value_or(base::usable_processors()));
   Prepared prepared = prepare(asked.config);
 
+  // A branch that cannot be leaves no folder behind.
+  const bool is_there = base::real_file_system().exists(folder.path());
+  Start start;
+  if (!is_there) start = find_start(folder, request, prepared);
   base::make_directories(folder.path());
   const base::FileLock lock(folder.lock(), "the run " + folder.path());
-  const Start start = find_start(folder, request);
+  if (is_there) start = find_start(folder, request, prepared);
   print_line(base::str("run      ", folder.path(),
                        start.own ? base::str("  resumes at step ", start.own->step(), " (checkpoint verified, ",
                                              base::human_bytes(start.own->bytes()), ")")
                                  : std::string("  (new)")));
   if (start.own) accept_changes(*start.own, prepared, folder);
+  if (start.own && start.own->step() > prepared.plan.steps) {
+    print_line(base::str("finished at step ", start.own->step(), ", past the ", prepared.plan.steps,
+                         " steps asked for. To train on: --set train.steps=", 2 * start.own->step(),
+                         "; to start anew: --run-dir"));
+    return train::Outcome::finished;
+  }
   store::remove_stale(folder.checkpoints());
   base::set_log_file(folder.log());
   write_record(folder, asked.source_text, prepared);
   print_line(std::string(base::trim(start_page(prepared))) + "\n");
 
   Session session(std::move(prepared));
-  begin(start, session, folder);
+  begin(start, request.from, session, folder);
   const train::TrainState& state = session.trainer().state;
   const int64_t steps = session.prepared().plan.steps;
   if (state.step >= steps) {
-    print_line(base::str("finished at step ", state.step, " of ", steps, ", best validation loss ",
-                         base::fixed(state.best_val_loss, 4), ". To train on: --set train.steps=", 2 * steps,
-                         "; to start anew: --run-dir"));
+    print_line(base::str("finished at step ", state.step, " of ", steps, best_text(state),
+                         ". To train on: --set train.steps=", 2 * steps, "; to start anew: --run-dir"));
     return train::Outcome::finished;
   }
+  base::log_note(base::str("starts at step ", state.step, " of ", steps));
   return see_through(session, folder);
 }
 

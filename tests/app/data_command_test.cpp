@@ -44,6 +44,7 @@ TEST_F(DataCommand, TrainsATokenizerMakesShardsAndShowsThem) {
   EXPECT_NE(inspected.out.find("2,000 of 2 bytes"), std::string::npos) << inspected.out;
   EXPECT_NE(inspected.out.find("\"Chapter 0.\\n\\nThe"), std::string::npos) << inspected.out;
   EXPECT_NE(inspected.out.find("content matches its hash"), std::string::npos) << inspected.out;
+  EXPECT_EQ(run({"data", "inspect", "corpus"}).out.find("corpus/shard-00000.tokens\n"), 0u) << "a folder of shards";
 }
 
 TEST_F(DataCommand, AnotherThreadCountGivesTheSameFolder) {

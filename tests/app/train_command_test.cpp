@@ -158,6 +158,71 @@ TEST_F(TrainCommand, ABranchCarriesOverWhatFits) {
   EXPECT_EQ(run_program(scratch_.path(), {"train", "tiny.json", "--run-dir", "x", "--from", "base@17"}).code, 1);
 }
 
+TEST_F(TrainCommand, ABranchThatCannotBeLeavesNoFolder) {
+  ASSERT_EQ(train({"--run-dir", "base"}).code, 0);
+  const Result wider = train({"--run-dir", "wide", "--from", "base@28", "--set", "model.width=48"});
+  EXPECT_EQ(wider.code, 1);
+  EXPECT_NE(wider.err.find("model.width 32 -> 48"), std::string::npos) << wider.err;
+  const Result past = train({"--run-dir", "past", "--from", "base@28", "--set", "train.steps=28"});
+  EXPECT_EQ(past.code, 1);
+  EXPECT_NE(past.err.find("base/checkpoints/step-00000028: is at step 28, and train.steps is 28"), std::string::npos)
+      << past.err;
+  EXPECT_EQ(train({"--run-dir", "none", "--from", "base@17"}).code, 1);
+  for (const char* run : {"wide", "past", "none"}) EXPECT_FALSE(std::filesystem::exists(scratch_ / run)) << run;
+}
+
+TEST_F(TrainCommand, FromIsNotPassedOverInSilenceWhereTheRunIsThereAlready) {
+  ASSERT_EQ(train({"--run-dir", "base"}).code, 0);
+  ASSERT_EQ(train({"--run-dir", "other"}).code, 0);
+  const Result other = train({"--run-dir", "other", "--from", "base@28"});
+  EXPECT_EQ(other.code, 1);
+  EXPECT_NE(other.err.find("other: has checkpoints of its own and was not branched from base@28"), std::string::npos)
+      << other.err;
+  ASSERT_EQ(train({"--run-dir", "branch", "--from", "base@28"}).code, 0);
+  EXPECT_EQ(train({"--run-dir", "branch", "--from", "base@28"}).code, 0) << "the same command again";
+  EXPECT_EQ(train({"--run-dir", "branch", "--from", "base@30"}).code, 1);
+}
+
+TEST_F(TrainCommand, FewerStepsThanARunHasDoneLeaveItsRecordAlone) {
+  ASSERT_EQ(train({"--set", "train.steps=12"}).code, 0);
+  const Result fewer = train({"--set", "train.steps=8"});
+  EXPECT_EQ(fewer.code, 0) << fewer.err;
+  EXPECT_NE(fewer.out.find("past the 8 steps asked for"), std::string::npos) << fewer.out;
+  EXPECT_NE(run_program(scratch_.path(), {"runs"}).out.find(" 12/12 "), std::string::npos);
+}
+
+TEST_F(TrainCommand, ItsLogTellsTheRunsStory) {
+  ASSERT_EQ(train().code, 0);
+  const std::string log = slurp(scratch_ / "runs/tiny/log.txt");
+  for (const char* part : {"starts at step 0 of 30", "saved runs/tiny/checkpoints/step-00000030", "done"}) {
+    EXPECT_NE(log.find(part), std::string::npos) << part << "\n" << log;
+  }
+}
+
+TEST_F(TrainCommand, NoLineIsPrintedTwiceIntoAFile) {
+  const Result one = train({"--set", "train.steps=1", "--set", "schedule={\"kind\":\"constant\"}", "--set", "eval.every=0"});
+  ASSERT_EQ(one.code, 0) << one.err;
+  size_t lines = 0;
+  for (size_t at = 0; (at = one.out.find("\nstep ", at)) != std::string::npos; ++at) ++lines;
+  EXPECT_EQ(lines, 2u) << "the first step, and the last with its validation\n" << one.out;
+  const Result stopped = train({"--run-dir", "x", "--set", "optimizers.adam.lr=1e30", "--set", "train.clip=0",
+                                "--set", "schedule={\"kind\":\"constant\"}"});
+  EXPECT_EQ(stopped.code, 1);
+  EXPECT_EQ(stopped.out.find("step  1/30"), stopped.out.rfind("step  1/30")) << stopped.out;
+}
+
+TEST_F(TrainCommand, TheModelLineSaysWhatTheModelIs) {
+  EXPECT_NE(train({"--set", "train.steps=6"}).out.find(
+                "model    qwen3  2 layers, width 32, 2 heads (1 key-value), gated silu 85, QK-norm without gain, context 32"),
+            std::string::npos);
+  const Result plain = train({"--run-dir", "plain", "--set", "train.steps=6", "--set", "model.qk_norm=none", "--set",
+                              "model.gated=false", "--set", "model.activation=relu2", "--set", "model.head_dim=20",
+                              "--set", "model.tied=true"});
+  EXPECT_NE(plain.out.find("model    arcee  2 layers, width 32, 2 heads of 20 (1 key-value), plain relu2 128, tied, context 32"),
+            std::string::npos)
+      << plain.out;
+}
+
 TEST_F(TrainCommand, ANonFiniteLossStopsBeforeTheUpdateAndNamesTheLastGoodCheckpoint) {
   const Result result =
       train({"--set", "optimizers.adam.lr=1e30", "--set", "schedule={\"kind\":\"constant\"}", "--set",

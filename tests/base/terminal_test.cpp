@@ -120,6 +120,8 @@ TEST(LiveLine, APipeGetsFewPlainLines) {
   often.update("a");
   often.update("b");
   EXPECT_EQ(pipe.text(), "a\nb\n");
+  often.finish("b");
+  EXPECT_EQ(pipe.text(), "") << "the last line is there already";
 }
 
 TEST(ProgressBar, ShowsPartRateAndTimeLeftThenOneLine) {
@@ -142,6 +144,8 @@ TEST(ProgressBar, ShowsPartRateAndTimeLeftThenOneLine) {
 TEST(ProgressBar, WorksWithoutATotal) {
   Watched pipe(false);
   ProgressBar bar("reading", 0, "B", pipe.descriptor());
+  bar.set(0);
+  EXPECT_EQ(pipe.text(), "") << "nothing is done yet";
   bar.set(2'000'000);
   const std::string text = pipe.text();
   EXPECT_EQ(text.find("reading  2.0 MB"), 0u) << text;

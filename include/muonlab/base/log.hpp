@@ -13,6 +13,7 @@ enum class LogLevel { debug, info, warning, error, off };
 // line has UTC time and level. The level of standard error is info at first; the file takes debug
 // and above.
 void log(LogLevel level, const std::string& text);
+void log_note(const std::string& text);  // at level info, into the file alone
 void set_log_level(LogLevel level);
 void set_log_file(const std::string& path);  // appends; throws Error when it cannot be opened
 void close_log_file();

@@ -28,7 +28,8 @@ class LiveLine {
   LiveLine& operator=(const LiveLine&) = delete;
 
   void update(std::string_view text);
-  void finish(std::string_view text);  // the one line left behind
+  // The one line left behind; elsewhere than on a terminal not again if it was the last one printed.
+  void finish(std::string_view text);
   void clear();                        // removes the line from the terminal
   bool on_terminal() const { return terminal_; }
 
@@ -42,7 +43,7 @@ class LiveLine {
   double plain_interval_s_;
   double last_s_ = -1e30;
   bool shown_ = false;
-  std::string text_;
+  std::string text_, plain_;  // the newest; the last one printed elsewhere than on a terminal
 };
 
 // Prints a whole line to a descriptor, above the live line if there is one.

@@ -44,6 +44,10 @@ class Shard {
   ShardHeader header_;
 };
 
+// A shard's own path, or those of the shards in a folder, by name. asked_by: the setting that names the path, for the
+// message where there is none.
+std::vector<std::string> shard_paths(const std::string& path, const std::string& asked_by = "");
+
 // Writes a shard; the file has its final name only once it is complete and on disk.
 class ShardWriter {
  public:

@@ -20,6 +20,8 @@ struct Change {
   std::string note;  // "rounding may differ", "changes the schedule's end: allowed", …
 };
 
+// Whether a setting decides the shape or the meaning of stored weights, which a branch keeps.
+bool shapes_weights(const std::string& setting);
 std::vector<Change> classify_changes(const std::vector<config::Difference>& differences);
 // "changed  train.steps 400 -> 800 (changes the schedule: allowed)", a line each.
 std::string describe_changes(const std::vector<Change>& changes);
