@@ -23,6 +23,7 @@ std::string remedy(const std::string& path, int number, uint64_t needed_bytes) {
     case EACCES:
     case EPERM: return "; check the owner and the permissions of it and of the folders above it";
     case EROFS: return "; choose a folder that can be written to";
+    case ENXIO: return "; it is a pipe that nothing reads: remove it or choose another name";
     case ENOENT: return "; check the spelling";
     case EIO: return "; the disk reports a fault: see the system's log, and use another disk";
     case ENAMETOOLONG: return "; use a shorter name";

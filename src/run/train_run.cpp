@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "console.hpp"
+#include "fresh_start.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/clock.hpp"
 #include "muonlab/base/file.hpp"
@@ -245,6 +246,7 @@ train::Outcome train_run(const TrainRequest& request) {
                                              base::human_bytes(start.own->bytes()), ")")
                                  : std::string("  (new)")));
   if (start.own) accept_changes(*start.own, prepared, folder);
+  if (!start.own) accept_fresh_start(folder);
   if (start.own && start.own->step() > prepared.plan.steps) {
     print_line(base::str("finished at step ", start.own->step(), ", past the ", prepared.plan.steps,
                          " steps asked for. To train on: --set train.steps=", 2 * start.own->step(),
@@ -253,11 +255,12 @@ train::Outcome train_run(const TrainRequest& request) {
   }
   store::remove_stale(folder.checkpoints());
   base::set_log_file(folder.log());
-  write_record(folder, asked.source_text, prepared);
   print_line(std::string(base::trim(start_page(prepared))) + "\n");
 
   Session session(std::move(prepared));
   begin(start, request.from, session, folder);
+  // Only now: a start that fails leaves the folder's record as it was.
+  write_record(folder, asked.source_text, session.prepared());
   const train::TrainState& state = session.trainer().state;
   const int64_t steps = session.prepared().plan.steps;
   if (state.step >= steps) {
