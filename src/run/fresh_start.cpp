@@ -12,19 +12,25 @@
 namespace muonlab::run {
 namespace {
 
-int64_t last_step(const std::string& metrics_path) {
+struct Recorded {
+  int64_t first = 0, last = 0;  // training steps in metrics.jsonl; 0: none
+};
+
+Recorded recorded_steps(const std::string& metrics_path) {
   const base::MappedFile file = base::map_file(metrics_path);
-  int64_t last = 0;
+  Recorded steps;
   for (const std::string& line : base::split(file.text(), '\n')) {
     const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
     if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) continue;
-    last = std::max(last, json["step"].get<int64_t>());
+    const auto step = json["step"].get<int64_t>();
+    if (steps.first == 0) steps.first = step;
+    steps.last = std::max(steps.last, step);
   }
-  return last;
+  return steps;
 }
 
-// The step of the first checkpoint by the settings stored with the run; 0 when they do not say.
-int64_t first_save(const RunFolder& folder) {
+// Steps between checkpoints by the settings stored with the run; 0 when they do not say.
+int64_t save_interval(const RunFolder& folder) {
   if (!base::real_file_system().exists(folder.resolved())) return 0;
   const nlohmann::json json = nlohmann::json::parse(base::read_text(folder.resolved()), nullptr, false);
   const nlohmann::json::json_pointer every("/checkpoint/every");
@@ -35,13 +41,13 @@ int64_t first_save(const RunFolder& folder) {
 
 void accept_fresh_start(const RunFolder& folder) {
   if (!base::real_file_system().exists(folder.metrics())) return;
-  const int64_t last = last_step(folder.metrics());
+  const auto [first, last] = recorded_steps(folder.metrics());
   if (last == 0) return;
-  const int64_t first = first_save(folder);
-  // The step after a save is taken only once the save succeeded.
-  if (first > 0 && last > first) {
+  const int64_t every = save_interval(folder);
+  // The step after a save is taken only once the save succeeded. A branch records steps from its branching on.
+  if (every > 0 && (last - 1) / every * every >= first) {
     throw base::Error(folder.metrics(), ": records steps up to ", last, ", but ", folder.checkpoints(),
-                      " holds no checkpoint, though one was due every ", first,
+                      " holds no checkpoint, though one was due every ", every,
                       " steps; starting over would cut the record. Put the checkpoints back, or choose another folder "
                       "with --run-dir");
   }

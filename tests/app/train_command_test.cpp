@@ -274,6 +274,20 @@ TEST_F(TrainCommand, TwoProcessesDoNotTrainOneRun) {
   EXPECT_EQ(first.wait().code, 130);
 }
 
+TEST_F(TrainCommand, ABranchKilledBeforeItsFirstCheckpointStartsOver) {
+  ASSERT_EQ(train({"--run-dir", "base", "--set", "checkpoint.permanent_every=8"}).code, 0);
+  const std::vector<std::string> branch{"train", "tiny.json", "--run-dir", "branch",
+                                        "--from", "base@16", "--set", "checkpoint.every=12"};
+  Process process(scratch_.path(), branch);
+  ASSERT_TRUE(process.wait_for(scratch_ / "branch/metrics.jsonl", "\"step\":17,"));
+  process.signal(SIGKILL);
+  process.wait();
+  // Killed later than that, it may have saved step 24 and goes on from there.
+  const Result again = run_program(scratch_.path(), branch);
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(slurp(scratch_ / "branch/metrics.jsonl").find("{\"step\":17,"), 0u);
+}
+
 using TrainCommandSlow = TrainCommand;
 
 TEST_F(TrainCommandSlow, TwentyRandomKillsOfATwoHundredStepRun) {
