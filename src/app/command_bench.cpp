@@ -23,7 +23,6 @@ struct Options {
 };
 
 constexpr int64_t kWarmupSteps = 2;
-constexpr int64_t kPeakProbeSize = 512;
 constexpr double kPeakProbe_s = 0.5;
 
 // Medians over the timed steps.
@@ -49,8 +48,7 @@ Result measure(run::Session& session, int64_t steps) {
   result.optimizer_ms = base::median(optimizer);
   result.step_ms = base::median(total);
   result.tokens_per_s = 1e3 * static_cast<double>(trainer.plan.tokens_per_step) / result.step_ms;
-  const bool bf16 = trainer.config.precision == config::Precision::bf16;
-  result.gemm_gflops = tensor::measure_gemm_gflops(bf16 ? at::kBFloat16 : at::kFloat, kPeakProbeSize, kPeakProbe_s);
+  result.gemm_gflops = tensor::measure_gemm_peak_gflops(trainer.config.precision, kPeakProbe_s);
   result.gemm_share = result.tokens_per_s * trainer.model.flops_per_token() / (result.gemm_gflops * 1e9);
   return result;
 }

@@ -4,10 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "metrics_lines.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/log.hpp"
-#include "muonlab/base/text.hpp"
 
 namespace muonlab::run {
 namespace {
@@ -17,15 +17,12 @@ struct Recorded {
 };
 
 Recorded recorded_steps(const std::string& metrics_path) {
-  const base::MappedFile file = base::map_file(metrics_path);
   Recorded steps;
-  for (const std::string& line : base::split(file.text(), '\n')) {
-    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
-    if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer()) continue;
-    const auto step = json["step"].get<int64_t>();
+  each_metrics_line(metrics_path, [&](const nlohmann::json& json) {
+    const int64_t step = count_in(json, "step");
     if (steps.first == 0) steps.first = step;
     steps.last = std::max(steps.last, step);
-  }
+  });
   return steps;
 }
 

@@ -10,6 +10,7 @@
 #include "muonlab/base/lock.hpp"
 #include "muonlab/base/log.hpp"
 #include "muonlab/base/text.hpp"
+#include "metrics_lines.hpp"
 #include "muonlab/run/folder.hpp"
 
 namespace muonlab::run {
@@ -17,21 +18,12 @@ namespace {
 
 constexpr int kDepth = 2;
 
-int64_t count_in(const nlohmann::json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
-}
-
-// A line that a crash cut short parses to nothing and is passed over.
 void read_metrics(const std::string& path, RunSummary& summary) {
-  const base::MappedFile file = base::map_file(path);
-  for (const std::string& line : base::split(file.text(), '\n')) {
-    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
-    if (!json.is_object()) continue;
+  each_metrics_line(path, [&](const nlohmann::json& json) {
     summary.step = std::max(summary.step, count_in(json, "step"));
     if (json.contains("loss") && json["loss"].is_number()) summary.loss = json["loss"].get<double>();
     if (json.contains("val_loss") && json["val_loss"].is_number()) summary.val_loss = json["val_loss"].get<double>();
-  }
+  });
 }
 
 RunSummary summarize(const std::string& path) {

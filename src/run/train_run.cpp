@@ -35,8 +35,7 @@ struct Start {
   std::unique_ptr<store::Checkpoint> own, branch;
 };
 
-// Products of this size reach the full rate and are short enough to fit between other processes. Once a start.
-constexpr int64_t kPeakProbeSize = 512;
+// Time spent on measuring the GEMM peak, once a start.
 constexpr double kPeakProbe_s = 0.25;
 
 // The settings a checkpoint was made with.
@@ -160,9 +159,8 @@ train::Outcome see_through(Session& session, const RunFolder& folder) {
   train::Trainer& trainer = session.trainer();
   train::MetricsLog metrics(folder.metrics(), folder.timing(), trainer.state.metrics_bytes,
                             trainer.optimizer.names());
-  const at::ScalarType type = trainer.config.precision == config::Precision::bf16 ? at::kBFloat16 : at::kFloat;
   const double peak = trainer.config.device == config::Device::cpu
-                          ? tensor::measure_gemm_gflops(type, kPeakProbeSize, kPeakProbe_s)
+                          ? tensor::measure_gemm_peak_gflops(trainer.config.precision, kPeakProbe_s)
                           : 0.0;
   Console console(trainer.plan, trainer.model.flops_per_token(), peak);
   std::string saved;

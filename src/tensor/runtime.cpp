@@ -63,6 +63,11 @@ double measure_gemm_gflops(at::ScalarType dtype, int64_t n, double budget_s) {
   return 2.0 * static_cast<double>(n) * n * n / best_s / 1e9;
 }
 
+double measure_gemm_peak_gflops(config::Precision precision, double budget_s) {
+  constexpr int64_t kSize = 512;
+  return measure_gemm_gflops(precision == config::Precision::bf16 ? at::kBFloat16 : at::kFloat, kSize, budget_s);
+}
+
 LibtorchInfo libtorch_info() {
   LibtorchInfo info;
   info.version = TORCH_VERSION;

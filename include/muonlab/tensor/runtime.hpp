@@ -19,6 +19,9 @@ std::string cuda_problem();
 
 // Rate of square matrix products, in GFLOP/s (2 n^3 a product), best of a few repetitions within about `budget_s`.
 double measure_gemm_gflops(at::ScalarType dtype, int64_t n, double budget_s);
+// The rate that "% of GEMM peak" refers to: bf16 or fp32 as the run computes, at a size that reaches the full rate and
+// is short enough to fit between other processes.
+double measure_gemm_peak_gflops(config::Precision precision, double budget_s);
 
 struct LibtorchInfo {
   std::string version;   // of the headers compiled against

@@ -1,0 +1,30 @@
+// Reading a run's metrics.jsonl back.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "muonlab/base/file.hpp"
+#include "muonlab/base/text.hpp"
+
+namespace muonlab::run {
+
+// The whole number under a key; 0 where there is none.
+inline int64_t count_in(const nlohmann::json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
+}
+
+// visit(json) for every line that is an object; one that a crash cut short is passed over.
+template <class Visit>
+void each_metrics_line(const std::string& path, Visit&& visit) {
+  const base::MappedFile file = base::map_file(path);
+  for (const std::string& line : base::split(file.text(), '\n')) {
+    const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
+    if (json.is_object()) visit(json);
+  }
+}
+
+}  // namespace muonlab::run
