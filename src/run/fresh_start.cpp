@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "metrics_lines.hpp"
+#include "muonlab/run/json_lines.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/log.hpp"
@@ -18,7 +18,7 @@ struct Recorded {
 
 Recorded recorded_steps(const std::string& metrics_path) {
   Recorded steps;
-  each_metrics_line(metrics_path, [&](const nlohmann::json& json) {
+  each_json_line(metrics_path, [&](const nlohmann::json& json) {
     const int64_t step = count_in(json, "step");
     if (steps.first == 0) steps.first = step;
     steps.last = std::max(steps.last, step);

@@ -10,7 +10,7 @@
 #include "muonlab/base/lock.hpp"
 #include "muonlab/base/log.hpp"
 #include "muonlab/base/text.hpp"
-#include "metrics_lines.hpp"
+#include "muonlab/run/json_lines.hpp"
 #include "muonlab/run/folder.hpp"
 
 namespace muonlab::run {
@@ -19,7 +19,7 @@ namespace {
 constexpr int kDepth = 2;
 
 void read_metrics(const std::string& path, RunSummary& summary) {
-  each_metrics_line(path, [&](const nlohmann::json& json) {
+  each_json_line(path, [&](const nlohmann::json& json) {
     summary.step = std::max(summary.step, count_in(json, "step"));
     if (json.contains("loss") && json["loss"].is_number()) summary.loss = json["loss"].get<double>();
     if (json.contains("val_loss") && json["val_loss"].is_number()) summary.val_loss = json["val_loss"].get<double>();

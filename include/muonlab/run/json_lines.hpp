@@ -1,4 +1,4 @@
-// Reading a run's metrics.jsonl back.
+// Reading the JSON lines of a run's folder back (metrics.jsonl, timing.jsonl and their kin).
 #pragma once
 
 #include <cstdint>
@@ -17,9 +17,15 @@ inline int64_t count_in(const nlohmann::json& json, const char* key) {
   return found != json.end() && found->is_number_integer() ? found->get<int64_t>() : 0;
 }
 
+// The number under a key; absent gives `otherwise`.
+inline double number_in(const nlohmann::json& json, const char* key, double otherwise) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number() ? found->get<double>() : otherwise;
+}
+
 // visit(json) for every line that is an object; one that a crash cut short is passed over.
 template <class Visit>
-void each_metrics_line(const std::string& path, Visit&& visit) {
+void each_json_line(const std::string& path, Visit&& visit) {
   const base::MappedFile file = base::map_file(path);
   for (const std::string& line : base::split(file.text(), '\n')) {
     const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
