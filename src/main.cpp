@@ -1,5 +1,6 @@
 // Catches what the floors below throw and turns it into exit codes:
-// 0 done, 1 an error of the user's to mend, 2 a wrong configuration or command line, 70 a bug, 130 interrupted and saved.
+// 0 done, 1 an error of the user's to mend, 2 a wrong configuration or command line, 3 a loss that is not finite, 70 a bug,
+// 130 interrupted and saved.
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -9,6 +10,7 @@
 #include "app/commands.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/config/error.hpp"
+#include "muonlab/train/non_finite.hpp"
 
 namespace {
 
@@ -42,6 +44,7 @@ int run(int argc, char** argv) {
   app::Exit exit;
   app::add_train(program, exit);
   app::add_runs(program, exit);
+  app::add_sweep(program, exit);
   app::add_eval(program, exit);
   app::add_sample(program, exit);
   app::add_ask(program, exit);
@@ -68,6 +71,9 @@ int main(int argc, char** argv) {
   } catch (const muonlab::config::ConfigError& error) {
     std::cerr << error.what() << "\n";
     return 2;
+  } catch (const muonlab::train::NonFinite& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return muonlab::train::kNonFiniteExitCode;
   } catch (const muonlab::base::Error& error) {
     std::cerr << "error: " << error.what() << "\n";
     return 1;

@@ -73,21 +73,7 @@ class Llama final : public Model {
     head_.refresh();
   }
 
-  double flops_per_token() const override {
-    double weights = static_cast<double>(head_.rows() * head_.columns());
-    for (const Layer& layer : layers_) {
-      for (const ops::StackedWeight* weight :
-           {&layer.qkv, &layer.o, &layer.ffn_in, &layer.ffn_out}) {
-        weights += static_cast<double>(weight->rows() * weight->columns());
-      }
-    }
-    // Scores and mixing of the (context + 1) / 2 keys that a query sees on average; backward is
-    // twice the forward.
-    const double keys = static_cast<double>(config_.context + 1) / 2.0;
-    const double attention =
-        static_cast<double>(config_.layers * heads_.query_width()) * 2.0 * keys;
-    return 6.0 * (weights + attention);
-  }
+  double flops_per_token() const override { return model::flops_per_token(config_); }
 
  private:
   // The final hidden states [n, w], normed, in the compute dtype.

@@ -135,11 +135,13 @@ std::string save(Session& session, const RunFolder& folder, train::MetricsLog& m
   train::Trainer& trainer = session.trainer();
   trainer.state.metrics_bytes = metrics.sync();
   const config::CheckpointConfig& keep = trainer.config.checkpoint;
+  const bool weights_only =
+      keep.final == config::FinalCheckpoint::weights && trainer.state.step == trainer.plan.steps;
   std::string path = train::save_checkpoint(
       trainer, session.optimizer_of(),
-      store::CheckpointWriter(base::real_file_system(), folder.checkpoints(), trainer.state.step));
+      store::CheckpointWriter(base::real_file_system(), folder.checkpoints(), trainer.state.step), weights_only);
   const bool best = keep.best && trainer.state.best_step >= 0;
-  store::prune(folder.checkpoints(), keep.keep, keep.permanent_every,
+  store::prune(folder.checkpoints(), weights_only ? 1 : keep.keep, keep.permanent_every,
                best ? std::optional(trainer.state.best_step) : std::nullopt);
   return path;
 }
@@ -196,7 +198,7 @@ train::Outcome see_through(Session& session, const RunFolder& folder) {
     console.finish();
     const auto good = store::newest_good(folder.checkpoints(), [](const auto&) {});
     base::log_note(error.what());
-    throw base::Error(error.what(), good ? " The last good checkpoint is " + good->path + "."
+    throw train::NonFinite(error.what(), good ? " The last good checkpoint is " + good->path + "."
                                          : " There is no checkpoint yet.",
                       " Lower the learning rate or set train.clip, then go on or start anew.");
   }
@@ -245,11 +247,20 @@ train::Outcome train_run(const TrainRequest& request) {
                                  : std::string("  (new)")));
   if (start.own) accept_changes(*start.own, prepared, folder);
   if (!start.own) accept_fresh_start(folder);
-  if (start.own && start.own->step() > prepared.plan.steps) {
-    print_line(base::str("finished at step ", start.own->step(), ", past the ", prepared.plan.steps,
-                         " steps asked for. To train on: --set train.steps=", 2 * start.own->step(),
+  const bool weights_only = start.own && !train::has_optimizer_state(*start.own);
+  if (start.own && (start.own->step() > prepared.plan.steps || (weights_only && start.own->step() == prepared.plan.steps))) {
+    print_line(base::str("finished at step ", start.own->step(),
+                         start.own->step() > prepared.plan.steps ? ", past the " : " of the ", prepared.plan.steps,
+                         " steps asked for. ",
+                         weights_only ? "Only its weights are kept (checkpoint.final)"
+                                      : base::str("To train on: --set train.steps=", 2 * start.own->step()),
                          "; to start anew: --run-dir"));
     return train::Outcome::finished;
+  }
+  if (weights_only) {
+    throw base::Error(start.own->path(), ": holds weights without the optimizers' state (checkpoint.final is weights), so "
+                      "training cannot go on exactly. Train anew with --run-dir, or branch with --from, where the "
+                      "optimizers start at zero");
   }
   store::remove_stale(folder.checkpoints());
   base::set_log_file(folder.log());

@@ -1,5 +1,6 @@
 #include "muonlab/train/checkpoint.hpp"
 
+#include <optional>
 #include <set>
 
 #include <ATen/ATen.h>
@@ -14,6 +15,7 @@ namespace {
 
 constexpr int kTrainerFormat = 1;
 constexpr int kMaxDepth = 64;
+constexpr const char* kOptimizerFile = "optimizer.safetensors";
 using Json = nlohmann::ordered_json;
 
 std::string trainer_text(const Trainer& trainer, const std::map<std::string, std::string>& optimizer_of) {
@@ -95,16 +97,18 @@ TrainerFile read_trainer_file(const store::Checkpoint& checkpoint) {
 }
 
 std::string save_checkpoint(Trainer& trainer, const std::map<std::string, std::string>& optimizer_of,
-                            store::CheckpointWriter&& writer) {
+                            store::CheckpointWriter&& writer, bool weights_only) {
   std::vector<tensor::NamedTensor> values = on_cpu(tensor::named_values(trainer.arena));
   append_unit_gains(trainer.config.model, values);
-  const std::vector<tensor::NamedTensor> moments = on_cpu(trainer.optimizer.state());
   writer.add_safetensors("model.safetensors", tensor::store_views(values));
   const data::Tokenizer& tokenizer = *trainer.data.tokenizer;
   writer.add_file("config.json",
                   config::hugging_face_config(trainer.config.model, tokenizer.end_of_text()));
   for (const auto& [name, bytes] : tokenizer.files()) writer.add_file(name, bytes);
-  writer.add_safetensors("optimizer.safetensors", tensor::store_views(moments));
+  if (!weights_only) {
+    const std::vector<tensor::NamedTensor> moments = on_cpu(trainer.optimizer.state());
+    writer.add_safetensors(kOptimizerFile, tensor::store_views(moments));
+  }
   writer.add_file("trainer.json", trainer_text(trainer, optimizer_of));
   return writer.commit();
 }
@@ -115,22 +119,25 @@ void load_weights(const store::Checkpoint& checkpoint, const config::ModelConfig
   load_into(checkpoint.safetensors("model.safetensors"), values);
 }
 
+bool has_optimizer_state(const store::Checkpoint& checkpoint) { return checkpoint.has(kOptimizerFile); }
+
 void load_checkpoint(const store::Checkpoint& checkpoint, Trainer& trainer) {
   load_weights(checkpoint, trainer.config.model, trainer.arena);
-  load_into(checkpoint.safetensors("optimizer.safetensors"), trainer.optimizer.state());
+  load_into(checkpoint.safetensors(kOptimizerFile), trainer.optimizer.state());
   trainer.state = read_trainer_file(checkpoint).state;
   trainer.model.weights_changed();
 }
 
 CarryOver load_branch(const store::Checkpoint& checkpoint, Trainer& trainer) {
   load_weights(checkpoint, trainer.config.model, trainer.arena);
-  const store::SafetensorsFile stored = checkpoint.safetensors("optimizer.safetensors");
+  std::optional<store::SafetensorsFile> stored;
+  if (has_optimizer_state(checkpoint)) stored = checkpoint.safetensors(kOptimizerFile);
   CarryOver result;
   std::set<std::string> asked;
   std::vector<tensor::NamedTensor> state = trainer.optimizer.state();
   for (tensor::NamedTensor& target : state) {
     asked.insert(target.name);
-    const store::TensorView* found = stored.find(target.name);
+    const store::TensorView* found = stored ? stored->find(target.name) : nullptr;
     if (found == nullptr || found->shape != target.value.sizes().vec()) {
       result.fresh.push_back(target.name);
       continue;
@@ -138,8 +145,10 @@ CarryOver load_branch(const store::Checkpoint& checkpoint, Trainer& trainer) {
     target.value.copy_(tensor::to_tensor(*found));
     result.carried.push_back(target.name);
   }
-  for (const store::TensorView& tensor : stored.tensors()) {
-    if (!asked.contains(tensor.name)) result.dropped.push_back(tensor.name);
+  if (stored) {
+    for (const store::TensorView& tensor : stored->tensors()) {
+      if (!asked.contains(tensor.name)) result.dropped.push_back(tensor.name);
+    }
   }
   trainer.state = read_trainer_file(checkpoint).state;
   trainer.state.metrics_bytes = 0;

@@ -44,17 +44,21 @@ int64_t estimate_memory(const config::RunConfig& run, const Plan& plan) {
 }  // namespace
 
 Plan make_plan(const config::RunConfig& run, const data::Dataset& data) {
+  return make_plan(run, data.train->samples_per_epoch(), data.valid->samples_per_epoch());
+}
+
+Plan make_plan(const config::RunConfig& run, int64_t samples_per_epoch, int64_t validation_windows) {
   Plan plan;
   plan.batch = run.train.batch;
   plan.micro_batch = *run.train.micro_batch;
   plan.num_micro_batches = plan.batch / plan.micro_batch;
   plan.context = run.model.context;
   plan.tokens_per_step = plan.batch * plan.context;
-  plan.samples_per_epoch = data.train->samples_per_epoch();
+  plan.samples_per_epoch = samples_per_epoch;
   plan.steps = planned_steps(run.train, plan.tokens_per_step, plan.samples_per_epoch);
   plan.epochs =
       static_cast<double>(plan.steps * plan.batch) / static_cast<double>(plan.samples_per_epoch);
-  plan.eval_windows = std::min(run.eval.samples, data.valid->samples_per_epoch());
+  plan.eval_windows = std::min(run.eval.samples, validation_windows);
   double parameters = 0, matrix_parameters = 0;  // exact up to 2^53
   for (const config::ParameterSpec& spec : config::parameter_specs(run.model)) {
     parameters += static_cast<double>(spec.count());

@@ -62,11 +62,19 @@ struct EvalConfig {
   }
 };
 
+// What the last checkpoint of a run holds: all of it, or weights without the optimizers' state, from which no run goes on.
+enum class FinalCheckpoint { full, weights };
+template <>
+struct EnumNames<FinalCheckpoint> {
+  static constexpr std::array<std::string_view, 2> names{"full", "weights"};
+};
+
 struct CheckpointConfig {
   int64_t every = 100;
   int64_t keep = 2;
   int64_t permanent_every = 0;
   bool best = false;
+  FinalCheckpoint final = FinalCheckpoint::full;
   bool operator==(const CheckpointConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -75,6 +83,8 @@ struct CheckpointConfig {
     visit("permanent_every", self.permanent_every,
           Field{.help = "checkpoints at multiples of this are never removed; 0: none", .min = 0});
     visit("best", self.best, Field{.help = "keep the checkpoint with the best validation loss"});
+    visit("final", self.final,
+          Field{.help = "the last checkpoint: full, or weights (no optimizer state, and no older checkpoints)"});
   }
 };
 

@@ -29,6 +29,9 @@ class Model {
   virtual double flops_per_token() const = 0;
 };
 
+// Model::flops_per_token() of a model that need not exist. REQUIRES: resolved, with a vocabulary.
+double flops_per_token(const config::ModelConfig& model);
+
 // REQUIRES: model.config resolved; arena built from config::parameter_specs(model).
 std::unique_ptr<Model> make_llama(const config::ModelConfig& model, config::Precision precision,
                                   config::Kernels kernels, tensor::Arena& arena);

@@ -26,6 +26,8 @@ struct Plan {
 
 // Throws base::Error when the data is too short for the context or for one step.
 Plan make_plan(const config::RunConfig& run, const data::Dataset& data);
+// The same from the numbers of samples of an epoch and of validation windows, for data that are not opened.
+Plan make_plan(const config::RunConfig& run, int64_t samples_per_epoch, int64_t validation_windows);
 // Refuses a run whose estimate is above the memory there is, before anything is allocated. Throws base::Error naming
 // both and the settings that weigh most.
 void check_memory(const Plan& plan, const config::RunConfig& run, uint64_t usable_bytes);

@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "muonlab/base/error.hpp"
 #include "muonlab/config/run.hpp"
 #include "muonlab/data/corpus.hpp"
 #include "muonlab/model/model.hpp"
 #include "muonlab/optim/optimizer.hpp"
 #include "muonlab/tensor/parameter.hpp"
+#include "muonlab/train/non_finite.hpp"
 #include "muonlab/train/plan.hpp"
 #include "muonlab/train/state.hpp"
 
@@ -40,11 +40,6 @@ struct StepRecord {
 // One update: micro-batches forward and backward, gradient norm, clipping, optimizers. Throws NonFinite before the
 // update, with weights and optimizer state untouched.
 StepRecord train_step(Trainer& trainer);
-
-class NonFinite : public base::Error {
- public:
-  using base::Error::Error;
-};
 
 struct Batch {
   at::Tensor tokens_bt, targets_bt;  // int64 [b, t]

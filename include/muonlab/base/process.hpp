@@ -1,0 +1,36 @@
+// Programs run as processes of their own.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace muonlab::base {
+
+// A started program. It leads a process group of its own, so that Ctrl-C on the terminal does not reach it, and gets
+// SIGTERM when the process that started it dies, however it dies.
+class ChildProcess {
+ public:
+  // `command`: a program's path and its arguments. Standard input is empty; standard output and error are appended to the
+  // file `output`. Throws IoError when it cannot be started.
+  ChildProcess(const std::vector<std::string>& command, const std::string& output);
+  ~ChildProcess();  // kills and reaps what still runs
+  ChildProcess(ChildProcess&& other) noexcept;
+  ChildProcess& operator=(ChildProcess&&) = delete;
+
+  int id() const { return id_; }
+  void signal(int number) const;
+  // Its exit code once it has ended, 128 + N after signal N; absent while it runs. Never waits.
+  std::optional<int> poll();
+
+ private:
+  int id_ = -1;
+  std::optional<int> exit_code_;
+};
+
+// The file of the running program.
+std::string own_program();
+// Sleeps, but no longer than until a child ends or a signal comes.
+void wait_for_child(double seconds);
+
+}  // namespace muonlab::base

@@ -1,0 +1,94 @@
+#include "muonlab/base/process.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cmath>
+#include <ctime>
+
+#include "muonlab/base/file.hpp"
+
+namespace muonlab::base {
+namespace {
+
+constexpr int kCannotRun = 127;
+
+int exit_code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+
+// After fork only calls that are safe there.
+[[noreturn]] void become(char* const* arguments, int output, int parent) {
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != parent) ::_exit(kCannotRun);  // it died before the line above
+  sigset_t none;
+  ::sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::signal(SIGPIPE, SIG_DFL);
+  const int nothing = ::open("/dev/null", O_RDONLY);
+  ::dup2(nothing, STDIN_FILENO);
+  ::dup2(output, STDOUT_FILENO);
+  ::dup2(output, STDERR_FILENO);
+  ::execv(arguments[0], arguments);
+  ::_exit(kCannotRun);
+}
+
+}  // namespace
+
+ChildProcess::ChildProcess(const std::vector<std::string>& command, const std::string& output) {
+  const int file = ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+  if (file < 0) throw io_error("open for writing", output, errno);
+  std::vector<char*> arguments;
+  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  const int parent = ::getpid();
+  id_ = ::fork();
+  if (id_ == 0) become(arguments.data(), file, parent);
+  const int number = errno;
+  ::close(file);
+  if (id_ < 0) throw io_error("start", command.front(), number);
+  ::setpgid(id_, id_);  // by whichever of the two comes first
+}
+
+ChildProcess::ChildProcess(ChildProcess&& other) noexcept : id_(other.id_), exit_code_(other.exit_code_) {
+  other.id_ = -1;
+}
+
+ChildProcess::~ChildProcess() {
+  if (id_ < 0 || exit_code_) return;
+  ::kill(id_, SIGKILL);
+  ::waitpid(id_, nullptr, 0);
+}
+
+void ChildProcess::signal(int number) const {
+  if (!exit_code_) ::kill(id_, number);
+}
+
+std::optional<int> ChildProcess::poll() {
+  int status = 0;
+  if (!exit_code_ && ::waitpid(id_, &status, WNOHANG) == id_) exit_code_ = exit_code_of(status);
+  return exit_code_;
+}
+
+std::string own_program() {
+  std::string path(4096, '\0');
+  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
+  if (length <= 0) throw io_error("find", "/proc/self/exe", errno);
+  path.resize(static_cast<size_t>(length));
+  return path;
+}
+
+void wait_for_child(double seconds) {
+  sigset_t ended, before;
+  ::sigemptyset(&ended);
+  ::sigaddset(&ended, SIGCHLD);
+  ::sigprocmask(SIG_BLOCK, &ended, &before);
+  timespec limit{static_cast<time_t>(seconds), static_cast<long>(1e9 * (seconds - std::floor(seconds)))};
+  ::sigtimedwait(&ended, nullptr, &limit);
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+}
+
+}  // namespace muonlab::base

@@ -1,0 +1,349 @@
+#include "muonlab/config/sweep.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <set>
+
+#include "config/json.hpp"
+#include "config/kinds.hpp"
+#include "config/problems.hpp"
+#include "config/reader.hpp"
+#include "muonlab/base/file.hpp"
+#include "muonlab/base/text.hpp"
+
+namespace muonlab::config {
+namespace {
+
+using Kind = Value::Kind;
+
+constexpr std::string_view kNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+
+bool is_name(const std::string& text) {
+  return !text.empty() && text.size() <= 60 && text.find_first_not_of(kNameCharacters) == std::string::npos;
+}
+
+class SweepReader {
+ public:
+  SweepReader(const Value& root, Problems& problems, SweepConfig& out) : root_(root), problems_(problems), out_(out) {}
+
+  void read() {
+    known(root_, "", {"name", "base", "settings", "axes", "seeds", "runs", "tune", "compare", "paper", "labels"});
+    if (const Value* name = root_.find("name")) out_.name = text(*name, "name");
+    if (!base::is_bare_name(out_.name) || out_.name.front() == '.') wrong(root_, "name", "a name for a folder");
+    const Value* base = root_.find("base");
+    if (!base) return problems_.add(root_.mark, "base", "is missing; name the configuration that all cells start from");
+    const std::string file = text(*base, "base");
+    const std::string& folder = root_.mark.source->folder;
+    out_.base = folder == "." || file.starts_with('/') ? file : base::join_path(folder, file);
+    if (const Value* settings = root_.find("settings")) out_.settings = patch(*settings, "settings");
+    if (const Value* axes = root_.find("axes")) read_axes(*axes);
+    read_compare();
+    read_runs();
+    if (const Value* tune = root_.find("tune")) read_tune(*tune);
+    read_published();
+  }
+
+ private:
+  void wrong(const Value& value, const std::string& path, std::string_view expected) {
+    problems_.add(value.mark, path, base::str("expected ", expected, ", got ", describe(value)));
+  }
+
+  void known(const Value& value, const std::string& path, const std::vector<std::string>& keys) {
+    if (!value.is(Kind::object)) return wrong(value, path, "an object");
+    for (const Member& m : value.members) {
+      if (std::find(keys.begin(), keys.end(), m.key) == keys.end()) {
+        problems_.add(m.mark, path, "unknown key " + quote(m.key) + suggestion(m.key, keys));
+      }
+    }
+  }
+
+  std::string text(const Value& value, const std::string& path) {
+    if (!value.is(Kind::string)) wrong(value, path, "a string");
+    return value.is(Kind::string) ? value.text : "";
+  }
+
+  // {"path": value, …} as settings.
+  Settings patch(const Value& value, const std::string& path) {
+    Settings settings;
+    if (!value.is(Kind::object)) wrong(value, path, "an object of settings");
+    for (const Member& m : value.members) settings.push_back(m.key + "=" + compact(m.value));
+    return settings;
+  }
+
+  std::vector<std::string> texts(const Value& value, const std::string& path) {
+    if (value.is(Kind::string)) return {value.text};
+    std::vector<std::string> list;
+    if (!value.is(Kind::array) || value.items.empty()) wrong(value, path, "a string or an array of strings");
+    for (size_t i = 0; i < value.items.size(); ++i) list.push_back(text(value.items[i], item_path(path, i)));
+    return list;
+  }
+
+  void read_axes(const Value& axes) {
+    if (!axes.is(Kind::object)) return wrong(axes, "axes", "an object of axes by name");
+    for (const Member& m : axes.members) {
+      const std::string path = child_path("axes", m.key);
+      if (!is_name(m.key)) problems_.add(m.mark, "axes", quote(m.key) + " is no name; letters, digits and _ make one");
+      if (!m.value.is(Kind::object) || m.value.members.empty()) {
+        wrong(m.value, path, "an object of named settings, or of path and values");
+        continue;
+      }
+      Axis axis;
+      axis.name = m.key;
+      if (m.value.find("path") || m.value.find("paths")) {
+        read_path_axis(m.value, path, axis);
+      } else {
+        axis.named = true;
+        for (const Member& v : m.value.members) {
+          if (!is_name(v.key)) problems_.add(v.mark, path, quote(v.key) + " is no name; letters, digits and _ make one");
+          axis.values.push_back({v.key, patch(v.value, child_path(path, v.key))});
+        }
+      }
+      std::set<std::string> names;
+      for (const AxisValue& value : axis.values) {
+        if (!names.insert(value.name).second) problems_.add(m.mark, path, "has the value " + value.name + " twice");
+      }
+      out_.axes.push_back(std::move(axis));
+    }
+  }
+
+  void read_path_axis(const Value& value, const std::string& path, Axis& axis) {
+    known(value, path, {value.find("path") ? "path" : "paths", "values"});
+    const Value* one = value.find("path");
+    const std::vector<std::string> paths =
+        one ? std::vector{text(*one, path + ".path")} : texts(*value.find("paths"), path + ".paths");
+    const Value* values = value.find("values");
+    if (!values || !values->is(Kind::array) || values->items.empty()) {
+      return wrong(values ? *values : value, path + ".values", "an array of values");
+    }
+    for (size_t i = 0; i < values->items.size(); ++i) {
+      const Value& item = values->items[i];
+      if (!one && (!item.is(Kind::array) || item.items.size() != paths.size())) {
+        wrong(item, item_path(path + ".values", i), base::str("an array of ", paths.size(), " values, one a path"));
+        continue;
+      }
+      AxisValue out;
+      for (size_t p = 0; p < paths.size(); ++p) {
+        const Value& part = one ? item : item.items[p];
+        const std::string shown = part.is(Kind::string) ? part.text : compact(part);
+        out.name += (p == 0 ? "" : "_") + shown;
+        out.settings.push_back(paths[p] + "=" + compact(part));
+      }
+      std::replace_if(out.name.begin(), out.name.end(),
+                      [](char c) { return kNameCharacters.find(c) == std::string_view::npos && c != '.'; }, '_');
+      axis.values.push_back(std::move(out));
+    }
+  }
+
+  const Axis* find_axis(const std::string& name) const {
+    for (const Axis& axis : out_.axes) {
+      if (axis.name == name) return &axis;
+    }
+    return nullptr;
+  }
+
+  std::vector<std::string> axis_names() const {
+    std::vector<std::string> names;
+    for (const Axis& axis : out_.axes) names.push_back(axis.name);
+    return names;
+  }
+
+  static std::vector<std::string> value_names(const Axis& axis) {
+    std::vector<std::string> names;
+    for (const AxisValue& value : axis.values) names.push_back(value.name);
+    return names;
+  }
+
+  void check_value(const Mark& mark, const std::string& path, const Axis& axis, const std::string& name) {
+    const std::vector<std::string> names = value_names(axis);
+    if (std::find(names.begin(), names.end(), name) != names.end()) return;
+    problems_.add(mark, path, base::str(quote(name), " is no value of ", axis.name, "; values: ", base::join(names, " "),
+                                        suggestion(name, names)));
+  }
+
+  Selection selection(const Value& value, const std::string& path) {
+    Selection chosen;
+    if (!value.is(Kind::object)) wrong(value, path, "an object of axes with the values to take");
+    for (const Member& m : value.members) {
+      const Axis* axis = find_axis(m.key);
+      if (!axis) {
+        problems_.add(m.mark, path, base::str(quote(m.key), " is no axis; axes: ", base::join(axis_names(), " "),
+                                              suggestion(m.key, axis_names())));
+        continue;
+      }
+      const std::vector<Value> items = m.value.is(Kind::array) ? m.value.items : std::vector{m.value};
+      for (const Value& item : items) {
+        std::string name = item.is(Kind::string) ? item.text : compact(item);
+        check_value(item.mark, child_path(path, m.key), *axis, name);
+        chosen[m.key].push_back(std::move(name));
+      }
+    }
+    return chosen;
+  }
+
+  std::vector<int64_t> seeds(const Value& value, const std::string& path) {
+    std::vector<int64_t> list;
+    const bool whole = value.is(Kind::array) && !value.items.empty() &&
+                       std::all_of(value.items.begin(), value.items.end(), [](const Value& v) { return v.is(Kind::integer); });
+    if (!whole) wrong(value, path, "an array of integers");
+    if (whole) {
+      for (const Value& item : value.items) {
+        if (std::find(list.begin(), list.end(), item.integer) == list.end()) list.push_back(item.integer);
+      }
+    }
+    return list;
+  }
+
+  void read_compare() {
+    const Value* compare = root_.find("compare");
+    if (!compare) return;
+    known(*compare, "compare", {"axis", "baseline", "reference"});
+    for (const auto& [key, target] : {std::pair{"axis", &out_.compare_axis}, std::pair{"baseline", &out_.baseline},
+                                      std::pair{"reference", &out_.reference}}) {
+      const Value* value = compare->find(key);
+      const std::string path = child_path("compare", key);
+      if (!value) {
+        problems_.add(compare->mark, path, "is missing");
+      } else {
+        *target = text(*value, path);
+        if (const Axis* axis = find_axis(out_.compare_axis); axis && target != &out_.compare_axis) {
+          check_value(value->mark, path, *axis, *target);
+        }
+      }
+    }
+    if (!out_.compare_axis.empty() && !find_axis(out_.compare_axis)) {
+      problems_.add(compare->mark, "compare.axis", base::str(quote(out_.compare_axis), " is no axis; axes: ",
+                                                             base::join(axis_names(), " ")));
+    }
+  }
+
+  void read_runs() {
+    const Value* common = root_.find("seeds");
+    const std::vector<int64_t> default_seeds = common ? seeds(*common, "seeds") : std::vector<int64_t>{1};
+    const Value* runs = root_.find("runs");
+    if (!runs) return out_.runs.push_back({{}, default_seeds});
+    if (!runs->is(Kind::array) || runs->items.empty()) return wrong(*runs, "runs", "an array of objects");
+    for (size_t i = 0; i < runs->items.size(); ++i) {
+      const Value& item = runs->items[i];
+      const std::string path = item_path("runs", i);
+      known(item, path, {"only", "seeds"});
+      SweepRuns chosen{{}, default_seeds};
+      if (const Value* only = item.find("only")) chosen.only = selection(*only, path + ".only");
+      if (const Value* list = item.find("seeds")) chosen.seeds = seeds(*list, path + ".seeds");
+      out_.runs.push_back(std::move(chosen));
+    }
+  }
+
+  RateGrid rate(const Value& value, const std::string& path) {
+    RateGrid rate;
+    const Value* paths = value.find("path");
+    if (!paths) problems_.add(value.mark, path + ".path", "is missing; the setting whose best value is searched");
+    if (paths) rate.paths = texts(*paths, path + ".path");
+    const Value* grid = value.find("grid");
+    const auto positive = [](const Value& v) { return (v.is(Kind::integer) || v.is(Kind::real)) && v.real > 0; };
+    if (!grid || !grid->is(Kind::array) || grid->items.size() < 2 ||
+        !std::all_of(grid->items.begin(), grid->items.end(), positive)) {
+      wrong(grid ? *grid : value, path + ".grid", "an array of at least two positive numbers");
+      return rate;
+    }
+    for (const Value& item : grid->items) rate.grid.push_back(item.real);
+    std::sort(rate.grid.begin(), rate.grid.end());
+    rate.grid.erase(std::unique(rate.grid.begin(), rate.grid.end()), rate.grid.end());
+    return rate;
+  }
+
+  void read_tune(const Value& tune) {
+    const std::vector<Value> stages = tune.is(Kind::array) ? tune.items : std::vector{tune};
+    if (!stages.empty() && out_.compare_axis.empty()) {
+      problems_.add(tune.mark, "tune", "needs \"compare\", whose axis says what keeps the rates");
+      return;
+    }
+    for (size_t i = 0; i < stages.size(); ++i) {
+      const Value& item = stages[i];
+      const std::string path = item_path("tune", i);
+      known(item, path, {"at", "only", "path", "grid", "rates", "by", "seed"});
+      TuneStage stage;
+      stage.row = out_.baseline;
+      if (const Value* at = item.find("at")) {
+        const Selection row = selection(*at, path + ".at");
+        const bool fits = row.size() == 1 && row.begin()->first == out_.compare_axis && row.begin()->second.size() == 1;
+        if (fits) stage.row = row.begin()->second.front();
+        if (!fits) problems_.add(at->mark, path + ".at", base::str("names one value of ", out_.compare_axis));
+      }
+      if (const Value* only = item.find("only")) stage.only = selection(*only, path + ".only");
+      if (const Value* by = item.find("by"); by && text(*by, path + ".by") != "final validation loss") {
+        problems_.add(by->mark, path + ".by", quote(by->text) + " is no choice; choices: \"final validation loss\"");
+      }
+      if (const Value* seed = item.find("seed")) {
+        if (seed->is(Kind::integer)) stage.seed = seed->integer;
+        if (!seed->is(Kind::integer)) wrong(*seed, path + ".seed", "an integer");
+      }
+      if (const Value* rates = item.find("rates")) {
+        if (!rates->is(Kind::array) || rates->items.empty()) wrong(*rates, path + ".rates", "an array of objects");
+        for (size_t r = 0; r < rates->items.size(); ++r) {
+          const std::string below = item_path(path + ".rates", r);
+          known(rates->items[r], below, {"path", "grid"});
+          stage.rates.push_back(rate(rates->items[r], below));
+        }
+      } else {
+        stage.rates.push_back(rate(item, path));
+      }
+      out_.tune.push_back(std::move(stage));
+    }
+  }
+
+  void read_published() {
+    const Axis* axis = find_axis(out_.compare_axis);
+    for (const char* key : {"paper", "labels"}) {
+      const Value* value = root_.find(key);
+      if (!value) continue;
+      if (!value->is(Kind::object)) {
+        wrong(*value, key, "an object");
+        continue;
+      }
+      for (const Member& m : value->members) {
+        if (axis) check_value(m.mark, key, *axis, m.key);
+        if (key == std::string_view("labels")) {
+          out_.labels[m.key] = text(m.value, child_path(key, m.key));
+        } else if (m.value.is(Kind::integer) || m.value.is(Kind::real)) {
+          out_.paper[m.key] = m.value.real;
+        } else {
+          wrong(m.value, child_path(key, m.key), "a number");
+        }
+      }
+    }
+  }
+
+  const Value& root_;
+  Problems& problems_;
+  SweepConfig& out_;
+};
+
+}  // namespace
+
+SweepConfig parse_sweep(std::string_view text, const std::string& label) {
+  SweepConfig sweep;
+  sweep.path = label;
+  sweep.source_text = text;
+  const std::string file = base::base_name(label);
+  sweep.name = file.substr(0, std::max<size_t>(1, file.rfind('.')));
+  Problems problems;
+  const auto source = std::make_shared<const Source>(Source{label, base::parent_path(label), Source::file});
+  const Value root = parse_json(text, source, problems);
+  problems.raise();
+  SweepReader(root, problems, sweep).read();
+  problems.raise();
+  return sweep;
+}
+
+SweepConfig load_sweep(const std::string& path) {
+  std::string text;
+  try {
+    text = base::read_text(path);
+  } catch (const base::Error& e) {
+    throw ConfigError({{"", "", e.what()}});
+  }
+  return parse_sweep(text, path);
+}
+
+}  // namespace muonlab::config

@@ -1,0 +1,80 @@
+#include "muonlab/study/estimate.hpp"
+
+#include <algorithm>
+
+#include "muonlab/base/cpu.hpp"
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/statistics.hpp"
+#include "muonlab/model/model.hpp"
+#include "muonlab/run/session.hpp"
+#include "muonlab/tensor/runtime.hpp"
+#include "muonlab/train/plan.hpp"
+
+namespace muonlab::study {
+namespace {
+
+constexpr double kLongStep_s = 3.0;     // a step expected to take longer is not timed
+constexpr double kUsualShare = 0.5;     // of the rate of matrix products that training reaches
+constexpr double kPeakProbe_s = 0.3;
+constexpr int kTimedSteps = 3;
+constexpr uint64_t kBytesPerStep = 450;  // of metrics.jsonl and timing.jsonl
+
+int64_t steps_of(const config::RunConfig& run) {
+  const int64_t tokens_per_step = run.train.batch * run.model.context;
+  if (run.train.steps) return *run.train.steps;
+  return run.train.tokens ? (*run.train.tokens + tokens_per_step - 1) / tokens_per_step : 0;
+}
+
+double step_flops(const config::RunConfig& run) {
+  return static_cast<double>(run.train.batch * run.model.context) * model::flops_per_token(run.model);
+}
+
+int64_t num_parameters(const config::RunConfig& run) {
+  int64_t count = 0;
+  for (const config::ParameterSpec& spec : config::parameter_specs(run.model)) count += spec.count();
+  return count;
+}
+
+}  // namespace
+
+double run_flops(const config::RunConfig& run) {
+  if (!run.model.vocabulary) return 0;
+  const auto steps = static_cast<double>(steps_of(run));
+  const double validations = run.eval.every > 0 ? steps / static_cast<double>(run.eval.every) + 1 : 2;
+  const double validation_tokens = static_cast<double>(run.eval.samples * run.model.context);
+  // A validation is a forward pass, a third of a step's arithmetic.
+  return steps * step_flops(run) + validations * validation_tokens * model::flops_per_token(run.model) / 3;
+}
+
+int64_t run_memory_bytes(const config::RunConfig& run) {
+  return run.model.vocabulary ? train::make_plan(run, 1, run.eval.samples).memory_bytes : 0;
+}
+
+DiskUse run_disk(const config::RunConfig& run) {
+  if (!run.model.vocabulary) return {};
+  const auto weights = 4 * static_cast<uint64_t>(num_parameters(run));
+  const uint64_t lines = kBytesPerStep * static_cast<uint64_t>(steps_of(run));
+  const auto kept = static_cast<uint64_t>(run.checkpoint.keep);
+  const bool weights_only = run.checkpoint.final == config::FinalCheckpoint::weights;
+  // Two moments at most beside the weights; one checkpoint more exists while it is written.
+  return {.running = 3 * weights * (kept + 1) + lines, .finished = (weights_only ? weights : 3 * weights * kept) + lines};
+}
+
+Rate measure_rate(const config::RunConfig& run) {
+  tensor::start_runtime(run.threads.value_or(base::usable_processors()));
+  const double peak = 1e9 * tensor::measure_gemm_peak_gflops(run.precision, kPeakProbe_s);
+  const Rate estimate{kUsualShare * peak, "half of the measured rate of matrix products"};
+  if (run.model.vocabulary && step_flops(run) / estimate.flops_per_s > kLongStep_s) return estimate;
+  try {
+    run::Session session(run::prepare(run));
+    std::vector<double> seconds;
+    train::train_step(session.trainer());  // warms up
+    for (int i = 0; i < kTimedSteps; ++i) seconds.push_back(train::train_step(session.trainer()).total_s);
+    const config::RunConfig& complete = session.prepared().config;
+    return {step_flops(complete) / base::median(seconds), base::str("measured on ", kTimedSteps, " steps")};
+  } catch (const base::Error&) {  // the data are not there, or not this large a memory: the run itself will say so
+    return estimate;
+  }
+}
+
+}  // namespace muonlab::study

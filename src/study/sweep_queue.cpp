@@ -1,0 +1,67 @@
+#include "sweep_queue.hpp"
+
+#include <limits>
+
+#include <nlohmann/json.hpp>
+
+#include "muonlab/base/file.hpp"
+#include "muonlab/base/text.hpp"
+
+namespace muonlab::study {
+namespace {
+
+std::optional<double> known_loss(const CellStatus& status) {
+  if (status.state == CellState::finished) return status.val_loss;
+  if (status.state == CellState::diverged) return std::numeric_limits<double>::infinity();
+  return std::nullopt;
+}
+
+}  // namespace
+
+SweepQueue::Seen& SweepQueue::look(const Cell& cell) {
+  const auto found = seen_.find(cell.name);
+  if (found != seen_.end()) return found->second;
+  Seen seen{cell_status(folder_, cell.name), cell_changes(folder_, cell)};
+  if (!seen.changes.empty()) seen.status = {};
+  return seen_.emplace(cell.name, std::move(seen)).first->second;
+}
+
+bool SweepQueue::refresh() {
+  const size_t cells = plan_.cells.size();
+  const int64_t waiting = plan_.num_waiting;
+  plan_ = planner_.plan([this](const Cell& cell) { return known_loss(look(cell).status); });
+  return plan_.cells.size() != cells || plan_.num_waiting != waiting;
+}
+
+SweepPlan SweepQueue::outline() {
+  return planner_.outline([this](const Cell& cell) { return known_loss(look(cell).status); });
+}
+
+std::optional<Cell> SweepQueue::next(const std::string& only) {
+  for (const Cell& cell : plan_.cells) {
+    if (started_.contains(cell.name) || (!only.empty() && !base::glob_match(only, cell.name))) continue;
+    Seen& seen = look(cell);
+    // A process that an interrupted sweep left is about to save and leave.
+    if (seen.status.state == CellState::running) seen.status = cell_status(folder_, cell.name);
+    const CellState state = seen.status.state;
+    if (seen.changes.empty() && (state == CellState::queued || state == CellState::failed)) return cell;
+  }
+  return std::nullopt;
+}
+
+CellStatus SweepQueue::ended(const Cell& cell, int exit_code) {
+  base::FileSystem& files = base::real_file_system();
+  const std::string failure = folder_.failure(cell.name);
+  if (exit_code == 0) {
+    if (files.exists(failure)) files.remove_file(failure);
+  } else {
+    base::write_atomically(failure, nlohmann::json{{"exit_code", exit_code}}.dump() + "\n");
+  }
+  CellStatus status = cell_status(folder_, cell.name);
+  // The process is gone, but what is there does not say that the run is complete.
+  if (status.state != CellState::finished && status.state != CellState::diverged) status.state = CellState::failed;
+  seen_[cell.name] = {status, {}};
+  return status;
+}
+
+}  // namespace muonlab::study

@@ -1,0 +1,54 @@
+// Cells and what is known of them: which are finished, which can be started, what comes next.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "muonlab/study/sweep.hpp"
+#include "muonlab/study/sweep_plan.hpp"
+
+namespace muonlab::study {
+
+class SweepQueue {
+ public:
+  SweepQueue(SweepPlanner planner, SweepFolder folder) : planner_(std::move(planner)), folder_(std::move(folder)) {}
+
+  const SweepFolder& folder() const { return folder_; }
+  const SweepPlan& plan() const { return plan_; }
+  const config::SweepConfig& sweep() const { return planner_.sweep(); }
+
+  // Plans anew from what is known; true when that added cells or found rates. Looks into a cell's folder the first time.
+  bool refresh();
+  // The same with the middle of each grid where a rate is open, to estimate from; changes nothing here.
+  SweepPlan outline();
+
+  // The next cell that may be started, in order; absent when none. Cells that another process still trains are passed over.
+  std::optional<Cell> next(const std::string& only);
+  void started(const Cell& cell) { started_.insert(cell.name); }
+  // A process ended: reads how far the cell is. `exit_code` other than 0 is remembered with the folder.
+  CellStatus ended(const Cell& cell, int exit_code);
+
+  const CellStatus& status(const Cell& cell) { return look(cell).status; }
+  // Not empty: the cell's folder holds a run with other settings, which stays as it is.
+  const std::vector<std::string>& changes(const Cell& cell) { return look(cell).changes; }
+  // Forgets what was seen of a cell, after its folder was moved away.
+  void forget(const Cell& cell) { seen_.erase(cell.name); }
+
+ private:
+  struct Seen {
+    CellStatus status;
+    std::vector<std::string> changes;
+  };
+  Seen& look(const Cell& cell);
+
+  SweepPlanner planner_;
+  SweepFolder folder_;
+  SweepPlan plan_;
+  std::map<std::string, Seen> seen_;  // by name
+  std::set<std::string> started_;     // by this process, ended or not
+};
+
+}  // namespace muonlab::study
