@@ -16,7 +16,7 @@ constexpr const char* kFull = R"full({
   "model": {"layers": 3, "width": 48, "heads": 4, "kv_heads": 2, "head_dim": 10, "gated": false, "activation": "relu2",
             "ffn_width": 77, "qk_norm": "gain", "tied": true, "context": 33, "rope_theta": 0.1, "norm_eps": 1e-7,
             "vocabulary": 5000, "init": {"std": 0.3, "zero_output": true}},
-  "data": {"kind": "biographies", "m": 3, "questions": 2, "templates": 2, "uniform": true, "seed": 9,
+  "data": {"kind": "biographies", "m": 3, "questions": 2, "templates": 2, "text": "biographies_and_questions", "uniform": true, "seed": 9,
            "tokenizer": {"kind": "sentencepiece", "path": "a \"quoted\"\\path/ü.model"}},
   "optimizers": {
     "m": {"rule": "muon", "lr": 0.3, "momentum": 0.1, "momentum_form": "average", "nesterov": true,
