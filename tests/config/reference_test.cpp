@@ -27,7 +27,8 @@ constexpr const char* kFull = R"full({
              {"params": ["ffn"], "optimizer": "g"}, {"params": ["all"], "optimizer": "a"}],
   "schedule": {"kind": "inverse_sqrt", "warmup": 5},
   "train": {"epochs": 0.1, "batch": 6, "micro_batch": 3, "clip": 1},
-  "eval": {"every": 3, "samples": 4}, "checkpoint": {"every": 2, "keep": 3, "permanent_every": 4, "best": true}
+  "eval": {"every": 3, "samples": 4}, "checkpoint": {"every": 2, "keep": 3, "permanent_every": 4, "best": true},
+  "probes": {"spectra": {"every": 7, "params": ["vo@0", "head"]}}
 })full";
 
 TEST(Reference, TheDumpReadsBackEqual) {
@@ -46,7 +47,7 @@ TEST(Reference, TheDumpIsInFieldOrder) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : json.items()) keys.push_back(key);
   EXPECT_EQ(keys, (Lines{"name", "seed", "device", "threads", "precision", "kernels", "model", "data", "optimizers",
-                         "assign", "schedule", "train", "eval", "checkpoint"}));
+                         "assign", "schedule", "train", "eval", "checkpoint", "probes"}));
 }
 
 TEST(Reference, DifferencesHavePaths) {
