@@ -2,7 +2,9 @@
 
 namespace muonlab::config {
 
-void check_probes(Checker& c) {
+namespace {
+
+void check_spectra(Checker& c) {
   if (!c.run.probes.spectra || c.problems.touches("probes.spectra")) return;
   const std::vector<std::string>& params = c.run.probes.spectra->params;
   if (params.empty()) c.fail("probes.spectra.params", "is empty; leave probes.spectra out to measure nothing");
@@ -19,6 +21,15 @@ void check_probes(Checker& c) {
       return spec.shape.size() == 2 && selector_matches(params[i], spec);
     });
     if (!matches) c.fail(item_path("probes.spectra.params", i), quote(params[i]) + " matches no matrix of this model");
+  }
+}
+
+}  // namespace
+
+void check_probes(Checker& c) {
+  check_spectra(c);
+  if (c.run.probes.tail && std::holds_alternative<ShardsConfig>(c.run.data) && !c.problems.touches("data")) {
+    c.fail("probes.tail", "asks about the people of data.kind biographies; the data are shards");
   }
 }
 

@@ -50,6 +50,39 @@ TEST(TailCommand, ShowsGroupsAndAttributesOfSeveralCheckpoints) {
   EXPECT_NE(held_out.out, lines.out);
 }
 
+// The probe's curve is the command's numbers at each step, and a killed run writes the same bytes.
+TEST(TailProbe, WritesTheCommandsNumbersAndResumesByteForByte) {
+  const support::Scratch scratch("tail_probe");
+  std::ofstream(scratch / "people.json") << kPeople;
+  const std::vector<std::string> probed{"train", "people.json", "--set", R"(probes.tail={"every":3,"classes":2})",
+                                        "--set", "checkpoint.permanent_every=10", "--run-dir"};
+  const auto train = [&](const std::string& run) {
+    std::vector<std::string> arguments = probed;
+    arguments.push_back(run);
+    return arguments;
+  };
+  ASSERT_EQ(run_program(scratch.path(), train("straight")).code, 0);
+  const std::string lines = support::slurp(scratch / "straight/tail.jsonl");
+  for (const char* step : {"0", "3", "18", "20"}) {
+    EXPECT_EQ(count(lines, std::string("{\"step\":") + step + ","), 8u) << step << lines;
+  }
+  EXPECT_EQ(count(lines, "\n"), 8u * (1 + 6 + 1));
+  std::string last = run_program(scratch.path(), {"tail", "straight", "--classes", "2", "--json"}).out;
+  const std::string label = "\"checkpoint\":\"straight\",";
+  for (size_t at = last.find(label); at != std::string::npos; at = last.find(label)) last.erase(at, label.size());
+  EXPECT_TRUE(lines.ends_with(last)) << lines << last;
+
+  support::Process process(scratch.path(), train("killed"));
+  ASSERT_TRUE(process.wait_for(scratch / "killed/tail.jsonl", "{\"step\":12,"));
+  process.signal(SIGKILL);
+  process.wait();
+  EXPECT_LT(support::slurp(scratch / "killed/tail.jsonl").size(), lines.size());
+  ASSERT_EQ(run_program(scratch.path(), train("killed")).code, 0);
+  EXPECT_EQ(support::slurp(scratch / "killed/tail.jsonl"), lines);
+  EXPECT_EQ(support::tree(scratch / "killed/checkpoints/step-00000020"),
+            support::tree(scratch / "straight/checkpoints/step-00000020"));
+}
+
 TEST(TailCommand, NeedsPeople) {
   const support::Scratch scratch("tail_command_shards");
   std::ofstream(scratch / "text.txt") << std::string(4000, 'a');

@@ -192,6 +192,9 @@ TEST(Errors, ProbesNameMatricesThatAreThere) {
                "probes.spectra.params[1]: \"norm\" matches no matrix of this model");
   expect_error(minimal(R"("probes": {"spectra": {"params": [$"v_o"]}})"),
                "probes.spectra.params[0]: " + selector_problem("v_o"));
+  EXPECT_EQ(parse(minimal(R"("probes": {"tail": {"classes": 20}})")).probes.tail, (TailConfig{.every = 100, .classes = 20}));
+  expect_error(minimal(R"("probes": {"tail": ${}}, "data": {"kind": "shards", "train": ["a"], "valid": ["b"]})"),
+               "probes.tail: asks about the people of data.kind biographies; the data are shards");
   expect_error(minimal(R"("probes": {$"spektra": {}})"), "probes: unknown key \"spektra\"; did you mean \"spectra\"?");
 }
 

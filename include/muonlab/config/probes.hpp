@@ -22,12 +22,26 @@ struct SpectraConfig {
   }
 };
 
+// What a model knows of frequent and of rare facts (data.kind biographies).
+struct TailConfig {
+  int64_t every = 100;
+  int64_t classes = 500;
+  bool operator==(const TailConfig&) const = default;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("every", self.every, Field{.help = "steps between exams; the first and the last step have one too", .min = 1});
+    visit("classes", self.classes, Field{.help = "people of each frequency group asked about, the same each time", .min = 1});
+  }
+};
+
 struct ProbesConfig {
   std::optional<SpectraConfig> spectra;
+  std::optional<TailConfig> tail;
   bool operator==(const ProbesConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("spectra", self.spectra, Field{.help = "singular values of weights; off unless named"});
+    visit("tail", self.tail, Field{.help = "accuracy on facts by how often they occur; off unless named"});
   }
 };
 
