@@ -42,6 +42,7 @@ void check_data(Checker& c);
 void check_optimizers(Checker& c);
 void check_assign(Checker& c);
 void check_train(Checker& c);
+void check_probes(Checker& c);
 
 // Settings of a model section that follow from the others.
 void fill_shape(ModelConfig& model);

@@ -113,6 +113,7 @@ class Loader {
     check_train(checker);
     check_assign(checker);
     check_optimizers(checker);
+    check_probes(checker);
     problems_.raise();
     return std::move(dropped_);
   }

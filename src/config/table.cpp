@@ -46,6 +46,9 @@ class TableMaker {
     } else if constexpr (OptionalField<T>) {
       if constexpr (VariantField<typename T::value_type>) {
         rows_.push_back({path, "like schedule", "", help});
+      } else if constexpr (StructField<typename T::value_type>) {
+        rows_.push_back({path, "object", "", help});
+        struct_rows(path, typename T::value_type{});
       } else {
         rows_.push_back({path, type_text<T>(field), "", help});
       }

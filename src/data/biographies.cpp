@@ -13,15 +13,23 @@ namespace muonlab::data {
 namespace {
 
 // Streams of Philox's purpose `corpus`, and the places of permutation keys that no epoch reaches.
-enum Stream : uint64_t { kFacts = 1, kWorkCities = 2, kTrainWordings = 3, kValidWordings = 4 };
-enum Order : uint64_t { kNames = uint64_t{1} << 62, kTrainDocuments, kValidDocuments };
+enum Stream : uint64_t { kFacts = 1, kWorkCities = 2, kTrainWordings = 3, kValidWordings = 4, kSentenceWordings = 5 };
+enum Order : uint64_t {
+  kNames = uint64_t{1} << 62, kTrainDocuments, kValidDocuments,
+  kExam = kNames + (uint64_t{1} << 32),       // + group
+  kSentences = kNames + (uint64_t{1} << 33),  // + selection
+};
 
-uint64_t shuffled(uint64_t index, uint64_t n, int64_t seed, Order order) {
+uint64_t shuffled(uint64_t index, uint64_t n, int64_t seed, uint64_t order) {
   return base::permute(index, n, base::permutation_key(static_cast<uint64_t>(seed), order));
 }
 
 base::Philox numbers(int64_t seed, Stream stream) {
   return base::Philox(static_cast<uint64_t>(seed), base::Purpose::corpus, stream);
+}
+
+void fill(std::string& text, std::string_view blank, const std::string& value) {
+  text.replace(text.find(blank), blank.size(), value);
 }
 
 std::string document(const Question& question) { return question.text + " " + question.answer + "."; }
@@ -35,6 +43,11 @@ Biographies::Biographies(const config::BiographiesConfig& config) : config_(conf
 }
 
 int64_t Biographies::num_selections() const { return (int64_t{1} << (config_.m - 1)) * (config_.m + 2); }
+
+int64_t Biographies::num_documents() const {
+  const bool biographies = config_.text == config::BiographyText::biographies_and_questions;
+  return num_samples() + (biographies ? num_selections() : 0);
+}
 
 int Biographies::group(int64_t cls) const { return static_cast<int>(std::bit_width(static_cast<uint64_t>(cls))); }
 
@@ -88,7 +101,7 @@ Person Biographies::person(int64_t cls) const {
 Question Biographies::question(int64_t cls, int attribute, int wording) const {
   const Person asked = person(cls);
   std::string text(question_wording(attribute, wording));
-  text.replace(text.find("{}"), 2, asked.name);
+  fill(text, "{}", asked.name);
   return {"Question: " + text + " Answer:", asked.facts.at(static_cast<size_t>(attribute)), group(cls), attribute};
 }
 
@@ -106,9 +119,48 @@ int Biographies::train_wording(int64_t selection, int attribute) const {
   return drawn < valid_wording(class_of(selection), attribute) ? drawn : drawn + 1;
 }
 
+std::string Biographies::biography(int64_t selection) const {
+  const Person about = person(class_of(selection));
+  const auto num_sentences = static_cast<uint64_t>(config_.questions);
+  const base::Philox wordings = numbers(config_.seed, kSentenceWordings);
+  std::string text;
+  for (uint64_t i = 0; i < num_sentences; ++i) {
+    const uint64_t attribute =
+        shuffled(i, num_sentences, config_.seed, kSentences + static_cast<uint64_t>(selection));
+    const uint64_t wording = wordings.below(static_cast<uint64_t>(selection) * kNumAttributes + attribute,
+                                            static_cast<uint64_t>(config_.templates));
+    std::string sentence(sentence_wording(static_cast<int>(attribute), static_cast<int>(wording)));
+    fill(sentence, "{}", about.name);
+    fill(sentence, "{fact}", about.facts[attribute]);
+    text += (i == 0 ? "" : " ") + sentence;
+  }
+  return text;
+}
+
+std::vector<Question> Biographies::exam(int64_t classes_per_group, Wording wording) const {
+  std::vector<Question> questions;
+  for (int g = 0; g <= config_.m; ++g) {
+    const int64_t first = g == 0 ? 0 : int64_t{1} << (g - 1), size = std::max<int64_t>(first, 1);
+    const int64_t count = std::min(size, classes_per_group);
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t cls =
+          first + (count == size ? i
+                                 : static_cast<int64_t>(shuffled(static_cast<uint64_t>(i), static_cast<uint64_t>(size),
+                                                                 config_.seed, kExam + static_cast<uint64_t>(g))));
+      for (int attribute = 0; attribute < config_.questions; ++attribute) {
+        questions.push_back(question(cls, attribute,
+                                     wording == Wording::held_out ? valid_wording(cls, attribute)
+                                                                  : train_wording(first_selection(cls), attribute)));
+      }
+    }
+  }
+  return questions;
+}
+
 std::string Biographies::train_document(int64_t index) const {
   const auto sample = static_cast<int64_t>(shuffled(
-      static_cast<uint64_t>(index), static_cast<uint64_t>(num_samples()), config_.seed, kTrainDocuments));
+      static_cast<uint64_t>(index), static_cast<uint64_t>(num_documents()), config_.seed, kTrainDocuments));
+  if (sample >= num_samples()) return biography(sample - num_samples());
   const int64_t selection = sample / config_.questions;
   const auto attribute = static_cast<int>(sample % config_.questions);
   return document(question(class_of(selection), attribute, train_wording(selection, attribute)));

@@ -32,7 +32,7 @@ struct MakeTokenizer {
   }
   std::shared_ptr<const Tokenizer> operator()(const config::TrainedTokenizer& trained) const {
     std::vector<std::string> texts;
-    for (int64_t i = 0; i < std::min(people.num_samples(), kTokenizerDocuments); ++i) {
+    for (int64_t i = 0; i < std::min(people.num_documents(), kTokenizerDocuments); ++i) {
       texts.push_back(people.train_document(i));
     }
     TokenizerTraining training;
@@ -49,13 +49,13 @@ struct MakeTokenizer {
 };
 
 void check_memory(const Biographies& people, const Tokenizer& tokenizer) {
-  const int64_t probes = std::min<int64_t>(people.num_samples(), 256);
+  const int64_t probes = std::min<int64_t>(people.num_documents(), 256);
   int64_t ids = 0;
   for (int64_t i = 0; i < probes; ++i) {
     ids += static_cast<int64_t>(tokenizer.encode(people.train_document(i)).size()) + 1;
   }
   const int64_t width = tokenizer.vocabulary() <= (1 << 16) ? 2 : 4;
-  const int64_t needed = people.num_samples() / probes * ids * width;
+  const int64_t needed = people.num_documents() / probes * ids * width;
   if (needed > kMaxMemoryBytes) {
     throw base::Error("data: these biographies take about ", base::human_bytes(static_cast<uint64_t>(needed)),
                       " in memory, more than ", base::human_bytes(kMaxMemoryBytes),
@@ -102,6 +102,16 @@ Packed pack(const Document& document, int64_t count, const Tokenizer& tokenizer)
   return {row, text_bytes};
 }
 
+// Mean over people spread evenly over the classes. Names of one token a part would put the facts into the embeddings.
+double tokens_per_name(const Biographies& people, const Tokenizer& tokenizer) {
+  const int64_t probes = std::min<int64_t>(people.num_classes(), 1024);
+  size_t ids = 0;
+  for (int64_t i = 0; i < probes; ++i) {
+    ids += tokenizer.encode(" " + people.person(i * people.num_classes() / probes).name).size();
+  }
+  return static_cast<double>(ids) / static_cast<double>(probes);
+}
+
 }  // namespace
 
 Dataset open_biographies(const config::BiographiesConfig& config, int64_t context, int64_t seed) {
@@ -109,24 +119,18 @@ Dataset open_biographies(const config::BiographiesConfig& config, int64_t contex
   Dataset dataset;
   dataset.tokenizer = std::visit(MakeTokenizer{people}, config.tokenizer);
   check_memory(people, *dataset.tokenizer);
-  if (people.num_samples() >= kAnnounceFrom) {
-    base::log_info("data     writing ", base::human_count(static_cast<double>(people.num_samples())),
-                   " questions about ", base::with_commas(people.num_classes()), " people");
+  if (people.num_documents() >= kAnnounceFrom) {
+    base::log_info("data     writing ", base::human_count(static_cast<double>(people.num_documents())),
+                   " documents about ", base::with_commas(people.num_classes()), " people");
   }
   const int64_t num_facts = people.num_classes() * config.questions;
   const Packed train =
-      pack([&](int64_t i) { return people.train_document(i); }, people.num_samples(), *dataset.tokenizer);
+      pack([&](int64_t i) { return people.train_document(i); }, people.num_documents(), *dataset.tokenizer);
   const Packed valid = pack([&](int64_t i) { return people.valid_document(i); }, num_facts, *dataset.tokenizer);
   dataset.train = make_packed_corpus(train.row, context, seed, "data (training text)");
   dataset.valid = make_packed_corpus(valid.row, context, seed, "data (validation text)");
 
-  dataset.questions.reserve(static_cast<size_t>(num_facts));
-  for (int64_t cls = 0; cls < people.num_classes(); ++cls) {
-    for (int attribute = 0; attribute < config.questions; ++attribute) {
-      const int wording = people.train_wording(people.first_selection(cls), attribute);
-      dataset.questions.push_back(people.question(cls, attribute, wording));
-    }
-  }
+  dataset.questions = people.exam(people.num_classes(), Wording::trained);
   base::Hasher identity;
   identity.add(dataset.tokenizer->hash());
   for (const auto& row : {train.row, valid.row}) {
@@ -137,8 +141,10 @@ Dataset open_biographies(const config::BiographiesConfig& config, int64_t contex
   dataset.bytes_per_token = static_cast<double>(valid.text_bytes) / static_cast<double>(valid.row->size());
   dataset.description = base::str(
       "biographies  ", base::with_commas(people.num_classes()), " people, ", base::with_commas(people.num_samples()),
-      config.uniform ? " questions (uniform), " : " questions, ",
-      base::human_count(static_cast<double>(train.row->size())), " tokens (", dataset.tokenizer->description(), "), ",
+      people.num_documents() > people.num_samples() ? " questions and biographies" : " questions",
+      config.uniform ? " (uniform), " : ", ", base::human_count(static_cast<double>(train.row->size())), " tokens (",
+      dataset.tokenizer->description(), ", a name takes ", base::fixed(tokens_per_name(people, *dataset.tokenizer), 1),
+      "), ",
       base::with_commas(dataset.train->samples_per_epoch()), " samples of ", base::with_commas(context),
       "; validation ", base::human_count(static_cast<double>(valid.row->size())));
   return dataset;

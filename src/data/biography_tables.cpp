@@ -76,6 +76,21 @@ constexpr std::array<std::array<const char*, kNumWordings>, kNumAttributes> kWor
      "Which city holds the office of {}?", "To which city does {} go for work?", "In what place is the job of {}?"},
 }};
 
+constexpr std::array<std::array<const char*, kNumWordings>, kNumAttributes> kSentences = {{
+    {"{} was born on {fact}.", "The birth date of {} is {fact}.", "{} has a birth certificate of {fact}.",
+     "The life of {} began on {fact}.", "{} came into the world on {fact}.", "Records give {fact} as the day when {} was born."},
+    {"{} was born in {fact}.", "The birth city of {} is {fact}.", "{} comes from {fact}.",
+     "The life of {} began in {fact}.", "{fact} is the birthplace of {}.", "{} spent the first years of life in {fact}."},
+    {"{} studied at {fact}.", "The university of {} is {fact}.", "{} graduated from {fact}.",
+     "{fact} was attended by {}.", "{} took a degree at {fact}.", "The teachers of {} belonged to {fact}."},
+    {"{} studied {fact}.", "The major of {} is {fact}.", "{} took a degree in {fact}.",
+     "{fact} was the field of study of {}.", "{} chose the subject {fact}.", "The discipline that {} learned is {fact}."},
+    {"{} works for {fact}.", "The company of {} is {fact}.", "{} has a job at {fact}.",
+     "{fact} employs {}.", "The employer of {} is {fact}.", "{} draws a salary from {fact}."},
+    {"{} works in {fact}.", "The work city of {} is {fact}.", "{} goes to work in {fact}.",
+     "The office of {} is in {fact}.", "{fact} is where {} has a job.", "The job of {} is in {fact}."},
+}};
+
 }  // namespace
 
 const std::array<const char*, kNumAttributes> kAttributeNames = {"birth date", "birth city", "university",
@@ -100,6 +115,10 @@ std::string birth_date(uint64_t i) {
 
 std::string_view question_wording(int attribute, int wording) {
   return kWordings.at(static_cast<size_t>(attribute)).at(static_cast<size_t>(wording));
+}
+
+std::string_view sentence_wording(int attribute, int wording) {
+  return kSentences.at(static_cast<size_t>(attribute)).at(static_cast<size_t>(wording));
 }
 
 }  // namespace muonlab::data

@@ -24,5 +24,7 @@ std::string company(uint64_t i);
 
 // A wording, 0 … 5, of the question for an attribute, with {} where the name goes.
 std::string_view question_wording(int attribute, int wording);
+// Likewise of the sentence that states it, with {} for the name and {fact} for the fact.
+std::string_view sentence_wording(int attribute, int wording);
 
 }  // namespace muonlab::data

@@ -51,12 +51,13 @@ class Llama final : public Model {
   at::Tensor logits(const at::Tensor& tokens_bt) override {
     const bool with_graph = kernels_ == config::Kernels::reference && at::GradMode::is_enabled();
     at::AutoGradMode mode(with_graph);
-    const at::Tensor hidden_nw = decode(tokens_bt);
-    const at::Tensor weight =
-        with_graph ? head_.differentiable() : head_.shadow().narrow(0, 0, head_.rows());
-    const at::Tensor logits_nv = at::linear(hidden_nw, weight);
-    const at::ScalarType dtype = dtype_ == at::kDouble ? at::kDouble : at::kFloat;
-    return logits_nv.to(dtype).view({tokens_bt.size(0), tokens_bt.size(1), head_.rows()});
+    return read_out(decode(tokens_bt), with_graph)
+        .view({tokens_bt.size(0), tokens_bt.size(1), head_.rows()});
+  }
+
+  at::Tensor logits_at(const at::Tensor& tokens_bt, const at::Tensor& places_n) override {
+    at::NoGradGuard no_grad;
+    return read_out(decode(tokens_bt).index_select(0, places_n), false);
   }
 
   at::Tensor token_losses(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) override {
@@ -76,6 +77,13 @@ class Llama final : public Model {
   double flops_per_token() const override { return model::flops_per_token(config_); }
 
  private:
+  at::Tensor read_out(const at::Tensor& hidden_nw, bool with_graph) const {
+    const at::Tensor weight =
+        with_graph ? head_.differentiable() : head_.shadow().narrow(0, 0, head_.rows());
+    const at::Tensor logits_nv = at::linear(hidden_nw, weight);
+    return logits_nv.to(dtype_ == at::kDouble ? at::kDouble : at::kFloat);
+  }
+
   // The final hidden states [n, w], normed, in the compute dtype.
   at::Tensor decode(const at::Tensor& tokens_bt) {
     base::check(tokens_bt.dim() == 2, "tokens are [b, t]");

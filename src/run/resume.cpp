@@ -18,7 +18,7 @@ struct Class {
 constexpr const char* kRounding = "rounding may differ from here on";
 constexpr const char* kSchedule = "changes the schedule: allowed";
 
-constexpr std::array<Class, 17> kClasses{{
+constexpr std::array<Class, 18> kClasses{{
     {"name", ChangeClass::safe, "safe"},
     {"threads", ChangeClass::safe, kRounding},
     {"device", ChangeClass::safe, kRounding},
@@ -26,6 +26,7 @@ constexpr std::array<Class, 17> kClasses{{
     {"train.micro_batch", ChangeClass::safe, kRounding},
     {"eval.*", ChangeClass::safe, "safe"},
     {"checkpoint.*", ChangeClass::safe, "safe"},
+    {"probes*", ChangeClass::safe, "safe"},
     {"train.steps", ChangeClass::schedule, "changes the schedule's end: allowed"},
     {"train.tokens", ChangeClass::schedule, "changes the schedule's end: allowed"},
     {"train.epochs", ChangeClass::schedule, "changes the schedule's end: allowed"},

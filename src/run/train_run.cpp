@@ -23,6 +23,7 @@
 #include "muonlab/tensor/runtime.hpp"
 #include "muonlab/train/checkpoint.hpp"
 #include "muonlab/train/metrics.hpp"
+#include "probes.hpp"
 #include "start_page.hpp"
 
 namespace muonlab::run {
@@ -131,9 +132,10 @@ void begin(const Start& start, const std::string& from, Session& session, const 
   }
 }
 
-std::string save(Session& session, const RunFolder& folder, train::MetricsLog& metrics) {
+std::string save(Session& session, const RunFolder& folder, train::MetricsLog& metrics, train::ProbeLog& probe_log) {
   train::Trainer& trainer = session.trainer();
   trainer.state.metrics_bytes = metrics.sync();
+  probe_log.sync(trainer.state);
   const config::CheckpointConfig& keep = trainer.config.checkpoint;
   const bool weights_only =
       keep.final == config::FinalCheckpoint::weights && trainer.state.step == trainer.plan.steps;
@@ -161,6 +163,8 @@ train::Outcome see_through(Session& session, const RunFolder& folder) {
   train::Trainer& trainer = session.trainer();
   train::MetricsLog metrics(folder.metrics(), folder.timing(), trainer.state.metrics_bytes,
                             trainer.optimizer.names());
+  const std::vector<std::unique_ptr<train::Probe>> probes = make_probes(trainer.config);
+  train::ProbeLog probe_log(folder.path(), probes, trainer.state);
   const double peak = trainer.config.device == config::Device::cpu
                           ? tensor::measure_gemm_peak_gflops(trainer.config.precision, kPeakProbe_s)
                           : 0.0;
@@ -178,10 +182,12 @@ train::Outcome see_through(Session& session, const RunFolder& folder) {
   double save_s = 0;
   events.save = [&] {
     const base::Stopwatch watch;
-    saved = save(session, folder, metrics);
+    saved = save(session, folder, metrics, probe_log);
     save_s = watch.seconds();
     base::log_note(base::str("saved ", saved, " (", base::human_duration(save_s), ")"));
   };
+  for (const auto& probe : probes) events.probes.push_back(probe.get());
+  events.probed = [&](const train::Probe& probe, const std::vector<std::string>& lines) { probe_log.write(probe, lines); };
   events.stop_requested = [] { return base::stop_requested() != 0; };
 
   try {

@@ -152,6 +152,7 @@ CarryOver load_branch(const store::Checkpoint& checkpoint, Trainer& trainer) {
   }
   trainer.state = read_trainer_file(checkpoint).state;
   trainer.state.metrics_bytes = 0;
+  trainer.state.probe_bytes.clear();
   trainer.state.best_step = -1;
   trainer.state.best_val_loss = TrainState{}.best_val_loss;
   trainer.model.weights_changed();

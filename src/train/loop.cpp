@@ -24,14 +24,30 @@ Outcome run_loop(Trainer& trainer, const LoopEvents& events) {
     return note_best(state, evaluation);
   };
 
-  if (state.step == 0) run_evaluation();
+  const auto probe_due = [&](const Probe& probe, int64_t step) {
+    return step == 0 || step == steps || due(probe.every(), step);
+  };
+  const auto run_probes = [&] {
+    for (Probe* probe : events.probes) {
+      if (probe_due(*probe, state.step)) events.probed(*probe, probe->measure(trainer));
+    }
+  };
+
+  if (state.step == 0) {
+    run_evaluation();
+    run_probes();
+  }
   while (state.step < steps) {
+    for (Probe* probe : events.probes) {
+      if (probe_due(*probe, state.step + 1)) probe->before_step(trainer);
+    }
     events.stepped(train_step(trainer));
     const bool last = state.step == steps;
     bool save = last || due(trainer.config.checkpoint.every, state.step);
     if (last || due(trainer.config.eval.every, state.step)) {
       save |= run_evaluation() && trainer.config.checkpoint.best;
     }
+    run_probes();
     const bool stop = !last && events.stop_requested();
     if (save || stop) events.save();
     if (stop) return Outcome::interrupted;

@@ -46,6 +46,7 @@ std::string state_json(const TrainState& state) {
       json[name] = nullptr;  // no validation yet
     }
   });
+  json["probe_bytes"] = state.probe_bytes;
   return json.dump(2);
 }
 
@@ -58,6 +59,16 @@ TrainState parse_state(const std::string& text, const std::string& label) {
     if (found == json.end()) throw base::Error(label, ": the training state lacks \"", name, "\"");
     read_number(*found, value, label, name);
   });
+  // Checkpoints from before there were probes have none.
+  if (const auto lengths = json.find("probe_bytes"); lengths != json.end()) {
+    if (!lengths->is_object()) throw base::Error(label, ": \"probe_bytes\" is not an object");
+    for (const auto& [name, length] : lengths->items()) {
+      read_number(length, state.probe_bytes[name], label, ("probe_bytes." + name).c_str());
+      if (state.probe_bytes[name] < 0) {
+        throw base::Error(label, ": \"probe_bytes.", name, "\" is negative; choose another checkpoint");
+      }
+    }
+  }
   if (state.step < 0 || state.next_sample < 0 || state.tokens < 0 || state.metrics_bytes < 0 || state.best_step < -1 ||
       state.best_step > state.step) {
     throw base::Error(label, ": the training state counts what cannot be (", json.dump().substr(0, 200),

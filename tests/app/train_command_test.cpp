@@ -1,7 +1,10 @@
 // The program as its users meet it: start, interrupt, kill, damage, resume, branch.
 #include <gtest/gtest.h>
 
+#include <map>
 #include <random>
+
+#include <nlohmann/json.hpp>
 
 #include "support/program.hpp"
 
@@ -22,7 +25,8 @@ constexpr const char* kTiny = R"({
   "train": {"steps": 30, "batch": 4, "micro_batch": 2, "clip": 1.0},
   "schedule": {"kind": "cosine", "warmup": 5},
   "eval": {"every": 10, "samples": 8},
-  "checkpoint": {"every": 4, "keep": 2}
+  "checkpoint": {"every": 4, "keep": 2},
+  "probes": {"spectra": {"every": 3, "params": ["matrices", "head"]}}
 })";
 
 class TrainCommand : public ::testing::Test {
@@ -38,7 +42,10 @@ class TrainCommand : public ::testing::Test {
     return scratch_ / (run + "/checkpoints/step-" + step);
   }
   void expect_equal_runs(const std::string& a, const std::string& b, const std::string& step = "00000030") {
-    EXPECT_EQ(slurp(scratch_ / (a + "/metrics.jsonl")), slurp(scratch_ / (b + "/metrics.jsonl")));
+    for (const char* file : {"/metrics.jsonl", "/spectra.jsonl"}) {
+      EXPECT_GT(slurp(scratch_ / (a + file)).size(), 100u);
+      EXPECT_TRUE(slurp(scratch_ / (a + file)) == slurp(scratch_ / (b + file))) << file;
+    }
     const auto left = support::tree(final_checkpoint(a, step)), right = support::tree(final_checkpoint(b, step));
     ASSERT_EQ(left.size(), right.size());
     ASSERT_GE(left.size(), 5u);
@@ -146,6 +153,46 @@ TEST_F(TrainCommand, ChangedSettingsAreListedAndClassed) {
   EXPECT_NE(other.err.find("--run-dir"), std::string::npos);
 }
 
+TEST_F(TrainCommand, SpectraAreMeasuredAtTheirStepsAndNoOthers) {
+  ASSERT_EQ(train({"--set", "train.steps=10", "--set", "probes.spectra.every=4"}).code, 0);
+  std::map<int64_t, int> matrices;
+  std::istringstream lines(slurp(scratch_ / "runs/tiny/spectra.jsonl"));
+  for (std::string text; std::getline(lines, text);) {
+    const auto line = nlohmann::json::parse(text);
+    ++matrices[line.at("step").get<int64_t>()];
+    EXPECT_EQ(line.at("of"), "weight");
+    EXPECT_EQ(line.at("layer"), line.at("role") == "head" ? -1 : line.at("name").get<std::string>()[13] - '0') << text;
+    EXPECT_GT(line.at("entropy"), 0.0);
+    EXPECT_LE(line.at("entropy"), 1.0);
+    EXPECT_GT(line.at("rms"), 0.0);
+  }
+  EXPECT_EQ(matrices, (std::map<int64_t, int>{{0, 15}, {4, 15}, {8, 15}, {10, 15}}));
+}
+
+TEST_F(TrainCommand, AProbeTurnedOnOrOffLaterKeepsItsLines) {
+  ASSERT_EQ(train({"--set", "train.steps=8", "--set", "probes.spectra=null"}).code, 0);
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "runs/tiny/spectra.jsonl"));
+  const Result on = train({"--set", "train.steps=16", "--set", "probes.spectra.every=4"});
+  ASSERT_EQ(on.code, 0) << on.err;
+  const std::string lines = slurp(scratch_ / "runs/tiny/spectra.jsonl");
+  EXPECT_EQ(lines.find("{\"step\":12,"), 0u);
+  ASSERT_EQ(train({"--set", "train.steps=20", "--set", "probes.spectra=null"}).code, 0);
+  ASSERT_EQ(train({"--set", "train.steps=24", "--set", "probes.spectra.every=4"}).code, 0);
+  const std::string more = slurp(scratch_ / "runs/tiny/spectra.jsonl");
+  EXPECT_EQ(more.find(lines), 0u);
+  EXPECT_EQ(more.find("{\"step\":24,"), lines.size());
+}
+
+TEST_F(TrainCommand, ASpectraFileThatWasCutShortStopsTheResume) {
+  ASSERT_EQ(train({"--set", "train.steps=8"}).code, 0);
+  std::filesystem::resize_file(scratch_ / "runs/tiny/spectra.jsonl", 100);
+  const Result cut = train({"--set", "train.steps=12"});
+  EXPECT_EQ(cut.code, 1);
+  EXPECT_NE(cut.err.find("runs/tiny/spectra.jsonl: holds 100 bytes, but the checkpoint was saved when it held"),
+            std::string::npos)
+      << cut.err;
+}
+
 TEST_F(TrainCommand, ABranchCarriesOverWhatFits) {
   ASSERT_EQ(train({"--run-dir", "base", "--set", "checkpoint.permanent_every=8"}).code, 0);
   const Result branch = train({"--run-dir", "branch", "--from", "base@16", "--set",
@@ -155,6 +202,7 @@ TEST_F(TrainCommand, ABranchCarriesOverWhatFits) {
   const std::string origin = slurp(scratch_ / "branch/origin.json");
   EXPECT_NE(origin.find("v_proj.weight/"), std::string::npos);
   EXPECT_EQ(slurp(scratch_ / "branch/metrics.jsonl").find("{\"step\":17,"), 0u);
+  EXPECT_EQ(slurp(scratch_ / "branch/spectra.jsonl").find("{\"step\":18,"), 0u);
   EXPECT_EQ(run_program(scratch_.path(), {"train", "tiny.json", "--run-dir", "x", "--from", "base@17"}).code, 1);
 }
 

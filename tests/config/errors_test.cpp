@@ -179,5 +179,24 @@ TEST(Errors, OfAMissingFileNameIt) {
   }
 }
 
+TEST(Errors, ProbesNameMatricesThatAreThere) {
+  EXPECT_EQ(errors(minimal(R"("probes": {"spectra": {"params": ["vo@0-2", "embed", "*mlp*"]}})")), Lines{});
+  EXPECT_EQ(parse(minimal(R"("probes": {"spectra": {}})")).probes.spectra, SpectraConfig{});
+  EXPECT_EQ(parse(minimal()).probes.spectra, std::nullopt);
+  EXPECT_EQ(parse(minimal(R"("probes": {"spectra": {}})"), {"probes.spectra=null"}).probes.spectra, std::nullopt);
+  EXPECT_EQ(parse(minimal(), {"probes.spectra.every=20"}).probes.spectra->every, 20);
+  expect_error(minimal(R"("probes": {"spectra": {"every": $0}})"), "probes.spectra.every: 0 is below the minimum 1");
+  expect_error(minimal(R"("probes": {"spectra": {"params": $[]}})"),
+               "probes.spectra.params: is empty; leave probes.spectra out to measure nothing");
+  expect_error(minimal(R"("probes": {"spectra": {"params": ["vo", $"norm"]}})"),
+               "probes.spectra.params[1]: \"norm\" matches no matrix of this model");
+  expect_error(minimal(R"("probes": {"spectra": {"params": [$"v_o"]}})"),
+               "probes.spectra.params[0]: " + selector_problem("v_o"));
+  EXPECT_EQ(parse(minimal(R"("probes": {"tail": {"classes": 20}})")).probes.tail, (TailConfig{.every = 100, .classes = 20}));
+  expect_error(minimal(R"("probes": {"tail": ${}}, "data": {"kind": "shards", "train": ["a"], "valid": ["b"]})"),
+               "probes.tail: asks about the people of data.kind biographies; the data are shards");
+  expect_error(minimal(R"("probes": {$"spektra": {}})"), "probes: unknown key \"spektra\"; did you mean \"spectra\"?");
+}
+
 }  // namespace
 }  // namespace muonlab::config

@@ -16,7 +16,7 @@ constexpr const char* kFull = R"full({
   "model": {"layers": 3, "width": 48, "heads": 4, "kv_heads": 2, "head_dim": 10, "gated": false, "activation": "relu2",
             "ffn_width": 77, "qk_norm": "gain", "tied": true, "context": 33, "rope_theta": 0.1, "norm_eps": 1e-7,
             "vocabulary": 5000, "init": {"std": 0.3, "zero_output": true}},
-  "data": {"kind": "biographies", "m": 3, "questions": 2, "templates": 2, "uniform": true, "seed": 9,
+  "data": {"kind": "biographies", "m": 3, "questions": 2, "templates": 2, "text": "biographies_and_questions", "uniform": true, "seed": 9,
            "tokenizer": {"kind": "sentencepiece", "path": "a \"quoted\"\\path/ü.model"}},
   "optimizers": {
     "m": {"rule": "muon", "lr": 0.3, "momentum": 0.1, "momentum_form": "average", "nesterov": true,
@@ -27,7 +27,8 @@ constexpr const char* kFull = R"full({
              {"params": ["ffn"], "optimizer": "g"}, {"params": ["all"], "optimizer": "a"}],
   "schedule": {"kind": "inverse_sqrt", "warmup": 5},
   "train": {"epochs": 0.1, "batch": 6, "micro_batch": 3, "clip": 1},
-  "eval": {"every": 3, "samples": 4}, "checkpoint": {"every": 2, "keep": 3, "permanent_every": 4, "best": true}
+  "eval": {"every": 3, "samples": 4}, "checkpoint": {"every": 2, "keep": 3, "permanent_every": 4, "best": true},
+  "probes": {"spectra": {"every": 7, "params": ["vo@0", "head"]}, "tail": {"every": 9, "classes": 3}}
 })full";
 
 TEST(Reference, TheDumpReadsBackEqual) {
@@ -46,7 +47,7 @@ TEST(Reference, TheDumpIsInFieldOrder) {
   std::vector<std::string> keys;
   for (const auto& [key, value] : json.items()) keys.push_back(key);
   EXPECT_EQ(keys, (Lines{"name", "seed", "device", "threads", "precision", "kernels", "model", "data", "optimizers",
-                         "assign", "schedule", "train", "eval", "checkpoint"}));
+                         "assign", "schedule", "train", "eval", "checkpoint", "probes"}));
 }
 
 TEST(Reference, DifferencesHavePaths) {

@@ -40,6 +40,15 @@ TEST(Biographies, ListsHaveTheirSizesAndNoRepeats) {
     }
   }
   EXPECT_EQ(wordings.size(), 36u);
+  std::set<std::string> sentences;
+  for (int attribute = 0; attribute < kNumAttributes; ++attribute) {
+    for (int wording = 0; wording < kNumWordings; ++wording) {
+      sentences.emplace(sentence_wording(attribute, wording));
+      EXPECT_NE(sentence_wording(attribute, wording).find("{}"), std::string_view::npos);
+      EXPECT_NE(sentence_wording(attribute, wording).find("{fact}"), std::string_view::npos);
+    }
+  }
+  EXPECT_EQ(sentences.size(), 36u);
 }
 
 // The small version of arXiv 2509.26030's task: 256 classes, 1,280 selections, 7,680 samples.
@@ -136,6 +145,65 @@ TEST(Biographies, EverySampleOccursOnceAndValidationWordingsAreHeldOut) {
   }
 }
 
+// Every selection adds one biography: a sentence an attribute, each with the name and the fact.
+TEST(Biographies, TheTextMayHoldBiographiesBesidesTheQuestions) {
+  auto config = small(5);
+  config.questions = 4;
+  const Biographies questions_only(config);
+  config.text = config::BiographyText::biographies_and_questions;
+  const Biographies people(config);
+  EXPECT_EQ(questions_only.num_documents(), questions_only.num_samples());
+  EXPECT_EQ(people.num_documents(), people.num_samples() + people.num_selections());
+  std::map<std::string, int64_t> seen, wanted;
+  for (int64_t i = 0; i < people.num_documents(); ++i) ++seen[people.train_document(i)];
+  for (int64_t i = 0; i < questions_only.num_documents(); ++i) ++wanted[questions_only.train_document(i)];
+  std::set<std::string> of_the_first;
+  for (int64_t s = 0; s < people.num_selections(); ++s) {
+    const std::string text = people.biography(s);
+    ++wanted[text];
+    const Person person = people.person(people.class_of(s));
+    size_t names = 0;
+    for (size_t at = text.find(person.name); at != std::string::npos; at = text.find(person.name, at + 1)) ++names;
+    EXPECT_EQ(names, 4u) << text;
+    for (int attribute = 0; attribute < 4; ++attribute) {
+      EXPECT_NE(text.find(person.facts[static_cast<size_t>(attribute)]), std::string::npos) << text;
+    }
+    EXPECT_EQ(text.find('{'), std::string::npos) << text;
+    EXPECT_TRUE(text.ends_with(".")) << text;
+    if (people.class_of(s) == 0) of_the_first.insert(text);
+  }
+  EXPECT_EQ(seen, wanted);
+  EXPECT_GT(of_the_first.size(), 28u);  // of 32 selections: 24 orders of 4 sentences in 3 wordings each
+  for (int64_t i = 0; i < 10; ++i) EXPECT_EQ(people.valid_document(i), questions_only.valid_document(i));
+
+  config.tokenizer = config::TrainedTokenizer{512};
+  const Dataset data = open_biographies(config, 64, 1);
+  EXPECT_NE(data.description.find("32 people, 448 questions and biographies, "), std::string::npos) << data.description;
+}
+
+TEST(Biographies, AnExamAsksTheSamePeopleOfEachGroup) {
+  const Biographies people(small(6));
+  const auto trained = people.exam(5, Wording::trained), held_out = people.exam(5, Wording::held_out);
+  ASSERT_EQ(trained.size(), 6u * (1 + 1 + 2 + 4 + 3 * 5));
+  std::set<std::string> texts, documents;
+  for (int64_t i = 0; i < people.num_documents(); ++i) documents.insert(people.train_document(i));
+  std::map<int, int64_t> count;
+  for (size_t i = 0; i < trained.size(); ++i) {
+    EXPECT_EQ(trained[i].answer, held_out[i].answer);
+    EXPECT_TRUE(documents.contains(trained[i].text + " " + trained[i].answer + "."));
+    EXPECT_FALSE(documents.contains(held_out[i].text + " " + held_out[i].answer + "."));
+    texts.insert(trained[i].text);
+    ++count[trained[i].group];
+  }
+  EXPECT_EQ(texts.size(), trained.size());
+  EXPECT_EQ(count, (std::map<int, int64_t>{{0, 6}, {1, 6}, {2, 12}, {3, 24}, {4, 30}, {5, 30}, {6, 30}}));
+  // A larger exam is the whole of a group in its order; the corpus's own questions are the largest.
+  EXPECT_EQ(people.exam(1 << 6, Wording::trained).size(), 64u * 6);
+  std::set<std::string> more;
+  for (const Question& question : people.exam(12, Wording::trained)) more.insert(question.text);
+  for (const std::string& text : texts) EXPECT_TRUE(more.contains(text)) << text;
+}
+
 TEST(Biographies, DatasetIsPackedTextWithItsQuestions) {
   const Dataset data = open_biographies(small(), 64, 1);
   EXPECT_EQ(data.tokenizer->vocabulary(), 1024);
@@ -160,6 +228,10 @@ TEST(Biographies, DatasetIsPackedTextWithItsQuestions) {
   EXPECT_TRUE(data.questions[7].text.ends_with("? Answer:")) << data.questions[7].text;
   EXPECT_GT(data.bytes_per_token, 2.0);
   EXPECT_NE(data.description.find("biographies  256 people, 7,680 questions, "), std::string::npos) << data.description;
+  // A name is several tokens.
+  const size_t at = data.description.find(", a name takes ");
+  ASSERT_NE(at, std::string::npos) << data.description;
+  EXPECT_GT(std::stod(data.description.substr(at + 15)), 6.0) << data.description;
   // The question's ids are the beginning of the whole document's ids, so a first answer token is well defined.
   const auto prompt = data.tokenizer->encode(data.questions[3].text);
   const auto whole = data.tokenizer->encode(data.questions[3].text + " " + data.questions[3].answer);
@@ -168,6 +240,8 @@ TEST(Biographies, DatasetIsPackedTextWithItsQuestions) {
 
 TEST(Biographies, IdentityIsOfTheContentAlone) {
   const std::string identity = open_biographies(small(), 64, 1).identity;
+  // Runs of earlier versions go on: the text of the defaults stays as it is, bit for bit.
+  EXPECT_EQ(identity, "dfecd57262a504868011b022e7cb20aa");
   EXPECT_EQ(open_biographies(small(), 32, 9).identity, identity);
   auto other = small();
   other.seed = 2;

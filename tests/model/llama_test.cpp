@@ -157,6 +157,21 @@ TEST(Llama, ReferenceIsTwiceDifferentiable) {
   }
 }
 
+TEST(Llama, LogitsAtPlacesAreThoseOfTheWholeTable) {
+  const config::ModelConfig config = odd_model(config::Activation::silu, true, config::QkNorm::gain, false);
+  tensor::Arena arena = make_arena(config);
+  initialize(config, 3, arena);
+  for (const Kernels kernels : {Kernels::fused, Kernels::reference}) {
+    const auto model = make_llama(config, Precision::fp32, kernels, arena);
+    const at::Tensor tokens = support::ids({3, 20}, *config.vocabulary, 1);
+    const at::Tensor places = at::tensor({5, 59, 0, 21, 21}, at::kLong);
+    const at::Tensor some = model->logits_at(tokens, places);
+    EXPECT_FALSE(some.requires_grad());
+    const at::Tensor all = model->logits(tokens).detach().view({60, *config.vocabulary});
+    EXPECT_LE(distance(some, all.index_select(0, places)), 1e-6);
+  }
+}
+
 TEST(Llama, TheSameStepGivesTheSameBytes) {
   const config::ModelConfig config =
       odd_model(config::Activation::silu, true, config::QkNorm::gain, false);

@@ -16,7 +16,8 @@ TEST(Resume, EverySettingHasAClass) {
 }
 
 TEST(Resume, ClassesByPath) {
-  for (const char* path : {"eval.every", "checkpoint.keep", "name", "threads", "train.micro_batch", "kernels"}) {
+  for (const char* path : {"eval.every", "checkpoint.keep", "name", "threads", "train.micro_batch", "kernels",
+                           "probes.spectra.every", "probes.spectra.params"}) {
     EXPECT_EQ(class_of(path), ChangeClass::safe) << path;
   }
   for (const char* path : {"train.steps", "train.batch", "schedule.warmup", "schedule", "optimizers.muon.lr",

@@ -19,7 +19,8 @@ TEST(TrainState, RoundTripsExactly) {
   const TrainState fresh;
   EXPECT_EQ(parse_state(state_json(fresh), "t"), fresh);
   const TrainState used{.step = 600, .next_sample = (int64_t{1} << 60) + 1, .tokens = 123456789012345,
-                        .best_val_loss = 0.1 + 0.2, .best_step = 550, .metrics_bytes = 77};
+                        .best_val_loss = 0.1 + 0.2, .best_step = 550, .metrics_bytes = 77,
+                        .probe_bytes = {{"spectra", int64_t{1} << 55}, {"tail", 0}}};
   EXPECT_EQ(parse_state(state_json(used), "t"), used);
 }
 
@@ -35,6 +36,17 @@ TEST(TrainState, NamesWhatIsMissingOrWrong) {
   EXPECT_EQ(message("[]"), "here/trainer.json: the training state is not a JSON object");
   EXPECT_EQ(message("{\"step\": 1}"), "here/trainer.json: the training state lacks \"next_sample\"");
   EXPECT_EQ(message("{\"step\": \"one\"}"), "here/trainer.json: \"step\" is not a whole number of 64 bits");
+}
+
+TEST(TrainState, StatesFromBeforeProbesHaveEmptyFiles) {
+  std::string text = state_json({.step = 3, .metrics_bytes = 77});
+  const size_t at = text.find(",\n  \"probe_bytes\"");
+  ASSERT_NE(at, std::string::npos);
+  text.resize(at);
+  EXPECT_EQ(parse_state(text + "}", "t").probe_bytes, (std::map<std::string, int64_t>{}));
+  for (const char* wrong : {"7", "{\"spectra\": -1}", "{\"spectra\": 1.5}", "{\"spectra\": null}", "[]"}) {
+    EXPECT_THROW(parse_state(text + ", \"probe_bytes\": " + wrong + "}", "t"), base::Error) << wrong;
+  }
 }
 
 TEST(TrainState, CountersAreWholeNumbersThatCanBe) {

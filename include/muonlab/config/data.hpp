@@ -48,12 +48,20 @@ struct TagOf<TokenizerConfig> {
   static constexpr std::string_view key = "kind";
 };
 
+// What a selection of a person adds to the training text: questions about each attribute, or a biography besides.
+enum class BiographyText { questions, biographies_and_questions };
+template <>
+struct EnumNames<BiographyText> {
+  static constexpr std::array<std::string_view, 2> names{"questions", "biographies_and_questions"};
+};
+
 // Heavy-tailed biographies as question–answer text, generated in the process (papers.md §3.1).
 struct BiographiesConfig {
   static constexpr std::string_view kName = "biographies";
   int64_t m = 8;
   int64_t questions = 6;
   int64_t templates = 3;
+  BiographyText text = BiographyText::questions;
   bool uniform = false;
   int64_t seed = 1;
   TokenizerConfig tokenizer = TrainedTokenizer{};
@@ -64,7 +72,8 @@ struct BiographiesConfig {
           Field{.help = "2^m people in groups 0..m; a person of group g is asked about 2^(m-g) times",
                 .min = 1, .max = 20});
     visit("questions", self.questions, Field{.help = "attributes asked about", .min = 1, .max = 6});
-    visit("templates", self.templates, Field{.help = "wordings of a question", .min = 1, .max = 6});
+    visit("templates", self.templates, Field{.help = "wordings of a question or sentence", .min = 1, .max = 6});
+    visit("text", self.text, Field{.help = "what is trained on; biographies state every attribute in a sentence"});
     visit("uniform", self.uniform, Field{.help = "every person equally often (control)"});
     visit("seed", self.seed, Field{.help = "seed of the people and their facts"});
     visit("tokenizer", self.tokenizer, Field{.help = "how text becomes token ids"});

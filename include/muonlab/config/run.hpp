@@ -10,6 +10,7 @@
 #include "muonlab/config/data.hpp"
 #include "muonlab/config/model.hpp"
 #include "muonlab/config/optim.hpp"
+#include "muonlab/config/probes.hpp"
 
 namespace muonlab::config {
 
@@ -103,6 +104,7 @@ struct RunConfig {
   TrainConfig train;
   EvalConfig eval;
   CheckpointConfig checkpoint;
+  ProbesConfig probes;
 
   bool operator==(const RunConfig&) const = default;
   template <class Self, class Visit>
@@ -122,6 +124,7 @@ struct RunConfig {
     visit("train", self.train, Field{.help = "length and batch"});
     visit("eval", self.eval, Field{.help = "validation"});
     visit("checkpoint", self.checkpoint, Field{.help = "checkpoints"});
+    visit("probes", self.probes, Field{.help = "what is measured beside the loss"});
   }
 };
 

@@ -21,6 +21,8 @@ class Model {
   virtual at::Tensor forward(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) = 0;
   // Logits fp32 [b, t, v], exactly v columns, without a graph unless the reference kernels and GradMode are on.
   virtual at::Tensor logits(const at::Tensor& tokens_bt) = 0;
+  // Logits [n, v] at places of the flattened [b * t] only; places int64 [n]. No graph.
+  virtual at::Tensor logits_at(const at::Tensor& tokens_bt, const at::Tensor& places_n) = 0;
   // Cross-entropy of each target in nats, fp32 [b, t], 0 where not counted; no graph.
   virtual at::Tensor token_losses(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) = 0;
   // Call after the parameters changed: refreshes the bf16 shadow copies.

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <functional>
+#include <string>
+#include <vector>
 
+#include "muonlab/train/probe.hpp"
 #include "muonlab/train/trainer.hpp"
 
 namespace muonlab::train {
@@ -14,10 +17,12 @@ struct LoopEvents {
   std::function<void(int64_t step, const Evaluation&)> evaluated;
   std::function<void()> save;             // makes a checkpoint of the trainer's state
   std::function<bool()> stop_requested;   // asked after every step
+  std::vector<Probe*> probes{};
+  std::function<void(const Probe&, const std::vector<std::string>& lines)> probed{};
 };
 
-// Order within a step: update, record, evaluation if due, checkpoint if due. A fresh run is evaluated at step 0. The last
-// step is always evaluated and saved; an interruption saves and leaves. A state already on disk is not saved again.
+// Order within a step: update, record, evaluation if due, probes that are due, checkpoint if due. A fresh run is evaluated
+// and probed at step 0. The last step is always evaluated, probed and saved; an interruption saves and leaves. A state already on disk is not saved again.
 Outcome run_loop(Trainer& trainer, const LoopEvents& events);
 
 }  // namespace muonlab::train

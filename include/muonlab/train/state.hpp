@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <string>
 
 namespace muonlab::train {
@@ -15,6 +16,7 @@ struct TrainState {
   double best_val_loss = std::numeric_limits<double>::infinity();
   int64_t best_step = -1;     // -1: none yet
   int64_t metrics_bytes = 0;  // length of metrics.jsonl when this state was saved; what follows is cut at resume
+  std::map<std::string, int64_t> probe_bytes{};  // the same for each probe's file, by the probe's name; absent: 0
 
   bool operator==(const TrainState&) const = default;
 };

@@ -1,0 +1,100 @@
+// muonlab tail on checkpoints of a run.
+#include <gtest/gtest.h>
+
+#include "support/program.hpp"
+
+namespace muonlab {
+namespace {
+
+using support::Result;
+using support::run_program;
+
+constexpr const char* kPeople = R"({
+  "name": "people", "threads": 1,
+  "data": {"kind": "biographies", "m": 3, "questions": 4, "tokenizer": {"kind": "bpe", "vocabulary": 400}},
+  "model": {"layers": 1, "width": 32, "heads": 2, "context": 64},
+  "optimizers": {"adam": {"rule": "adamw", "lr": 0.01}},
+  "assign": [{"params": ["all"], "optimizer": "adam"}],
+  "train": {"steps": 20, "batch": 4},
+  "eval": {"every": 0, "samples": 1}, "checkpoint": {"every": 10}
+})";
+
+size_t count(const std::string& text, const std::string& part) {
+  size_t times = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++times;
+  return times;
+}
+
+TEST(TailCommand, ShowsGroupsAndAttributesOfSeveralCheckpoints) {
+  const support::Scratch scratch("tail_command");
+  std::ofstream(scratch / "people.json") << kPeople;
+  ASSERT_EQ(run_program(scratch.path(), {"train", "people.json"}).code, 0);
+
+  const Result table = run_program(scratch.path(), {"tail", "runs/people@10", "runs/people", "--classes", "3"});
+  ASSERT_EQ(table.code, 0) << table.err;
+  EXPECT_NE(table.out.find("runs/people@10 step 10"), std::string::npos) << table.out;
+  EXPECT_NE(table.out.find("runs/people step 20"), std::string::npos) << table.out;
+  EXPECT_EQ(count(table.out, "first   exact    loss"), 4u) << table.out;
+  EXPECT_NE(table.out.find("\n3                    12 "), std::string::npos) << table.out;
+  EXPECT_NE(table.out.find("\nmajor                 9 "), std::string::npos) << table.out;
+  EXPECT_EQ(table.out.find("company"), std::string::npos) << table.out;
+
+  const Result lines = run_program(scratch.path(), {"tail", "runs/people", "--json"});
+  ASSERT_EQ(lines.code, 0) << lines.err;
+  EXPECT_EQ(count(lines.out, "{\"checkpoint\":\"runs/people\",\"step\":20,\"group\":"), 4u) << lines.out;
+  EXPECT_EQ(count(lines.out, ",\"attribute\":"), 4u) << lines.out;
+  EXPECT_NE(lines.out.find("\"group\":3,\"questions\":16,\"first_token_accuracy\":"), std::string::npos) << lines.out;
+
+  const Result held_out = run_program(scratch.path(), {"tail", "runs/people", "--json", "--held-out"});
+  ASSERT_EQ(held_out.code, 0) << held_out.err;
+  EXPECT_NE(held_out.out, lines.out);
+}
+
+// The probe's curve is the command's numbers at each step, and a killed run writes the same bytes.
+TEST(TailProbe, WritesTheCommandsNumbersAndResumesByteForByte) {
+  const support::Scratch scratch("tail_probe");
+  std::ofstream(scratch / "people.json") << kPeople;
+  const std::vector<std::string> probed{"train", "people.json", "--set", R"(probes.tail={"every":3,"classes":2})",
+                                        "--set", "checkpoint.permanent_every=10", "--run-dir"};
+  const auto train = [&](const std::string& run) {
+    std::vector<std::string> arguments = probed;
+    arguments.push_back(run);
+    return arguments;
+  };
+  ASSERT_EQ(run_program(scratch.path(), train("straight")).code, 0);
+  const std::string lines = support::slurp(scratch / "straight/tail.jsonl");
+  for (const char* step : {"0", "3", "18", "20"}) {
+    EXPECT_EQ(count(lines, std::string("{\"step\":") + step + ","), 8u) << step << lines;
+  }
+  EXPECT_EQ(count(lines, "\n"), 8u * (1 + 6 + 1));
+  std::string last = run_program(scratch.path(), {"tail", "straight", "--classes", "2", "--json"}).out;
+  const std::string label = "\"checkpoint\":\"straight\",";
+  for (size_t at = last.find(label); at != std::string::npos; at = last.find(label)) last.erase(at, label.size());
+  EXPECT_TRUE(lines.ends_with(last)) << lines << last;
+
+  support::Process process(scratch.path(), train("killed"));
+  ASSERT_TRUE(process.wait_for(scratch / "killed/tail.jsonl", "{\"step\":12,"));
+  process.signal(SIGKILL);
+  process.wait();
+  EXPECT_LT(support::slurp(scratch / "killed/tail.jsonl").size(), lines.size());
+  ASSERT_EQ(run_program(scratch.path(), train("killed")).code, 0);
+  EXPECT_EQ(support::slurp(scratch / "killed/tail.jsonl"), lines);
+  EXPECT_EQ(support::tree(scratch / "killed/checkpoints/step-00000020"),
+            support::tree(scratch / "straight/checkpoints/step-00000020"));
+}
+
+TEST(TailCommand, NeedsPeople) {
+  const support::Scratch scratch("tail_command_shards");
+  std::ofstream(scratch / "text.txt") << std::string(4000, 'a');
+  ASSERT_EQ(run_program(scratch.path(), {"data", "tokens", "shards", "text.txt", "--tokenizer", "byte"}).code, 0);
+  std::ofstream(scratch / "shards.json") << R"({"threads": 1,
+    "data": {"kind": "shards", "train": ["shards"], "valid": ["shards"]},
+    "model": {"layers": 1, "width": 16, "heads": 2, "context": 32}, "train": {"steps": 1, "batch": 1}})";
+  ASSERT_EQ(run_program(scratch.path(), {"train", "shards.json"}).code, 0);
+  const Result refused = run_program(scratch.path(), {"tail", "runs/shards"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_EQ(refused.err, "error: runs/shards: its corpus holds no people; `tail` is for data.kind biographies\n");
+}
+
+}  // namespace
+}  // namespace muonlab

@@ -1,0 +1,118 @@
+// The exam of rare facts against one question at a time, decoded greedily as `sample` and `ask` do.
+#include "muonlab/train/tail.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+#include <gtest/gtest.h>
+
+#include "muonlab/base/error.hpp"
+#include "muonlab/config/load.hpp"
+#include "muonlab/data/biographies.hpp"
+#include "muonlab/run/session.hpp"
+
+namespace muonlab::train {
+namespace {
+
+constexpr const char* kSmall = R"({
+  "name": "small", "threads": 1,
+  "data": {"kind": "biographies", "m": 4, "tokenizer": {"kind": "bpe", "vocabulary": 420}},
+  "model": {"layers": 2, "width": 32, "heads": 2, "context": 64},
+  "optimizers": {"adam": {"rule": "adamw", "lr": 0.01}},
+  "assign": [{"params": ["all"], "optimizer": "adam"}],
+  "train": {"steps": 60, "batch": 8}
+})";
+
+run::Session trained() {
+  run::Session session(run::prepare(config::parse_config(kSmall, "small.json").run));
+  while (session.trainer().state.step < session.trainer().plan.steps) train_step(session.trainer());
+  return session;
+}
+
+struct Count {
+  double questions = 0, first = 0, exact = 0, tokens = 0, nats = 0;
+};
+
+// Continues the question token by token, each the likeliest; the loss from all logits of the whole text.
+void ask(Trainer& trainer, const data::Question& question, Count& count) {
+  at::NoGradGuard no_grad;
+  const data::Tokenizer& tokenizer = *trainer.data.tokenizer;
+  const std::string answer = " " + question.answer + ".";
+  std::vector<int64_t> ids{tokenizer.end_of_text()};
+  for (const int32_t id : tokenizer.encode(question.text)) ids.push_back(id);
+  const size_t prompt = ids.size();
+  const std::vector<int32_t> truth = tokenizer.encode(answer);
+  const auto logits_of = [&](const std::vector<int64_t>& text) {
+    return trainer.model.logits(at::tensor(text, at::kLong).view({1, -1}))[0];
+  };
+  while (ids.size() < prompt + truth.size()) ids.push_back(logits_of(ids)[-1].argmax().item<int64_t>());
+  const std::vector<int32_t> given(ids.begin() + static_cast<std::ptrdiff_t>(prompt), ids.end());
+  count.questions += 1;
+  count.first += given[0] == truth[0];
+  count.exact += tokenizer.decode(given) == answer;
+  std::copy(truth.begin(), truth.end(), ids.begin() + static_cast<std::ptrdiff_t>(prompt));
+  const at::Tensor log_probabilities = at::log_softmax(logits_of(ids).to(at::kDouble), -1);
+  for (size_t i = prompt; i < ids.size(); ++i) {
+    count.tokens += 1;
+    count.nats -= log_probabilities[static_cast<int64_t>(i) - 1][ids[i]].item<double>();
+  }
+}
+
+void expect_equal(const std::vector<TailScore>& scores, const std::vector<Count>& counts) {
+  ASSERT_EQ(scores.size(), counts.size());
+  for (size_t i = 0; i < scores.size(); ++i) {
+    SCOPED_TRACE(i);
+    EXPECT_EQ(static_cast<double>(scores[i].questions), counts[i].questions);
+    EXPECT_DOUBLE_EQ(scores[i].first_token_accuracy, counts[i].first / counts[i].questions);
+    EXPECT_DOUBLE_EQ(scores[i].exact_accuracy, counts[i].exact / counts[i].questions);
+    EXPECT_NEAR(scores[i].loss, counts[i].nats / counts[i].tokens, 1e-5);
+  }
+}
+
+TEST(Tail, TheExamEqualsGreedyDecodingOfOneQuestionAtATime) {
+  run::Session session = trained();
+  Trainer& trainer = session.trainer();
+  const data::Biographies people(std::get<config::BiographiesConfig>(trainer.config.data));
+  for (const auto wording : {data::Wording::trained, data::Wording::held_out}) {
+    const std::vector<data::Question> questions = people.exam(6, wording);
+    std::vector<Count> groups(5), attributes(6);
+    for (const data::Question& question : questions) {
+      for (Count* count : {&groups[static_cast<size_t>(question.group)], &attributes[static_cast<size_t>(question.attribute)]}) {
+        ask(trainer, question, *count);
+      }
+    }
+    // A model that knows all or nothing would prove little.
+    EXPECT_GT(groups[0].exact, groups[4].exact / groups[4].questions * groups[0].questions);
+    EXPECT_LT(groups[4].exact, groups[4].questions);
+    const TailExam exam(questions, *trainer.data.tokenizer, trainer.plan.context);
+    const TailResult result = exam.take(trainer.model, at::kCPU);
+    expect_equal(result.groups, groups);
+    expect_equal(result.attributes, attributes);
+    EXPECT_EQ(tail_lines(exam.take(trainer.model, at::kCPU), 60), tail_lines(result, 60));
+  }
+}
+
+TEST(Tail, LinesHaveStableKeys) {
+  TailResult result{.groups = {{.questions = 6, .first_token_accuracy = 0.5, .exact_accuracy = 0.25, .loss = 1.5}, {}},
+                    .attributes = {{}, {}, {.questions = 2, .first_token_accuracy = 1, .exact_accuracy = 0, .loss = 0.1}}};
+  EXPECT_EQ(tail_lines(result, 100),
+            (std::vector<std::string>{
+                R"({"step":100,"group":0,"questions":6,"first_token_accuracy":0.5,"exact_accuracy":0.25,"loss":1.5})",
+                R"({"step":100,"attribute":"university","questions":2,"first_token_accuracy":1.0,"exact_accuracy":0.0,"loss":0.1})"}));
+  EXPECT_TRUE(tail_lines(result, 7, "runs/a").at(0).starts_with(R"({"checkpoint":"runs/a","step":7,"group":0,)"));
+}
+
+TEST(Tail, AQuestionLongerThanTheContextIsRefused) {
+  const data::Question question{.text = "Question: Where does A work? Answer:", .answer = "Foxport", .group = 0, .attribute = 5};
+  const auto tokenizer = data::make_byte_tokenizer();
+  const auto length = static_cast<int64_t>(1 + question.text.size() + 1 + question.answer.size() + 1);
+  const TailExam fits({question}, *tokenizer, length);
+  try {
+    const TailExam exam({question}, *tokenizer, length - 1);
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_NE(std::string(error.what()).find(base::str("takes ", length, " tokens")), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace muonlab::train
