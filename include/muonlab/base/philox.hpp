@@ -19,6 +19,7 @@ enum class Purpose : uint32_t {
   sampling = 4,  // tokens drawn from a model
   probe = 5,     // random vectors of probes
   test = 6,
+  bootstrap = 7,  // resamples of seeds
 };
 
 using Block = std::array<uint32_t, 4>;
