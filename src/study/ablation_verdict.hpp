@@ -1,0 +1,17 @@
+// An ablation's answer in words, made from its figures.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "muonlab/study/ablation.hpp"
+
+namespace muonlab::study {
+
+// One sentence about the reference's gain, and one about the rows that bring most and least of it where it has bounds.
+std::vector<std::string> verdict_sentences(const AblationAnswer& answer);
+
+std::string p_text(double p);         // "p = 2e-6", "p = 0.03", "p < 1e-15"
+std::string percent_text(double share);  // "96 %"
+
+}  // namespace muonlab::study
