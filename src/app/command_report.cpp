@@ -20,13 +20,6 @@ struct ReportArguments {
   bool watch = false;
 };
 
-bool all_finished(const study::ReportData& data) {
-  for (const study::ReportRun& run : data.runs) {
-    if (!run.record.finished) return false;
-  }
-  return true;
-}
-
 void wait_unless_stopped(double seconds) {
   for (double waited = 0; waited < seconds && !base::stop_requested(); waited += 0.1) {
     std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -39,7 +32,7 @@ void report(const ReportArguments& arguments) {
   if (arguments.watch) {
     base::install_signal_handlers();
     std::cout << "watching; open " << folder << "/report.html. Ctrl-C ends the watching, not the runs.\n" << std::flush;
-    while (!all_finished(data) && !base::stop_requested()) {
+    while (!data.complete && !base::stop_requested()) {
       study::write_report(data, folder, kWatch_s);
       wait_unless_stopped(kWatch_s);
       data = study::collect_report(arguments.paths);

@@ -52,10 +52,10 @@ std::string colour(int index) {
   return base::str("var(--c", index, ")");
 }
 
-std::string table(std::span<const Cell> head, std::span<const std::vector<Cell>> rows) {
-  const auto row = [](std::span<const Cell> cells, const char* tag) {
+std::string table(std::span<const TableCell> head, std::span<const std::vector<TableCell>> rows) {
+  const auto row = [](std::span<const TableCell> cells, const char* tag) {
     std::string text = "<tr>";
-    for (const Cell& cell : cells) {
+    for (const TableCell& cell : cells) {
       text += base::str("<", tag, cell.number ? " class=\"n\">" : ">", cell.html, "</", tag, ">");
     }
     return text + "</tr>\n";

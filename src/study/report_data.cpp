@@ -5,13 +5,16 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
-#include "muonlab/config/load.hpp"
 #include "muonlab/run/folder.hpp"
 #include "muonlab/run/listing.hpp"
+#include "muonlab/study/sweep_answer.hpp"
+#include "report_rows.hpp"
 #include "run_probes.hpp"
 
 namespace muonlab::study {
 namespace {
+
+bool exists(const std::string& path) { return base::real_file_system().exists(path); }
 
 ReportRun read_report_run(const std::string& path) {
   ReportRun run;
@@ -23,92 +26,64 @@ ReportRun read_report_run(const std::string& path) {
   return run;
 }
 
+size_t block_index(ReportData& data, const std::string& title) {
+  const auto found = std::find_if(data.blocks.begin(), data.blocks.end(),
+                                  [&](const ReportBlock& block) { return block.title == title; });
+  if (found != data.blocks.end()) return static_cast<size_t>(found - data.blocks.begin());
+  data.blocks.push_back({title});
+  return data.blocks.size() - 1;
+}
+
 // The folders of the runs at or below a path, by name.
 std::vector<std::string> runs_below(const std::string& path) {
-  base::FileSystem& files = base::real_file_system();
-  if (!files.exists(path))
-    throw base::Error(path, ": no such run, sweep or folder; `muonlab runs` lists the runs here");
-  if (!files.is_directory(base::join_path(path, "")))
-    throw base::Error(path, ": is a file; a report is made of a run's or a sweep's folder");
-  if (files.exists(run::RunFolder(path).resolved())) return {path};
+  if (exists(run::RunFolder(path).resolved())) return {path};
   std::vector<std::string> found;
   for (const run::RunSummary& summary : run::list_runs(path)) found.push_back(summary.path);
-  if (found.empty())
+  if (found.empty()) {
     throw base::Error(path, ": holds no run; a run's folder has a resolved.json (`muonlab train CONFIG` makes one)");
+  }
   std::sort(found.begin(), found.end());
   return found;
 }
 
-// What makes two runs the same row: everything but the seed and the name.
-std::string row_key(const config::RunConfig& run) {
-  config::RunConfig key = run;
-  key.name = "";
-  key.seed = 0;
-  return config::dump_config(key);
-}
-
-// What the names of a row's runs have in common, without the separator and the word that the seed's number leaves.
-std::string common_name(const std::vector<std::string>& names) {
-  std::string common = names.front();
-  for (const std::string& name : names) {
-    const auto [end, other] = std::mismatch(common.begin(), common.end(), name.begin(), name.end());
-    common.erase(end, common.end());
+void add_runs(ReportData& data, const std::string& path) {
+  std::vector<ReportRun> runs;
+  for (const std::string& folder : runs_below(path)) {
+    const bool seen = std::any_of(data.runs.begin(), data.runs.end(),
+                                  [&](const ReportRun& run) { return run.record.path == folder; });
+    if (seen) continue;
+    runs.push_back(read_report_run(folder));
+    data.complete = data.complete && runs.back().record.finished;
   }
-  if (names.size() > 1) {
-    for (const std::string& tail : {std::string("seed"), std::string("s")}) {
-      while (!common.empty() && std::string_view("-_=.,").find(common.back()) != std::string_view::npos)
-        common.pop_back();
-      if (common.size() > tail.size() + 1 && common.ends_with(tail) &&
-          !std::isalnum(static_cast<unsigned char>(common[common.size() - tail.size() - 1]))) {
-        common.resize(common.size() - tail.size());
-      }
-    }
-  }
-  return common.empty() ? names.front() : common;
-}
-
-std::set<std::string> rules_of_matrices(const ReportRun& run) {
-  std::set<std::string> rules;
-  for (const AssignmentLine& line : run.assignment) {
-    if (line.role != "embed" && line.role != "head" && line.role != "norm") rules.insert(line.rule);
-  }
-  return rules;
-}
-
-// Adam on every matrix gets colour 0, Muon on every one colour 1, the first of each; the others the rest, then dashes.
-void colour_rows(ReportData& data) {
-  std::vector<bool> done(data.rows.size());
-  for (const auto& [rule, colour] : {std::pair{"adamw", 0}, std::pair{"muon", 1}}) {
-    for (const ReportRun& run : data.runs) {
-      if (done[run.row] || rules_of_matrices(run) != std::set<std::string>{rule}) continue;
-      data.rows[run.row].colour = colour;
-      done[run.row] = true;
-      break;
-    }
-  }
-  int next = 0;
-  for (size_t i = 0; i < data.rows.size(); ++i) {
-    if (done[i]) continue;
-    data.rows[i].colour = 2 + next % 6;
-    data.rows[i].dash = next / 6 % 4;
-    ++next;
+  const size_t block = block_index(data, "");
+  for (ReportRun& run : runs) {
+    run.block = block;
+    data.runs.push_back(std::move(run));
   }
 }
 
-void group_rows(ReportData& data) {
-  std::vector<std::string> keys;
-  std::vector<std::vector<std::string>> names;
-  for (ReportRun& run : data.runs) {
-    const std::string key = row_key(run.record.config);
-    run.row = static_cast<size_t>(std::find(keys.begin(), keys.end(), key) - keys.begin());
-    if (run.row == keys.size()) {
-      keys.push_back(key);
-      names.emplace_back();
-    }
-    names[run.row].push_back(base::base_name(run.record.path));
+void add_sweep(ReportData& data, const std::string& path, bool only_one) {
+  const SweepResult sweep = read_sweep(path);
+  const std::string prefix = only_one ? "" : base::base_name(path) + " ";
+  const auto title = [&](const std::string& block) { return prefix + block_title(sweep.config, block); };
+  add_sweep_rows(data, sweep.config);
+  for (const std::string& block : block_names(sweep)) block_index(data, title(block));
+  for (const Point& point : sweep.points) {
+    const CellResult& cell = sweep.cells[point.cell];
+    if (!exists(run::RunFolder(cell.path).resolved())) continue;
+    data.runs.push_back(read_report_run(cell.path));
+    data.runs.back().row = row_index(data, sweep.config.label(point.row));
+    data.runs.back().block = block_index(data, title(point.block));
   }
-  for (const auto& list : names) data.rows.push_back({common_name(list)});
-  data.blocks = {""};
+  const std::vector<std::string> names = block_names(sweep);
+  const std::vector<AblationAnswer> answers = sweep_answers(sweep);
+  for (size_t i = 0; i < answers.size(); ++i) data.blocks[block_index(data, title(names[i]))].answer = answers[i];
+  for (const CellResult& cell : sweep.cells) {
+    const bool over = cell.status.state != CellState::queued && cell.status.state != CellState::running;
+    data.complete = data.complete && over;
+  }
+  data.complete = data.complete && sweep.num_waiting == 0;
+  data.sweeps.push_back(sweep);
 }
 
 }  // namespace
@@ -124,19 +99,27 @@ std::vector<size_t> members(const ReportData& data, size_t block, size_t row) {
 ReportData collect_report(const std::vector<std::string>& paths) {
   ReportData data;
   data.paths = paths;
-  std::set<std::string> seen;
   for (std::string& path : data.paths) {
     while (path.size() > 1 && path.back() == '/') path.pop_back();
-    for (const std::string& folder : runs_below(path)) {
-      if (seen.insert(folder).second) data.runs.push_back(read_report_run(folder));
+    if (!exists(path)) throw base::Error(path, ": no such run, sweep or folder; `muonlab runs` lists the runs here");
+    if (!base::real_file_system().is_directory(base::join_path(path, ""))) {
+      throw base::Error(path, ": is a file; a report is made of a run's or a sweep's folder");
     }
+    if (is_sweep_folder(path)) add_sweep(data, path, paths.size() == 1);
   }
-  data.title = paths.size() == 1 ? base::base_name(data.paths.front()) : base::str(data.runs.size(), " runs");
-  group_rows(data);
+  const size_t num_sweep_runs = data.runs.size();
+  for (const std::string& path : data.paths) {
+    if (!is_sweep_folder(path)) add_runs(data, path);
+  }
+  if (data.runs.empty()) {
+    throw base::Error(data.paths.front(), ": no cell of the sweep has begun yet; `muonlab sweep` runs them");
+  }
+  group_rows(data, num_sweep_runs);
   std::stable_sort(data.runs.begin(), data.runs.end(), [](const ReportRun& a, const ReportRun& b) {
     return std::tuple(a.block, a.row, a.record.config.seed) < std::tuple(b.block, b.row, b.record.config.seed);
   });
   colour_rows(data);
+  data.title = paths.size() == 1 ? base::base_name(data.paths.front()) : base::str(data.runs.size(), " runs");
   return data;
 }
 

@@ -61,7 +61,7 @@ std::string loss_html(const ReportData& data, page::Document& document) {
       .skip = 0.05};
   size_t longest = 0;
   for (size_t block = 0; block < data.blocks.size(); ++block) {
-    page::CurveChart chart{.title = data.blocks[block], .series = {}};
+    page::CurveChart chart{.title = data.blocks[block].title, .series = {}};
     for (const ReportRun& run : data.runs) {
       if (run.block != block) continue;
       const ReportRow& row = data.rows[run.row];
@@ -69,7 +69,7 @@ std::string loss_html(const ReportData& data, page::Document& document) {
       longest = std::max(longest, record.train.size());
       chart.series.push_back({row.label,
                               run_detail(run),
-                              row.colour,
+                              *row.colour,
                               row.dash,
                               static_cast<double>(record.tokens_per_step),
                               {curve_of(
@@ -104,9 +104,10 @@ std::string throughput_html(const ReportData& data) {
       }
       if (rates.empty()) continue;
       any = true;
-      const std::string label = data.rows[row].label + (data.blocks[block].empty() ? "" : " · " + data.blocks[block]);
+      const std::string label =
+          data.rows[row].label + (data.blocks[block].title.empty() ? "" : " · " + data.blocks[block].title);
       page::Bar bar{
-          .label = label, .colour = data.rows[row].colour, .dash = data.rows[row].dash, .value = base::mean(rates)};
+          .label = label, .colour = *data.rows[row].colour, .dash = data.rows[row].dash, .value = base::mean(rates)};
       if (rates.size() > 1)
         bar.interval =
             std::minmax({*std::min_element(rates.begin(), rates.end()), *std::max_element(rates.begin(), rates.end())});

@@ -15,8 +15,8 @@ namespace {
 using base::fixed;
 using base::human_count;
 using base::str;
-using page::Cell;
 using page::escape;
+using page::TableCell;
 
 constexpr std::string_view kNumbersMark = "{\n  \"muonlab_report\":";
 
@@ -61,15 +61,15 @@ std::string facts_html(const ReportRun& run) {
 }
 
 std::string runs_table(const ReportData& data) {
-  const std::vector<Cell> head{{"run"},
-                               {"row"},
-                               {"state"},
-                               {"validation loss", true},
-                               {"perplexity", true},
-                               {"tokens", true},
-                               {"tokens/s", true},
-                               {"time", true}};
-  std::vector<std::vector<Cell>> rows;
+  const std::vector<TableCell> head{{"run"},
+                                    {"row"},
+                                    {"state"},
+                                    {"validation loss", true},
+                                    {"perplexity", true},
+                                    {"tokens", true},
+                                    {"tokens/s", true},
+                                    {"time", true}};
+  std::vector<std::vector<TableCell>> rows;
   for (const ReportRun& run : data.runs) {
     const RunRecord& record = run.record;
     rows.push_back(
@@ -116,11 +116,14 @@ std::string report_html(const ReportData& data, double reload_s) {
   const auto add = [&](const char* id, const char* heading, const std::string& html) {
     if (!html.empty()) document.section(id, heading, html);
   };
-  add("summary", "Summary", summary_html(data));
+  add("verdict", "Verdict", verdict_html(data));
+  add("ablation", "Ablation", ablation_html(data));
+  add("summary", data.runs.size() == 1 ? "Summary" : "Runs", summary_html(data));
   add("loss", "Loss", loss_html(data, document));
   add("spectra", "Spectra", spectra_html(data, document));
   add("rare", "Rare facts", tail_html(data, document));
   add("assignment", "Assignment", assignment_html(data));
+  add("rates", "Rates", rates_html(data));
   add("throughput", "Throughput", throughput_html(data));
   add("settings", "Configurations", settings_html(data));
   add("commands", "Commands", commands_html(data));

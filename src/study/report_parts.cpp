@@ -27,7 +27,25 @@ std::string shell_word(const std::string& word) {
 
 }  // namespace
 
-std::string row_name(const ReportRow& row) { return page::swatch(row.colour, row.dash) + escape(row.label); }
+std::string by_block(const ReportData& data, const std::vector<std::string>& parts, bool all_open) {
+  std::string html;
+  bool first = true;
+  for (size_t block = 0; block < parts.size(); ++block) {
+    const std::string& title = data.blocks[block].title;
+    if (parts[block].empty()) continue;
+    if (title.empty()) {
+      html += parts[block];
+    } else if (first || all_open) {
+      html += "<h3>" + escape(title) + "</h3>\n" + parts[block];
+    } else {
+      html += page::details(title, parts[block]);
+    }
+    first = false;
+  }
+  return html;
+}
+
+std::string row_name(const ReportRow& row) { return page::swatch(*row.colour, row.dash) + escape(row.label); }
 
 std::string run_detail(const ReportRun& run) { return str("seed ", run.record.config.seed); }
 
@@ -45,10 +63,11 @@ std::string report_command(const ReportData& data) {
 std::string from_line(const ReportData& data, const std::string& file, const std::string& json_place) {
   const std::string where = data.runs.size() == 1 ? escape(data.runs[0].record.path + "/" + file)
                                                   : str(file, " of the ", data.runs.size(), " runs");
-  const std::string makes = data.runs.size() == 1 ? "<code>" + escape(run_command(data.runs[0])) + "</code>"
-                                                  : "the <a href=\"#commands\">commands below</a>";
+  std::string again = "the <a href=\"#commands\">commands below</a>";
+  if (data.runs.size() == 1) again = "<code>" + escape(run_command(data.runs[0])) + "</code>";
+  if (data.sweeps.size() == 1) again = "<code>" + escape(data.sweeps[0].command) + "</code>";
   return str("<p class=\"from\">Drawn by <code>", escape(report_command(data)), "</code> from ", where,
-             "; run again by ", makes, "; numbers in report.json: <code>", escape(json_place), "</code></p>\n");
+             "; run again by ", again, "; numbers in report.json: <code>", escape(json_place), "</code></p>\n");
 }
 
 double tokens_per_second(const RunRecord& run) {

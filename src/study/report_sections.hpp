@@ -9,6 +9,9 @@
 
 namespace muonlab::study {
 
+std::string verdict_html(const ReportData& data);
+std::string ablation_html(const ReportData& data);
+std::string rates_html(const ReportData& data);  // the searches of learning rates
 std::string summary_html(const ReportData& data);
 std::string loss_html(const ReportData& data, page::Document& document);
 std::string spectra_html(const ReportData& data, page::Document& document);
@@ -18,6 +21,9 @@ std::string throughput_html(const ReportData& data);
 std::string settings_html(const ReportData& data);
 std::string commands_html(const ReportData& data);
 
+// The blocks' parts under their titles; the first one open, the others to unfold unless all are to be open. Empty where
+// all parts are.
+std::string by_block(const ReportData& data, const std::vector<std::string>& parts, bool all_open = false);
 // A row's swatch and label.
 std::string row_name(const ReportRow& row);
 // "seed 3" where a row has several runs in its block; the run's name else.

@@ -14,8 +14,8 @@ namespace muonlab::study {
 namespace {
 
 using base::str;
-using page::Cell;
 using page::escape;
+using page::TableCell;
 
 int rule_colour(const std::string& rule) {
   if (rule == "muon") return 1;
@@ -55,7 +55,7 @@ std::string roles_table(const ReportData& data, size_t block) {
 }
 
 std::string full_table(const ReportRun& run) {
-  std::vector<std::vector<Cell>> rows;
+  std::vector<std::vector<TableCell>> rows;
   for (const AssignmentLine& line : run.assignment) {
     rows.push_back({{"<code>" + escape(line.parameter) + "</code>"},
                     {escape(line.role)},
@@ -66,18 +66,18 @@ std::string full_table(const ReportRun& run) {
                     {escape(line.decay), true},
                     {escape(line.selectors)}});
   }
-  const std::vector<Cell> head{{"parameter"},           {"role"},        {"shape", true}, {"optimizer"}, {"rule"},
-                               {"learning rate", true}, {"decay", true}, {"selected by"}};
+  const std::vector<TableCell> head{{"parameter"},           {"role"},        {"shape", true}, {"optimizer"}, {"rule"},
+                                    {"learning rate", true}, {"decay", true}, {"selected by"}};
   return page::table(head, rows);
 }
 
 std::string block_heading(const ReportData& data, size_t block) {
-  return data.blocks[block].empty() ? "" : "<h3>" + escape(data.blocks[block]) + "</h3>\n";
+  return data.blocks[block].title.empty() ? "" : "<h3>" + escape(data.blocks[block].title) + "</h3>\n";
 }
 
 // A row's label with its block where there are several.
 std::string full_label(const ReportData& data, size_t block, size_t row) {
-  return data.rows[row].label + (data.blocks[block].empty() ? "" : " · " + data.blocks[block]);
+  return data.rows[row].label + (data.blocks[block].title.empty() ? "" : " · " + data.blocks[block].title);
 }
 
 template <class Visit>
@@ -105,15 +105,15 @@ std::string differences_html(const ReportData& data) {
     }
   }
   if (paths.empty()) return "";
-  std::vector<Cell> head{{"setting"}};
+  std::vector<TableCell> head{{"setting"}};
   std::vector<size_t> shown;
   each_row(data, [&](size_t block, size_t row, const std::vector<size_t>& own) {
-    head.push_back({row_name({full_label(data, block, row), data.rows[row].colour, data.rows[row].dash})});
+    head.push_back({row_name({full_label(data, block, row), *data.rows[row].colour, data.rows[row].dash})});
     shown.push_back(own[0]);
   });
-  std::vector<std::vector<Cell>> rows;
+  std::vector<std::vector<TableCell>> rows;
   for (const std::string& path : paths) {
-    std::vector<Cell> cells{{"<code>" + escape(path) + "</code>"}};
+    std::vector<TableCell> cells{{"<code>" + escape(path) + "</code>"}};
     for (size_t i : shown) {
       const auto own = changed[i].find(path);
       cells.push_back({"<code>" + escape(own == changed[i].end() ? base[path] : own->second) + "</code>"});
@@ -156,6 +156,9 @@ std::string commands_html(const ReportData& data) {
   for (const ReportRun& run : data.runs) runs += run_command(run) + "\n";
   const std::string block = "<pre>" + escape(runs) + "</pre>\n";
   std::string html = "<p>This page and report.json:</p>\n<pre>" + escape(report_command(data)) + "</pre>\n";
+  for (const SweepResult& sweep : data.sweeps) {
+    html += "<p>The sweep; typed again it goes on where it was:</p>\n<pre>" + escape(sweep.command) + "</pre>\n";
+  }
   html +=
       "<p>Every run again, from its resolved configuration; on the same machine and build it gives the same bytes of "
       "metrics.jsonl:</p>\n";

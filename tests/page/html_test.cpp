@@ -20,8 +20,8 @@ TEST(Html, JsonInAScriptEndsNoScript) {
 }
 
 TEST(Html, ATableAlignsNumbersAndCanScroll) {
-  const std::vector<Cell> head{{"run"}, {"loss", true}};
-  const std::vector<std::vector<Cell>> rows{{{"a"}, {"4.01", true}}};
+  const std::vector<TableCell> head{{"run"}, {"loss", true}};
+  const std::vector<std::vector<TableCell>> rows{{{"a"}, {"4.01", true}}};
   EXPECT_EQ(table(head, rows),
             "<div class=\"scroll\"><table>\n<tr><th>run</th><th class=\"n\">loss</th></tr>\n"
             "<tr><td>a</td><td class=\"n\">4.01</td></tr>\n</table></div>\n");

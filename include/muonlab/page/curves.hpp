@@ -20,12 +20,12 @@ struct Curve {
 Curve thinned(const Curve& curve, size_t most);
 
 struct CurveSeries {
-  std::string label;   // series with one label are shown as their mean, or each by itself
-  std::string detail;  // what tells them apart: "seed 2"
-  int colour = 0;      // of page.css
-  int dash = 0;        // 0 solid; 1 to 3
+  std::string label;     // series with one label are shown as their mean, or each by itself
+  std::string detail{};  // what tells them apart: "seed 2"
+  int colour = 0;        // of page.css
+  int dash = 0;          // 0 solid; 1 to 3
   double tokens_per_step = 0;
-  std::vector<std::optional<Curve>> measures;  // as CurvePanel::measures
+  std::vector<std::optional<Curve>> measures{};  // as CurvePanel::measures
 };
 
 struct CurveChart {

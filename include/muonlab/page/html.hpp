@@ -18,12 +18,12 @@ std::string script_json(std::string_view json);
 inline constexpr int kNumColours = 8;
 std::string colour(int index);
 
-struct Cell {
+struct TableCell {
   std::string html;     // as is; text goes through escape() first
   bool number = false;  // aligned to the right
 };
 // A table that scrolls sideways on a narrow screen.
-std::string table(std::span<const Cell> head, std::span<const std::vector<Cell>> rows);
+std::string table(std::span<const TableCell> head, std::span<const std::vector<TableCell>> rows);
 
 // <details> with a summary (text) and content (HTML).
 std::string details(std::string_view summary, std::string_view html);

@@ -2,17 +2,21 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "muonlab/study/ablation.hpp"
 #include "muonlab/study/run_record.hpp"
+#include "muonlab/study/sweep.hpp"
 
 namespace muonlab::study {
 
-// Runs that differ in no more than their seed, name and block: one row of an ablation, one colour everywhere.
+// A row of an ablation, or runs that differ in no more than their seed and name. One colour everywhere.
 struct ReportRow {
   std::string label;
-  int colour = 0, dash = 0;  // page::colour; 0 is kept for Adam on everything, 1 for Muon on all matrices
+  std::optional<int> colour{};  // page::colour, never absent in the end; 0 is Adam's, 1 is Muon's
+  int dash = 0;
 };
 
 // A mean over a run's matrices of one role, by step.
@@ -40,7 +44,7 @@ struct AssignmentLine {
 
 struct ReportRun {
   RunRecord record;
-  size_t row = 0, block = 0;  // indices of ReportData::rows, blocks
+  size_t row = 0, block = 0;  // indices into ReportData::rows, blocks
   std::vector<AssignmentLine> assignment;
   std::map<TraceKey, Trace> spectra;
   std::map<int64_t, TailTrace> groups;
@@ -48,12 +52,20 @@ struct ReportRun {
   double seconds = 0;  // of training, all steps
 };
 
+// A combination of all axes but the compared one.
+struct ReportBlock {
+  std::string title;                       // "protocol fair"; empty where there is one block only
+  std::optional<AblationAnswer> answer{};  // where a sweep compares rows
+};
+
 struct ReportData {
   std::string title;
   std::vector<std::string> paths;  // as given
+  std::vector<SweepResult> sweeps;
   std::vector<ReportRow> rows;
-  std::vector<std::string> blocks;  // one of the name "" where nothing but rows and seeds differs
-  std::vector<ReportRun> runs;      // by block, row, seed
+  std::vector<ReportBlock> blocks;
+  std::vector<ReportRun> runs;  // by block, row, seed; without the runs of a search for rates
+  bool complete = true;         // nothing is left to run
 };
 
 // A path is a run, a sweep, or a folder with runs below it. Throws base::Error naming a path that holds no run and what
