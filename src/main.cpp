@@ -45,6 +45,7 @@ int run(int argc, char** argv) {
   app::add_train(program, exit);
   app::add_runs(program, exit);
   app::add_sweep(program, exit);
+  app::add_report(program, exit);
   app::add_eval(program, exit);
   app::add_sample(program, exit);
   app::add_ask(program, exit);

@@ -24,6 +24,7 @@ std::string explain_parse_error(const CLI::App& program, const CLI::ParseError& 
 void add_train(CLI::App& app, Exit& exit);
 void add_runs(CLI::App& app, Exit& exit);
 void add_sweep(CLI::App& app, Exit& exit);
+void add_report(CLI::App& app, Exit& exit);
 void add_eval(CLI::App& app, Exit& exit);
 void add_sample(CLI::App& app, Exit& exit);
 void add_ask(CLI::App& app, Exit& exit);

@@ -1,0 +1,65 @@
+// The page and the numbers of runs and sweeps.
+#include <chrono>
+#include <iostream>
+#include <thread>
+
+#include "app/commands.hpp"
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/signals.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/study/report_page.hpp"
+
+namespace muonlab::app {
+namespace {
+
+constexpr double kWatch_s = 4;  // between two pages while the runs go on
+
+struct ReportArguments {
+  std::vector<std::string> paths;
+  std::string out;
+  bool watch = false;
+};
+
+void wait_unless_stopped(double seconds) {
+  for (double waited = 0; waited < seconds && !base::stop_requested(); waited += 0.1) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+void report(const ReportArguments& arguments) {
+  const std::string folder = arguments.out.empty() ? study::default_report_folder(arguments.paths) : arguments.out;
+  study::ReportData data = study::collect_report(arguments.paths);
+  if (arguments.watch) {
+    base::install_signal_handlers();
+    std::cout << "watching; open " << folder << "/report.html. Ctrl-C ends the watching, not the runs.\n" << std::flush;
+    while (!data.complete && !base::stop_requested()) {
+      study::write_report(data, folder, kWatch_s);
+      wait_unless_stopped(kWatch_s);
+      data = study::collect_report(arguments.paths);
+    }
+  }
+  // The last one does not reload itself.
+  const study::ReportFiles files = study::write_report(data, folder);
+  std::cout << "page     " << files.page << "\nnumbers  " << files.numbers << "\n";
+}
+
+}  // namespace
+
+void add_report(CLI::App& app, Exit&) {
+  CLI::App* command =
+      app.add_subcommand("report", R"(Write a page of plots and tables of a run, a sweep or several, and its numbers.
+
+  muonlab report runs/vo_ffn                      runs/vo_ffn/report.html and report.json
+  muonlab report runs/adam runs/vo_ffn --out report
+  muonlab report runs/tiny_gated --watch          anew every few seconds while the sweep runs)");
+  auto arguments = std::make_shared<ReportArguments>();
+  command->add_option("PATH", arguments->paths, "run, sweep, or folder of runs")->required();
+  command->add_option(
+      "--out", arguments->out,
+      "folder for report.html and report.json; default: the run's or sweep's own, for several ./report");
+  command->add_flag("--watch", arguments->watch,
+                    "write it anew every few seconds until all runs are finished; the page reloads itself");
+  command->callback([arguments] { report(*arguments); });
+}
+
+}  // namespace muonlab::app

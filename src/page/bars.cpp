@@ -1,0 +1,152 @@
+#include "muonlab/page/bars.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/page/html.hpp"
+
+namespace muonlab::page {
+namespace {
+
+using base::str;
+
+constexpr double kMiddle = 14.5, kHalfBar = 7;  // px in a row of 29
+
+// A linear axis from low to high, in percent of the drawing's width.
+struct Axis {
+  double low = 0, high = 1, step = 1;
+
+  std::string at(double value) const {
+    return base::fixed(100 * (std::clamp(value, low, high) - low) / (high - low), 2) + "%";
+  }
+  bool holds(double value) const { return value >= low && value <= high; }
+};
+
+double nice_step(double span) {
+  const double raw = span / 4, power = std::pow(10, std::floor(std::log10(raw)));
+  for (double factor : {1.0, 2.0, 2.5, 5.0}) {
+    if (factor * power >= raw) return factor * power;
+  }
+  return 10 * power;
+}
+
+// Holds zero, the bars and the marks, and the intervals as far as they reach no more than the bars' own span beyond.
+Axis axis_of(const std::vector<Bar>& bars) {
+  double low = 0, high = 0;
+  const auto take = [&](double value) {
+    if (!std::isfinite(value)) return;
+    low = std::min(low, value);
+    high = std::max(high, value);
+  };
+  for (const Bar& bar : bars) {
+    if (bar.value) take(*bar.value);
+    if (bar.mark) take(*bar.mark);
+  }
+  const double span = std::max(high - low, 1e-12), least = low - 0.5 * span, most = high + 0.5 * span;
+  for (const Bar& bar : bars) {
+    if (!bar.interval) continue;
+    take(std::max(bar.interval->first, least));
+    take(std::min(bar.interval->second, most));
+  }
+  if (high - low < 1e-12) high = low + 1;
+  const double room = 0.02 * (high - low);
+  return {low < 0 ? low - room : low, high > 0 ? high + room : high, nice_step(high - low)};
+}
+
+std::string line(const std::string& x1, const std::string& x2, double y1, double y2, const std::string& stroke,
+                 double width) {
+  return str("<line x1=\"", x1, "\" x2=\"", x2, "\" y1=\"", y1, "\" y2=\"", y2, "\" stroke=\"", stroke,
+             "\" stroke-width=\"", width, "\"/>");
+}
+
+std::string grid(const Axis& axis, double height) {
+  std::string text;
+  for (double tick = std::ceil(axis.low / axis.step) * axis.step; tick <= axis.high; tick += axis.step) {
+    const bool zero = std::abs(tick) < axis.step / 2;
+    text += line(axis.at(tick), axis.at(tick), 0, height, zero ? "var(--muted)" : "var(--line)", 1);
+  }
+  return text;
+}
+
+std::string diamond(const std::string& x) {
+  return str("<svg x=\"", x, "\" y=\"", kMiddle,
+             "\" width=\"1\" height=\"1\" style=\"width:1px;height:1px\"><path d=\"M0 -6L6 0L0 6L-6 0Z\" "
+             "fill=\"var(--bg)\" stroke=\"var(--ink)\" stroke-width=\"1.5\"/></svg>");
+}
+
+std::string whisker(const Axis& axis, const std::pair<double, double>& interval) {
+  const auto [low, high] = interval;
+  const std::string ink = "var(--ink)";
+  std::string text = line(axis.at(low), axis.at(high), kMiddle, kMiddle, ink, 1.5);
+  for (double end : {low, high}) {
+    if (axis.holds(end)) text += line(axis.at(end), axis.at(end), kMiddle - 4, kMiddle + 4, ink, 1.5);
+  }
+  return text;
+}
+
+std::string drawing(const Axis& axis, const Bar& bar) {
+  std::string text = grid(axis, 29);
+  if (bar.value) {
+    const double left = std::min(0.0, *bar.value), right = std::max(0.0, *bar.value);
+    const double width = 100 * (std::min(right, axis.high) - std::max(left, axis.low)) / (axis.high - axis.low);
+    text += str("<rect x=\"", axis.at(left), "\" y=\"", kMiddle - kHalfBar, "\" width=\"", base::fixed(width, 2),
+                "%\" height=\"", 2 * kHalfBar, "\" rx=\"2\" fill=\"", colour(bar.colour), "\"",
+                bar.dash ? " fill-opacity=\"0.6\"" : "", "/>");
+    if (bar.interval) text += whisker(axis, *bar.interval);
+  }
+  if (bar.mark) text += diamond(axis.at(*bar.mark));
+  return str("<svg aria-hidden=\"true\">", text, "</svg>");
+}
+
+std::string ticks(const Axis& axis, const std::string& unit) {
+  std::string text = "<svg aria-hidden=\"true\">";
+  for (double tick = std::ceil(axis.low / axis.step) * axis.step; tick <= axis.high; tick += axis.step) {
+    const double value = std::abs(tick) < axis.step / 2 ? 0 : tick;
+    text += str("<text text-anchor=\"middle\" y=\"14\" x=\"", axis.at(tick), "\">", base::significant(value, 6),
+                escape(unit), "</text>");
+  }
+  return text + "</svg>";
+}
+
+std::string key(const BarChart& chart) {
+  std::string text;
+  const bool whiskers =
+      std::any_of(chart.bars.begin(), chart.bars.end(), [](const Bar& bar) { return bar.interval.has_value(); });
+  const bool marks =
+      std::any_of(chart.bars.begin(), chart.bars.end(), [](const Bar& bar) { return bar.mark.has_value(); });
+  if (whiskers) {
+    text += str("<span><svg>", line("1", "25", 6, 6, "var(--ink)", 1.5), line("1", "1", 2, 10, "var(--ink)", 1.5),
+                line("25", "25", 2, 10, "var(--ink)", 1.5), "</svg>", escape(chart.interval_name), "</span>");
+  }
+  if (marks) {
+    text +=
+        str("<span><svg style=\"width:13px\"><path d=\"M6.5 0L12.5 6L6.5 12L.5 6Z\" fill=\"var(--bg)\" "
+            "stroke=\"var(--ink)\" "
+            "stroke-width=\"1.5\"/></svg>",
+            escape(chart.mark_name), "</span>");
+  }
+  return text.empty() ? "" : "<p class=\"key\">" + text + "</p>\n";
+}
+
+}  // namespace
+
+std::string swatch(int index, int dash) {
+  return str("<span class=\"swatch", dash ? " dashed" : "", "\" style=\"background-color:", colour(index),
+             "\"></span>");
+}
+
+std::string bar_chart(const BarChart& chart) {
+  const Axis axis = axis_of(chart.bars);
+  std::string text = "<div class=\"bars\">\n";
+  for (const Bar& bar : chart.bars) {
+    text += str("<div class=\"row\"><span>", swatch(bar.colour, bar.dash), escape(bar.label), "</span>",
+                drawing(axis, bar), "<span class=\"value\">", bar.text, "</span></div>\n");
+  }
+  return text + "<div class=\"row axis\"><span></span>" + ticks(axis, chart.unit) + "<span></span></div>\n</div>\n" +
+         key(chart);
+}
+
+}  // namespace muonlab::page

@@ -1,0 +1,126 @@
+#include "muonlab/study/report_data.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/file.hpp"
+#include "muonlab/run/folder.hpp"
+#include "muonlab/run/listing.hpp"
+#include "muonlab/study/sweep_answer.hpp"
+#include "report_rows.hpp"
+#include "run_probes.hpp"
+
+namespace muonlab::study {
+namespace {
+
+bool exists(const std::string& path) { return base::real_file_system().exists(path); }
+
+ReportRun read_report_run(const std::string& path) {
+  ReportRun run;
+  run.record = read_run(path);
+  for (const StepTiming& timing : run.record.timing) run.seconds += timing.seconds;
+  read_assignment(run::RunFolder(path).assignment(), run);
+  read_spectra(base::join_path(path, "spectra.jsonl"), run);
+  read_tail(base::join_path(path, "tail.jsonl"), run);
+  return run;
+}
+
+size_t block_index(ReportData& data, const std::string& title) {
+  const auto found = std::find_if(data.blocks.begin(), data.blocks.end(),
+                                  [&](const ReportBlock& block) { return block.title == title; });
+  if (found != data.blocks.end()) return static_cast<size_t>(found - data.blocks.begin());
+  data.blocks.push_back({title});
+  return data.blocks.size() - 1;
+}
+
+// The folders of the runs at or below a path, by name.
+std::vector<std::string> runs_below(const std::string& path) {
+  if (exists(run::RunFolder(path).resolved())) return {path};
+  std::vector<std::string> found;
+  for (const run::RunSummary& summary : run::list_runs(path)) found.push_back(summary.path);
+  if (found.empty()) {
+    throw base::Error(path, ": holds no run; a run's folder has a resolved.json (`muonlab train CONFIG` makes one)");
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+void add_runs(ReportData& data, const std::string& path) {
+  std::vector<ReportRun> runs;
+  for (const std::string& folder : runs_below(path)) {
+    const bool seen = std::any_of(data.runs.begin(), data.runs.end(),
+                                  [&](const ReportRun& run) { return run.record.path == folder; });
+    if (seen) continue;
+    runs.push_back(read_report_run(folder));
+    data.complete = data.complete && runs.back().record.finished;
+  }
+  const size_t block = block_index(data, "");
+  for (ReportRun& run : runs) {
+    run.block = block;
+    data.runs.push_back(std::move(run));
+  }
+}
+
+void add_sweep(ReportData& data, const std::string& path, bool only_one) {
+  const SweepResult sweep = read_sweep(path);
+  const std::string prefix = only_one ? "" : base::base_name(path) + " ";
+  const auto title = [&](const std::string& block) { return prefix + block_title(sweep.config, block); };
+  add_sweep_rows(data, sweep.config);
+  for (const std::string& block : block_names(sweep)) block_index(data, title(block));
+  for (const Point& point : sweep.points) {
+    const CellResult& cell = sweep.cells[point.cell];
+    if (!exists(run::RunFolder(cell.path).resolved())) continue;
+    data.runs.push_back(read_report_run(cell.path));
+    data.runs.back().row = row_index(data, sweep.config.label(point.row));
+    data.runs.back().block = block_index(data, title(point.block));
+  }
+  const std::vector<std::string> names = block_names(sweep);
+  const std::vector<AblationAnswer> answers = sweep_answers(sweep);
+  for (size_t i = 0; i < answers.size(); ++i) data.blocks[block_index(data, title(names[i]))].answer = answers[i];
+  for (const CellResult& cell : sweep.cells) {
+    const bool over = cell.status.state != CellState::queued && cell.status.state != CellState::running;
+    data.complete = data.complete && over;
+  }
+  data.complete = data.complete && sweep.num_waiting == 0;
+  data.sweeps.push_back(sweep);
+}
+
+}  // namespace
+
+std::vector<size_t> members(const ReportData& data, size_t block, size_t row) {
+  std::vector<size_t> found;
+  for (size_t i = 0; i < data.runs.size(); ++i) {
+    if (data.runs[i].block == block && data.runs[i].row == row) found.push_back(i);
+  }
+  return found;
+}
+
+ReportData collect_report(const std::vector<std::string>& paths) {
+  ReportData data;
+  data.paths = paths;
+  for (std::string& path : data.paths) {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    if (!exists(path)) throw base::Error(path, ": no such run, sweep or folder; `muonlab runs` lists the runs here");
+    if (!base::real_file_system().is_directory(base::join_path(path, ""))) {
+      throw base::Error(path, ": is a file; a report is made of a run's or a sweep's folder");
+    }
+    if (is_sweep_folder(path)) add_sweep(data, path, paths.size() == 1);
+  }
+  const size_t num_sweep_runs = data.runs.size();
+  for (const std::string& path : data.paths) {
+    if (!is_sweep_folder(path)) add_runs(data, path);
+  }
+  if (data.runs.empty()) {
+    throw base::Error(data.paths.front(), ": no cell of the sweep has begun yet; `muonlab sweep` runs them");
+  }
+  group_rows(data, num_sweep_runs);
+  std::stable_sort(data.runs.begin(), data.runs.end(), [](const ReportRun& a, const ReportRun& b) {
+    return std::tuple(a.block, a.row, a.record.config.seed) < std::tuple(b.block, b.row, b.record.config.seed);
+  });
+  colour_rows(data);
+  data.title = paths.size() == 1 ? base::base_name(data.paths.front()) : base::str(data.runs.size(), " runs");
+  return data;
+}
+
+}  // namespace muonlab::study

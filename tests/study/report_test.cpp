@@ -1,0 +1,165 @@
+#include "muonlab/study/report_page.hpp"
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "base/temporary_folder.hpp"
+#include "muonlab/base/file.hpp"
+#include "muonlab/config/load.hpp"
+
+namespace muonlab::study {
+namespace {
+
+using base::error_of;
+using base::str;
+using base::TemporaryFolder;
+
+constexpr const char* kAssignmentHead =
+    "parameter\trole\thugging_face_role\tshape\toptimizer\trule\tlearning_rate\tdecay\tassignment\tselectors\n";
+
+void write(const std::string& path, const std::string& text) {
+  base::make_directories(base::parent_path(path));
+  base::write_atomically(path, text);
+}
+
+// A run of four steps, validated at the last; `muon` on V or not.
+std::string make_run(const std::string& folder, int seed, bool muon, double loss, const std::string& name = "trial") {
+  const std::string source = str(
+      R"({"name": ")", name, R"(", "seed": )", seed, R"(, "threads": 1, "train": {"steps": 4}, "optimizers": {)",
+      muon ? R"("muon": {"rule": "muon", "lr": 0.02},)" : "", R"("adam": {"rule": "adamw", "lr": 0.002}}, "assign": [)",
+      muon ? R"({"params": ["v"], "optimizer": "muon"},)" : "", R"({"params": ["all"], "optimizer": "adam"}]})");
+  write(folder + "/resolved.json", config::dump_config(config::parse_config(source, "t").run));
+  write(folder + "/plan.json", R"({"steps": 4, "tokens_per_step": 64, "num_parameters": 1000})");
+  std::string metrics;
+  for (int step = 1; step <= 4; ++step)
+    metrics += str("{\"step\":", step, ",\"tokens\":", 64 * step, ",\"loss\":", 6.0 - step, ",\"grad_norm\":1}\n");
+  write(folder + "/metrics.jsonl",
+        metrics + str("{\"step\":4,\"val_loss\":", loss,
+                      ",\"val_perplexity\":8.5,\"val_bits_per_byte\":0.75}\n{\"step\":5,\"lo"));
+  write(folder + "/assignment.tsv",
+        str(kAssignmentHead, "layers.0.v\tv\tv_proj\t8x8\t", muon ? "muon\tmuon\t0.02" : "adam\tadamw\t0.002",
+            "\t0\tassign[0]\tv\n", "embed\tembed\tembed\t16x8\tadam\tadamw\t0.002\t0\tassign[1]\tall\n"));
+  return folder;
+}
+
+void add_timing(const std::string& folder) {
+  std::string timing;
+  for (int step = 1; step <= 4; ++step) {
+    timing += str("{\"step\":", step,
+                  ",\"forward_s\":0.25,\"backward_s\":0.5,\"optimizer_s\":0.25,\"tokens_per_s\":", 60 + step,
+                  ",\"peak_rss_mb\":100}\n");
+  }
+  write(folder + "/timing.jsonl", timing);
+}
+
+bool has_section(const std::string& html, const std::string& id) {
+  return html.find("<section id=\"" + id + "\"") != std::string::npos;
+}
+
+TEST(Report, SectionsWithoutDataAreAbsent) {
+  const TemporaryFolder folder;
+  const std::string run = make_run(folder / "a", 1, true, 2.5);
+  const std::string bare = report_html(collect_report({run}));
+  for (const char* id : {"summary", "loss", "assignment", "settings", "commands"})
+    EXPECT_TRUE(has_section(bare, id)) << id;
+  for (const char* id : {"throughput", "spectra", "rare"}) EXPECT_FALSE(has_section(bare, id)) << id;
+  EXPECT_EQ(bare.find("#rare"), std::string::npos);
+
+  add_timing(run);
+  write(run + "/spectra.jsonl", R"({"step":2,"name":"a","role":"v","layer":0,"of":"weight","entropy":0.5})"
+                                "\n"
+                                R"({"step":2,"name":"b","role":"v","layer":1,"of":"weight","entropy":0.75})"
+                                "\n"
+                                R"({"step":2,"name":"b","role":"v","layer":1,"head":0,"of":"weight","entropy":0.1})"
+                                "\n"
+                                R"({"step":2,"of":"attention","layer":0,"max_logit":3})"
+                                "\n"
+                                R"({"step":2,"of":"attention","layer":1,"max_logit":9})"
+                                "\n");
+  write(run + "/tail.jsonl",
+        R"({"step":4,"group":8,"questions":64,"first_token_accuracy":0.375,"exact_accuracy":0.25,"loss":1.5})"
+        "\n");
+  const ReportData data = collect_report({run});
+  const std::string full = report_html(data);
+  for (const char* id : {"throughput", "spectra", "rare"}) EXPECT_TRUE(has_section(full, id)) << id;
+  EXPECT_NE(full.find("37.5 %"), std::string::npos);
+  EXPECT_NE(full.find("asked 1×"), std::string::npos);
+  // Means over whole matrices, not their heads; the greatest logit.
+  EXPECT_EQ(data.runs[0].spectra.at({"weight", "entropy", "v"}).values, std::vector<double>{0.625});
+  EXPECT_EQ(data.runs[0].spectra.at({"attention", "max_logit", "attention"}).values, std::vector<double>{9});
+  EXPECT_EQ(data.runs[0].seconds, 4);
+}
+
+TEST(Report, SeedsOfOneConfigurationAreOneRow) {
+  const TemporaryFolder folder;
+  make_run(folder / "x/vo-seed1", 1, true, 2.5);
+  make_run(folder / "x/vo-seed2", 2, true, 2.75);
+  make_run(folder / "x/adam-seed1", 1, false, 3.0);
+  const ReportData data = collect_report({folder / "x"});
+  ASSERT_EQ(data.runs.size(), 3u);
+  ASSERT_EQ(data.rows.size(), 2u);
+  EXPECT_EQ(data.rows[0].label, "adam-seed1");
+  EXPECT_EQ(data.rows[0].colour, 0);  // Adam on every matrix
+  EXPECT_EQ(data.rows[1].label, "vo");
+  EXPECT_EQ(data.rows[1].colour, 1);  // Muon on every matrix there is
+  EXPECT_EQ(members(data, 0, 1).size(), 2u);
+  const std::string html = report_html(data);
+  EXPECT_NE(html.find("What differs"), std::string::npos);
+  EXPECT_NE(html.find("optimizers.muon"), std::string::npos);
+}
+
+TEST(Report, TheNumbersAreInReportJson) {
+  const TemporaryFolder folder;
+  const std::string run = make_run(folder / "a b", 3, true, 2.5);
+  add_timing(run);
+  const nlohmann::json json = nlohmann::json::parse(report_json(collect_report({run})));
+  EXPECT_EQ(json["muonlab_report"], 1);
+  const auto& first = json["runs"][0];
+  EXPECT_EQ(first["validations"][0]["loss"], 2.5);
+  EXPECT_EQ(first["train"]["loss"], nlohmann::json::parse("[5,4,3,2]"));
+  EXPECT_EQ(first["tokens_per_s"], 62.5);
+  EXPECT_EQ(first["seed"], 3);
+  EXPECT_EQ(first["assignment"][0]["rule"], "muon");
+  EXPECT_EQ(first["config"]["optimizers"]["muon"]["lr"], 0.02);
+  EXPECT_EQ(first["command"], str("muonlab train '", run, "/resolved.json' --run-dir '", run, "-again'"));
+}
+
+TEST(Report, NamesAndSettingsAreText) {
+  const TemporaryFolder folder;
+  const std::string run = make_run(folder / "<script>x'&", 1, true, 2.5, "<script>alert(1)");
+  const std::string html = report_html(collect_report({run}));
+  EXPECT_EQ(html.find("<script>x"), std::string::npos);
+  EXPECT_EQ(html.find("<script>alert"), std::string::npos);
+  EXPECT_NE(html.find("&lt;script&gt;x&#39;&amp;"), std::string::npos);
+}
+
+TEST(Report, WhatCannotBeReadIsNamedWithARemedy) {
+  const TemporaryFolder folder;
+  EXPECT_NE(error_of([&] { collect_report({folder / "none"}); }).find("none: no such run"), std::string::npos);
+  write(folder / "file", "x");
+  EXPECT_NE(error_of([&] { collect_report({folder / "file"}); }).find("is a file"), std::string::npos);
+  base::make_directories(folder / "empty");
+  EXPECT_NE(error_of([&] { collect_report({folder / "empty"}); }).find("holds no run"), std::string::npos);
+  const std::string run = make_run(folder / "a", 1, true, 2.5);
+  write(run + "/assignment.tsv", "parameter\trole\n");
+  EXPECT_NE(error_of([&] { collect_report({run}); }).find("assignment.tsv: has no column"), std::string::npos);
+  write(run + "/resolved.json", "{\"modle\": 1}");
+  EXPECT_NE(error_of([&] { collect_report({run}); }).find("resolved.json:1:2"), std::string::npos);
+}
+
+TEST(Report, ReplacesItsOwnFilesOnly) {
+  const TemporaryFolder folder;
+  const std::string run = make_run(folder / "a", 1, true, 2.5);
+  EXPECT_EQ(default_report_folder({run}), run);
+  EXPECT_EQ(default_report_folder({run, run}), "report");
+  const ReportData data = collect_report({run});
+  write_report(data, run);
+  write_report(data, run);  // its own: replaced
+  write(folder / "out/report.json", "{\"mine\": 1}");
+  EXPECT_NE(error_of([&] { write_report(data, folder / "out"); }).find("--out"), std::string::npos);
+  EXPECT_EQ(base::read_text(folder / "out/report.json"), "{\"mine\": 1}");
+  EXPECT_FALSE(base::real_file_system().exists(folder / "out/report.html"));
+}
+
+}  // namespace
+}  // namespace muonlab::study
