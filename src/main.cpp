@@ -46,6 +46,7 @@ int run(int argc, char** argv) {
   app::add_runs(program, exit);
   app::add_sweep(program, exit);
   app::add_report(program, exit);
+  app::add_compare(program, exit);
   app::add_eval(program, exit);
   app::add_sample(program, exit);
   app::add_ask(program, exit);

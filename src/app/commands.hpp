@@ -25,6 +25,7 @@ void add_train(CLI::App& app, Exit& exit);
 void add_runs(CLI::App& app, Exit& exit);
 void add_sweep(CLI::App& app, Exit& exit);
 void add_report(CLI::App& app, Exit& exit);
+void add_compare(CLI::App& app, Exit& exit);
 void add_eval(CLI::App& app, Exit& exit);
 void add_sample(CLI::App& app, Exit& exit);
 void add_ask(CLI::App& app, Exit& exit);

@@ -26,7 +26,7 @@ Subject subject(const std::string& label) {
   bool plural = false;
   for (const std::string& word : base::split(label, ' ')) {
     if (word == "FFN") {
-      parts.push_back("the feed-forward matrices");
+      parts.emplace_back("the feed-forward matrices");
       plural = true;
     } else if (std::find(kMatrices.begin(), kMatrices.end(), word) != kMatrices.end()) {
       parts.push_back(word);

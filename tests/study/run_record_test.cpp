@@ -35,6 +35,7 @@ TEST(RunRecord, ReadsAFolderAndKeepsTheLastFormOfAStep) {
   EXPECT_EQ(record.validations[1].loss, 5.1);
   ASSERT_EQ(record.timing.size(), 1u);
   EXPECT_EQ(record.timing[0].seconds, 1.0);
+  EXPECT_EQ(record.timing[0].optimizer_s, 0.25);
   EXPECT_EQ(record.num_parameters, 1000);
 }
 

@@ -22,6 +22,7 @@ struct StepTiming {
   int64_t step;
   double seconds;  // forward + backward + optimizer
   double tokens_per_s, peak_rss_mb;
+  double optimizer_s;  // of those seconds
 };
 
 struct RunRecord {

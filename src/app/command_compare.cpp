@@ -1,0 +1,43 @@
+// muonlab compare: runs laid over each other.
+#include <unistd.h>
+
+#include <iostream>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "commands.hpp"
+#include "muonlab/base/terminal.hpp"
+#include "muonlab/study/compare.hpp"
+
+namespace muonlab::app {
+
+void add_compare(CLI::App& app, Exit&) {
+  CLI::App* command = app.add_subcommand("compare", R"(Lay runs over each other: settings, losses, speed, curves.
+
+  muonlab compare runs/adam runs/vo_ffn
+  muonlab compare runs/adam runs/vo_ffn --loss 4.5)");
+  struct Options {
+    std::vector<std::string> runs;
+    std::optional<double> loss;
+    bool json = false;
+  };
+  auto options = std::make_shared<Options>();
+  command->add_option("RUN", options->runs, "folders of runs, at least two")->required()->expected(2, 1000);
+  command->add_option("--loss", options->loss,
+                      "validation loss to reach; default: the worst of the runs' best");
+  command->add_flag("--json", options->json, "one JSON object");
+  command->callback([options] {
+    std::vector<study::RunRecord> runs;
+    for (const std::string& path : options->runs) runs.push_back(study::read_run(path));
+    const study::Comparison comparison = study::compare_runs(std::move(runs), options->loss);
+    if (options->json) {
+      std::cout << study::comparison_json(comparison).dump(2) << "\n";
+    } else {
+      std::cout << study::comparison_text(comparison, static_cast<size_t>(base::terminal_width(STDOUT_FILENO)),
+                                          base::colour_allowed(STDOUT_FILENO));
+    }
+  });
+}
+
+}  // namespace muonlab::app
