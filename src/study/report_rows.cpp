@@ -37,7 +37,7 @@ std::string common_name(const std::vector<std::string>& names) {
   for (const std::string_view word : {"seed", "s"}) {
     const size_t rest = common.size() - std::min(common.size(), word.size());
     if (rest > 1 && common.ends_with(word) && !std::isalnum(static_cast<unsigned char>(common[rest - 1]))) {
-      common.resize(rest);
+      common = common.substr(0, rest);
       drop_separators();
     }
   }

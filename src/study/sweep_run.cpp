@@ -10,6 +10,9 @@
 #include "muonlab/base/signals.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/study/ablation_table.hpp"
+#include "muonlab/study/report_page.hpp"
+#include "muonlab/study/sweep_answer.hpp"
 #include "sweep_outlook.hpp"
 #include "sweep_queue.hpp"
 #include "sweep_runner.hpp"
@@ -101,6 +104,15 @@ void print_cells(SweepQueue& queue, const SweepPlan& plan, const std::string& on
   }
 }
 
+// The table and the page, from what is finished. Without a comparison there is only the page.
+void print_answer(const SweepQueue& queue) {
+  const std::string& path = queue.folder().path();
+  std::string table = ablation_table(sweep_answers(read_sweep(path)), static_cast<size_t>(base::terminal_width(1)));
+  while (table.ends_with('\n')) table.pop_back();
+  if (!table.empty()) print_line("\n" + table + "\n");
+  print_line("page: " + write_report(collect_report({path}), path).page);
+}
+
 SweepOutcome conclude(SweepQueue& queue, bool changes_left) {
   int64_t failed = 0, left_out = 0;
   for (const Cell& cell : queue.plan().cells) {
@@ -109,6 +121,7 @@ SweepOutcome conclude(SweepQueue& queue, bool changes_left) {
     left_out += state == CellState::queued;
   }
   if (failed > 0) print_line(base::str(failed, failed == 1 ? " cell" : " cells", " failed; the same command tries again."));
+  print_answer(queue);
   const bool complete = failed == 0 && left_out == 0 && !changes_left && queue.plan().num_waiting == 0;
   return complete ? SweepOutcome::finished : SweepOutcome::incomplete;
 }
