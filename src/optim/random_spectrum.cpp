@@ -3,10 +3,10 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 
 #include "muonlab/base/philox.hpp"
+#include "muonlab/tensor/runtime.hpp"
 
 namespace muonlab::optim {
 
@@ -26,14 +26,12 @@ std::vector<double> random_singular_values(int64_t seed, const std::string& name
 at::Tensor spectrum_factors(const at::Tensor& m_nsl, const std::vector<std::vector<double>>& values) {
   const int64_t n = m_nsl.size(0), s = m_nsl.size(1);
   at::Tensor factors_nss = at::empty({n, s, s}, at::TensorOptions().dtype(at::kFloat));
-  at::parallel_for(0, n, 1, [&](int64_t begin, int64_t end) {
+  tensor::each_on_one_thread(n, [&](int64_t i) {
     const at::NoGradGuard no_grad;
-    for (int64_t i = begin; i < end; ++i) {
-      const at::Tensor m = m_nsl[i].cpu().to(at::kDouble);
-      const at::Tensor u = std::get<1>(at::linalg_eigh(at::mm(m, m.t())));
-      const at::Tensor r = at::tensor(values[static_cast<size_t>(i)], at::kDouble);
-      factors_nss[i].copy_(at::mm(u * r, u.t()));
-    }
+    const at::Tensor m = m_nsl[i].cpu().to(at::kDouble);
+    const at::Tensor u = std::get<1>(at::linalg_eigh(at::mm(m, m.t())));
+    const at::Tensor r = at::tensor(values[static_cast<size_t>(i)], at::kDouble);
+    factors_nss[i].copy_(at::mm(u * r, u.t()));
   });
   return factors_nss.to(m_nsl.device());
 }

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -88,6 +89,28 @@ TEST(Spectra, ZerosHaveNoLineAndInfinitiesStop) {
   arena.find(name).value.detach()[3][2] = std::numeric_limits<float>::infinity();
   all = weight_matrices(arena, {"o"}, false, kShape);
   EXPECT_THROW(measure(all), NonFinite);
+}
+
+TEST(Spectra, TheSameBytesWithAnyNumberOfThreads) {
+  const int threads = at::get_num_threads();
+  std::vector<MatrixSpectrum> matrices;
+  for (int64_t i = 0; i < 5; ++i) {
+    matrices.push_back({.name = "m", .role = "v", .value = support::normal({96, 96 + 64 * i}, static_cast<uint64_t>(i))});
+  }
+  const auto lines = [&](int num_threads, size_t count) {
+    at::set_num_threads(num_threads);
+    std::vector<MatrixSpectrum> some(matrices.begin(), matrices.begin() + static_cast<std::ptrdiff_t>(count));
+    measure(some);
+    EXPECT_EQ(at::get_num_threads(), num_threads);
+    std::vector<std::string> texts;
+    for (const MatrixSpectrum& m : some) texts.push_back(spectrum_json(m, 1));
+    return texts;
+  };
+  const std::vector<std::string> one = lines(1, 5);
+  EXPECT_EQ(lines(2, 5), one);
+  EXPECT_EQ(lines(3, 5), one);
+  EXPECT_EQ(lines(2, 1)[0], one[0]) << "a single matrix";
+  at::set_num_threads(threads);
 }
 
 TEST(Spectra, ALineHasItsKeysInOrder) {
