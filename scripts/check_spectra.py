@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Compares the spectra that muonlab writes with NumPy in double.
 
-    python scripts/check_spectra.py RUN            a run with probes.spectra: every line of its spectra.jsonl whose step
-                                                   a checkpoint holds, computed again from model.safetensors
+    python scripts/check_spectra.py RUN            a run with probes.spectra: every line on weights of its spectra.jsonl
+                                                   whose step a checkpoint holds, computed again from model.safetensors,
+                                                   heads and products O V included
     python scripts/check_spectra.py --golden FILE  writes the matrices and measures that tests/train/spectrum_test.cpp reads
 
-Fails where a measure of a weight differs by more than 1e-6 of its value. Needs NumPy alone.
+Fails where a measure differs by more than 1e-6 of its value. Needs NumPy alone.
 """
 
 import argparse
@@ -22,10 +23,10 @@ MEASURES = ["entropy", "effective_rank", "effective_rank_plain", "top10_energy",
 LIMIT = 1e-6
 
 
-def measures(matrix):
-    """Of a matrix with no singular value of zero, by the formulas of docs/numerics.md."""
+def measures(matrix, rank=None):
+    """Of a matrix with `rank` singular values that are not zero (default: all), by the formulas of docs/numerics.md."""
     matrix = np.asarray(matrix, dtype=np.float64)
-    s = np.linalg.svd(matrix, compute_uv=False)
+    s = np.linalg.svd(matrix, compute_uv=False)[:rank]
     energies, shares = s**2 / np.sum(s**2), s / np.sum(s)
     entropy = -np.sum(energies * np.log(energies))
     return {
@@ -81,16 +82,30 @@ def write_golden(path):
     write_safetensors(path, tensors)
 
 
+def expected_measures(line, weights, model):
+    dim, group = model["head_dim"], model["heads"] // model["kv_heads"]
+    head = line.get("head")
+    part = slice(None) if head is None else slice(head * dim, (head + 1) * dim)
+    if line["role"] == "ov":
+        prefix = line["name"].removesuffix("ov")
+        o, v = (weights[prefix + name].astype(np.float64) for name in ("o_proj.weight", "v_proj.weight"))
+        key = head // group
+        return measures(o[:, part] @ v[key * dim : (key + 1) * dim], dim)
+    matrix = weights[line["name"]]
+    return measures(matrix[:, part] if line["role"] == "o" else matrix[part])
+
+
 def check_run(run):
+    model = json.loads((run / "resolved.json").read_text())["model"]
     checkpoints = {}
     for path in (run / "checkpoints").glob("step-*"):
         checkpoints[int(path.name[5:])] = read_safetensors(path / "model.safetensors")
     compared, worst = 0, (0.0, "")
     for text in (run / "spectra.jsonl").read_text().splitlines():
         line = json.loads(text)
-        if line["step"] not in checkpoints or line["of"] != "weight" or "head" in line:
+        if line["step"] not in checkpoints or line["of"] != "weight":
             continue
-        expected = measures(checkpoints[line["step"]][line["name"]])
+        expected = expected_measures(line, checkpoints[line["step"]], model)
         for key in MEASURES:
             error = abs(line[key] - expected[key]) / abs(expected[key]) if line[key] is not None else math.inf
             worst = max(worst, (error, f"{key} of {line['name']} at step {line['step']}"))

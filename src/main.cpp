@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
   app::add_sample(program, exit);
   app::add_ask(program, exit);
   app::add_tail(program, exit);
+  app::add_spectra(program, exit);
   app::add_init(program, exit);
   app::add_config(program, exit);
   app::add_data(program, exit);

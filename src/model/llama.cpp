@@ -27,6 +27,16 @@ struct Layer {
   ops::StackedWeight ffn_out;
 };
 
+// An observer's view of one layer.
+struct View {
+  const Observer& observer;
+  int64_t layer;
+
+  void input(config::Role role, const at::Tensor& input_nk) const {
+    if (observer.input) observer.input(layer, role, input_nk);
+  }
+};
+
 class Llama final : public Model {
  public:
   Llama(const config::ModelConfig& config, config::Precision precision, config::Kernels kernels,
@@ -66,6 +76,11 @@ class Llama final : public Model {
         .view(targets_bt.sizes());
   }
 
+  void observe(const at::Tensor& tokens_bt, const Observer& observer) override {
+    at::NoGradGuard no_grad;
+    decode(tokens_bt, observer);
+  }
+
   void weights_changed() override {
     for (Layer& layer : layers_) {
       for (ops::StackedWeight* weight : {&layer.qkv, &layer.o, &layer.ffn_in, &layer.ffn_out})
@@ -85,32 +100,42 @@ class Llama final : public Model {
   }
 
   // The final hidden states [n, w], normed, in the compute dtype.
-  at::Tensor decode(const at::Tensor& tokens_bt) {
+  at::Tensor decode(const at::Tensor& tokens_bt, const Observer& observer = {}) {
     base::check(tokens_bt.dim() == 2, "tokens are [b, t]");
     grow_rotary_table(tokens_bt.size(1));
     const int64_t num_sequences = tokens_bt.size(0);
     at::Tensor residual_nw = ops::embedding(kernels_, tokens_bt.reshape(-1), embed_);
     at::Tensor branch_nw, normed_nw;
-    for (const Layer& layer : layers_) {
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      const Layer& layer = layers_[i];
+      const View view{observer, static_cast<int64_t>(i)};
       std::tie(residual_nw, normed_nw) = add_norm(residual_nw, branch_nw, layer.attention_norm);
-      branch_nw = attend(layer, normed_nw, num_sequences);
+      branch_nw = attend(layer, normed_nw, num_sequences, view);
       std::tie(residual_nw, normed_nw) = add_norm(residual_nw, branch_nw, layer.ffn_norm);
-      branch_nw = feed_forward(layer, normed_nw);
+      branch_nw = feed_forward(layer, normed_nw, view);
     }
     return std::get<1>(add_norm(residual_nw, branch_nw, norm_));
   }
 
-  at::Tensor attend(const Layer& layer, const at::Tensor& normed_nw, int64_t num_sequences) const {
+  at::Tensor attend(const Layer& layer, const at::Tensor& normed_nw, int64_t num_sequences,
+                    const View& view) const {
+    view.input(config::Role::q, normed_nw);
     const at::Tensor qkv = ops::linear(normed_nw, layer.qkv);
+    if (view.observer.max_logit) {
+      view.observer.max_logit(view.layer, ops::largest_logit(qkv, num_sequences, heads_, rotary_, layer.head_norm));
+    }
     const at::Tensor mixed =
         ops::self_attention(kernels_, qkv, num_sequences, heads_, rotary_, layer.head_norm);
+    view.input(config::Role::o, mixed);
     return ops::linear(mixed, layer.o);
   }
 
-  at::Tensor feed_forward(const Layer& layer, const at::Tensor& normed_nw) const {
+  at::Tensor feed_forward(const Layer& layer, const at::Tensor& normed_nw, const View& view) const {
+    view.input(config::Role::ffn_in, normed_nw);
     const at::Tensor hidden = ops::linear(normed_nw, layer.ffn_in);
-    return ops::linear(ops::activate(kernels_, hidden, config_.activation, config_.gated),
-                       layer.ffn_out);
+    const at::Tensor active = ops::activate(kernels_, hidden, config_.activation, config_.gated);
+    view.input(config::Role::ffn_out, active);
+    return ops::linear(active, layer.ffn_out);
   }
 
   std::tuple<at::Tensor, at::Tensor> add_norm(const at::Tensor& residual_nw,

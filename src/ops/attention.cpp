@@ -22,18 +22,27 @@ at::Tensor prepare(const at::Tensor& x_bthd, const RotaryTable& rotary, const He
   return rope_reference(x, rotary).to(x_bthd.scalar_type());
 }
 
-at::Tensor self_attention_reference(const at::Tensor& qkv, int64_t num_sequences,
-                                    const Heads& heads, const RotaryTable& rotary,
-                                    const HeadNorm& norm) {
-  const int64_t num_positions = qkv.size(0) / num_sequences;
-  const at::Tensor split = qkv.view({num_sequences, num_positions, -1, heads.head_dim});
+// Queries and keys after norm and rotation, and values: [b, heads, t, d].
+struct Rotated {
+  at::Tensor q, k, v;
+};
+
+Rotated rotate(const at::Tensor& qkv, int64_t num_sequences, const Heads& heads, const RotaryTable& rotary,
+               const HeadNorm& norm) {
+  const at::Tensor split = qkv.view({num_sequences, qkv.size(0) / num_sequences, -1, heads.head_dim});
   const at::Tensor q =
       prepare(split.narrow(2, 0, heads.queries), rotary, norm, norm.query_gain.value);
   const at::Tensor k =
       prepare(split.narrow(2, heads.queries, heads.keys), rotary, norm, norm.key_gain.value);
   const at::Tensor v = split.narrow(2, heads.queries + heads.keys, heads.keys);
-  const at::Tensor mixed =
-      attention_reference(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2));
+  return {q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)};
+}
+
+at::Tensor self_attention_reference(const at::Tensor& qkv, int64_t num_sequences,
+                                    const Heads& heads, const RotaryTable& rotary,
+                                    const HeadNorm& norm) {
+  const auto [q, k, v] = rotate(qkv, num_sequences, heads, rotary, norm);
+  const at::Tensor mixed = attention_reference(q, k, v);
   return mixed.transpose(1, 2).reshape({qkv.size(0), heads.query_width()});
 }
 
@@ -222,6 +231,23 @@ at::Tensor self_attention(config::Kernels kernels, const at::Tensor& qkv, int64_
     return SelfAttention::apply(qkv.contiguous(), gain, plan);
   }
   return self_attention_reference(qkv, num_sequences, heads, rotary, norm);
+}
+
+double largest_logit(const at::Tensor& qkv, int64_t num_sequences, const Heads& heads, const RotaryTable& rotary,
+                     const HeadNorm& norm) {
+  at::NoGradGuard no_grad;
+  const Rotated rotated = rotate(qkv, num_sequences, heads, rotary, norm);
+  const at::ScalarType dtype = rotary.cos_th.scalar_type();
+  const int64_t num_positions = rotated.q.size(2);
+  const at::Tensor later = at::ones({num_positions, num_positions}, qkv.options().dtype(at::kBool)).triu(1);
+  double largest = -std::numeric_limits<double>::infinity();
+  for (int64_t i = 0; i < num_sequences; ++i) {  // one at a time: scores take heads * t * t numbers
+    const at::Tensor k = rotated.k[i].to(dtype).repeat_interleave(heads.queries / heads.keys, 0);
+    const at::Tensor scores = at::matmul(rotated.q[i].to(dtype), k.transpose(1, 2));
+    const at::Tensor causal = scores.masked_fill(later, -std::numeric_limits<double>::infinity());
+    largest = std::max(largest, causal.max().item<double>());
+  }
+  return largest / std::sqrt(static_cast<double>(heads.head_dim));
 }
 
 }  // namespace muonlab::ops

@@ -2,7 +2,7 @@
 //
 // The matrices of an optimizer become blocks: a whole parameter, or with per_head one head's rows of q, k
 // and v and one head's columns of o. Blocks of one shape, or of transposed shapes, are worked on together
-// with the short side first.
+// with the short side first. With spectrum "random" the polar factor's singular values are replaced (random_spectrum.hpp).
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -17,6 +17,7 @@
 #include "optim/muon_kernels.hpp"
 #include "optim/newton_schulz.hpp"
 #include "optim/panels.hpp"
+#include "optim/random_spectrum.hpp"
 
 namespace muonlab::optim {
 namespace {
@@ -73,18 +74,21 @@ class Muon final : public Rule {
         coefficients_(coefficients(config.orthogonalizer, config.steps)),
         dtype_(iteration_type(config.orthogonalizer, config.iteration, run.precision == config::Precision::bf16)),
         form_(momentum_form(config)),
+        seed_(run.seed),
         momentum_(at::zeros_like(range_.values)) {
     std::map<std::pair<int64_t, int64_t>, std::vector<Block>> by_shape;
     for (const Member& member : range_.members) {
       base::check(member.spec.shape.size() == 2, "muon: " + member.spec.name + " is no matrix");
       std::vector<Block> blocks;
       append_blocks(member, config.per_head, run.model.head_dim.value_or(run.model.width / run.model.heads), blocks);
+      for (size_t i = 0; i < blocks.size(); ++i) names_[blocks[i].offset] = base::str(member.spec.name, "/", i);
       for (const Block& block : blocks) by_shape[{block.short_side(), block.long_side()}].push_back(block);
     }
     for (auto& [shape, blocks] : by_shape) groups_.push_back(std::move(blocks));
   }
 
-  void update(double lr, int64_t) override {
+  void update(double lr, int64_t step) override {
+    step_ = step;
     if (range_.composed) return update_composed(lr);
     switch (dtype_) {
       case at::kFloat:
@@ -124,7 +128,7 @@ class Muon final : public Rule {
   template <class T>
   size_t update_one_by_one(double lr, const std::vector<Block>& group) {
     if constexpr (!std::is_same_v<T, double>) {
-      if (!panels_available()) return 0;
+      if (!panels_available() || is_random()) return 0;
       const int64_t threads = at::get_num_threads();
       const int64_t n = static_cast<int64_t>(group.size()) / threads * threads;
       const int64_t s = group.front().short_side(), l = group.front().long_side();
@@ -156,7 +160,9 @@ class Muon final : public Rule {
     at::parallel_for(0, n, 1, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) advance(blocks[i], x + i * s * l);
     });
+    const at::Tensor factors = is_random() ? factors_of(x_nsl, blocks) : at::Tensor();
     x_nsl = (is_svd() ? svd_polar(x_nsl) : newton_schulz(std::move(x_nsl), coefficients_, workspace_)).contiguous();
+    if (is_random()) x_nsl = at::bmm(factors, x_nsl.to(at::kFloat)).to(dtype_);
     const T* polar = x_nsl.const_data_ptr<T>();
     at::parallel_for(0, n, 1, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) apply(lr, blocks[i], polar + i * s * l);
@@ -193,13 +199,23 @@ class Muon final : public Rule {
     for (const std::vector<Block>& group : groups_) {
       std::vector<at::Tensor> views;
       for (const Block& block : group) views.push_back(short_first(ahead, block));
-      const at::Tensor polar_nsl =
-          orthogonalize(at::stack(views), config_.orthogonalizer, config_.steps, dtype_).to(at::kFloat);
+      const at::Tensor stack_nsl = at::stack(views);
+      at::Tensor polar_nsl = orthogonalize(stack_nsl, config_.orthogonalizer, config_.steps, dtype_).to(at::kFloat);
+      if (is_random()) polar_nsl = at::bmm(factors_of(stack_nsl, group.data()), polar_nsl);
       num_orthogonalizations_ += static_cast<int64_t>(group.size());
       for (size_t i = 0; i < group.size(); ++i) {
         short_first(range_.values, group[i]).sub_(polar_nsl[static_cast<int64_t>(i)], rate_of(lr, group[i]));
       }
     }
+  }
+
+  // What gives the polar factors of x_nsl, made of these blocks, their random singular values.
+  at::Tensor factors_of(const at::Tensor& x_nsl, const Block* blocks) const {
+    std::vector<std::vector<double>> values;
+    for (int64_t i = 0; i < x_nsl.size(0); ++i) {
+      values.push_back(random_singular_values(seed_, names_.at(blocks[i].offset), step_, x_nsl.size(1)));
+    }
+    return spectrum_factors(x_nsl, values);
   }
 
   static at::Tensor short_first(const at::Tensor& flat, const Block& block) {
@@ -211,6 +227,7 @@ class Muon final : public Rule {
   float rate_of(double lr, const Block& block) const {
     return static_cast<float>(lr * scale_of(config_.scale, block));
   }
+  bool is_random() const { return config_.spectrum == config::UpdateSpectrum::random; }
   bool is_svd() const { return config_.orthogonalizer == config::Orthogonalizer::svd; }
 
   config::MuonConfig config_;
@@ -218,6 +235,9 @@ class Muon final : public Rule {
   Coefficients coefficients_;
   at::ScalarType dtype_;
   MomentumForm form_;
+  int64_t seed_;
+  int64_t step_ = 0;
+  std::map<int64_t, std::string> names_;  // of the blocks, by offset: "<parameter>/<head>"
   at::Tensor momentum_;  // of the range's layout
   at::Tensor workspace_;
   std::vector<std::vector<Block>> groups_;

@@ -3,8 +3,10 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "muonlab/base/error.hpp"
+#include "muonlab/tensor/runtime.hpp"
 #include "optim/newton_schulz.hpp"
 #include "optim/panels.hpp"
 
@@ -16,6 +18,14 @@ constexpr double kZeroNorm = 1e-30;
 
 // Singular values up to this part of the Frobenius norm are no more than the rounding of fp32 entries.
 constexpr double kSingularRounding = 0x1p-24;
+
+at::Tensor batched_svd_polar(const at::Tensor& x_nsl) {
+  const at::NoGradGuard no_grad;
+  const auto [u_nss, s_ns, vh_nsl] = at::linalg_svd(x_nsl.to(at::kDouble), /*full_matrices=*/false);
+  const at::Tensor norm_n1 = at::linalg_vector_norm(s_ns, 2, at::IntArrayRef{1}, /*keepdim=*/true);
+  const at::Tensor kept_ns = s_ns.gt(norm_n1 * kSingularRounding).logical_and_(s_ns.gt(kZeroNorm));
+  return at::bmm(u_nss * kept_ns.unsqueeze(1), vh_nsl);
+}
 
 }  // namespace
 
@@ -41,11 +51,12 @@ at::Tensor newton_schulz(at::Tensor x_nsl, const Coefficients& coefficients, at:
 }
 
 at::Tensor svd_polar(const at::Tensor& x_nsl) {
-  const at::Tensor x = x_nsl.to(at::kDouble);
-  const auto [u_nss, s_ns, vh_nsl] = at::linalg_svd(x, /*full_matrices=*/false);
-  const at::Tensor norm_n1 = at::linalg_vector_norm(s_ns, 2, at::IntArrayRef{1}, /*keepdim=*/true);
-  const at::Tensor kept_ns = s_ns.gt(norm_n1 * kSingularRounding).logical_and_(s_ns.gt(kZeroNorm));
-  return at::bmm(u_nss * kept_ns.unsqueeze(1), vh_nsl);
+  if (!x_nsl.is_cpu()) return batched_svd_polar(x_nsl);
+  at::Tensor polar_nsl = at::empty(x_nsl.sizes(), x_nsl.options().dtype(at::kDouble));
+  tensor::each_on_one_thread(x_nsl.size(0), [&](int64_t i) {
+    polar_nsl.narrow(0, i, 1).copy_(batched_svd_polar(x_nsl.narrow(0, i, 1)));
+  });
+  return polar_nsl;
 }
 
 at::Tensor orthogonalize(const at::Tensor& batch_nrc, config::Orthogonalizer orthogonalizer,

@@ -27,6 +27,17 @@ void start_runtime(int64_t num_threads) {
   at::globalContext().setDeterministicFillUninitializedMemory(false);
 }
 
+void each_on_one_thread(int64_t n, const std::function<void(int64_t)>& task) {
+  struct Restore {
+    int threads = at::get_num_threads();
+    ~Restore() { at::set_num_threads(threads); }
+  } const restore;
+  at::parallel_for(0, n, 1, [&](int64_t begin, int64_t end) {
+    at::set_num_threads(1);  // MKL counts its threads for each of ours; LAPACK's block sizes follow that count
+    for (int64_t i = begin; i < end; ++i) task(i);
+  });
+}
+
 std::string cuda_problem() { return plugin::load(); }
 
 at::Device choose_device(config::Device device) {

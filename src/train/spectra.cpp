@@ -5,9 +5,9 @@
 #include <map>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <nlohmann/json.hpp>
 
+#include "muonlab/tensor/runtime.hpp"
 #include "muonlab/train/trainer.hpp"
 
 namespace muonlab::train {
@@ -101,9 +101,8 @@ void measure(std::vector<MatrixSpectrum>& matrices) {
     if (matrix.head >= 0 || matrix.value.isfinite().all().item<bool>()) continue;
     throw NonFinite("spectra: the ", matrix.of, " of ", matrix.name, " holds values that are not finite.");
   }
-  at::parallel_for(0, static_cast<int64_t>(matrices.size()), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) measure_one(matrices[static_cast<size_t>(i)]);
-  });
+  tensor::each_on_one_thread(static_cast<int64_t>(matrices.size()),
+                             [&](int64_t i) { measure_one(matrices[static_cast<size_t>(i)]); });
   std::erase_if(matrices, [](const MatrixSpectrum& matrix) { return matrix.rms == 0; });
 }
 

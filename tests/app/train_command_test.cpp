@@ -99,9 +99,19 @@ TEST_F(TrainCommand, LearnsAndTheSameRunGivesTheSameBytes) {
 }
 
 TEST_F(TrainCommand, KilledAndResumedEqualsStraight) {
-  ASSERT_EQ(train({"--run-dir", "straight"}).code, 0);
-  run_with_kills("killed", 4, {}, 7);
+  std::vector<std::string> settings{"--set", "optimizers.muon.spectrum=random"};
+  for (const char* what : {"gradients", "momentum", "updates", "heads", "attention", "inputs"}) {
+    settings.insert(settings.end(), {"--set", std::string("probes.spectra.") + what + "=true"});
+  }
+  std::vector<std::string> straight{"--run-dir", "straight"};
+  straight.insert(straight.end(), settings.begin(), settings.end());
+  ASSERT_EQ(train(straight).code, 0);
+  run_with_kills("killed", 4, settings, 7);
   expect_equal_runs("straight", "killed");
+  const std::string spectra = slurp(scratch_ / "killed/spectra.jsonl");
+  for (const char* of : {"weight", "gradient", "momentum", "update", "input", "attention"}) {
+    EXPECT_NE(spectra.find(std::string("\"of\":\"") + of + "\""), std::string::npos) << of;
+  }
 }
 
 TEST_F(TrainCommand, InterruptSavesSaysHowToGoOnAndResumesExactly) {
@@ -181,6 +191,27 @@ TEST_F(TrainCommand, AProbeTurnedOnOrOffLaterKeepsItsLines) {
   const std::string more = slurp(scratch_ / "runs/tiny/spectra.jsonl");
   EXPECT_EQ(more.find(lines), 0u);
   EXPECT_EQ(more.find("{\"step\":24,"), lines.size());
+}
+
+TEST_F(TrainCommand, SpectraOfACheckpointAreThoseOfItsRun) {
+  ASSERT_EQ(train({"--set", "train.steps=8", "--set", "probes.spectra.heads=true"}).code, 0);
+  const Result json = run_program(scratch_.path(), {"spectra", "runs/tiny", "--params", "matrices,head", "--heads", "--json"});
+  ASSERT_EQ(json.code, 0) << json.err;
+  std::string lines = json.out;
+  const std::string label = "{\"checkpoint\":\"runs/tiny\",";
+  for (size_t at = 0; (at = lines.find(label, at)) != std::string::npos;) lines.replace(at, label.size(), "{");
+  const std::string spectra = slurp(scratch_ / "runs/tiny/spectra.jsonl");
+  EXPECT_EQ(lines, spectra.substr(spectra.find("{\"step\":8,")));
+
+  const Result table = run_program(scratch_.path(), {"spectra", "runs/tiny@4", "runs/tiny", "--params", "vo"});
+  ASSERT_EQ(table.code, 0) << table.err;
+  EXPECT_NE(table.out.find("v     runs/tiny@4  step 4      2  "), std::string::npos) << table.out;
+  EXPECT_NE(table.out.find("      runs/tiny  step 8        2  "), std::string::npos) << table.out;
+  const Result each = run_program(scratch_.path(), {"spectra", "runs/tiny", "--params", "o", "--matrices"});
+  EXPECT_NE(each.out.find("model.layers.1.self_attn.o_proj.weight  runs/tiny  step 8"), std::string::npos) << each.out;
+  const Result wrong = run_program(scratch_.path(), {"spectra", "runs/tiny", "--params", "v_o"});
+  EXPECT_EQ(wrong.code, 1);
+  EXPECT_NE(wrong.err.find("--params: \"v_o\" is no role"), std::string::npos) << wrong.err;
 }
 
 TEST_F(TrainCommand, ASpectraFileThatWasCutShortStopsTheResume) {

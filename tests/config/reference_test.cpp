@@ -21,14 +21,15 @@ constexpr const char* kFull = R"full({
   "optimizers": {
     "m": {"rule": "muon", "lr": 0.3, "momentum": 0.1, "momentum_form": "average", "nesterov": true,
           "orthogonalizer": "polar_express", "steps": 7, "scale": "0.2*sqrt(max(r,c))", "decay": 0.1, "iteration": "fp32",
-          "per_head": true, "schedule": {"kind": "wsd", "warmup": 2, "decay_fraction": 0.3, "final": 0.1}},
+          "per_head": true, "spectrum": "random", "schedule": {"kind": "wsd", "warmup": 2, "decay_fraction": 0.3, "final": 0.1}},
     "s": {"rule": "sgd", "momentum": 0}, "g": {"rule": "signsgd"}, "a": {"rule": "adamw"}},
   "assign": [{"params": ["vo@1-2", "model.layers.0.mlp.*"], "optimizer": "m"}, {"params": ["qk"], "optimizer": "s"},
              {"params": ["ffn"], "optimizer": "g"}, {"params": ["all"], "optimizer": "a"}],
   "schedule": {"kind": "inverse_sqrt", "warmup": 5},
   "train": {"epochs": 0.1, "batch": 6, "micro_batch": 3, "clip": 1},
   "eval": {"every": 3, "samples": 4}, "checkpoint": {"every": 2, "keep": 3, "permanent_every": 4, "best": true},
-  "probes": {"spectra": {"every": 7, "params": ["vo@0", "head"]}, "tail": {"every": 9, "classes": 3}}
+  "probes": {"spectra": {"every": 7, "params": ["vo@0", "embed"], "gradients": true, "momentum": true,
+             "updates": true, "heads": true, "attention": true, "inputs": true}, "tail": {"every": 9, "classes": 3}}
 })full";
 
 TEST(Reference, TheDumpReadsBackEqual) {

@@ -1,10 +1,14 @@
 // The decoder as a whole: both kernel paths, both precisions, repeatability, accumulation.
+#include <map>
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/model/model.hpp"
+#include "muonlab/ops/rms_norm.hpp"
+#include "muonlab/ops/rope.hpp"
 #include "support/gradient_check.hpp"
 #include "support/model.hpp"
 #include "support/parameters.hpp"
@@ -227,6 +231,49 @@ TEST(Llama, RefusesTokensOutsideTheVocabulary) {
   const at::Tensor good = at::zeros({1, 4}, at::kLong), bad = at::full({1, 4}, 83, at::kLong);
   EXPECT_THROW(model->forward(bad, good), base::Error);
   EXPECT_THROW(model->forward(good, bad), base::Error);
+}
+
+TEST(Llama, AnObserverSeesWhatMatricesReadAndTheLargestLogit) {
+  const config::ModelConfig config = odd_model(config::Activation::silu, true, config::QkNorm::no_gain, false);
+  for (const Kernels kernels : {Kernels::fused, Kernels::reference}) {
+    tensor::Arena arena = make_arena(config);
+    initialize(config, 3, arena);
+    const auto model = make_llama(config, Precision::fp32, kernels, arena);
+    const int64_t b = 3, t = 20, d = *config.head_dim;
+    std::map<std::pair<int64_t, config::Role>, at::Tensor> inputs;
+    std::vector<double> logits;
+    Observer observer;
+    observer.input = [&](int64_t layer, config::Role role, const at::Tensor& x) { inputs[{layer, role}] = x.clone(); };
+    observer.max_logit = [&](int64_t layer, double logit) {
+      EXPECT_EQ(layer, static_cast<int64_t>(logits.size()));
+      logits.push_back(logit);
+    };
+    model->observe(support::ids({b, t}, *config.vocabulary, 1), observer);
+    ASSERT_EQ(inputs.size(), 8u);
+    ASSERT_EQ(logits.size(), 2u);
+    const auto weight = [&](const std::string& name) {
+      return arena.find("model.layers.1." + name + ".weight").value.detach();
+    };
+    const at::Tensor x = inputs.at({1, config::Role::q});
+    const ops::RotaryTable rotary = ops::make_rotary_table(t, d, config.rope_theta, at::kFloat, at::kCPU);
+    const auto rotated = [&](const std::string& name, int64_t heads) {
+      const at::Tensor y = at::linear(x, weight("self_attn." + name)).view({b, t, heads, d});
+      return ops::rope_reference(ops::rms_norm_reference(y, {}, config.norm_eps), rotary);
+    };
+    const at::Tensor q = rotated("q_proj", config.heads), k = rotated("k_proj", *config.kv_heads);
+    double largest = -1e9;
+    for (int64_t i = 0; i < t; ++i) {
+      for (int64_t head = 0; head < config.heads; ++head) {
+        const at::Tensor query = q.select(1, i).select(1, head), keys = k.narrow(1, 0, i + 1).select(2, head / 2);
+        largest = std::max(largest, (query.unsqueeze(1) * keys).sum(2).max().item<double>());
+      }
+    }
+    EXPECT_NEAR(logits[1], largest / std::sqrt(static_cast<double>(d)), 1e-5);
+    const at::Tensor h = inputs.at({1, config::Role::ffn_in});
+    const at::Tensor active = at::silu(at::linear(h, weight("mlp.gate_proj"))) * at::linear(h, weight("mlp.up_proj"));
+    EXPECT_LE(distance(inputs.at({1, config::Role::ffn_out}), active), 1e-5);
+    EXPECT_EQ(inputs.at({1, config::Role::o}).size(1), config.heads * d);
+  }
 }
 
 }  // namespace

@@ -64,6 +64,10 @@ const std::vector<Row> kRows{
     {"muon_exact", muon(exact, fp32, sum, false), 0.1, true},
     {"muon_svd", muon(svd, automatic, sum, true), 0.1, true},
     {"muon_per_head", muon(keller, fp32, sum, false, true), 0.1, true},
+    {"muon_random_spectrum", with(muon(keller, fp32, sum, false, true),
+                                  [](auto& c) { c.spectrum = config::UpdateSpectrum::random; }), 0.1, true},
+    {"muon_random_spectrum_svd", with(muon(svd, automatic, sum, false),
+                                      [](auto& c) { c.spectrum = config::UpdateSpectrum::random; }), 0.1, true},
 };
 
 class Rules : public testing::TestWithParam<Row> {

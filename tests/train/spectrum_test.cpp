@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include "support/golden.hpp"
@@ -69,22 +68,6 @@ TEST(Spectrum, OfZerosIsUndefined) {
                        s.nuclear_rank, s.condition}) {
     EXPECT_TRUE(std::isnan(value));
   }
-}
-
-TEST(Spectrum, TheSameBytesWithAnyNumberOfThreads) {
-  const int threads = at::get_num_threads();
-  std::vector<at::Tensor> matrices;
-  for (uint64_t i = 0; i < 6; ++i) matrices.push_back(support::normal({96, 128 + 64 * static_cast<int64_t>(i)}, i));
-  const auto all = [&](int num_threads) {
-    at::set_num_threads(num_threads);
-    std::vector<std::vector<double>> values(matrices.size());
-    at::parallel_for(0, static_cast<int64_t>(matrices.size()), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) values[static_cast<size_t>(i)] = singular_values(matrices[static_cast<size_t>(i)]);
-    });
-    return values;
-  };
-  EXPECT_EQ(all(1), all(2));
-  at::set_num_threads(threads);
 }
 
 // Written by scripts/check_spectra.py with NumPy in double.

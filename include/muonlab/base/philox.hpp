@@ -20,6 +20,7 @@ enum class Purpose : uint32_t {
   probe = 5,     // random vectors of probes
   test = 6,
   bootstrap = 7,  // resamples of seeds
+  update = 8,     // random parts of an optimizer's update
 };
 
 using Block = std::array<uint32_t, 4>;

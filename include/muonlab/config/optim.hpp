@@ -153,6 +153,13 @@ template <>
 struct EnumNames<IterationType> {
   static constexpr std::array<std::string_view, 3> names{"auto", "fp32", "bf16"};
 };
+// Singular values of the orthogonalised update: Muon's, all one; or random ones on the same singular vectors (Kaon,
+// arXiv 2605.11181), a control for what the flat spectrum does.
+enum class UpdateSpectrum { flat, random };
+template <>
+struct EnumNames<UpdateSpectrum> {
+  static constexpr std::array<std::string_view, 2> names{"flat", "random"};
+};
 
 struct MuonConfig {
   static constexpr std::string_view kName = "muon";
@@ -166,6 +173,7 @@ struct MuonConfig {
   double decay = 0.0;
   IterationType iteration = IterationType::automatic;
   bool per_head = false;
+  UpdateSpectrum spectrum = UpdateSpectrum::flat;
   std::optional<ScheduleConfig> schedule;
   bool operator==(const MuonConfig&) const = default;
   template <class Self, class Visit>
@@ -184,6 +192,8 @@ struct MuonConfig {
     visit("iteration", self.iteration,
           Field{.help = "number type of the iteration; auto: bf16 where the run's precision is bf16, else fp32"});
     visit("per_head", self.per_head, Field{.help = "orthogonalize each attention head by itself"});
+    visit("spectrum", self.spectrum,
+          Field{.help = "singular values of the update; random: drawn anew each step, a control (Kaon)"});
     visit("schedule", self.schedule, Field{.help = "a schedule of its own; default: the run's"});
   }
 };

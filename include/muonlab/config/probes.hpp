@@ -13,12 +13,25 @@ namespace muonlab::config {
 struct SpectraConfig {
   int64_t every = 50;
   std::vector<std::string> params{"matrices"};
+  bool gradients = false;
+  bool momentum = false;
+  bool updates = false;
+  bool heads = false;
+  bool attention = false;
+  bool inputs = false;
   bool operator==(const SpectraConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("every", self.every, Field{.help = "steps between measurements; the first and the last step are measured too",
                                      .min = 1});
     visit("params", self.params, Field{.help = "the matrices to measure, in the words of assign"});
+    visit("gradients", self.gradients, Field{.help = "of the step's gradients too, as clipped"});
+    visit("momentum", self.momentum, Field{.help = "of the optimizers' first moments too"});
+    visit("updates", self.updates,
+          Field{.help = "of what the step added to the weights too, its size, and the angle between Adam and Muon"});
+    visit("heads", self.heads, Field{.help = "each head of q, k, v and o, and the product O V of each head, as well"});
+    visit("attention", self.attention, Field{.help = "the largest attention logit of each layer"});
+    visit("inputs", self.inputs, Field{.help = "the stable rank of what each layer's matrices read"});
   }
 };
 
@@ -40,7 +53,7 @@ struct ProbesConfig {
   bool operator==(const ProbesConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
-    visit("spectra", self.spectra, Field{.help = "singular values of weights; off unless named"});
+    visit("spectra", self.spectra, Field{.help = "singular values of weights and more; off unless named"});
     visit("tail", self.tail, Field{.help = "accuracy on facts by how often they occur; off unless named"});
   }
 };

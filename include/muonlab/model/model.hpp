@@ -1,6 +1,7 @@
 // The model's interface: tokens and targets to a loss that can be sent backward.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -10,6 +11,14 @@
 #include "muonlab/tensor/parameter.hpp"
 
 namespace muonlab::model {
+
+// What a forward pass shows on its way; a function that is empty is not called.
+struct Observer {
+  // What a layer's matrices read, [n, k] in the compute dtype. q stands for q, k and v; ffn_in for ffn_in and ffn_gate.
+  std::function<void(int64_t layer, config::Role role, const at::Tensor& input_nk)> input{};
+  // The largest causal attention score q k / sqrt(d) of a layer.
+  std::function<void(int64_t layer, double logit)> max_logit{};
+};
 
 // Shapes: b sequences, t tokens, v vocabulary. Tokens and targets are int64 [b, t] on the arena's device; a target of -100 is
 // not counted.
@@ -25,6 +34,8 @@ class Model {
   virtual at::Tensor logits_at(const at::Tensor& tokens_bt, const at::Tensor& places_n) = 0;
   // Cross-entropy of each target in nats, fp32 [b, t], 0 where not counted; no graph.
   virtual at::Tensor token_losses(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) = 0;
+  // A forward pass without a graph, layer by layer.
+  virtual void observe(const at::Tensor& tokens_bt, const Observer& observer) = 0;
   // Call after the parameters changed: refreshes the bf16 shadow copies.
   virtual void weights_changed() = 0;
   // Multiply-add FLOPs of forward plus backward for one token, attention included (2 FLOPs a multiply-add).

@@ -1,6 +1,7 @@
 // The process's view of LibTorch: threads, device, GEMM rates.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include <ATen/core/Tensor.h>
@@ -11,6 +12,11 @@ namespace muonlab::tensor {
 
 // Call once, before any tensor work: compute threads, one inter-op thread, no fill of fresh memory.
 void start_runtime(int64_t num_threads);
+
+// task(0) … task(n - 1), shared among the compute threads, each with the matrix products and decompositions inside it on
+// one thread. What a task computes does not depend on the number of threads, and LAPACK's threads do not wait for each other.
+// Not from within a parallel region.
+void each_on_one_thread(int64_t n, const std::function<void(int64_t)>& task);
 
 // cpu, or cuda when asked for or found. Throws base::Error when cuda is asked for and cannot be had, with the reason.
 at::Device choose_device(config::Device device);

@@ -1,6 +1,8 @@
-// Spectra of the weights during a run: one line a matrix in spectra.jsonl (docs/formats.md).
+// Spectra during a run, and what else the configuration asks for beside them: the lines of spectra.jsonl
+// (docs/formats.md).
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -14,10 +16,14 @@ class SpectraProbe final : public Probe {
 
   std::string name() const override { return "spectra"; }
   int64_t every() const override { return config_.every; }
+  // Keeps the weights that the update will change, and measures the inputs of the step's first micro-batch.
+  void before_step(Trainer& trainer) override;
   std::vector<std::string> measure(Trainer& trainer) override;
 
  private:
   config::SpectraConfig config_;
+  std::map<std::string, at::Tensor> before_;  // weights by parameter
+  std::vector<std::string> input_lines_;
 };
 
 }  // namespace muonlab::train

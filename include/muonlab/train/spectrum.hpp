@@ -26,8 +26,8 @@ struct Spectrum {
 // `singular_values` in descending order, at least one. Values up to n 2^-52 s_1 are the rounding of zeros and count as 0.
 Spectrum spectrum(std::span<const double> singular_values);
 
-// Singular values in double, descending, of a CPU matrix [r, c] of finite values. Within a parallel region it runs on one
-// thread, so that its result does not depend on their number.
+// Singular values in double, descending, of a CPU matrix [r, c] of finite values. Its last bits depend on the number of
+// threads that LAPACK takes.
 std::vector<double> singular_values(const at::Tensor& matrix);
 
 // Root of the mean square, in double.

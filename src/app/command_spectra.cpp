@@ -1,0 +1,162 @@
+// muonlab spectra: singular values of checkpoints' matrices, averaged by role.
+#include <cmath>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "commands.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/config/error.hpp"
+#include "muonlab/run/session.hpp"
+#include "muonlab/train/spectra.hpp"
+
+namespace muonlab::app {
+namespace {
+
+using train::MatrixSpectrum;
+
+struct Options {
+  std::vector<std::string> checkpoints, params{"matrices"};
+  bool matrices = false, heads = false, json = false;
+};
+
+struct Measured {
+  std::string checkpoint;  // as named
+  int64_t step = 0;
+  std::vector<MatrixSpectrum> matrices;
+};
+
+struct Column {
+  const char* title;
+  size_t width;
+  int digits;
+  double (*value)(const MatrixSpectrum&);
+};
+constexpr Column kColumns[] = {
+    {"entropy", 8, 4, [](const MatrixSpectrum& m) { return m.spectrum.entropy; }},
+    {"eff. rank", 10, 1, [](const MatrixSpectrum& m) { return m.spectrum.effective_rank; }},
+    {"plain", 8, 1, [](const MatrixSpectrum& m) { return m.spectrum.effective_rank_plain; }},
+    {"top 10", 8, 4, [](const MatrixSpectrum& m) { return m.spectrum.top10_energy; }},
+    {"Q75/Q25", 9, 2, [](const MatrixSpectrum& m) { return m.spectrum.q75_q25; }},
+    {"stable", 8, 1, [](const MatrixSpectrum& m) { return m.spectrum.stable_rank; }},
+    {"nuclear", 8, 1, [](const MatrixSpectrum& m) { return m.spectrum.nuclear_rank; }},
+    {"condition", 10, 1, [](const MatrixSpectrum& m) { return m.spectrum.condition; }},
+    {"rms", 9, 5, [](const MatrixSpectrum& m) { return m.rms; }},
+};
+
+// Means of a column over the matrices where it is defined; "-" where it is nowhere.
+std::string cells(const std::vector<const MatrixSpectrum*>& matrices) {
+  std::string text;
+  for (const Column& column : kColumns) {
+    double sum = 0;
+    int64_t count = 0;
+    for (const MatrixSpectrum* matrix : matrices) {
+      const double value = column.value(*matrix);
+      if (!std::isfinite(value)) continue;
+      sum += value;
+      ++count;
+    }
+    text += base::pad_left(count > 0 ? base::fixed(sum / static_cast<double>(count), column.digits) : "-", column.width);
+  }
+  return text;
+}
+
+// Matrices by what a row stands for, in the order of their first.
+struct Rows {
+  std::vector<std::string> names;
+  std::map<std::string, std::map<size_t, std::vector<const MatrixSpectrum*>>> members;  // by row, by checkpoint
+};
+
+std::string row_name(const MatrixSpectrum& matrix, bool each_matrix) {
+  const std::string head = matrix.head < 0 ? "" : each_matrix ? base::str(" head ", matrix.head) : " heads";
+  return (each_matrix ? matrix.name : matrix.role) + head;
+}
+
+Rows rows_of(const std::vector<Measured>& all, bool each_matrix) {
+  Rows rows;
+  for (size_t i = 0; i < all.size(); ++i) {
+    for (const MatrixSpectrum& matrix : all[i].matrices) {
+      const std::string name = row_name(matrix, each_matrix);
+      if (!rows.members.contains(name)) rows.names.push_back(name);
+      rows.members[name][i].push_back(&matrix);
+    }
+  }
+  return rows;
+}
+
+void print_table(const std::vector<Measured>& all, bool each_matrix) {
+  const Rows rows = rows_of(all, each_matrix);
+  size_t name_width = 6, label_width = 10;
+  for (const std::string& name : rows.names) name_width = std::max(name_width, base::display_width(name));
+  std::vector<std::string> labels;
+  for (const Measured& one : all) {
+    labels.push_back(base::str(one.checkpoint, "  step ", one.step));
+    label_width = std::max(label_width, base::display_width(labels.back()));
+  }
+  std::string head = base::pad_right(each_matrix ? "matrix" : "role", name_width) + "  " +
+                     base::pad_right("checkpoint", label_width) + (each_matrix ? "" : "  count");
+  for (const Column& column : kColumns) head += base::pad_left(column.title, column.width);
+  std::cout << head << "\n";
+  for (const std::string& name : rows.names) {
+    bool first = true;
+    for (const auto& [checkpoint, matrices] : rows.members.at(name)) {
+      std::cout << base::pad_right(first ? name : "", name_width) << "  "
+                << base::pad_right(labels[checkpoint], label_width)
+                << (each_matrix ? "" : base::pad_left(base::str(matrices.size()), 7)) << cells(matrices) << "\n";
+      first = false;
+    }
+  }
+}
+
+void print_json(const std::vector<Measured>& all) {
+  for (const Measured& one : all) {
+    for (const MatrixSpectrum& matrix : one.matrices) {
+      nlohmann::ordered_json line{{"checkpoint", one.checkpoint}};
+      line.update(nlohmann::ordered_json::parse(train::spectrum_json(matrix, one.step)));
+      std::cout << line.dump() << "\n";
+    }
+  }
+}
+
+Measured measure(const std::string& checkpoint, const Options& options) {
+  const run::LoadedModel loaded = run::load_model(checkpoint);
+  Measured one{checkpoint, loaded.state.step,
+               train::weight_matrices(*loaded.arena, options.params, options.heads, loaded.config.model)};
+  if (one.matrices.empty()) {
+    throw base::Error(checkpoint, ": no matrix matches ", base::join(options.params, " "), "; try matrices, vo, ffn, embed");
+  }
+  train::measure(one.matrices);
+  return one;
+}
+
+}  // namespace
+
+void add_spectra(CLI::App& app, Exit&) {
+  CLI::App* command = app.add_subcommand("spectra", R"(Singular values of checkpoints' weights: entropy, ranks, condition, averaged by role.
+
+  muonlab spectra runs/adam runs/vo_ffn@400
+  muonlab spectra runs/vo_ffn --params vo --heads --matrices)");
+  auto options = std::make_shared<Options>();
+  command->add_option("CHECKPOINT", options->checkpoints, "runs, RUN@STEP, or checkpoints' folders, side by side")
+      ->required();
+  command->add_option("--params", options->params, "matrices to measure, in the words of assign")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_flag("--matrices", options->matrices, "a row a matrix, not their mean by role");
+  command->add_flag("--heads", options->heads, "each head of q, k, v and o, and the product O V of each head, as well");
+  command->add_flag("--json", options->json, "lines as in spectra.jsonl");
+  command->callback([options] {
+    for (const std::string& selector : options->params) {
+      const std::string problem = config::selector_problem(selector);
+      if (!problem.empty()) throw base::Error("--params: ", problem);
+    }
+    std::vector<Measured> all;
+    for (const std::string& checkpoint : options->checkpoints) all.push_back(measure(checkpoint, *options));
+    options->json ? print_json(all) : print_table(all, options->matrices);
+  });
+}
+
+}  // namespace muonlab::app
