@@ -5,6 +5,7 @@
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/run/session.hpp"
 #include "muonlab/tensor/runtime.hpp"
 
 namespace muonlab::app {
@@ -47,7 +48,11 @@ void add_doctor(CLI::App& app, Exit& exit) {
     const std::string no_gpu = tensor::cuda_problem();
     row("GPU", no_gpu.empty() ? "found; device: auto uses it" : "none: " + no_gpu);
     row("GEMM fp32", gemm_rates(at::kFloat) + "  (GFLOP/s)");
-    row("GEMM bf16", gemm_rates(at::kBFloat16) + "  (GFLOP/s)");
+    config::RunConfig bf16;
+    bf16.precision = config::Precision::bf16;
+    const bool native = run::usable_precision(bf16) == config::Precision::bf16;
+    row("GEMM bf16", native ? gemm_rates(at::kBFloat16) + "  (GFLOP/s)"
+                            : "none: no bf16 instructions; runs in bf16 compute in fp32");
     if (libtorch.num_openmp != 1) exit.code = 1;
   });
 }

@@ -1,9 +1,12 @@
 #include "muonlab/run/session.hpp"
 
+#include <algorithm>
+#include <array>
 #include <numeric>
 
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/log.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/run/folder.hpp"
 #include "muonlab/tensor/runtime.hpp"
@@ -23,11 +26,22 @@ void complete_vocabulary(config::RunConfig& config, int64_t tokenizer_vocabulary
 
 }  // namespace
 
+config::Precision usable_precision(const config::RunConfig& config) {
+  constexpr std::array<const char*, 3> kProducts{"avx512_bf16", "amx_bf16", "bf16"};
+  const bool native = std::any_of(kProducts.begin(), kProducts.end(), base::has_instruction_set);
+  if (config.precision != config::Precision::bf16 || config.device == config::Device::cuda || native) return config.precision;
+  return config::Precision::fp32;
+}
+
 Prepared prepare(const config::RunConfig& asked) {
   Prepared prepared{.config = asked, .data = {}, .plan = {}, .routing = {}};
   config::RunConfig& config = prepared.config;
   if (!config.threads) config.threads = base::usable_processors();
   config.device = tensor::choose_device(config.device).is_cpu() ? config::Device::cpu : config::Device::cuda;
+  if (const config::Precision usable = usable_precision(config); usable != config.precision) {
+    base::log_info("precision  fp32 instead of bf16, for which this processor has no instructions");
+    config.precision = usable;
+  }
   prepared.data = data::open_dataset(config.data, config.model.context, config.seed);
   complete_vocabulary(config, prepared.data.tokenizer->vocabulary());
   prepared.plan = train::make_plan(config, prepared.data);

@@ -62,7 +62,7 @@ DiskUse run_disk(const config::RunConfig& run) {
 
 Rate measure_rate(const config::RunConfig& run) {
   tensor::start_runtime(run.threads.value_or(base::usable_processors()));
-  const double peak = 1e9 * tensor::measure_gemm_peak_gflops(run.precision, kPeakProbe_s);
+  const double peak = 1e9 * tensor::measure_gemm_peak_gflops(run::usable_precision(run), kPeakProbe_s);
   const Rate estimate{kUsualShare * peak, "half of the measured rate of matrix products"};
   if (run.model.vocabulary && step_flops(run) / estimate.flops_per_s > kLongStep_s) return estimate;
   try {

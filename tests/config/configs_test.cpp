@@ -2,6 +2,7 @@
 #include <filesystem>
 
 #include "config/support.hpp"
+#include "muonlab/base/file.hpp"
 
 namespace muonlab::config {
 namespace {
@@ -13,6 +14,8 @@ TEST(Configs, AllLoadAndSurviveTheirOwnDump) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(kConfigs)) {
     if (entry.path().extension() != ".json") continue;
     SCOPED_TRACE(entry.path().string());
+    // Sweep files have axes; tests/study/configs_test.cpp plans them.
+    if (base::read_text(entry.path().string()).find("\"axes\"") != std::string::npos) continue;
     const RunConfig run = load_config(entry.path().string()).run;
     EXPECT_EQ(parse_config(dump_config(run), "resolved.json").run, run);
     ++count;

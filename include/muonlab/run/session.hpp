@@ -16,6 +16,10 @@
 
 namespace muonlab::run {
 
+// The precision to compute in: fp32 instead of bf16 on a processor without bf16 instructions, where emulated products are
+// slower by orders of magnitude.
+config::Precision usable_precision(const config::RunConfig& config);
+
 // Data and what depends on it; nothing of the model is allocated yet.
 struct Prepared {
   config::RunConfig config;  // complete: vocabulary, threads and device decided
