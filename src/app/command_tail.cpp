@@ -94,7 +94,7 @@ void print_tables(const std::vector<Examined>& all, bool held_out) {
   print_part(all, "attribute", &train::TailResult::attributes,
              [](size_t row) { return std::string(data::kAttributeNames.at(row)); });
   std::cout << "\nfirst: share whose first answer token is the likeliest; exact: whole answers by greedy decoding; loss: nats "
-               "a token of the\nanswers. A person of group g was asked about 2^(m-g) times, of group 0 2^m times. Wordings: "
+               "a token of the\nanswers. A person of group g was asked about 2^(m-g) times. Wordings: "
             << (held_out ? "kept from training for that fact" : "as trained") << ".\n";
 }
 

@@ -22,12 +22,6 @@ constexpr const char* kSmall = R"({
   "train": {"steps": 60, "batch": 8}
 })";
 
-run::Session trained() {
-  run::Session session(run::prepare(config::parse_config(kSmall, "small.json").run));
-  while (session.trainer().state.step < session.trainer().plan.steps) train_step(session.trainer());
-  return session;
-}
-
 struct Count {
   double questions = 0, first = 0, exact = 0, tokens = 0, nats = 0;
 };
@@ -69,8 +63,9 @@ void expect_equal(const std::vector<TailScore>& scores, const std::vector<Count>
 }
 
 TEST(Tail, TheExamEqualsGreedyDecodingOfOneQuestionAtATime) {
-  run::Session session = trained();
+  run::Session session(run::prepare(config::parse_config(kSmall, "small.json").run));
   Trainer& trainer = session.trainer();
+  while (trainer.state.step < trainer.plan.steps) train_step(trainer);
   const data::Biographies people(std::get<config::BiographiesConfig>(trainer.config.data));
   for (const auto wording : {data::Wording::trained, data::Wording::held_out}) {
     const std::vector<data::Question> questions = people.exam(6, wording);
