@@ -56,7 +56,8 @@ function(muonlab_floor_tests name torch)
   add_executable(${target} ${tests})
   target_link_libraries(${target} PRIVATE muonlab_${name} GTest::gtest GTest::gtest_main)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
-  target_compile_options(${target} PRIVATE ${MUONLAB_WARNINGS})
+  # Built once and run once: -O1 saves a fifth of the compile time.
+  target_compile_options(${target} PRIVATE ${MUONLAB_WARNINGS} -O1)
   target_compile_definitions(${target} PRIVATE
     MUONLAB_SOURCE_DIR="${PROJECT_SOURCE_DIR}" MUONLAB_BINARY="${PROJECT_BINARY_DIR}/muonlab")
   if(torch)

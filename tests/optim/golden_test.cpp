@@ -34,6 +34,12 @@ support::Golden read(const std::string& name) {
 
 class MuonGolden : public testing::TestWithParam<std::string> {};
 
+// In fp32, on any processor's order of summation. Polar Express's first five polynomials stretch a small singular value, and
+// the rounding on it, by up to 8.3 * 4.1 * 3.9 * 3.3 * 2.3 = 1,000.
+double direction_tolerance(const nlohmann::json& config) {
+  return config.at("orthogonalizer") == "polar_express" ? 6e-5 : 1e-5;
+}
+
 TEST_P(MuonGolden, EveryStepEqualsDouble) {
   const support::Golden golden = read(GetParam());
   const auto& c = golden.config;
@@ -68,7 +74,7 @@ TEST_P(MuonGolden, EveryStepEqualsDouble) {
       // The change alone, which is hundreds of times smaller than the weights: fp32 weights leave it this exact.
       const double change = (weight - before).norm().item<double>();
       const double rounding = 2e-7 * weight.norm().item<double>() / change;
-      EXPECT_LT(relative_error(trial.value(spec.name).to(at::kDouble) - before, weight - before), 1e-5 + rounding)
+      EXPECT_LT(relative_error(trial.value(spec.name).to(at::kDouble) - before, weight - before), direction_tolerance(c) + rounding)
           << spec.name << " step " << step;
     }
   }
@@ -77,7 +83,7 @@ TEST_P(MuonGolden, EveryStepEqualsDouble) {
 INSTANTIATE_TEST_SUITE_P(All, MuonGolden, testing::ValuesIn(files("muon_")),
                          [](const auto& info) { return info.param; });
 
-// The direction itself, to 1e-5, without weights around it.
+// The direction itself, without weights around it.
 TEST_P(MuonGolden, DirectionEqualsDouble) {
   const support::Golden golden = read(GetParam());
   const auto& c = golden.config;
@@ -92,7 +98,7 @@ TEST_P(MuonGolden, DirectionEqualsDouble) {
     if (c.at("nesterov")) update = update * mu + golden.at(shape + ".grad3") * mix;
     const at::Tensor polar =
         orthogonalize(update.unsqueeze(0), named<config::Orthogonalizer>(c.at("orthogonalizer")), steps, at::kFloat);
-    EXPECT_LT(relative_error(polar[0], expected), 1e-5) << shape;
+    EXPECT_LT(relative_error(polar[0], expected), direction_tolerance(c)) << shape;
   }
 }
 
