@@ -61,46 +61,11 @@ Json assignment_json(const ReportRun& run) {
   return list;
 }
 
-Json estimate_json(const std::optional<Estimate>& estimate) {
-  if (!estimate) return nullptr;
-  Json json{{"value", estimate->value}, {"n", estimate->n}};
-  if (estimate->standard_error) json["standard_error"] = *estimate->standard_error;
-  if (estimate->interval) {
-    json["interval"] =
-        estimate->interval->bounded() ? Json{estimate->interval->low, estimate->interval->high} : Json("unbounded");
-  }
-  return json;
-}
-
-Json number_json(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
-
-Json ablation_json(const ReportBlock& block) {
-  const AblationAnswer& answer = *block.answer;
-  Json rows = Json::array();
-  for (const RowAnswer& row : answer.rows) {
-    rows.push_back({{"row", row.name},
-                    {"label", row.label},
-                    {"loss", estimate_json(row.loss)},
-                    {"deviation", number_json(row.deviation)},
-                    {"gain", estimate_json(row.gain)},
-                    {"p", number_json(row.p)},
-                    {"p_holm", number_json(row.p_holm)},
-                    {"recovered", estimate_json(row.recovered)},
-                    {"paper_loss", number_json(row.published)},
-                    {"paper_recovered", number_json(row.published_recovered)}});
-  }
-  return {{"block", block.title},
-          {"baseline", answer.baseline},
-          {"reference", answer.reference},
-          {"verdict", answer.verdict},
-          {"rows", rows}};
-}
-
 Json search_json(const RateSearch& search) {
   Json paths = Json::array(), trials = Json::array();
   for (const config::RateGrid& rate : search.rates) paths.push_back(rate.paths);
   for (const Trial& trial : search.trials)
-    trials.push_back({{"rates", trial.rates}, {"loss", number_json(trial.loss)}});
+    trials.push_back({{"rates", trial.rates}, {"loss", trial.loss ? Json(*trial.loss) : Json()}});
   return {{"block", search.block},
           {"row", search.row},
           {"paths", paths},
@@ -149,7 +114,7 @@ std::string report_json(const ReportData& data) {
   Json blocks = Json::array(), ablation = Json::array(), searches = Json::array();
   for (const ReportBlock& block : data.blocks) {
     blocks.push_back(block.title);
-    if (block.answer) ablation.push_back(ablation_json(block));
+    if (block.answer) ablation.push_back(ablation_json(*block.answer));
   }
   for (const SweepResult& sweep : data.sweeps) {
     for (const RateSearch& search : sweep.searches) searches.push_back(search_json(search));

@@ -58,7 +58,7 @@ std::string loss_html(const ReportData& data, page::Document& document) {
       .charts = {},
       .tokens = true,
       .time = true,
-      .skip = 0.05};
+      .skip = 0.2};
   size_t longest = 0;
   for (size_t block = 0; block < data.blocks.size(); ++block) {
     page::CurveChart chart{.title = data.blocks[block].title, .series = {}};

@@ -16,10 +16,8 @@ const config::Axis* compared_axis(const config::SweepConfig& config) {
 
 Ablation ablation_of(const SweepResult& sweep, const config::Axis& axis, const std::string& block) {
   const config::SweepConfig& config = sweep.config;
-  Ablation ablation{.title = block_title(config, block),
-                    .rows = {},
-                    .baseline = config.baseline,
-                    .reference = config.reference};
+  Ablation ablation{
+      .title = block_title(config, block), .rows = {}, .baseline = config.baseline, .reference = config.reference};
   for (const config::AxisValue& value : axis.values) {
     AblationRow row{.name = value.name, .label = config.label(value.name)};
     if (const auto paper = config.paper.find(value.name); paper != config.paper.end()) row.published = paper->second;

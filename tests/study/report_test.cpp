@@ -52,6 +52,42 @@ void add_timing(const std::string& folder) {
   write(folder + "/timing.jsonl", timing);
 }
 
+// A sweep of Adam, Muon and a row between over two protocols and two seeds, whose last cell has not begun.
+std::string make_sweep(const std::string& folder) {
+  write(folder + "/sweep.json", R"({"name": "s", "base": "b.json",
+    "axes": {"protocol": {"paper": {}, "fair": {}},
+             "row": {"adam": {"threads": 1}, "all": {"threads": 1}, "vo": {"threads": 1}}},
+    "seeds": [1, 2], "compare": {"axis": "row", "baseline": "adam", "reference": "all"},
+    "paper": {"adam": 4.0, "all": 3.0, "vo": 3.25}, "labels": {"adam": "all Adam", "all": "all Muon", "vo": "V O"}})");
+  nlohmann::json cells = nlohmann::json::array(), points = nlohmann::json::array();
+  for (const std::string block : {"paper", "fair"}) {
+    for (const auto& [row, loss] : {std::pair{"adam", 3.0}, std::pair{"all", 2.0}, std::pair{"vo", 2.25}}) {
+      for (int seed : {1, 2}) {
+        const std::string cell = block + "-" + row + str("-s", seed);
+        cells.push_back({{"name", cell}, {"tuning", false}});
+        points.push_back({{"block", block}, {"row", row}, {"seed", seed}, {"cell", cell}});
+        if (cell == "fair-vo-s2") continue;
+        make_run(folder + "/cells/" + cell, seed, row != std::string("adam"), loss + (seed == 1 ? 0.01 : 0) * loss,
+                 cell);
+      }
+    }
+  }
+  const nlohmann::json search{{"block", "paper"},
+                              {"row", "adam"},
+                              {"at_edge", false},
+                              {"best", {0.002}},
+                              {"rates", {{{"paths", {"optimizers.adam.lr"}}, {"grid", {0.002}}}}},
+                              {"trials", {{{"rates", {0.002}}, {"cell", "paper-adam-s1"}}}}};
+  write(folder + "/plan.json", nlohmann::json{{"format", 1},
+                                              {"command", "muonlab sweep s.json"},
+                                              {"cells", cells},
+                                              {"points", points},
+                                              {"searches", {search}},
+                                              {"waiting", 0}}
+                                   .dump());
+  return folder;
+}
+
 bool has_section(const std::string& html, const std::string& id) {
   return html.find("<section id=\"" + id + "\"") != std::string::npos;
 }
@@ -106,6 +142,64 @@ TEST(Report, SeedsOfOneConfigurationAreOneRow) {
   const std::string html = report_html(data);
   EXPECT_NE(html.find("What differs"), std::string::npos);
   EXPECT_NE(html.find("optimizers.muon"), std::string::npos);
+}
+
+TEST(Report, ASweepIsAnsweredBlockByBlock) {
+  const TemporaryFolder folder;
+  const ReportData data = collect_report({make_sweep(folder / "trial")});
+  EXPECT_FALSE(data.complete);  // one cell is still to run
+  EXPECT_EQ(data.runs.size(), 11u);
+  ASSERT_EQ(data.blocks.size(), 2u);
+  EXPECT_EQ(data.blocks[1].title, "protocol fair");
+  ASSERT_TRUE(data.blocks[0].answer && data.blocks[1].answer);
+  EXPECT_NEAR(data.blocks[0].answer->row("vo").recovered->value, 0.75, 1e-12);
+  EXPECT_EQ(data.blocks[0].answer->row("vo").published_recovered, 0.75);
+  EXPECT_EQ(data.blocks[1].answer->row("vo").loss->n, 1);
+  ASSERT_EQ(data.rows.size(), 3u);
+  EXPECT_EQ(data.rows[0].label, "all Adam");
+  EXPECT_EQ(data.rows[0].colour, 0);
+  EXPECT_EQ(data.rows[1].colour, 1);
+  EXPECT_EQ(data.rows[2].colour, 2);
+
+  const std::string html = report_html(data);
+  for (const char* id : {"verdict", "ablation", "rates"}) EXPECT_TRUE(has_section(html, id)) << id;
+  EXPECT_NE(html.find("not finished"), std::string::npos);
+  EXPECT_NE(html.find("muonlab sweep s.json"), std::string::npos);
+  const nlohmann::json json = nlohmann::json::parse(report_json(data));
+  EXPECT_EQ(json["ablation"][0]["title"], "protocol paper");
+  bool found = false;
+  for (const auto& row : json["ablation"][0]["rows"]) {
+    if (row["name"] != "vo") continue;
+    found = true;
+    EXPECT_NEAR(row["recovered"]["value"].get<double>(), 0.75, 1e-12);
+  }
+  EXPECT_TRUE(found);
+  EXPECT_EQ(json["searches"][0]["best"], nlohmann::json::parse("[0.002]"));
+}
+
+TEST(Report, ASweepThatHasNotBegunIsAnError) {
+  const TemporaryFolder folder;
+  const std::string sweep = make_sweep(folder / "trial");
+  base::remove_tree(sweep + "/cells");
+  EXPECT_NE(error_of([&] { collect_report({sweep}); }).find("no cell of the sweep has begun"), std::string::npos);
+  write(sweep + "/plan.json", "{");
+  EXPECT_NE(error_of([&] { collect_report({sweep}); }).find("plan.json: is damaged"), std::string::npos);
+}
+
+TEST(Report, RunsOfOneNameStayApart) {
+  const TemporaryFolder folder;
+  make_run(folder / "x/run", 1, true, 2.5);
+  make_run(folder / "y/run", 1, false, 3.0);
+  const ReportData data = collect_report({folder / "x/run", folder / "y/run"});
+  ASSERT_EQ(data.rows.size(), 2u);
+  EXPECT_EQ(data.rows[1].label, folder / "y/run");
+}
+
+TEST(Report, ThePageReloadsOnlyWhereAsked) {
+  const TemporaryFolder folder;
+  const ReportData data = collect_report({make_run(folder / "a", 1, true, 2.5)});
+  EXPECT_NE(report_html(data).find("\"reload_s\":0,"), std::string::npos);
+  EXPECT_NE(report_html(data, 4).find("\"reload_s\":4,"), std::string::npos);
 }
 
 TEST(Report, TheNumbersAreInReportJson) {

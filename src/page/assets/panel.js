@@ -1,0 +1,345 @@
+// Draws a panel of curves; curves.hpp says what its data are. Runs in one scope with page.js, before it.
+const data = JSON.parse(document.getElementById("data").textContent);
+const DASHES = [null, [7, 3], [2, 2], [9, 3, 2, 3]];
+const GRID = 600;         // points of a common axis where the curves' own points are too many to unite
+const MOST_POINTS = 4000;
+
+const make = (tag, parent, attributes = {}, text = null) => {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  if (text !== null) node.textContent = text;
+  if (parent) parent.append(node);
+  return node;
+};
+const stored = {
+  get(key) { try { return JSON.parse(sessionStorage.getItem(key)); } catch { return null; } },
+  set(key, value) { try { sessionStorage.setItem(key, JSON.stringify(value)); } catch { /* a page without storage */ } },
+};
+
+// The colour behind a CSS variable as the canvas wants it.
+const probe = make("span", document.body, { hidden: "" });
+const colour = (name, alpha = 1) => {
+  probe.style.color = `var(${name})`;
+  const [r, g, b] = getComputedStyle(probe).color.match(/[\d.]+/g);
+  return `rgba(${r},${g},${b},${alpha})`;
+};
+
+const digits = (value, n) => {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "";
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 1e-3 || size >= 1e6)) return value.toExponential(2);
+  return size >= 1000 ? Math.round(value).toLocaleString("en") : value.toPrecision(n);
+};
+const short = (value) => {
+  const size = Math.abs(value);
+  if (size >= 1e9) return +(value / 1e9).toPrecision(4) + " G";
+  if (size >= 1e6) return +(value / 1e6).toPrecision(4) + " M";
+  if (size >= 1e4) return +(value / 1e3).toPrecision(4) + " k";
+  return String(+value.toPrecision(4));
+};
+
+// y at every x of `wanted` (rising) by linear interpolation; null outside the curve.
+const interpolate = (xs, ys, wanted) => {
+  let i = 0;
+  const last = xs.length - 1;
+  return wanted.map((x) => {
+    if (last < 0 || x < xs[0] || x > xs[last]) return null;
+    while (i < last && xs[i + 1] < x) ++i;
+    if (xs[i] === x || i === last) return ys[i];
+    if (xs[i + 1] === x) return ys[i + 1];
+    const a = ys[i], b = ys[i + 1];
+    return a === null || b === null ? null : a + (b - a) * (x - xs[i]) / (xs[i + 1] - xs[i]);
+  });
+};
+
+class Panel {
+  constructor(node) {
+    this.node = node;
+    this.id = node.id;
+    this.spec = data.panels[node.id];
+    this.state = Object.assign({ measure: 0, axis: "step", each: false, hidden: [] }, stored.get(this.id));
+    if (!this.spec.measures[this.state.measure]) this.state.measure = 0;
+    this.controls();
+    this.charts = this.spec.charts.map((chart) => this.frame(chart));
+    if (this.spec.shared) this.legend = make("div", null, { class: "legend" });
+    if (this.legend) node.insertBefore(this.legend, this.area);
+    this.draw();
+  }
+
+  controls() {
+    const row = make("div", this.node, { class: "controls" });
+    const measures = this.spec.measures;
+    const choose = (what, value) => { this.state[what] = value; this.save(); this.draw(); };
+    if (measures.length > 4) {
+      const holder = make("span", row);
+      const select = make("select", holder, { "aria-label": "measure" });
+      let group = null, parent = select;
+      measures.forEach((measure, i) => {
+        if (measure.of && measure.of !== group) parent = make("optgroup", select, { label: group = measure.of });
+        const text = measure.of ? `${measure.of}: ${measure.name}` : measure.name;
+        make("option", parent, { value: i }, text).selected = i === this.state.measure;
+      });
+      select.onchange = () => choose("measure", +select.value);
+    } else if (measures.length > 1) {
+      this.choice(row, measures.map((m, i) => [i, m.name]), "measure", choose);
+    }
+    if (this.spec.axes.length > 1) {
+      this.choice(row, this.spec.axes.map((a) => [a, a === "step" ? "steps" : a]), "axis", choose, "against");
+    }
+    if (this.spec.seeds) {
+      const holder = make("span", row);
+      const button = make("button", holder, { "aria-pressed": this.state.each }, "each seed");
+      button.onclick = () => { choose("each", !this.state.each); button.setAttribute("aria-pressed", this.state.each); };
+    }
+    make("span", row, { class: "note" }, matchMedia("(pointer: coarse)").matches
+      ? "pinch to zoom, double tap for all" : "drag to zoom, double click for all");
+    const size = this.spec.small ? " small" : this.spec.charts.length === 1 ? " one" : "";
+    this.area = make("div", this.node, { class: "charts" + size });
+  }
+  choice(row, options, what, choose, label) {
+    const holder = make("span", row);
+    if (label) make("label", holder, {}, label);
+    const buttons = options.map(([value, text]) => {
+      const button = make("button", holder, { "aria-pressed": this.state[what] === value }, text);
+      button.onclick = () => {
+        buttons.forEach((other) => other.setAttribute("aria-pressed", other === button));
+        choose(what, value);
+      };
+      return button;
+    });
+  }
+  save() { stored.set(this.id, this.state); }
+
+  frame(chart) {
+    const node = make("div", this.area, { class: "chart" });
+    const head = make("h3", node);
+    const title = make("span", head, {}, "");
+    const at = make("span", head, { class: "at" });
+    const plot = make("div", node, { class: "plot" });
+    const xname = make("p", node, { class: "xname" });
+    const legend = this.spec.shared ? null : make("div", node, { class: "legend" });
+    return { chart, title, at, plot, xname, legend };
+  }
+
+  axisOf(series, curve) {
+    const steps = this.spec.grids[curve.g];
+    if (this.state.axis === "tokens") return steps.map((step) => step * series.k);
+    if (this.state.axis === "time") return curve.s || [];
+    return steps;
+  }
+
+  // Rows [x, y of each line], where a line is the mean over the seeds of a label, or one seed's own curve.
+  table(chart) {
+    const curves = [];
+    for (const series of chart.series) {
+      const curve = series.m[this.state.measure];
+      if (curve) curves.push({ series, xs: this.axisOf(series, curve), ys: curve.y });
+    }
+    let grid = [...new Set(curves.flatMap((c) => c.xs))].sort((a, b) => a - b);
+    if (grid.length > MOST_POINTS) {
+      const low = grid[0], high = grid[grid.length - 1];
+      grid = Array.from({ length: GRID + 1 }, (_, i) => low + (high - low) * i / GRID);
+    }
+    const groups = new Map();
+    for (const curve of curves) {
+      const values = interpolate(curve.xs, curve.ys, grid);
+      if (!groups.has(curve.series.l)) groups.set(curve.series.l, []);
+      groups.get(curve.series.l).push({ series: curve.series, values });
+    }
+    const lines = [];
+    for (const [label, members] of groups) {
+      const first = members[0].series;
+      const mean = grid.map((_, i) => {
+        let sum = 0, n = 0;
+        for (const member of members) if (member.values[i] !== null) { sum += member.values[i]; ++n; }
+        return n ? sum / n : null;
+      });
+      if (this.state.each && members.length > 1)
+        for (const { series, values } of members)
+          lines.push({ label, name: `${label}\u0001${series.t}`, of: first, values, thin: true });
+      lines.push({ label, name: label, of: first, values: mean, thin: false, n: members.length });
+    }
+    return { grid, lines };
+  }
+
+  draw() {
+    const tables = this.charts.map((frame) => this.table(frame.chart));
+    let range = null;
+    for (const { grid, lines } of tables) {
+      const own = this.range(grid, lines);
+      if (own) range = range ? [Math.min(range[0], own[0]), Math.max(range[1], own[1])] : own;
+    }
+    this.labels = new Map();
+    this.charts.forEach((frame, i) => this.drawChart(frame, tables[i], range));
+    if (this.legend) this.drawLegend(this.legend, [...this.labels.values()], null);
+  }
+  // The ordinates after the first twentieth of the run: its steep start would flatten all that follows.
+  range(grid, lines) {
+    const measure = this.spec.measures[this.state.measure];
+    if (measure.range) return measure.range;
+    const start = grid[0] + (grid[grid.length - 1] - grid[0]) * (this.spec.skip || 0);
+    let low = Infinity, high = -Infinity;
+    for (const line of lines) {
+      line.values.forEach((y, i) => {
+        if (y === null || (grid[i] < start && grid.length > 2)) return;
+        low = Math.min(low, y);
+        high = Math.max(high, y);
+      });
+    }
+    if (low > high) return null;
+    const room = (high - low) * 0.06 || Math.abs(high) * 0.05 || 1;
+    return [low - room, high + room];
+  }
+
+  drawChart(frame, { grid, lines }, range) {
+    const measure = this.spec.measures[this.state.measure];
+    const name = measure.unit ? `${measure.name}, ${measure.unit}` : measure.name;
+    const title = frame.chart.title;
+    frame.title.textContent = !title ? name : this.spec.shared ? title : `${title}: ${name}`;
+    const time = this.state.axis === "time";
+    const longest = grid.length ? grid[grid.length - 1] : 0;
+    const [per, unit] = !time ? [1, this.state.axis] : longest > 7200 ? [3600, "h"] : longest > 300 ? [60, "min"] : [1, "s"];
+    frame.xname.textContent = time ? `training time, ${unit}` : this.state.axis === "step" ? "step" : "tokens";
+    frame.lines = lines;
+    for (const line of lines) if (!line.thin) this.labels.set(line.label, { label: line.label, of: line.of });
+    if (frame.graph) frame.graph.destroy();
+    frame.graph = null;
+    if (!grid.length) { frame.plot.textContent = ""; return; }
+    const rows = grid.map((x, i) => [x / per, ...lines.map((line) => line.values[i])]);
+    const few = grid.length <= 40;
+    const series = {};
+    for (const line of lines) {
+      series[line.name] = {
+        strokePattern: DASHES[line.of.d], strokeWidth: line.thin ? 1 : 1.8, drawPoints: few && !line.thin, pointSize: 2,
+      };
+    }
+    const direct = frame.legend && frame.plot.clientWidth > 480 && lines.filter((line) => !line.thin).length <= 8;
+    const xtext = (x) => short(x);
+    frame.graph = new Dygraph(frame.plot, rows, {
+      labels: ["x", ...lines.map((line) => line.name)],
+      series, valueRange: range, legend: "never", connectSeparatedPoints: false,
+      visibility: lines.map((line) => !this.state.hidden.includes(line.label)),
+      axes: {
+        x: { axisLabelFormatter: xtext, valueFormatter: xtext, pixelsPerLabel: 64 },
+        y: { axisLabelFormatter: (y) => short(y), axisLabelWidth: 46, pixelsPerLabel: 34 },
+      },
+      axisLabelFontSize: 12, rightGap: direct ? 108 : 8, highlightCircleSize: 3,
+      ...this.colours(lines),
+      highlightCallback: (event, x, points) => {
+        const values = new Map(points.map((point) => [point.name, point.yval]));
+        frame.at.textContent = unit === "step" ? `step ${xtext(x)}` : `${xtext(x)} ${unit}`;
+        this.showValues(frame, values);
+      },
+      unhighlightCallback: () => { frame.at.textContent = ""; this.showValues(frame, null); },
+      zoomCallback: (low, high) => this.zoomOthers(frame, low, high),
+      interactionModel: matchMedia("(pointer: coarse)").matches ? twoFingers() : Dygraph.defaultInteractionModel,
+      plugins: direct ? [{ activate: () => ({ didDrawChart: (e) => this.nameEnds(e.dygraph, frame) }) }] : [],
+    });
+    if (frame.legend) {
+      const entries = lines.filter((line) => !line.thin).map((line) => ({ label: line.label, of: line.of }));
+      this.drawLegend(frame.legend, entries, frame);
+    }
+  }
+  colours(lines) {
+    return {
+      colors: lines.map((line) => colour(`--c${line.of.c}`, line.thin ? 0.4 : 1)),
+      gridLineColor: colour("--line"), axisLineColor: colour("--line"),
+    };
+  }
+  recolour() {
+    for (const frame of this.charts) if (frame.graph) frame.graph.updateOptions(this.colours(frame.lines));
+  }
+  // A zoom along x holds for the panel's other charts too.
+  zoomOthers(frame, low, high) {
+    if (this.zooming) return;
+    this.zooming = true;
+    const all = !frame.graph.isZoomed("x");
+    for (const other of this.charts)
+      if (other !== frame && other.graph) {
+        if (all) other.graph.resetZoom(); else other.graph.updateOptions({ dateWindow: [low, high] });
+      }
+    this.zooming = false;
+  }
+
+  // Each line's name beside its end, pushed apart where ends are close.
+  nameEnds(graph, frame) {
+    const area = graph.getArea(), [, right] = graph.xAxisRange();
+    frame.plot.querySelectorAll(".end").forEach((node) => node.remove());
+    const ends = [];
+    for (const line of frame.lines) {
+      if (line.thin || this.state.hidden.includes(line.label)) continue;
+      let i = line.values.length - 1;
+      while (i >= 0 && (line.values[i] === null || graph.getValue(i, 0) > right)) --i;
+      if (i < 0) continue;
+      const y = graph.toDomYCoord(line.values[i]);
+      if (y >= area.y - 1 && y <= area.y + area.h + 1) ends.push({ line, y });
+    }
+    ends.sort((a, b) => a.y - b.y);
+    const step = 15;
+    for (let i = 1; i < ends.length; ++i) ends[i].y = Math.max(ends[i].y, ends[i - 1].y + step);
+    let floor = area.y + area.h;
+    for (let i = ends.length - 1; i >= 0; --i) floor = (ends[i].y = Math.min(ends[i].y, floor)) - step;
+    const left = area.x + area.w + 6;
+    for (const { line, y } of ends)
+      make("span", frame.plot, { class: "end", style: `left:${left}px;top:${y}px;color:var(--c${line.of.c})` }, line.label);
+  }
+
+  drawLegend(node, entries, frame) {
+    node.replaceChildren();
+    for (const { label, of } of entries) {
+      const shown = !this.state.hidden.includes(label);
+      const button = make("button", node, { "aria-pressed": shown, title: shown ? "hide" : "show" });
+      button.dataset.label = label;
+      const dash = DASHES[of.d] ? `stroke-dasharray="${DASHES[of.d].join(" ")}"` : "";
+      const stroke = `stroke="var(--c${of.c})" stroke-width="2.5" ${dash}`;
+      button.innerHTML = `<svg><line x1="0" x2="20" y1="4" y2="4" ${stroke}/></svg>`;
+      make("span", button, {}, label);
+      if (frame) make("span", button, { class: "v" });
+      button.onclick = () => this.toggle(label);
+    }
+    if (frame) this.showValues(frame, null);
+  }
+  toggle(label) {
+    const hidden = this.state.hidden;
+    this.state.hidden = hidden.includes(label) ? hidden.filter((other) => other !== label) : [...hidden, label];
+    this.save();
+    const shown = !this.state.hidden.includes(label);
+    for (const frame of this.charts)
+      if (frame.graph) frame.lines.forEach((line, i) => line.label === label && frame.graph.setVisibility(i, shown));
+    for (const button of this.node.querySelectorAll(".legend button"))
+      if (button.dataset.label === label) button.setAttribute("aria-pressed", shown);
+  }
+  // The legend's figures: under the pointer, else each line's last.
+  showValues(frame, values) {
+    if (!frame.legend) {
+      if (values) frame.at.textContent += "  " + [...values].filter(([name]) => !name.includes("\u0001")).slice(0, 3)
+        .map(([name, y]) => `${name} ${digits(y, 3)}`).join("  ");
+      return;
+    }
+    for (const button of frame.legend.children) {
+      const label = button.dataset.label;
+      const line = frame.lines.find((other) => other.name === label);
+      const value = values ? values.get(label) : line.values.findLast((y) => y !== null);
+      button.lastChild.textContent = digits(value, 4);
+    }
+  }
+  zoomed() { return this.charts.some((frame) => frame.graph && frame.graph.isZoomed()); }
+}
+
+// On a touch screen one finger scrolls the page; two zoom the chart.
+const twoFingers = () => {
+  const usual = Dygraph.defaultInteractionModel;
+  const guarded = (name) => (event, graph, context) => {
+    if (event.touches.length > 1 || context.twoFingers) usual[name](event, graph, context);
+  };
+  return {
+    touchstart: (event, graph, context) => {
+      context.twoFingers = event.touches.length > 1;
+      if (context.twoFingers) usual.touchstart(event, graph, context);
+    },
+    touchmove: guarded("touchmove"),
+    touchend: guarded("touchend"),
+    dblclick: usual.dblclick,
+  };
+};
+
