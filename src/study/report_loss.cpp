@@ -90,9 +90,9 @@ std::string loss_html(const ReportData& data, page::Document& document) {
 }
 
 std::string throughput_html(const ReportData& data) {
-  page::BarChart chart{.bars = {}, .interval_name = "least and greatest of a row's runs"};
-  bool any = false;
+  std::vector<std::string> blocks;
   for (size_t block = 0; block < data.blocks.size(); ++block) {
+    page::BarChart chart{.bars = {}, .interval_name = "least and greatest of a row's runs"};
     for (size_t row = 0; row < data.rows.size(); ++row) {
       std::vector<double> rates, memory, seconds;
       for (size_t i : members(data, block, row)) {
@@ -103,25 +103,21 @@ std::string throughput_html(const ReportData& data) {
         seconds.push_back(data.runs[i].seconds);
       }
       if (rates.empty()) continue;
-      any = true;
-      const std::string label =
-          data.rows[row].label + (data.blocks[block].title.empty() ? "" : " · " + data.blocks[block].title);
-      page::Bar bar{
-          .label = label, .colour = *data.rows[row].colour, .dash = data.rows[row].dash, .value = base::mean(rates)};
-      if (rates.size() > 1)
-        bar.interval =
-            std::minmax({*std::min_element(rates.begin(), rates.end()), *std::max_element(rates.begin(), rates.end())});
+      const ReportRow& own = data.rows[row];
+      page::Bar bar{.label = own.label, .colour = *own.colour, .dash = own.dash, .value = base::mean(rates)};
+      if (rates.size() > 1) bar.interval = {std::ranges::min(rates), std::ranges::max(rates)};
       bar.text = str(base::with_commas(std::llround(*bar.value)), " tok/s <small>",
                      base::human_bytes(static_cast<uint64_t>(base::mean(memory) * 1e6)), ", ",
                      base::human_duration(base::mean(seconds)), "</small>");
       chart.bars.push_back(std::move(bar));
     }
+    blocks.push_back(chart.bars.empty() ? "" : page::bar_chart(chart));
   }
-  if (!any) return "";
-  return "<p class=\"note\">Tokens a second (median over a run's steps, mean over runs); peak memory; training time of "
-         "a run. "
-         "They depend on the machine and on what else it did.</p>\n" +
-         page::bar_chart(chart) + from_line(data, "timing.jsonl", "runs[].tokens_per_s");
+  const std::string bars = by_block(data, blocks, true);
+  if (bars.empty()) return "";
+  return "<p class=\"note\">Tokens a second (median over a run's steps, mean over runs); peak memory; training time of a "
+         "run. They depend on the machine and on what else it did.</p>\n" +
+         bars + from_line(data, "timing.jsonl", "runs[].tokens_per_s");
 }
 
 }  // namespace muonlab::study
