@@ -33,7 +33,7 @@ void report(const ReportArguments& arguments) {
     base::install_signal_handlers();
     std::cout << "watching; open " << folder << "/report.html. Ctrl-C ends the watching, not the runs.\n" << std::flush;
     while (!data.complete && !base::stop_requested()) {
-      study::write_report(data, folder, kWatch_s);
+      if (!data.runs.empty()) study::write_report(data, folder, kWatch_s);
       wait_unless_stopped(kWatch_s);
       data = study::collect_report(arguments.paths);
     }

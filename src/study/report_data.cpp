@@ -111,9 +111,6 @@ ReportData collect_report(const std::vector<std::string>& paths) {
   for (const std::string& path : data.paths) {
     if (!is_sweep_folder(path)) add_runs(data, path);
   }
-  if (data.runs.empty()) {
-    throw base::Error(data.paths.front(), ": no cell of the sweep has begun yet; `muonlab sweep` runs them");
-  }
   group_rows(data, num_sweep_runs);
   std::stable_sort(data.runs.begin(), data.runs.end(), [](const ReportRun& a, const ReportRun& b) {
     return std::tuple(a.block, a.row, a.record.config.seed) < std::tuple(b.block, b.row, b.record.config.seed);

@@ -115,7 +115,8 @@ std::string throughput_html(const ReportData& data) {
   }
   const std::string bars = by_block(data, blocks, true);
   if (bars.empty()) return "";
-  return "<p class=\"note\">Tokens a second (median over a run's steps, mean over runs); peak memory; training time of a "
+  return "<p class=\"note\">Tokens a second (median over a run's steps, mean over runs); peak memory; training time of "
+         "a "
          "run. They depend on the machine and on what else it did.</p>\n" +
          bars + from_line(data, "timing.jsonl", "runs[].tokens_per_s");
 }

@@ -135,6 +135,9 @@ std::string default_report_folder(const std::vector<std::string>& paths) {
 }
 
 ReportFiles write_report(const ReportData& data, const std::string& folder, double reload_s) {
+  if (data.runs.empty()) {
+    throw base::Error(data.paths.front(), ": no cell of the sweep has begun yet; `muonlab sweep` runs them");
+  }
   const ReportFiles files{base::join_path(folder, "report.html"), base::join_path(folder, "report.json")};
   base::make_directories(folder);
   refuse_foreign(files.page, page::kPageMark);

@@ -181,7 +181,8 @@ TEST(Report, ASweepThatHasNotBegunIsAnError) {
   const TemporaryFolder folder;
   const std::string sweep = make_sweep(folder / "trial");
   base::remove_tree(sweep + "/cells");
-  EXPECT_NE(error_of([&] { collect_report({sweep}); }).find("no cell of the sweep has begun"), std::string::npos);
+  EXPECT_NE(error_of([&] { write_report(collect_report({sweep}), sweep); }).find("no cell of the sweep has begun"),
+            std::string::npos);
   write(sweep + "/plan.json", "{");
   EXPECT_NE(error_of([&] { collect_report({sweep}); }).find("plan.json: is damaged"), std::string::npos);
 }

@@ -69,7 +69,7 @@ struct ReportData {
 };
 
 // A path is a run, a sweep, or a folder with runs below it. Throws base::Error naming a path that holds no run and what
-// to do, or a run that cannot be read.
+// to do, or a run that cannot be read. No runs at all: sweeps that have not begun.
 ReportData collect_report(const std::vector<std::string>& paths);
 
 // Indices into ReportData::runs of a block's row, by seed.

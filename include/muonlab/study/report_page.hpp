@@ -18,7 +18,7 @@ struct ReportFiles {
   std::string page, numbers;
 };
 // Writes report.html and report.json, each atomically, into a folder that is made if absent. Throws base::Error where a
-// file of that name is there that is no report of ours.
+// file of that name is there that is no report of ours, and for data without a run.
 ReportFiles write_report(const ReportData& data, const std::string& folder, double reload_s = 0);
 
 }  // namespace muonlab::study

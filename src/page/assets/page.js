@@ -1,15 +1,23 @@
-// Draws the panels as they come into view, switches the theme, and reloads the page while a sweep runs.
+// Draws the panels, those in view first, switches the theme, and reloads the page while a sweep runs.
 const root = document.documentElement, panels = [];
-const waiting = new IntersectionObserver((entries) => {
-  for (const entry of entries) {
-    if (!entry.isIntersecting) continue;
-    waiting.unobserve(entry.target);
-    entry.target.style.minHeight = "";
-    panels.push(new Panel(entry.target));
-    root.dataset.drawn = Math.round(performance.now());
-  }
-}, { rootMargin: "400px" });
-for (const node of document.querySelectorAll(".curves")) waiting.observe(node);
+const waiting = new Set(document.querySelectorAll(".curves"));
+const draw = (node) => {
+  if (!waiting.delete(node)) return;
+  node.style.minHeight = "";
+  panels.push(new Panel(node));
+  root.dataset.drawn = Math.round(performance.now());
+};
+const observer = new IntersectionObserver(
+  (entries) => entries.forEach((entry) => { if (entry.isIntersecting) draw(entry.target); }), { rootMargin: "400px" });
+waiting.forEach((node) => observer.observe(node));
+// The others one by one while the reader reads; what is folded away waits until it is opened.
+const drawNext = () => {
+  const next = [...waiting].find((node) => node.getClientRects().length > 0);
+  if (!next) return;
+  draw(next);
+  setTimeout(drawNext, 30);
+};
+setTimeout(drawNext, 200);
 
 const recolour = () => panels.forEach((panel) => panel.recolour());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
