@@ -118,7 +118,7 @@ class Panel {
     const plot = make("div", node, { class: "plot" });
     const xname = make("p", node, { class: "xname" });
     const legend = this.spec.shared ? null : make("div", node, { class: "legend" });
-    return { chart, title, at, plot, xname, legend };
+    return { node, chart, title, at, plot, xname, legend };
   }
 
   axisOf(series, curve) {
@@ -171,7 +171,7 @@ class Panel {
     }
     this.labels = new Map();
     this.charts.forEach((frame, i) => this.drawChart(frame, tables[i], range));
-    if (this.legend) this.drawLegend(this.legend, [...this.labels.values()], null);
+    if (this.legend) this.drawLegend(this.legend, [...this.labels.values()]);
   }
   // The ordinates after the first twentieth of the run: its steep start would flatten all that follows.
   range(grid, lines) {
@@ -204,7 +204,8 @@ class Panel {
     for (const line of lines) if (!line.thin) this.labels.set(line.label, { label: line.label, of: line.of });
     if (frame.graph) frame.graph.destroy();
     frame.graph = null;
-    if (!grid.length) { frame.plot.textContent = ""; return; }
+    frame.node.hidden = !grid.length;  // nothing of this measure
+    if (!grid.length) return;
     const rows = grid.map((x, i) => [x / per, ...lines.map((line) => line.values[i])]);
     const few = grid.length <= 40;
     const series = {};
@@ -294,7 +295,7 @@ class Panel {
       const stroke = `stroke="var(--c${of.c})" stroke-width="2.5" ${dash}`;
       button.innerHTML = `<svg><line x1="0" x2="20" y1="4" y2="4" ${stroke}/></svg>`;
       make("span", button, {}, label);
-      if (frame) make("span", button, { class: "v" });
+      make("span", button, { class: "v" });
       button.onclick = () => this.toggle(label);
     }
     if (frame) this.showValues(frame, null);
@@ -309,17 +310,12 @@ class Panel {
     for (const button of this.node.querySelectorAll(".legend button"))
       if (button.dataset.label === label) button.setAttribute("aria-pressed", shown);
   }
-  // The legend's figures: under the pointer, else each line's last.
+  // The legend's figures: under the pointer; else, in a chart's own legend, each line's last.
   showValues(frame, values) {
-    if (!frame.legend) {
-      if (values) frame.at.textContent += "  " + [...values].filter(([name]) => !name.includes("\u0001")).slice(0, 3)
-        .map(([name, y]) => `${name} ${digits(y, 3)}`).join("  ");
-      return;
-    }
-    for (const button of frame.legend.children) {
+    for (const button of (frame.legend || this.legend).children) {
       const label = button.dataset.label;
-      const line = frame.lines.find((other) => other.name === label);
-      const value = values ? values.get(label) : line.values.findLast((y) => y !== null);
+      const line = frame.legend && frame.lines.find((other) => other.name === label);
+      const value = values ? values.get(label) : line && line.values.findLast((y) => y !== null);
       button.lastChild.textContent = digits(value, 4);
     }
   }
