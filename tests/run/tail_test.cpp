@@ -16,11 +16,11 @@ namespace {
 
 constexpr const char* kSmall = R"({
   "name": "small", "threads": 1,
-  "data": {"kind": "biographies", "m": 4, "tokenizer": {"kind": "bpe", "vocabulary": 420}},
+  "data": {"kind": "biographies", "m": 4, "questions": 3, "tokenizer": {"kind": "bpe", "vocabulary": 420}},
   "model": {"layers": 2, "width": 32, "heads": 2, "context": 64},
   "optimizers": {"adam": {"rule": "adamw", "lr": 0.01}},
   "assign": [{"params": ["all"], "optimizer": "adam"}],
-  "train": {"steps": 60, "batch": 8}
+  "train": {"steps": 160, "batch": 8}
 })";
 
 struct Count {
@@ -78,20 +78,23 @@ TEST(Tail, TheExamEqualsGreedyDecodingOfOneQuestionAtATime) {
   const data::Biographies people(std::get<config::BiographiesConfig>(trainer.config.data));
   for (const auto wording : {data::Wording::trained, data::Wording::held_out}) {
     const std::vector<data::Question> questions = people.exam(6, wording);
-    std::vector<Count> groups(5), attributes(6);
+    std::vector<Count> groups(5), attributes(3);
     for (const data::Question& question : questions) {
       const Count count = ask(trainer, question);
       groups[static_cast<size_t>(question.group)].add(count);
       attributes[static_cast<size_t>(question.attribute)].add(count);
     }
+    Count all;
+    for (const Count& group : groups) all.add(group);
     // A model that knows all or nothing would prove little.
-    EXPECT_GT(groups[0].exact, groups[4].exact / groups[4].questions * groups[0].questions);
-    EXPECT_LT(groups[4].exact, groups[4].questions);
+    EXPECT_TRUE(all.exact > 0 || wording == data::Wording::held_out);
+    EXPECT_LT(all.exact, all.first);
+    EXPECT_LT(all.first, all.questions);
     const TailExam exam(questions, *trainer.data.tokenizer, trainer.plan.context);
     const TailResult result = exam.take(trainer.model, at::kCPU);
     expect_equal(result.groups, groups);
     expect_equal(result.attributes, attributes);
-    EXPECT_EQ(tail_lines(exam.take(trainer.model, at::kCPU), 60), tail_lines(result, 60));
+    EXPECT_EQ(tail_lines(exam.take(trainer.model, at::kCPU), 160), tail_lines(result, 160));
   }
 }
 
