@@ -228,7 +228,7 @@ TEST(Biographies, DatasetIsPackedTextWithItsQuestions) {
   EXPECT_TRUE(data.questions[7].text.ends_with("? Answer:")) << data.questions[7].text;
   EXPECT_GT(data.bytes_per_token, 2.0);
   EXPECT_NE(data.description.find("biographies  256 people, 7,680 questions, "), std::string::npos) << data.description;
-  // A name is several tokens.
+  // A name is several tokens, its three parts not one each.
   const size_t at = data.description.find(", a name takes ");
   ASSERT_NE(at, std::string::npos) << data.description;
   EXPECT_GT(std::stod(data.description.substr(at + 15)), 5.0) << data.description;
