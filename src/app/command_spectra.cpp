@@ -59,7 +59,8 @@ std::string cells(const std::vector<const MatrixSpectrum*>& matrices) {
       sum += value;
       ++count;
     }
-    text += base::pad_left(count > 0 ? base::fixed(sum / static_cast<double>(count), column.digits) : "-", column.width);
+    const std::string mean = count > 0 ? base::fixed(sum / static_cast<double>(count), column.digits) : "-";
+    text += base::pad_left(mean, column.width);
   }
   return text;
 }
@@ -126,7 +127,8 @@ Measured measure(const std::string& checkpoint, const Options& options) {
   Measured one{checkpoint, loaded.state.step,
                train::weight_matrices(*loaded.arena, options.params, options.heads, loaded.config.model)};
   if (one.matrices.empty()) {
-    throw base::Error(checkpoint, ": no matrix matches ", base::join(options.params, " "), "; try matrices, vo, ffn, embed");
+    throw base::Error(checkpoint, ": no matrix matches ", base::join(options.params, " "),
+                      "; try matrices, vo, ffn, embed");
   }
   train::measure(one.matrices);
   return one;
@@ -135,7 +137,7 @@ Measured measure(const std::string& checkpoint, const Options& options) {
 }  // namespace
 
 void add_spectra(CLI::App& app, Exit&) {
-  CLI::App* command = app.add_subcommand("spectra", R"(Singular values of checkpoints' weights: entropy, ranks, condition, averaged by role.
+  CLI::App* command = app.add_subcommand("spectra", R"(Singular values of checkpoints' weights, averaged by role.
 
   muonlab spectra runs/adam runs/vo_ffn@400
   muonlab spectra runs/vo_ffn --params vo --heads --matrices)");

@@ -2,7 +2,8 @@
 //
 // The matrices of an optimizer become blocks: a whole parameter, or with per_head one head's rows of q, k
 // and v and one head's columns of o. Blocks of one shape, or of transposed shapes, are worked on together
-// with the short side first. With spectrum "random" the polar factor's singular values are replaced (random_spectrum.hpp).
+// with the short side first. With spectrum "random" the polar factor's singular values are replaced
+// (random_spectrum.hpp).
 #include <algorithm>
 #include <cmath>
 #include <map>

@@ -97,7 +97,8 @@ void SpectraProbe::before_step(Trainer& trainer) {
   input_lines_.clear();
   if (config_.updates) {
     for (const tensor::Parameter& parameter : trainer.arena.parameters()) {
-      if (is_selected(config_.params, parameter.spec)) before_[parameter.spec.name] = parameter.value.detach().cpu().clone();
+      if (!is_selected(config_.params, parameter.spec)) continue;
+      before_[parameter.spec.name] = parameter.value.detach().cpu().clone();
     }
   }
   if (config_.inputs) input_lines_ = input_lines(trainer);

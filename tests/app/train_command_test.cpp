@@ -205,8 +205,8 @@ TEST_F(TrainCommand, SpectraOfACheckpointAreThoseOfItsRun) {
 
   const Result table = run_program(scratch_.path(), {"spectra", "runs/tiny@4", "runs/tiny", "--params", "vo"});
   ASSERT_EQ(table.code, 0) << table.err;
-  EXPECT_NE(table.out.find("v     runs/tiny@4  step 4      2  "), std::string::npos) << table.out;
-  EXPECT_NE(table.out.find("      runs/tiny  step 8        2  "), std::string::npos) << table.out;
+  EXPECT_NE(table.out.find("v       runs/tiny@4  step 4      2  "), std::string::npos) << table.out;
+  EXPECT_NE(table.out.find("        runs/tiny  step 8        2  "), std::string::npos) << table.out;
   const Result each = run_program(scratch_.path(), {"spectra", "runs/tiny", "--params", "o", "--matrices"});
   EXPECT_NE(each.out.find("model.layers.1.self_attn.o_proj.weight  runs/tiny  step 8"), std::string::npos) << each.out;
   const Result wrong = run_program(scratch_.path(), {"spectra", "runs/tiny", "--params", "v_o"});

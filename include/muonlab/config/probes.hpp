@@ -11,7 +11,7 @@
 namespace muonlab::config {
 
 struct SpectraConfig {
-  int64_t every = 50;
+  int64_t every = 100;
   std::vector<std::string> params{"matrices"};
   bool gradients = false;
   bool momentum = false;

@@ -21,8 +21,9 @@ struct LoopEvents {
   std::function<void(const Probe&, const std::vector<std::string>& lines)> probed{};
 };
 
-// Order within a step: update, record, evaluation if due, probes that are due, checkpoint if due. A fresh run is evaluated
-// and probed at step 0. The last step is always evaluated, probed and saved; an interruption saves and leaves. A state already on disk is not saved again.
+// Order within a step: update, record, evaluation if due, probes that are due, checkpoint if due. A fresh run is
+// evaluated and probed at step 0. The last step is always evaluated, probed and saved; an interruption saves and
+// leaves. A state already on disk is not saved again.
 Outcome run_loop(Trainer& trainer, const LoopEvents& events);
 
 }  // namespace muonlab::train
