@@ -6,16 +6,12 @@
 #include <set>
 
 #include "config/json.hpp"
-#include "config/kinds.hpp"
-#include "config/problems.hpp"
-#include "config/reader.hpp"
+#include "config/value_reader.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/text.hpp"
 
 namespace muonlab::config {
 namespace {
-
-using Kind = Value::Kind;
 
 constexpr std::string_view kNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
 
@@ -23,9 +19,9 @@ bool is_name(const std::string& text) {
   return !text.empty() && text.size() <= 60 && text.find_first_not_of(kNameCharacters) == std::string::npos;
 }
 
-class SweepReader {
+class SweepReader : ValueReader {
  public:
-  SweepReader(const Value& root, Problems& problems, SweepConfig& out) : root_(root), problems_(problems), out_(out) {}
+  SweepReader(const Value& root, Problems& problems, SweepConfig& out) : ValueReader(problems), root_(root), out_(out) {}
 
   void read() {
     known(root_, "", {"name", "base", "settings", "axes", "seeds", "runs", "tune", "compare", "paper", "labels"});
@@ -45,40 +41,6 @@ class SweepReader {
   }
 
  private:
-  void wrong(const Value& value, const std::string& path, std::string_view expected) {
-    problems_.add(value.mark, path, base::str("expected ", expected, ", got ", describe(value)));
-  }
-
-  void known(const Value& value, const std::string& path, const std::vector<std::string>& keys) {
-    if (!value.is(Kind::object)) return wrong(value, path, "an object");
-    for (const Member& m : value.members) {
-      if (std::find(keys.begin(), keys.end(), m.key) == keys.end()) {
-        problems_.add(m.mark, path, "unknown key " + quote(m.key) + suggestion(m.key, keys));
-      }
-    }
-  }
-
-  std::string text(const Value& value, const std::string& path) {
-    if (!value.is(Kind::string)) wrong(value, path, "a string");
-    return value.is(Kind::string) ? value.text : "";
-  }
-
-  // {"path": value, …} as settings.
-  Settings patch(const Value& value, const std::string& path) {
-    Settings settings;
-    if (!value.is(Kind::object)) wrong(value, path, "an object of settings");
-    for (const Member& m : value.members) settings.push_back(m.key + "=" + compact(m.value));
-    return settings;
-  }
-
-  std::vector<std::string> texts(const Value& value, const std::string& path) {
-    if (value.is(Kind::string)) return {value.text};
-    std::vector<std::string> list;
-    if (!value.is(Kind::array) || value.items.empty()) wrong(value, path, "a string or an array of strings");
-    for (size_t i = 0; i < value.items.size(); ++i) list.push_back(text(value.items[i], item_path(path, i)));
-    return list;
-  }
-
   void read_axes(const Value& axes) {
     if (!axes.is(Kind::object)) return wrong(axes, "axes", "an object of axes by name");
     for (const Member& m : axes.members) {
@@ -181,19 +143,6 @@ class SweepReader {
     return chosen;
   }
 
-  std::vector<int64_t> seeds(const Value& value, const std::string& path) {
-    std::vector<int64_t> list;
-    const bool whole = value.is(Kind::array) && !value.items.empty() &&
-                       std::all_of(value.items.begin(), value.items.end(), [](const Value& v) { return v.is(Kind::integer); });
-    if (!whole) wrong(value, path, "an array of integers");
-    if (whole) {
-      for (const Value& item : value.items) {
-        if (std::find(list.begin(), list.end(), item.integer) == list.end()) list.push_back(item.integer);
-      }
-    }
-    return list;
-  }
-
   void read_compare() {
     const Value* compare = root_.find("compare");
     if (!compare) return;
@@ -219,7 +168,7 @@ class SweepReader {
 
   void read_runs() {
     const Value* common = root_.find("seeds");
-    const std::vector<int64_t> default_seeds = common ? seeds(*common, "seeds") : std::vector<int64_t>{1};
+    const std::vector<int64_t> default_seeds = common ? distinct_integers(*common, "seeds") : std::vector<int64_t>{1};
     const Value* runs = root_.find("runs");
     if (!runs) return out_.runs.push_back({{}, default_seeds});
     if (!runs->is(Kind::array) || runs->items.empty()) return wrong(*runs, "runs", "an array of objects");
@@ -229,7 +178,7 @@ class SweepReader {
       known(item, path, {"only", "seeds"});
       SweepRuns chosen{{}, default_seeds};
       if (const Value* only = item.find("only")) chosen.only = selection(*only, path + ".only");
-      if (const Value* list = item.find("seeds")) chosen.seeds = seeds(*list, path + ".seeds");
+      if (const Value* list = item.find("seeds")) chosen.seeds = distinct_integers(*list, path + ".seeds");
       out_.runs.push_back(std::move(chosen));
     }
   }
@@ -315,7 +264,6 @@ class SweepReader {
   }
 
   const Value& root_;
-  Problems& problems_;
   SweepConfig& out_;
 };
 

@@ -47,7 +47,7 @@ Outlook look_ahead(SweepQueue& queue, const std::string& only, int jobs, bool me
   uint64_t running_disk = 0;
   for (const Cell& cell : plan.cells) {
     if (!only.empty() && !base::glob_match(only, cell.name)) continue;
-    const CellState state = queue.status(cell).state;
+    const CellState state = queue.is_planned(cell) ? queue.status(cell).state : CellState::queued;
     if (state == CellState::finished || state == CellState::diverged) {
       ++outlook.num_finished;
       continue;

@@ -1,14 +1,18 @@
 #include "sweep_queue.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include <nlohmann/json.hpp>
 
 #include "muonlab/base/file.hpp"
+#include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 
 namespace muonlab::study {
 namespace {
+
+constexpr size_t kShownChanges = 3;
 
 std::optional<double> known_loss(const CellStatus& status) {
   if (status.state == CellState::finished) return status.val_loss;
@@ -22,8 +26,26 @@ SweepQueue::Seen& SweepQueue::look(const Cell& cell) {
   const auto found = seen_.find(cell.name);
   if (found != seen_.end()) return found->second;
   Seen seen{cell_status(folder_, cell.name), cell_changes(folder_, cell)};
-  if (!seen.changes.empty()) seen.status = {};
+  if (!seen.changes.empty()) settle(cell, seen);
   return seen_.emplace(cell.name, std::move(seen)).first->second;
+}
+
+// Another run is in the cell's folder: said once, and out of the way if that was asked for.
+void SweepQueue::settle(const Cell& cell, Seen& seen) {
+  seen.status = {};
+  if (!redo_changed_) {
+    const std::span<const std::string> shown(seen.changes.data(), std::min(seen.changes.size(), kShownChanges));
+    base::print_line(base::str("changed  ", cell.name, ": ", base::join(shown, ", "),
+                               shown.size() < seen.changes.size() ? ", …" : ""));
+    return;
+  }
+  base::FileSystem& files = base::real_file_system();
+  const std::string from = folder_.cell(cell.name);
+  std::string to;
+  for (int number = 1; to.empty() || files.exists(to); ++number) to = base::str(from, ".old-", number);
+  files.rename(from, to);
+  base::print_line(base::str("changed  ", cell.name, ": its earlier run is now ", to));
+  seen.changes.clear();
 }
 
 bool SweepQueue::refresh() {
@@ -35,6 +57,11 @@ bool SweepQueue::refresh() {
 
 SweepPlan SweepQueue::outline() {
   return planner_.outline([this](const Cell& cell) { return known_loss(look(cell).status); });
+}
+
+bool SweepQueue::is_planned(const Cell& cell) const {
+  const std::vector<Cell>& cells = plan_.cells;
+  return std::any_of(cells.begin(), cells.end(), [&](const Cell& c) { return c.name == cell.name && c.key == cell.key; });
 }
 
 std::optional<Cell> SweepQueue::next(const std::string& only) {

@@ -14,7 +14,9 @@ namespace muonlab::study {
 
 class SweepQueue {
  public:
-  SweepQueue(SweepPlanner planner, SweepFolder folder) : planner_(std::move(planner)), folder_(std::move(folder)) {}
+  // redo_changed: the run of a cell whose settings changed is moved aside when it comes up; else it stays and is left out.
+  SweepQueue(SweepPlanner planner, SweepFolder folder, bool redo_changed)
+      : planner_(std::move(planner)), folder_(std::move(folder)), redo_changed_(redo_changed) {}
 
   const SweepFolder& folder() const { return folder_; }
   const SweepPlan& plan() const { return plan_; }
@@ -22,8 +24,10 @@ class SweepQueue {
 
   // Plans anew from what is known; true when that added cells or found rates. Looks into a cell's folder the first time.
   bool refresh();
-  // The same with the middle of each grid where a rate is open, to estimate from; changes nothing here.
+  // The same with the middle of each grid where a rate is open, to estimate from; changes nothing here. A cell of it that
+  // is not planned yet has rates that were only guessed, so its folder says nothing of it.
   SweepPlan outline();
+  bool is_planned(const Cell& cell) const;
 
   // The next cell that may be started, in order; absent when none. Cells that another process still trains are passed over.
   std::optional<Cell> next(const std::string& only);
@@ -34,8 +38,6 @@ class SweepQueue {
   const CellStatus& status(const Cell& cell) { return look(cell).status; }
   // Not empty: the cell's folder holds a run with other settings, which stays as it is.
   const std::vector<std::string>& changes(const Cell& cell) { return look(cell).changes; }
-  // Forgets what was seen of a cell, after its folder was moved away.
-  void forget(const Cell& cell) { seen_.erase(cell.name); }
 
  private:
   struct Seen {
@@ -43,9 +45,11 @@ class SweepQueue {
     std::vector<std::string> changes;
   };
   Seen& look(const Cell& cell);
+  void settle(const Cell& cell, Seen& seen);
 
   SweepPlanner planner_;
   SweepFolder folder_;
+  bool redo_changed_;
   SweepPlan plan_;
   std::map<std::string, Seen> seen_;  // by name
   std::set<std::string> started_;     // by this process, ended or not

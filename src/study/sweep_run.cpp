@@ -1,7 +1,7 @@
 #include "muonlab/study/sweep_run.hpp"
 
 #include <algorithm>
-#include <set>
+#include <optional>
 
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
@@ -51,44 +51,14 @@ void check_resources(const Outlook& outlook, const SweepFolder& folder, int jobs
   }
 }
 
-// What became of the old run of a changed cell.
-void move_aside(SweepQueue& queue, const Cell& cell) {
-  base::FileSystem& files = base::real_file_system();
-  const std::string from = queue.folder().cell(cell.name);
-  std::string to;
-  for (int number = 1; to.empty() || files.exists(to); ++number) to = base::str(from, ".old-", number);
-  files.rename(from, to);
-  print_line(base::str("changed  ", cell.name, ": its earlier run is now ", to));
-  queue.forget(cell);
-}
-
-// Cells whose folders hold runs of other settings: said, and redone if asked for. True when some are left.
-bool settle_changes(SweepQueue& queue, bool redo) {
-  bool left = false;
-  const std::vector<Cell> cells = queue.plan().cells;
-  for (const Cell& cell : cells) {
-    const std::vector<std::string> changes = queue.changes(cell);
-    if (changes.empty()) continue;
-    if (redo) {
-      move_aside(queue, cell);
-      continue;
-    }
-    left = true;
-    constexpr size_t kShown = 3;
-    const std::span<const std::string> shown(changes.data(), std::min(changes.size(), kShown));
-    print_line(base::str("changed  ", cell.name, ": ", base::join(shown, ", "), changes.size() > kShown ? ", …" : ""));
-  }
-  if (left) {
-    print_line("These cells hold finished or begun runs of other settings and are left out. --redo-changed moves those runs "
-               "aside and runs the cells again; --out starts a new sweep.");
-  }
-  return left;
-}
-
 // The cells by state, for --dry-run.
 void print_cells(SweepQueue& queue, const SweepPlan& plan, const std::string& only) {
   for (const Cell& cell : plan.cells) {
     if (!only.empty() && !base::glob_match(only, cell.name)) continue;
+    if (!queue.is_planned(cell)) {
+      print_line(base::str("  ", base::pad_right(cell.name, 44), "  waits for rates"));
+      continue;
+    }
     const CellStatus status = queue.status(cell);
     std::string state = "to do";
     if (!queue.changes(cell).empty()) {
@@ -105,24 +75,33 @@ void print_cells(SweepQueue& queue, const SweepPlan& plan, const std::string& on
 }
 
 // The table and the page, from what is finished. Without a comparison there is only the page.
-void print_answer(const SweepQueue& queue) {
+void print_answer(SweepQueue& queue) {
   const std::string& path = queue.folder().path();
+  const std::vector<Cell>& cells = queue.plan().cells;
+  const auto begun = [&](const Cell& cell) { return base::real_file_system().exists(queue.folder().cell(cell.name) + "/resolved.json"); };
+  if (std::none_of(cells.begin(), cells.end(), begun)) return;
   std::string table = ablation_table(sweep_answers(read_sweep(path)), static_cast<size_t>(base::terminal_width(1)));
   while (table.ends_with('\n')) table.pop_back();
   if (!table.empty()) print_line("\n" + table + "\n");
   print_line("page: " + write_report(collect_report({path}), path).page);
 }
 
-SweepOutcome conclude(SweepQueue& queue, bool changes_left) {
-  int64_t failed = 0, left_out = 0;
+SweepOutcome conclude(SweepQueue& queue) {
+  int64_t failed = 0, left_out = 0, changed = 0;
   for (const Cell& cell : queue.plan().cells) {
     const CellState state = queue.status(cell).state;
     failed += state == CellState::failed;
+    changed += !queue.changes(cell).empty();
     left_out += state == CellState::queued;
   }
   if (failed > 0) print_line(base::str(failed, failed == 1 ? " cell" : " cells", " failed; the same command tries again."));
+  if (changed > 0) {
+    print_line(base::str(changed, changed == 1 ? " cell holds a run" : " cells hold runs",
+                         " of other settings (above) and was left out. --redo-changed moves such runs aside and runs the "
+                         "cells again; --out starts a new sweep."));
+  }
   print_answer(queue);
-  const bool complete = failed == 0 && left_out == 0 && !changes_left && queue.plan().num_waiting == 0;
+  const bool complete = failed == 0 && left_out == 0 && changed == 0 && queue.plan().num_waiting == 0;
   return complete ? SweepOutcome::finished : SweepOutcome::incomplete;
 }
 
@@ -131,7 +110,16 @@ SweepOutcome conclude(SweepQueue& queue, bool changes_left) {
 SweepOutcome run_sweep(const SweepRequest& request) {
   SweepPlanner planner(config::load_sweep(request.file));
   const SweepFolder folder = folder_of(request, planner.sweep());
-  SweepQueue queue(std::move(planner), folder);
+  planner.outline([](const Cell&) { return std::optional<double>(); });  // all cells are valid before anything is made
+  SweepQueue queue(std::move(planner), folder, request.redo_changed && !request.dry_run);
+  // Before anything is looked at, which may move runs aside.
+  std::optional<base::FileLock> lock;
+  if (!request.dry_run) {
+    for (const std::string& path : {folder.configs(), folder.cells(), folder.outputs(), folder.failures()}) {
+      base::make_directories(path);
+    }
+    lock.emplace(folder.lock(), "the sweep " + folder.path());
+  }
   queue.refresh();
   const int jobs = jobs_of(request, queue.plan());
   const Outlook outlook = look_ahead(queue, request.only, jobs, request.dry_run);
@@ -147,17 +135,12 @@ SweepOutcome run_sweep(const SweepRequest& request) {
   check_resources(outlook, folder, jobs);
 
   base::install_signal_handlers();
-  for (const std::string& path : {folder.configs(), folder.cells(), folder.outputs(), folder.failures()}) {
-    base::make_directories(path);
-  }
-  const base::FileLock lock(folder.lock(), "the sweep " + folder.path());
-  const bool changes_left = settle_changes(queue, request.redo_changed);
   write_sweep_record(folder, queue.sweep(), queue.plan());
   if (!SweepRunner(queue, request.only, jobs).run()) {
     print_line(base::str(base::signal_name(base::stop_requested()), "  the running cells are saved. Go on with the same command."));
     return SweepOutcome::interrupted;
   }
-  return conclude(queue, changes_left);
+  return conclude(queue);
 }
 
 }  // namespace muonlab::study

@@ -22,7 +22,7 @@ class CommandLine : public ::testing::Test {
 };
 
 TEST_F(CommandLine, UnknownWordsGetTheirNeighbour) {
-  const std::string commands = "; commands: train runs eval sample ask init config data bench doctor";
+  const std::string commands = "; commands: train runs sweep report compare eval sample ask tail spectra init config data bench doctor";
   expect_refused({"bogus"}, "error: there is no command \"bogus\"" + commands);
   expect_refused({"traim", "x.json"}, "error: there is no command \"traim\"; did you mean \"train\"?");
   expect_refused({"sample", "run", "--temprature", "1"},

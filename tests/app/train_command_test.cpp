@@ -120,7 +120,7 @@ TEST_F(TrainCommand, InterruptSavesSaysHowToGoOnAndResumesExactly) {
   ASSERT_TRUE(process.wait_for(scratch_ / "stopped/metrics.jsonl", "\"step\":3,"));
   process.signal(SIGINT);
   const Result stopped = process.wait();
-  EXPECT_EQ(stopped.code, 130);
+  EXPECT_EQ(stopped.code, 330);
   EXPECT_NE(stopped.out.find("Go on with: muonlab train --resume stopped"), std::string::npos) << stopped.out;
   const Result resumed = run_program(scratch_.path(), {"train", "--resume", "stopped"});
   ASSERT_EQ(resumed.code, 0) << resumed.err;
@@ -296,7 +296,7 @@ TEST_F(TrainCommand, TheModelLineSaysWhatTheModelIs) {
             std::string::npos);
   const Result plain = train({"--run-dir", "plain", "--set", "train.steps=6", "--set", "model.qk_norm=none", "--set",
                               "model.gated=false", "--set", "model.activation=relu2", "--set", "model.head_dim=20",
-                              "--set", "model.tied=true"});
+                              "--set", "model.tied=true", "--set", "probes.spectra.params=[\"matrices\"]"});
   EXPECT_NE(plain.out.find("model    arcee  2 layers, width 32, 2 heads of 20 (1 key-value), plain relu2 128, tied, context 32"),
             std::string::npos)
       << plain.out;
@@ -306,7 +306,7 @@ TEST_F(TrainCommand, ANonFiniteLossStopsBeforeTheUpdateAndNamesTheLastGoodCheckp
   const Result result =
       train({"--set", "optimizers.adam.lr=1e30", "--set", "schedule={\"kind\":\"constant\"}", "--set",
              "checkpoint.every=1", "--set", "train.clip=0"});
-  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.code, 3);
   EXPECT_NE(result.err.find("stopped before the update"), std::string::npos) << result.err;
   EXPECT_NE(result.err.find("last good checkpoint is runs/tiny/checkpoints/step-"), std::string::npos) << result.err;
 }

@@ -30,6 +30,7 @@ std::string make_run(const std::string& folder, int seed, bool muon, double loss
       muon ? R"({"params": ["v"], "optimizer": "muon"},)" : "", R"({"params": ["all"], "optimizer": "adam"}]})");
   write(folder + "/resolved.json", config::dump_config(config::parse_config(source, "t").run));
   write(folder + "/plan.json", R"({"steps": 4, "tokens_per_step": 64, "num_parameters": 1000})");
+  write(folder + "/checkpoints/step-00000004/manifest.json", "{}");  // what a finished cell has
   std::string metrics;
   for (int step = 1; step <= 4; ++step)
     metrics += str("{\"step\":", step, ",\"tokens\":", 64 * step, ",\"loss\":", 6.0 - step, ",\"grad_norm\":1}\n");
