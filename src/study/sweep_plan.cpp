@@ -77,6 +77,20 @@ bool extend(std::vector<config::RateGrid>& grids, const std::vector<double>& bes
   return grew;
 }
 
+// A configuration's problems as those of the sweep file: a setting of a cell is shown as it is, not by its number.
+std::vector<config::Problem> problems_of_cell(const config::ConfigError& error, const std::string& file,
+                                              const std::string& cell, const Settings& swept) {
+  constexpr std::string_view kNumbered = "sweep setting ";
+  std::vector<config::Problem> problems;
+  for (config::Problem problem : error.problems()) {
+    if (problem.where.starts_with(kNumbered)) {
+      problem.where = swept.at(static_cast<size_t>(std::stoi(problem.where.substr(kNumbered.size()))) - 1);
+    }
+    problems.push_back({file, "cell " + cell, problem.line()});
+  }
+  return problems;
+}
+
 }  // namespace
 
 // Values of all axes but the compared one.
@@ -96,13 +110,13 @@ size_t SweepPlanner::add_cell(SweepPlan& plan, const std::string& name, Settings
   auto cached = cache_.find(settings_text);
   if (cached == cache_.end()) {
     Cell cell{.name = name, .tuning = tuning, .config = {}, .key = {}};
+    // Weights alone are kept of a finished cell, unless a setting below says otherwise.
+    Settings swept{"checkpoint.final=weights"};
+    append(swept, settings);
     try {
-      // Weights alone are kept of a finished cell, unless a setting below says otherwise.
-      Settings swept{"checkpoint.final=weights"};
-      append(swept, settings);
       cell.config = config::load_config(sweep_.base, {}, swept).run;
     } catch (const config::ConfigError& error) {
-      throw base::Error(sweep_.path, ": cell ", name, " is no valid configuration:\n", error.what());
+      throw config::ConfigError(problems_of_cell(error, sweep_.path, name, swept));
     }
     cell.config.name.clear();
     cell.key = config::dump_config(cell.config);
