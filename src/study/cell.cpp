@@ -23,11 +23,6 @@ using run::count_in;
 
 constexpr size_t kTailBytes = 8192;  // of metrics.jsonl: some thirty lines
 
-nlohmann::json object_in(const std::string& path) {
-  if (!base::real_file_system().exists(path)) return nullptr;
-  return nlohmann::json::parse(base::read_text(path), nullptr, false);
-}
-
 void read_newest(const std::string& path, CellStatus& status) {
   const base::MappedFile file = base::map_file(path);
   const std::string_view text = file.text();
@@ -46,7 +41,7 @@ CellStatus cell_status(const SweepFolder& folder, const std::string& cell) {
   base::FileSystem& files = base::real_file_system();
   const run::RunFolder run(folder.cell(cell));
   CellStatus status;
-  if (const nlohmann::json plan = object_in(run.plan()); plan.is_object()) status.steps = count_in(plan, "steps");
+  if (const nlohmann::json plan = run::value_in(run.plan()); plan.is_object()) status.steps = count_in(plan, "steps");
   if (files.exists(run.metrics())) read_newest(run.metrics(), status);
   const std::string last = base::join_path(run.checkpoints(), store::checkpoint_name(status.steps));
   if (base::FileLock::is_held(run.lock())) {
@@ -54,7 +49,7 @@ CellStatus cell_status(const SweepFolder& folder, const std::string& cell) {
   } else if (status.steps > 0 && status.step >= status.steps && status.val_loss &&
              files.exists(base::join_path(last, "manifest.json"))) {
     status.state = CellState::finished;
-  } else if (const nlohmann::json failure = object_in(folder.failure(cell)); failure.is_object()) {
+  } else if (const nlohmann::json failure = run::value_in(folder.failure(cell)); failure.is_object()) {
     status.state = count_in(failure, "exit_code") == train::kNonFiniteExitCode ? CellState::diverged : CellState::failed;
   }
   return status;

@@ -15,11 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string text_in(const json& line, const char* key) {
-  const auto found = line.find(key);
-  return found != line.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 bool exists(const std::string& path) { return base::real_file_system().exists(path); }
 
 // Mean, or greatest, of the values that came for a step.
@@ -49,8 +44,8 @@ void read_spectra(const std::string& path, ReportRun& run) {
   if (!exists(path)) return;
   std::map<TraceKey, std::map<int64_t, Pool>> pools;
   run::each_json_line(path, [&](const json& line) {
-    const std::string of = text_in(line, "of");
-    const std::string role = of == "attention" ? of : text_in(line, "role");
+    const std::string of = run::text_in(line, "of");
+    const std::string role = of == "attention" ? of : run::text_in(line, "role");
     // A matrix counts as a whole; its heads one by one only where there is no whole, as for O V.
     if (of.empty() || role.empty() || (line.contains("head") && role != "ov")) return;
     for (const auto& [key, value] : line.items()) {
@@ -72,7 +67,7 @@ void read_tail(const std::string& path, ReportRun& run) {
   run::each_json_line(path, [&](const json& line) {
     if (line.contains("group")) {
       append(run.groups[run::count_in(line, "group")], line);
-    } else if (const std::string attribute = text_in(line, "attribute"); !attribute.empty()) {
+    } else if (const std::string attribute = run::text_in(line, "attribute"); !attribute.empty()) {
       append(run.attributes[attribute], line);
     }
   });

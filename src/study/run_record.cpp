@@ -19,16 +19,6 @@ using run::number_in;
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
-// The object in a small file of the run; null where there is none.
-nlohmann::json object_in(const std::string& path) {
-  if (!base::real_file_system().exists(path)) return nullptr;
-  return nlohmann::json::parse(base::read_text(path), nullptr, false);
-}
-
-std::string text_in(const nlohmann::json& json, const char* key) {
-  return json.is_object() && json.contains(key) && json[key].is_string() ? json[key].get<std::string>() : "";
-}
-
 template <class Row>
 std::vector<Row> in_order(const std::map<int64_t, Row>& rows) {
   std::vector<Row> list;
@@ -76,15 +66,15 @@ RunRecord read_run(const std::string& path) {
   record.path = path;
   record.config = config::parse_config(base::read_text(folder.resolved()), folder.resolved()).run;
   record.name = record.config.name;
-  const nlohmann::json plan = object_in(folder.plan());
+  const nlohmann::json plan = run::value_in(folder.plan());
   if (plan.is_object()) {
     record.num_parameters = count_in(plan, "num_parameters");
     record.steps = count_in(plan, "steps");
     record.tokens_per_step = count_in(plan, "tokens_per_step");
   }
-  const nlohmann::json build = object_in(folder.build());
-  record.commit = text_in(build, "commit");
-  record.processor = text_in(build, "processor");
+  const nlohmann::json build = run::value_in(folder.build());
+  if (build.is_object()) record.commit = run::text_in(build, "commit");
+  if (build.is_object()) record.processor = run::text_in(build, "processor");
   if (files.exists(folder.metrics())) read_metrics(folder.metrics(), record);
   if (files.exists(folder.timing())) read_timing(folder.timing(), record);
   record.finished = record.steps > 0 && !record.validations.empty() && record.validations.back().step >= record.steps;

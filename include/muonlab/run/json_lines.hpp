@@ -23,6 +23,18 @@ inline double number_in(const nlohmann::json& json, const char* key, double othe
   return found != json.end() && found->is_number() ? found->get<double>() : otherwise;
 }
 
+// The text under a key; empty where there is none.
+inline std::string text_in(const nlohmann::json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+// The value in a small file of a run; null where there is no such file, "discarded" where it is no JSON.
+inline nlohmann::json value_in(const std::string& path) {
+  if (!base::real_file_system().exists(path)) return nullptr;
+  return nlohmann::json::parse(base::read_text(path), nullptr, false);
+}
+
 // visit(json) for every line that is an object; one that a crash cut short is passed over.
 template <class Visit>
 void each_json_line(const std::string& path, Visit&& visit) {
