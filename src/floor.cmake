@@ -1,9 +1,10 @@
-# One static library a floor: muonlab_floor(NAME [TORCH] [DEPENDS floors…] [LIBS targets…]).
+# One static library a floor: muonlab_floor(NAME [TORCH] [BATCHES] [DEPENDS floors…] [LIBS targets…]).
 # Sources are src/NAME/*.cpp, public headers include/muonlab/NAME/, tests tests/NAME/*_test.cpp.
+# BATCHES compiles a few sources at a time; for floors whose sources are small and their headers (JSON, CLI11) are not.
 # TORCH floors see LibTorch and share one precompiled header; the others must build without it.
 # The declarations are also read by tests/base/floors_test.cpp, which fails on an #include that climbs.
 function(muonlab_floor name)
-  cmake_parse_arguments(arg "TORCH" "" "DEPENDS;LIBS" ${ARGN})
+  cmake_parse_arguments(arg "TORCH;BATCHES" "" "DEPENDS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
   set(target muonlab_${name})
   if(sources)
@@ -25,8 +26,16 @@ function(muonlab_floor name)
     if(arg_TORCH)
       muonlab_share_precompiled_header(${target})
     endif()
+    if(arg_BATCHES)
+      muonlab_compile_in_batches(${target})
+    endif()
   endif()
   muonlab_floor_tests(${name} "${arg_TORCH}")
+endfunction()
+
+# Names in unnamed namespaces must differ within such a target.
+function(muonlab_compile_in_batches target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 5)
 endfunction()
 
 # The LibTorch headers cost about 11 s a source; the header compiled once brings that to 2–3 s.
@@ -54,6 +63,7 @@ function(muonlab_floor_tests name torch)
   endif()
   set(target muonlab_${name}_tests)
   add_executable(${target} ${tests})
+  muonlab_compile_in_batches(${target})
   target_link_libraries(${target} PRIVATE muonlab_${name} GTest::gtest GTest::gtest_main)
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
   # Built once and run once: -O1 saves a fifth of the compile time.
@@ -67,8 +77,12 @@ function(muonlab_floor_tests name torch)
     set(label fast)
   endif()
   # Tests whose suite name ends in "Slow" carry the label slow; scripts/test leaves them out.
+  # Tests of the whole program watch and kill processes; the others may run beside each other.
+  if(name STREQUAL app)
+    set(alone RUN_SERIAL TRUE)
+  endif()
   gtest_discover_tests(${target} TEST_FILTER "-*Slow.*" DISCOVERY_TIMEOUT 120
-    PROPERTIES LABELS ${label} TIMEOUT 600)
+    PROPERTIES LABELS ${label} TIMEOUT 600 ${alone})
   gtest_discover_tests(${target} TEST_FILTER "*Slow.*" DISCOVERY_TIMEOUT 120
     TEST_LIST ${target}_slow PROPERTIES LABELS slow TIMEOUT 3600)
 endfunction()

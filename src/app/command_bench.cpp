@@ -15,7 +15,7 @@
 namespace muonlab::app {
 namespace {
 
-struct Options {
+struct BenchOptions {
   std::string config_path = "configs/bench_14m.json";
   std::vector<std::string> settings;
   int64_t steps = 10;
@@ -75,7 +75,7 @@ void add_bench(CLI::App& app, Exit&) {
 
   muonlab bench configs/bench_14m.json
   muonlab bench configs/bench_14m.json --set precision=fp32 --json)");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BenchOptions>();
   command->add_option("CONFIG", options->config_path, "configuration file")->capture_default_str();
   command->add_option("--set", options->settings, "path=value, over the file; may be repeated")
       ->allow_extra_args(false);

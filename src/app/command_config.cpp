@@ -10,7 +10,7 @@
 namespace muonlab::app {
 namespace {
 
-struct Options {
+struct ConfigOptions {
   std::vector<std::string> files, settings;
   std::string path;
   bool markdown = false;
@@ -52,7 +52,7 @@ void print_dropped(const config::LoadedConfig& loaded) {
 }
 
 // One line a file; a wrong file does not hide what is wrong with the next.
-void check(const Options& options, Exit& exit) {
+void check(const ConfigOptions& options, Exit& exit) {
   size_t width = 0;
   for (const std::string& file : options.files) width = std::max(width, base::display_width(file));
   for (const std::string& file : options.files) {
@@ -68,13 +68,13 @@ void check(const Options& options, Exit& exit) {
   }
 }
 
-void show(const Options& options) {
+void show(const ConfigOptions& options) {
   const config::LoadedConfig loaded = config::load_config(options.files.front(), options.settings);
   std::cout << config::dump_config(loaded.run);
   print_dropped(loaded);
 }
 
-void diff(const Options& options, Exit& exit) {
+void diff(const ConfigOptions& options, Exit& exit) {
   const config::RunConfig before = config::load_config(options.files[0], options.settings).run;
   const config::RunConfig after = config::load_config(options.files[1], options.settings).run;
   size_t width = 0;
@@ -88,7 +88,7 @@ void diff(const Options& options, Exit& exit) {
   exit.code = differences.empty() ? 0 : 1;
 }
 
-void explain(const Options& options) {
+void explain(const ConfigOptions& options) {
   if (options.markdown) {
     std::cout << config::config_markdown();
     return;
@@ -107,7 +107,7 @@ CLI::App* add_command(CLI::App& parent, const char* name, const char* descriptio
   return parent.add_subcommand(name, description);
 }
 
-void add_settings(CLI::App& command, Options& options) {
+void add_settings(CLI::App& command, ConfigOptions& options) {
   command.add_option("--set", options.settings, "path=value, over the file; may be repeated")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
@@ -116,7 +116,7 @@ void add_settings(CLI::App& command, Options& options) {
 }  // namespace
 
 void add_config(CLI::App& app, Exit& exit) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<ConfigOptions>();
   CLI::App* config = add_command(app, "config", R"(Check, show, compare and explain configurations.
 
   muonlab config check configs/quickstart.json

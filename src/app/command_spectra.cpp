@@ -18,7 +18,7 @@ namespace {
 
 using train::MatrixSpectrum;
 
-struct Options {
+struct SpectraOptions {
   std::vector<std::string> checkpoints, params{"matrices"};
   bool matrices = false, heads = false, json = false;
 };
@@ -122,7 +122,7 @@ void print_json(const std::vector<Measured>& all) {
   }
 }
 
-Measured measure(const std::string& checkpoint, const Options& options) {
+Measured measure(const std::string& checkpoint, const SpectraOptions& options) {
   const run::LoadedModel loaded = run::load_model(checkpoint);
   Measured one{checkpoint, loaded.state.step,
                train::weight_matrices(*loaded.arena, options.params, options.heads, loaded.config.model)};
@@ -141,7 +141,7 @@ void add_spectra(CLI::App& app, Exit&) {
 
   muonlab spectra runs/adam runs/vo_ffn@400
   muonlab spectra runs/vo_ffn --params vo --heads --matrices)");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<SpectraOptions>();
   command->add_option("CHECKPOINT", options->checkpoints, "runs, RUN@STEP, or checkpoints' folders, side by side")
       ->required();
   command->add_option("--params", options->params, "matrices to measure, in the words of assign")

@@ -20,7 +20,7 @@ using base::pad_right;
 constexpr size_t kLabelWidth = 12, kQuestionsWidth = 11, kNumberWidth = 8;
 constexpr size_t kBlockWidth = 3 * kNumberWidth;
 
-struct Options {
+struct TailOptions {
   std::vector<std::string> checkpoints;
   int64_t classes = 500;
   bool held_out = false, json = false;
@@ -32,7 +32,7 @@ struct Examined {
   train::TailResult result;
 };
 
-Examined examine(const std::string& name, const Options& options) {
+Examined examine(const std::string& name, const TailOptions& options) {
   run::LoadedModel loaded = run::load_model(name);
   const auto* config = std::get_if<config::BiographiesConfig>(&loaded.config.data);
   if (config == nullptr) {
@@ -105,7 +105,7 @@ void add_tail(CLI::App& app, Exit&) {
 
   muonlab tail runs/quickstart
   muonlab tail runs/muon runs/adam@400 --classes 100 --held-out)");
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TailOptions>();
   command->add_option("CHECKPOINT", options->checkpoints, "runs, RUN@STEP, or checkpoints' folders")->required();
   command->add_option("--classes", options->classes, "people asked about a group, the same each time")
       ->capture_default_str()

@@ -44,7 +44,7 @@ std::string Document::html() const {
       "here.</p></noscript>\n",
       body, "</main>\n<script type=\"application/json\" id=\"data\">", script_json(data),
       "</script>\n<!--\ndygraphs\n\n", asset::dygraphs_license, "-->\n<script>\n", asset::dygraphs_js,
-      "\n</script>\n<script>\n\"use strict\";\n{\n", asset::panel_js, asset::page_js,
+      "\n</script>\n<script>\n\"use strict\";\n{\n", asset::tools_js, asset::panel_js, asset::page_js,
       "}\n</script>\n</body>\n</html>\n");
 }
 

@@ -1,9 +1,6 @@
 #include "muonlab/run/train_run.hpp"
 
-#include <algorithm>
 #include <memory>
-
-#include <nlohmann/json.hpp>
 
 #include "console.hpp"
 #include "fresh_start.hpp"
@@ -16,7 +13,6 @@
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/run/folder.hpp"
-#include "muonlab/run/resume.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/store/checkpoint.hpp"
 #include "muonlab/store/retention.hpp"
@@ -24,6 +20,7 @@
 #include "muonlab/train/checkpoint.hpp"
 #include "muonlab/train/metrics.hpp"
 #include "probes.hpp"
+#include "start.hpp"
 #include "start_page.hpp"
 
 namespace muonlab::run {
@@ -31,77 +28,8 @@ namespace {
 
 using base::print_line;
 
-// Where a run starts from: nothing, its own newest good checkpoint, or another run's.
-struct Start {
-  std::unique_ptr<store::Checkpoint> own, branch;
-};
-
 // Time spent on measuring the GEMM peak, once a start.
 constexpr double kPeakProbe_s = 0.25;
-
-// The settings a checkpoint was made with.
-config::RunConfig settings_of(const store::Checkpoint& checkpoint) {
-  const train::TrainerFile stored = train::read_trainer_file(checkpoint);
-  return config::parse_config(stored.config_text, checkpoint.path() + "/trainer.json").run;
-}
-
-// A branch keeps the weights, hence what gives them their shape, and the count of steps.
-void accept_branch(const store::Checkpoint& checkpoint, const Prepared& prepared) {
-  std::vector<config::Difference> shape = config::diff_configs(settings_of(checkpoint), prepared.config);
-  std::erase_if(shape, [](const config::Difference& difference) { return !shapes_weights(difference.path); });
-  std::vector<std::string> changes;
-  for (const config::Difference& d : shape) changes.push_back(base::str(d.path, " ", d.before, " -> ", d.after));
-  if (!changes.empty()) {
-    throw base::Error(checkpoint.path(), ": its weights do not fit this model: ", base::join(changes, ", "),
-                      ". A branch keeps the model's shape; train from the start, without --from");
-  }
-  if (checkpoint.step() >= prepared.plan.steps) {
-    throw base::Error(checkpoint.path(), ": is at step ", checkpoint.step(), ", and train.steps is ",
-                      prepared.plan.steps, ", counted from the run's start; nothing would be trained. Raise train.steps");
-  }
-}
-
-// A run that has begun goes on, also when its command is typed again with the same --from.
-void accept_from(const std::string& from, const RunFolder& folder) {
-  const std::string origin =
-      base::real_file_system().exists(folder.origin()) ? base::read_text(folder.origin()) : "";
-  const nlohmann::json json = nlohmann::json::parse(origin, nullptr, false);
-  if (json.is_object() && json.value("from", from) == from) return;
-  throw base::Error(folder.path(), ": has checkpoints of its own and was not branched from ", from,
-                    "; leave --from out to go on with it, or name a new folder with --run-dir");
-}
-
-Start find_start(const RunFolder& folder, const TrainRequest& request, const Prepared& prepared) {
-  Start start;
-  const auto newest = store::newest_good(folder.checkpoints(), [](const auto& text) { base::log_warning(text); });
-  if (newest) {
-    if (!request.from.empty()) accept_from(request.from, folder);
-    start.own = std::make_unique<store::Checkpoint>(newest->path);
-  } else if (!request.from.empty()) {
-    start.branch = std::make_unique<store::Checkpoint>(find_checkpoint(request.from));
-    accept_branch(*start.branch, prepared);
-  }
-  return start;
-}
-
-// Compares what is asked with what the checkpoint was made with; says what changed, refuses what cannot change.
-void accept_changes(const store::Checkpoint& checkpoint, const Prepared& prepared, const RunFolder& folder) {
-  const std::vector<Change> changes =
-      classify_changes(config::diff_configs(settings_of(checkpoint), prepared.config));
-  if (!changes.empty()) print_line(std::string(base::trim(describe_changes(changes))));
-  const bool refused =
-      std::any_of(changes.begin(), changes.end(), [](const Change& c) { return c.kind == ChangeClass::refused; });
-  if (refused) {
-    throw base::Error(folder.path(), ": its checkpoints were made with other settings (marked refused above). Take them ",
-                      "back, start a new run with --run-dir, or branch with --run-dir NEW --from ", folder.path(), "@",
-                      checkpoint.step());
-  }
-  const std::string identity = train::read_trainer_file(checkpoint).data_identity;
-  if (identity != prepared.data.identity) {
-    throw base::Error(folder.path(), ": the data are not those it was trained on (content hash ",
-                      prepared.data.identity, ", the checkpoint says ", identity, ")");
-  }
-}
 
 void write_record(const RunFolder& folder, const std::string& source_text, const Prepared& prepared) {
   base::write_atomically(folder.config(), source_text);
@@ -109,27 +37,6 @@ void write_record(const RunFolder& folder, const std::string& source_text, const
   base::write_atomically(folder.plan(), train::plan_json(prepared.plan));
   base::write_atomically(folder.assignment(), optim::routing_tsv(prepared.routing, prepared.config));
   base::write_atomically(folder.build(), build_json(prepared));
-}
-
-// Loads the start into the session and says so.
-void begin(const Start& start, const std::string& from, Session& session, const RunFolder& folder) {
-  if (start.own) {
-    train::load_checkpoint(*start.own, session.trainer());
-  } else if (start.branch) {
-    const train::CarryOver carried = train::load_branch(*start.branch, session.trainer());
-    print_line(base::str("branch   from ", start.branch->path(), ": weights; optimizer state of ",
-                         carried.carried.size(), " tensors carried over, ", carried.fresh.size(), " start at zero, ",
-                         carried.dropped.size(), " not used"));
-    for (const std::string& name : carried.fresh) base::log_debug("branch: fresh ", name);
-    for (const std::string& name : carried.dropped) base::log_debug("branch: dropped ", name);
-    const nlohmann::ordered_json origin{{"from", from},
-                                        {"checkpoint", start.branch->path()},
-                                        {"step", start.branch->step()},
-                                        {"carried", carried.carried},
-                                        {"fresh", carried.fresh},
-                                        {"dropped", carried.dropped}};
-    base::write_atomically(folder.origin(), origin.dump(2) + "\n");
-  }
 }
 
 std::string save(Session& session, const RunFolder& folder, train::MetricsLog& metrics, train::ProbeLog& probe_log) {
@@ -243,10 +150,10 @@ train::Outcome train_run(const TrainRequest& request) {
   // A branch that cannot be leaves no folder behind.
   const bool is_there = base::real_file_system().exists(folder.path());
   Start start;
-  if (!is_there) start = find_start(folder, request, prepared);
+  if (!is_there) start = find_start(folder, request.from, prepared);
   base::make_directories(folder.path());
   const base::FileLock lock(folder.lock(), "the run " + folder.path());
-  if (is_there) start = find_start(folder, request, prepared);
+  if (is_there) start = find_start(folder, request.from, prepared);
   print_line(base::str("run      ", folder.path(),
                        start.own ? base::str("  resumes at step ", start.own->step(), " (checkpoint verified, ",
                                              base::human_bytes(start.own->bytes()), ")")

@@ -1,17 +1,12 @@
-#include <nlohmann/json.hpp>
-
 #include "muonlab/study/ablation.hpp"
+#include "optional_json.hpp"
 
 namespace muonlab::study {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-void put(Json& json, const char* key, const std::optional<double>& value) {
-  if (value) json[key] = *value;
-}
-
-void put(Json& json, const char* key, const std::optional<Estimate>& estimate) {
+void put_estimate(Json& json, const char* key, const std::optional<Estimate>& estimate) {
   if (!estimate) return;
   Json& entry = json[key] = Json{{"n", estimate->n}, {"value", estimate->value}};
   put(entry, "standard_error", estimate->standard_error);
@@ -29,12 +24,12 @@ Json ablation_json(const AblationAnswer& answer) {
   Json rows = Json::array();
   for (const RowAnswer& row : answer.rows) {
     Json& entry = rows.emplace_back(Json{{"name", row.name}, {"label", row.label}});
-    put(entry, "loss", row.loss);
+    put_estimate(entry, "loss", row.loss);
     put(entry, "standard_deviation", row.deviation);
-    put(entry, "gain", row.gain);
+    put_estimate(entry, "gain", row.gain);
     put(entry, "p", row.p);
     put(entry, "p_holm", row.p_holm);
-    put(entry, "recovered", row.recovered);
+    put_estimate(entry, "recovered", row.recovered);
     put(entry, "published_loss", row.published);
     put(entry, "published_recovered", row.published_recovered);
   }

@@ -45,7 +45,7 @@ std::string capitalized(std::string text) {
   return text;
 }
 
-std::string loss_text(double loss) { return base::fixed(std::abs(loss), 4); }
+std::string amount_text(double loss) { return base::fixed(std::abs(loss), 4); }
 
 std::string gain_sentence(const AblationAnswer& answer) {
   const AblationWords& words = answer.words;
@@ -55,14 +55,14 @@ std::string gain_sentence(const AblationAnswer& answer) {
   }
   const double gain = reference.gain->value;
   if (!reference.p) {
-    return base::str(words.treatment, gain < 0 ? " loses " : " gains ", loss_text(gain),
+    return base::str(words.treatment, gain < 0 ? " loses " : " gains ", amount_text(gain),
                      gain < 0 ? " against " : " over ", words.baseline,
                      " on one seed; whether that is noise cannot be told.");
   }
   const std::string p = " (" + p_text(*reference.p) + ").";
   if (*reference.p >= kSignificance) return words.treatment + "'s gain cannot be told from noise" + p;
   if (gain < 0) {
-    return words.treatment + " does worse than " + words.baseline + " by " + loss_text(gain) + p;
+    return words.treatment + " does worse than " + words.baseline + " by " + amount_text(gain) + p;
   }
   return words.treatment + "'s gain is significant" + p;
 }
@@ -89,7 +89,7 @@ std::string least_clause(const std::vector<const RowAnswer*>& by_share, const Ab
   if (!noise.empty()) return "what these bring cannot be told from noise: " + base::join(noise, "; ");
   if (last.gain->value < 0) {
     return base::str(who.text, who.plural ? " do" : " does", " worse than ", words.baseline, " by ",
-                     loss_text(last.gain->value));
+                     amount_text(last.gain->value));
   }
   return who.text + " " + who.verb("bring") + " " + percent_text(last.recovered->value);
 }
@@ -110,7 +110,7 @@ std::string best_row_sentence(const AblationAnswer& answer) {
   }
   if (!best) return "";
   const Subject who = subject(best->label);
-  return capitalized(who.text) + " " + who.verb("gain") + " " + loss_text(best->gain->value) + " over " +
+  return capitalized(who.text) + " " + who.verb("gain") + " " + amount_text(best->gain->value) + " over " +
          answer.words.baseline + " (" + p_text(*best->p_holm) + ").";
 }
 

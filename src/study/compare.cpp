@@ -4,11 +4,10 @@
 #include <cmath>
 #include <map>
 
-#include <nlohmann/json.hpp>
-
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/statistics.hpp"
 #include "muonlab/config/load.hpp"
+#include "optional_json.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -85,11 +84,7 @@ RunFigures figures_of(const RunRecord& run) {
   return figures;
 }
 
-void put(Json& json, const char* key, const std::optional<double>& value) {
-  if (value) json[key] = *value;  // a loss that is not a number becomes null
-}
-
-void put(Json& json, const char* key, const std::optional<Validation>& validation) {
+void put_validation(Json& json, const char* key, const std::optional<Validation>& validation) {
   if (validation) json[key] = Json{{"step", validation->step}, {"loss", validation->loss}};
 }
 
@@ -123,8 +118,8 @@ Json comparison_json(const Comparison& comparison) {
     const RunFigures& figures = comparison.figures[i];
     Json& entry = runs.emplace_back(Json{{"path", run.path}, {"name", run.name}, {"finished", run.finished}});
     put(entry, "train_loss", figures.train_loss);
-    put(entry, "validation", figures.last);
-    put(entry, "best_validation", figures.best);
+    put_validation(entry, "validation", figures.last);
+    put_validation(entry, "best_validation", figures.best);
     put(entry, "tokens_per_s", figures.tokens_per_s);
     put(entry, "optimizer_share", figures.optimizer_share);
     if (figures.reached) entry["reached"] = Json{{"step", figures.reached->step}, {"tokens", figures.reached->tokens}};

@@ -19,27 +19,18 @@ constexpr double kPeakProbe_s = 0.3;
 constexpr int kTimedSteps = 3;
 constexpr uint64_t kBytesPerStep = 450;  // of metrics.jsonl and timing.jsonl
 
-int64_t steps_of(const config::RunConfig& run) {
-  const int64_t tokens_per_step = run.train.batch * run.model.context;
-  if (run.train.steps) return *run.train.steps;
-  return run.train.tokens ? (*run.train.tokens + tokens_per_step - 1) / tokens_per_step : 0;
-}
+// Of data that are not opened: an epoch has one sample.
+train::Plan plan_of(const config::RunConfig& run) { return train::make_plan(run, 1, run.eval.samples); }
 
 double step_flops(const config::RunConfig& run) {
   return static_cast<double>(run.train.batch * run.model.context) * model::flops_per_token(run.model);
 }
 
-int64_t num_parameters(const config::RunConfig& run) {
-  int64_t count = 0;
-  for (const config::ParameterSpec& spec : config::parameter_specs(run.model)) count += spec.count();
-  return count;
-}
-
 }  // namespace
 
 double run_flops(const config::RunConfig& run) {
-  if (!run.model.vocabulary) return 0;
-  const auto steps = static_cast<double>(steps_of(run));
+  if (!run.model.vocabulary || run.train.epochs) return 0;
+  const auto steps = static_cast<double>(plan_of(run).steps);
   const double validations = run.eval.every > 0 ? steps / static_cast<double>(run.eval.every) + 1 : 2;
   const double validation_tokens = static_cast<double>(run.eval.samples * run.model.context);
   // A validation is a forward pass, a third of a step's arithmetic.
@@ -47,23 +38,28 @@ double run_flops(const config::RunConfig& run) {
 }
 
 int64_t run_memory_bytes(const config::RunConfig& run) {
-  return run.model.vocabulary ? train::make_plan(run, 1, run.eval.samples).memory_bytes : 0;
+  return run.model.vocabulary ? plan_of(run).memory_bytes : 0;
 }
 
 DiskUse run_disk(const config::RunConfig& run) {
   if (!run.model.vocabulary) return {};
-  const auto weights = 4 * static_cast<uint64_t>(num_parameters(run));
-  const uint64_t lines = kBytesPerStep * static_cast<uint64_t>(steps_of(run));
+  const train::Plan plan = plan_of(run);
+  const auto weights = 4 * static_cast<uint64_t>(plan.num_parameters);
+  const uint64_t lines = kBytesPerStep * static_cast<uint64_t>(plan.steps);
   const auto kept = static_cast<uint64_t>(run.checkpoint.keep);
   const bool weights_only = run.checkpoint.final == config::FinalCheckpoint::weights;
   // Two moments at most beside the weights; one checkpoint more exists while it is written.
   return {.running = 3 * weights * (kept + 1) + lines, .finished = (weights_only ? weights : 3 * weights * kept) + lines};
 }
 
-Rate measure_rate(const config::RunConfig& run) {
+Rate usual_rate(const config::RunConfig& run) {
   tensor::start_runtime(run.threads.value_or(base::usable_processors()));
   const double peak = 1e9 * tensor::measure_gemm_peak_gflops(run::usable_precision(run), kPeakProbe_s);
-  const Rate estimate{kUsualShare * peak, "half of the measured rate of matrix products"};
+  return {kUsualShare * peak, "half of the measured rate of matrix products"};
+}
+
+Rate measure_rate(const config::RunConfig& run) {
+  const Rate estimate = usual_rate(run);
   if (run.model.vocabulary && step_flops(run) / estimate.flops_per_s > kLongStep_s) return estimate;
   try {
     run::Session session(run::prepare(run));

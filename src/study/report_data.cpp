@@ -14,8 +14,6 @@
 namespace muonlab::study {
 namespace {
 
-bool exists(const std::string& path) { return base::real_file_system().exists(path); }
-
 ReportRun read_report_run(const std::string& path) {
   ReportRun run;
   run.record = read_run(path);
@@ -36,7 +34,7 @@ size_t block_index(ReportData& data, const std::string& title) {
 
 // The folders of the runs at or below a path, by name.
 std::vector<std::string> runs_below(const std::string& path) {
-  if (exists(run::RunFolder(path).resolved())) return {path};
+  if (base::real_file_system().exists(run::RunFolder(path).resolved())) return {path};
   std::vector<std::string> found;
   for (const run::RunSummary& summary : run::list_runs(path)) found.push_back(summary.path);
   if (found.empty()) {
@@ -70,7 +68,7 @@ void add_sweep(ReportData& data, const std::string& path, bool only_one) {
   for (const std::string& block : block_names(sweep)) block_index(data, title(block));
   for (const Point& point : sweep.points) {
     const CellResult& cell = sweep.cells[point.cell];
-    if (!exists(run::RunFolder(cell.path).resolved())) continue;
+    if (!base::real_file_system().exists(run::RunFolder(cell.path).resolved())) continue;
     data.runs.push_back(read_report_run(cell.path));
     data.runs.back().row = row_index(data, sweep.config.label(point.row));
     data.runs.back().block = block_index(data, title(point.block));
@@ -101,7 +99,7 @@ ReportData collect_report(const std::vector<std::string>& paths) {
   data.paths = paths;
   for (std::string& path : data.paths) {
     while (path.size() > 1 && path.back() == '/') path.pop_back();
-    if (!exists(path)) throw base::Error(path, ": no such run, sweep or folder; `muonlab runs` lists the runs here");
+    if (!base::real_file_system().exists(path)) throw base::Error(path, ": no such run, sweep or folder; `muonlab runs` lists the runs here");
     if (!base::real_file_system().is_directory(base::join_path(path, ""))) {
       throw base::Error(path, ": is a file; a report is made of a run's or a sweep's folder");
     }

@@ -15,8 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-bool exists(const std::string& path) { return base::real_file_system().exists(path); }
-
 // Mean, or greatest, of the values that came for a step.
 struct Pool {
   double sum = 0, greatest = -INFINITY;
@@ -41,7 +39,7 @@ void append(TailTrace& trace, const json& line) {
 }  // namespace
 
 void read_spectra(const std::string& path, ReportRun& run) {
-  if (!exists(path)) return;
+  if (!base::real_file_system().exists(path)) return;
   std::map<TraceKey, std::map<int64_t, Pool>> pools;
   run::each_json_line(path, [&](const json& line) {
     const std::string of = run::text_in(line, "of");
@@ -63,7 +61,7 @@ void read_spectra(const std::string& path, ReportRun& run) {
 }
 
 void read_tail(const std::string& path, ReportRun& run) {
-  if (!exists(path)) return;
+  if (!base::real_file_system().exists(path)) return;
   run::each_json_line(path, [&](const json& line) {
     if (line.contains("group")) {
       append(run.groups[run::count_in(line, "group")], line);
@@ -74,7 +72,7 @@ void read_tail(const std::string& path, ReportRun& run) {
 }
 
 void read_assignment(const std::string& path, ReportRun& run) {
-  if (!exists(path)) return;
+  if (!base::real_file_system().exists(path)) return;
   const std::vector<std::string> lines = base::split(base::read_text(path), '\n');
   const std::vector<std::string> head = base::split(lines.front(), '\t');
   const auto column = [&](const char* name) {

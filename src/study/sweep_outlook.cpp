@@ -57,9 +57,8 @@ Outlook look_ahead(SweepQueue& queue, const std::string& only, int jobs, bool me
     outlook.disk_bytes += disk.finished;
     running_disk = std::max(running_disk, disk.running);
     memory.push_back(static_cast<uint64_t>(run_memory_bytes(cell.config)));
-    if (!measure) continue;
-    const auto [rate, is_new] = rates.try_emplace(shape_of(cell.config));
-    if (is_new) rate->second = measure_rate(cell.config);
+    const auto [rate, is_new] = rates.try_emplace(measure ? shape_of(cell.config) : "");
+    if (is_new) rate->second = measure ? measure_rate(cell.config) : usual_rate(cell.config);
     outlook.rate_source = rate->second.source;
     outlook.seconds += run_flops(cell.config) / rate->second.flops_per_s / jobs;
   }

@@ -17,7 +17,7 @@ struct Outlook {
   uint64_t memory_bytes = 0;  // of the largest `jobs` cells together; 0: not known
   uint64_t disk_bytes = 0;    // that the sweep will add
 };
-// `measure`: times some steps for the seconds.
+// `measure`: times some steps of every shape for the seconds; else they follow from the rate of matrix products.
 Outlook look_ahead(SweepQueue& queue, const std::string& only, int jobs, bool measure);
 // "sweep    runs/tiny_gated" with what is planned, the line of cells, the time, memory and disk they take.
 std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs);

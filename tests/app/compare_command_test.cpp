@@ -3,22 +3,22 @@
 #include <nlohmann/json.hpp>
 
 #include "support/program.hpp"
+#include "support/text.hpp"
 
 namespace muonlab {
 namespace {
 
+using support::holds;
 using support::Result;
 using support::run_program;
 
-const char* const kTiny = R"({"name": "tiny", "threads": 1,
+const char* const kShortRun = R"({"name": "tiny", "threads": 1,
   "model": {"layers": 1, "width": 32, "heads": 2, "context": 32}, "data": {"kind": "biographies", "m": 2},
   "train": {"steps": 3, "batch": 2}, "eval": {"every": 2, "samples": 2}})";
 
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 TEST(CompareCommand, LaysTwoRunsOverEachOther) {
   const support::Scratch scratch("compare");
-  std::ofstream(scratch / "tiny.json") << kTiny;
+  std::ofstream(scratch / "tiny.json") << kShortRun;
   for (const char* rate : {"0.001", "0.01"}) {
     const Result trained = run_program(scratch.path(), {"train", "tiny.json", "--run-dir", rate, "--set",
                                                         std::string("optimizers.adam.lr=") + rate});

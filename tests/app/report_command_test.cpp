@@ -10,7 +10,7 @@ namespace {
 using support::run_program;
 using support::slurp;
 
-constexpr const char* kTiny = R"({
+constexpr const char* kReportedRun = R"({
   "name": "tiny", "threads": 1,
   "data": {"kind": "biographies", "m": 3, "tokenizer": {"kind": "byte"}},
   "model": {"layers": 1, "width": 16, "heads": 2, "context": 32},
@@ -19,7 +19,7 @@ constexpr const char* kTiny = R"({
 
 TEST(ReportCommand, WritesAPageAndNumbersOfARealRun) {
   const support::Scratch scratch("report_command");
-  std::ofstream(scratch / "tiny.json") << kTiny;
+  std::ofstream(scratch / "tiny.json") << kReportedRun;
   ASSERT_EQ(run_program(scratch.path(), {"train", "tiny.json"}).code, 0);
   // The run is finished, so there is nothing to watch.
   const support::Result result = run_program(scratch.path(), {"report", "runs/tiny/", "--watch"});

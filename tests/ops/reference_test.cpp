@@ -18,7 +18,7 @@ using config::Kernels;
 using support::borrowed;
 using support::Tensors;
 
-at::Tensor normal(at::IntArrayRef shape, uint64_t stream) {
+at::Tensor normal64(at::IntArrayRef shape, uint64_t stream) {
   return support::normal(shape, stream, at::kDouble);
 }
 
@@ -33,14 +33,14 @@ TEST(ReferenceOps, LinearOverStackedParts) {
     const at::Tensor y = linear(x[0], weight);
     return y * y;  // a linear map has no second derivative of its own
   };
-  check_both(f, {normal({3, 4}, 1), normal({2, 4}, 2), normal({5, 4}, 3)});
+  check_both(f, {normal64({3, 4}, 1), normal64({2, 4}, 2), normal64({5, 4}, 3)});
 }
 
 TEST(ReferenceOps, RmsNorm) {
   const auto f = [](const Tensors& x) { return rms_norm_reference(x[0], x[1], 1e-5); };
-  check_both(f, {normal({3, 7}, 1), normal({7}, 2)});
+  check_both(f, {normal64({3, 7}, 1), normal64({7}, 2)});
   check_both([](const Tensors& x) { return rms_norm_reference(x[0], at::Tensor(), 1e-2); },
-             {normal({2, 5}, 3)});
+             {normal64({2, 5}, 3)});
 }
 
 TEST(ReferenceOps, AddNorm) {
@@ -48,7 +48,7 @@ TEST(ReferenceOps, AddNorm) {
     const Normed out = add_norm(Kernels::reference, x[0], x[1], borrowed(x[2]), 1e-5, at::kDouble);
     return at::cat({out.residual_nw * out.residual_nw, out.normed_nw});
   };
-  check_both(f, {normal({3, 6}, 1), normal({3, 6}, 2), normal({6}, 3)});
+  check_both(f, {normal64({3, 6}, 1), normal64({3, 6}, 2), normal64({6}, 3)});
 }
 
 TEST(ReferenceOps, Rope) {
@@ -57,12 +57,12 @@ TEST(ReferenceOps, Rope) {
     const at::Tensor y = rope_reference(x[0], table);
     return y * y * y;
   };
-  check_both(f, {normal({2, 5, 3, 6}, 1)});
+  check_both(f, {normal64({2, 5, 3, 6}, 1)});
 }
 
 TEST(ReferenceOps, RopeTurnsPairsByPositionAndKeepsLengths) {
   const RotaryTable table = make_rotary_table(4, 4, 10000.0, at::kDouble, at::kCPU);
-  const at::Tensor x = normal({1, 4, 1, 4}, 1);
+  const at::Tensor x = normal64({1, 4, 1, 4}, 1);
   const at::Tensor y = rope_reference(x, table);
   for (int64_t t = 0; t < 4; ++t) {
     for (int64_t i = 0; i < 2; ++i) {
@@ -78,12 +78,12 @@ TEST(ReferenceOps, RopeTurnsPairsByPositionAndKeepsLengths) {
 
 TEST(ReferenceOps, Attention) {
   const auto f = [](const Tensors& x) { return attention_reference(x[0], x[1], x[2]); };
-  check_both(f, {normal({1, 4, 3, 2}, 1), normal({1, 2, 3, 2}, 2), normal({1, 2, 3, 2}, 3)});
+  check_both(f, {normal64({1, 4, 3, 2}, 1), normal64({1, 2, 3, 2}, 2), normal64({1, 2, 3, 2}, 3)});
 }
 
 TEST(ReferenceOps, AttentionSeesNoLaterToken) {
-  const at::Tensor q = normal({1, 2, 5, 4}, 1), k = normal({1, 2, 5, 4}, 2),
-                   v = normal({1, 2, 5, 4}, 3);
+  const at::Tensor q = normal64({1, 2, 5, 4}, 1), k = normal64({1, 2, 5, 4}, 2),
+                   v = normal64({1, 2, 5, 4}, 3);
   const at::Tensor before = attention_reference(q, k, v);
   at::Tensor k2 = k.clone(), v2 = v.clone();
   k2.narrow(2, 3, 2).fill_(9);
@@ -106,8 +106,8 @@ TEST(ReferenceOps, SelfAttention) {
       }
       return self_attention(Kernels::reference, x[0], 2, heads, table, norm);
     };
-    Tensors inputs{normal({6, heads.packed_width()}, 1)};
-    if (mode == config::QkNorm::gain) inputs.insert(inputs.end(), {normal({4}, 2), normal({4}, 3)});
+    Tensors inputs{normal64({6, heads.packed_width()}, 1)};
+    if (mode == config::QkNorm::gain) inputs.insert(inputs.end(), {normal64({4}, 2), normal64({4}, 3)});
     check_both(f, inputs);
   }
 }
@@ -119,9 +119,9 @@ TEST(ReferenceOps, Activations) {
       const auto f = [&](const Tensors& x) {
         return activate(Kernels::reference, x[0], activation, gated);
       };
-      support::check_gradients(f, {normal({3, 8}, 1)});
+      support::check_gradients(f, {normal64({3, 8}, 1)});
       if (activation != config::Activation::relu2)
-        support::check_second_gradients(f, {normal({3, 8}, 1)});
+        support::check_second_gradients(f, {normal64({3, 8}, 1)});
     }
   }
 }
@@ -132,7 +132,7 @@ TEST(ReferenceOps, Embedding) {
     const at::Tensor y = embedding(Kernels::reference, tokens, borrowed(x[0]));
     return y * y;
   };
-  check_both(f, {normal({4, 3}, 2)});
+  check_both(f, {normal64({4, 3}, 2)});
 }
 
 TEST(ReferenceOps, CrossEntropy) {
@@ -142,7 +142,7 @@ TEST(ReferenceOps, CrossEntropy) {
     const StackedWeight head({borrowed(x[1])}, Kernels::reference, at::kDouble);
     return cross_entropy(x[0], head, targets);
   };
-  check_both(f, {normal({5, 3}, 2), normal({7, 3}, 3)});
+  check_both(f, {normal64({5, 3}, 2), normal64({7, 3}, 3)});
 }
 
 }  // namespace

@@ -11,8 +11,6 @@
 namespace muonlab::store {
 namespace {
 
-std::string path_of(int64_t step) { return base::join_path(kFolder, checkpoint_name(step)); }
-
 std::vector<std::string> files_of(SimulatedDisk& disk, int64_t step) {
   return disk.list(path_of(step));
 }

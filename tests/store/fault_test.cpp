@@ -18,8 +18,6 @@ SimulatedDisk two_checkpoints() {
   return disk.copy();
 }
 
-std::string path_of(int64_t step) { return base::join_path(kFolder, checkpoint_name(step)); }
-
 void expect_intact(SimulatedDisk& disk, int64_t step) {
   EXPECT_EQ(verify_checkpoint(path_of(step), disk), "") << "step " << step;
 }

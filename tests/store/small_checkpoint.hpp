@@ -11,6 +11,8 @@ namespace muonlab::store {
 
 inline constexpr const char* kFolder = "runs/a/checkpoints";
 
+inline std::string path_of(int64_t step) { return base::join_path(kFolder, checkpoint_name(step)); }
+
 inline std::vector<float> small_values(int64_t step, size_t count) {
   std::vector<float> values(count);
   for (size_t i = 0; i < count; ++i)

@@ -6,9 +6,12 @@
 #include <gtest/gtest.h>
 
 #include "muonlab/base/text.hpp"
+#include "support/text.hpp"
 
 namespace muonlab::study {
 namespace {
+
+using support::holds;
 
 // A seed shifts all rows alike, and each row a little by itself.
 AblationRow row_of(const char* name, const char* label, double loss, int n, std::optional<double> published = {}) {
@@ -34,8 +37,6 @@ std::string table(const Ablation& ablation, size_t width = 100) {
   const AblationAnswer answer = answer_ablation(ablation);
   return ablation_table({&answer, 1}, width);
 }
-
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 size_t widest_line(const std::string& text) {
   size_t widest = 0;

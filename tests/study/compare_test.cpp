@@ -8,9 +8,12 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
+#include "support/text.hpp"
 
 namespace muonlab::study {
 namespace {
+
+using support::holds;
 
 // Four steps of 100 tokens with validations at steps 0, 2 and 4.
 RunRecord record(const std::string& path, const std::string& settings, std::vector<double> losses,
@@ -38,8 +41,6 @@ Comparison adam_and_muon() {
   return compare_runs({record("runs/adam", kAdam, {7.0, 6.5, 6.25, 6.0}, {7.0, 6.0, 5.0}),
                        record("runs/muon", kMuon, {7.0, 6.25, 5.5, 5.0}, {7.0, 5.0, 4.0})});
 }
-
-bool holds(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST(Compare, FindsWhereRunsPart) {
   const Comparison comparison = adam_and_muon();

@@ -24,6 +24,8 @@ struct Rate {
   double flops_per_s = 0;
   std::string source;  // "measured on 3 steps", "half of the measured rate of matrix products"
 };
+// The share of the rate of matrix products that training usually reaches; takes a third of a second.
+Rate usual_rate(const config::RunConfig& run);
 // Times a few real steps where the data are there and a step is short; else takes the rate of matrix products.
 Rate measure_rate(const config::RunConfig& run);
 

@@ -1,0 +1,177 @@
+// Runs that are interrupted, killed, damaged, resumed and branched.
+#include <gtest/gtest.h>
+
+#include "app/train_fixture.hpp"
+
+namespace muonlab {
+namespace {
+
+using support::Process;
+using support::Result;
+using support::run_program;
+using support::slurp;
+
+using ResumeCommand = support::TrainFixture;
+
+TEST_F(ResumeCommand, KilledAndResumedEqualsStraight) {
+  std::vector<std::string> settings{"--set", "optimizers.muon.spectrum=random"};
+  for (const char* what : {"gradients", "momentum", "updates", "heads", "attention", "inputs"}) {
+    settings.insert(settings.end(), {"--set", std::string("probes.spectra.") + what + "=true"});
+  }
+  std::vector<std::string> straight{"--run-dir", "straight"};
+  straight.insert(straight.end(), settings.begin(), settings.end());
+  ASSERT_EQ(train(straight).code, 0);
+  run_with_kills("killed", 4, settings, 7);
+  expect_equal_runs("straight", "killed");
+  const std::string spectra = slurp(scratch_ / "killed/spectra.jsonl");
+  for (const char* of : {"weight", "gradient", "momentum", "update", "input", "attention"}) {
+    EXPECT_NE(spectra.find(std::string("\"of\":\"") + of + "\""), std::string::npos) << of;
+  }
+}
+
+TEST_F(ResumeCommand, InterruptSavesSaysHowToGoOnAndResumesExactly) {
+  ASSERT_EQ(train({"--run-dir", "straight"}).code, 0);
+  Process process(scratch_.path(), {"train", "tiny.json", "--run-dir", "stopped"});
+  ASSERT_TRUE(process.wait_for(scratch_ / "stopped/metrics.jsonl", "\"step\":3,"));
+  process.signal(SIGINT);
+  const Result stopped = process.wait();
+  EXPECT_EQ(stopped.code, 130);
+  EXPECT_NE(stopped.out.find("Go on with: muonlab train --resume stopped"), std::string::npos) << stopped.out;
+  const Result resumed = run_program(scratch_.path(), {"train", "--resume", "stopped"});
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_NE(resumed.out.find("resumes at step"), std::string::npos);
+  expect_equal_runs("straight", "stopped");
+}
+
+TEST_F(ResumeCommand, ADamagedCheckpointIsNamedAndTheOneBeforeItUsed) {
+  ASSERT_EQ(train({"--run-dir", "straight"}).code, 0);
+  ASSERT_EQ(train({"--run-dir", "hurt"}).code, 0);
+  {
+    std::fstream file(final_checkpoint("hurt") + "/model.safetensors", std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(2000);
+    file.put('x');
+    file.put('y');
+  }
+  const Result resumed = train({"--run-dir", "hurt"});
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_NE(resumed.err.find("model.safetensors does not match its hash"), std::string::npos) << resumed.err;
+  EXPECT_NE(resumed.out.find("resumes at step 28"), std::string::npos) << resumed.out;
+  expect_equal_runs("straight", "hurt");
+
+  for (const char* step : {"00000028", "00000030"}) {
+    std::filesystem::resize_file(final_checkpoint("hurt", step) + "/model.safetensors", 100);
+  }
+  const Result refused = train({"--run-dir", "hurt"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_TRUE(std::filesystem::exists(final_checkpoint("hurt"))) << "nothing is removed";
+}
+
+TEST_F(ResumeCommand, ChangedSettingsAreListedAndClassed) {
+  ASSERT_EQ(train({"--set", "train.steps=8"}).code, 0);
+  const Result longer = train({"--set", "train.steps=12"});
+  EXPECT_EQ(longer.code, 0) << longer.err;
+  EXPECT_NE(longer.out.find("changed  train.steps 8 -> 12 (changes the schedule's end: allowed)"), std::string::npos)
+      << longer.out;
+  const Result other = train({"--set", "train.steps=16", "--set", "model.width=48"});
+  EXPECT_EQ(other.code, 1);
+  EXPECT_NE((other.out + other.err).find("model.width 32 -> 48 (refused"), std::string::npos) << other.out << other.err;
+  EXPECT_NE(other.err.find("--run-dir"), std::string::npos);
+}
+
+TEST_F(ResumeCommand, AProbeTurnedOnOrOffLaterKeepsItsLines) {
+  ASSERT_EQ(train({"--set", "train.steps=8", "--set", "probes.spectra=null"}).code, 0);
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "runs/tiny/spectra.jsonl"));
+  const Result on = train({"--set", "train.steps=16", "--set", "probes.spectra.every=4"});
+  ASSERT_EQ(on.code, 0) << on.err;
+  const std::string lines = slurp(scratch_ / "runs/tiny/spectra.jsonl");
+  EXPECT_EQ(lines.find("{\"step\":12,"), 0u);
+  ASSERT_EQ(train({"--set", "train.steps=20", "--set", "probes.spectra=null"}).code, 0);
+  ASSERT_EQ(train({"--set", "train.steps=24", "--set", "probes.spectra.every=4"}).code, 0);
+  const std::string more = slurp(scratch_ / "runs/tiny/spectra.jsonl");
+  EXPECT_EQ(more.find(lines), 0u);
+  EXPECT_EQ(more.find("{\"step\":24,"), lines.size());
+}
+
+TEST_F(ResumeCommand, ASpectraFileThatWasCutShortStopsTheResume) {
+  ASSERT_EQ(train({"--set", "train.steps=8"}).code, 0);
+  std::filesystem::resize_file(scratch_ / "runs/tiny/spectra.jsonl", 100);
+  const Result cut = train({"--set", "train.steps=12"});
+  EXPECT_EQ(cut.code, 1);
+  EXPECT_NE(cut.err.find("runs/tiny/spectra.jsonl: holds 100 bytes, but the checkpoint was saved when it held"),
+            std::string::npos)
+      << cut.err;
+}
+
+TEST_F(ResumeCommand, ABranchCarriesOverWhatFits) {
+  ASSERT_EQ(train({"--run-dir", "base", "--set", "checkpoint.permanent_every=8"}).code, 0);
+  const Result branch = train({"--run-dir", "branch", "--from", "base@16", "--set",
+                               R"(assign=[{"params":["vo"],"optimizer":"muon"},{"params":["all"],"optimizer":"adam"}])"});
+  ASSERT_EQ(branch.code, 0) << branch.err;
+  EXPECT_NE(branch.out.find("carried over"), std::string::npos) << branch.out;
+  const std::string origin = slurp(scratch_ / "branch/origin.json");
+  EXPECT_NE(origin.find("v_proj.weight/"), std::string::npos);
+  EXPECT_EQ(slurp(scratch_ / "branch/metrics.jsonl").find("{\"step\":17,"), 0u);
+  EXPECT_EQ(slurp(scratch_ / "branch/spectra.jsonl").find("{\"step\":18,"), 0u);
+  EXPECT_EQ(run_program(scratch_.path(), {"train", "tiny.json", "--run-dir", "x", "--from", "base@17"}).code, 1);
+}
+
+TEST_F(ResumeCommand, ABranchThatCannotBeLeavesNoFolder) {
+  ASSERT_EQ(train({"--run-dir", "base"}).code, 0);
+  const Result wider = train({"--run-dir", "wide", "--from", "base@28", "--set", "model.width=48"});
+  EXPECT_EQ(wider.code, 1);
+  EXPECT_NE(wider.err.find("model.width 32 -> 48"), std::string::npos) << wider.err;
+  const Result past = train({"--run-dir", "past", "--from", "base@28", "--set", "train.steps=28"});
+  EXPECT_EQ(past.code, 1);
+  EXPECT_NE(past.err.find("base/checkpoints/step-00000028: is at step 28, and train.steps is 28"), std::string::npos)
+      << past.err;
+  EXPECT_EQ(train({"--run-dir", "none", "--from", "base@17"}).code, 1);
+  for (const char* run : {"wide", "past", "none"}) EXPECT_FALSE(std::filesystem::exists(scratch_ / run)) << run;
+}
+
+TEST_F(ResumeCommand, FromIsNotPassedOverInSilenceWhereTheRunIsThereAlready) {
+  ASSERT_EQ(train({"--run-dir", "base"}).code, 0);
+  ASSERT_EQ(train({"--run-dir", "other"}).code, 0);
+  const Result other = train({"--run-dir", "other", "--from", "base@28"});
+  EXPECT_EQ(other.code, 1);
+  EXPECT_NE(other.err.find("other: has checkpoints of its own and was not branched from base@28"), std::string::npos)
+      << other.err;
+  ASSERT_EQ(train({"--run-dir", "branch", "--from", "base@28"}).code, 0);
+  EXPECT_EQ(train({"--run-dir", "branch", "--from", "base@28"}).code, 0) << "the same command again";
+  EXPECT_EQ(train({"--run-dir", "branch", "--from", "base@30"}).code, 1);
+}
+
+TEST_F(ResumeCommand, FewerStepsThanARunHasDoneLeaveItsRecordAlone) {
+  ASSERT_EQ(train({"--set", "train.steps=12"}).code, 0);
+  const Result fewer = train({"--set", "train.steps=8"});
+  EXPECT_EQ(fewer.code, 0) << fewer.err;
+  EXPECT_NE(fewer.out.find("past the 8 steps asked for"), std::string::npos) << fewer.out;
+  EXPECT_NE(run_program(scratch_.path(), {"runs"}).out.find(" 12/12 "), std::string::npos);
+}
+
+TEST_F(ResumeCommand, ABranchKilledBeforeItsFirstCheckpointStartsOver) {
+  ASSERT_EQ(train({"--run-dir", "base", "--set", "checkpoint.permanent_every=8"}).code, 0);
+  const std::vector<std::string> branch{"train", "tiny.json", "--run-dir", "branch",
+                                        "--from", "base@16", "--set", "checkpoint.every=12"};
+  Process process(scratch_.path(), branch);
+  ASSERT_TRUE(process.wait_for(scratch_ / "branch/metrics.jsonl", "\"step\":17,"));
+  process.signal(SIGKILL);
+  process.wait();
+  // Killed later than that, it may have saved step 24 and goes on from there.
+  const Result again = run_program(scratch_.path(), branch);
+  EXPECT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(slurp(scratch_ / "branch/metrics.jsonl").find("{\"step\":17,"), 0u);
+}
+
+using ResumeCommandSlow = ResumeCommand;
+
+TEST_F(ResumeCommandSlow, TwentyRandomKillsOfATwoHundredStepRun) {
+  const std::vector<std::string> settings{"--set", "train.steps=200", "--set", "checkpoint.every=5"};
+  std::vector<std::string> straight{"--run-dir", "straight"};
+  straight.insert(straight.end(), settings.begin(), settings.end());
+  ASSERT_EQ(train(straight).code, 0);
+  run_with_kills("killed", 20, settings, 11);
+  expect_equal_runs("straight", "killed", "00000200");
+}
+
+}  // namespace
+}  // namespace muonlab
