@@ -47,6 +47,11 @@ std::string capitalized(std::string text) {
 
 std::string amount_text(double loss) { return base::fixed(std::abs(loss), 4); }
 
+// One seed or two can hardly tell anything from noise: then the sizes of gains are said all the same.
+bool few_seeds(const RowAnswer& reference) {
+  return !reference.p || (reference.gain->n == 2 && *reference.p >= kSignificance);
+}
+
 std::string gain_sentence(const AblationAnswer& answer) {
   const AblationWords& words = answer.words;
   const RowAnswer& reference = answer.reference_row();
@@ -58,6 +63,11 @@ std::string gain_sentence(const AblationAnswer& answer) {
     return base::str(words.treatment, gain < 0 ? " loses " : " gains ", amount_text(gain),
                      gain < 0 ? " against " : " over ", words.baseline,
                      " on one seed; whether that is noise cannot be told.");
+  }
+  if (few_seeds(reference)) {
+    return base::str(words.treatment, gain < 0 ? " loses " : " gains ", amount_text(gain), gain < 0 ? " against " : " over ",
+                     words.baseline, "; two seeds are too few to tell that from noise (",
+                     p_text(*reference.p), ").");
   }
   const std::string p = " (" + p_text(*reference.p) + ").";
   if (*reference.p >= kSignificance) return words.treatment + "'s gain cannot be told from noise" + p;
@@ -94,11 +104,11 @@ std::string least_clause(const std::vector<const RowAnswer*>& by_share, const Ab
   return who.text + " " + who.verb("bring") + " " + percent_text(last.recovered->value);
 }
 
-std::string one_seed_sentence(const std::vector<const RowAnswer*>& by_share, const AblationWords& words) {
+std::string few_seeds_sentence(const std::vector<const RowAnswer*>& by_share, const AblationWords& words, int64_t n) {
   const RowAnswer &most = *by_share.front(), &least = *by_share.back();
   std::string text = capitalized(brings_share(most, words));
   if (by_share.size() > 1) text += ", " + subject(least.label).text + " " + percent_text(least.recovered->value);
-  return text + ", where one seed allows no error bars.";
+  return text + (n == 1 ? ", where one seed allows no error bars." : ", with wide error bars from two seeds.");
 }
 
 // Where there is no certain gain of the reference to share, the row with the largest gain of its own.
@@ -118,12 +128,17 @@ std::string share_sentence(const AblationAnswer& answer) {
   const RowAnswer& reference = answer.reference_row();
   std::vector<const RowAnswer*> by_share;
   for (const RowAnswer& row : answer.rows) {
-    const bool comparable = row.recovered && (row.p_holm || !reference.p);
+    // Rows of two seeds beside more of the reference are on their way: their noise says nothing yet.
+    const bool comparable = row.recovered && (row.p_holm || !reference.p) &&
+                            (row.gain->n > 2 || row.gain->n == reference.gain->n);
     if (comparable && row.name != answer.baseline && row.name != answer.reference) by_share.push_back(&row);
   }
   std::stable_sort(by_share.begin(), by_share.end(),
                    [](const auto* a, const auto* b) { return a->recovered->value > b->recovered->value; });
-  if (!reference.p) return by_share.empty() ? "" : one_seed_sentence(by_share, answer.words);
+  if (!reference.gain) return "";
+  if (few_seeds(reference)) {
+    return by_share.empty() || reference.gain->value <= 0 ? "" : few_seeds_sentence(by_share, answer.words, reference.gain->n);
+  }
   if (*reference.p >= kSignificance || reference.gain->value <= 0) return best_row_sentence(answer);
   if (by_share.empty()) return "";
   if (!brings_something(*by_share.front())) return "No other row's gain can be told from noise.";

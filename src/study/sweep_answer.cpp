@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 
 #include "muonlab/base/text.hpp"
 
@@ -59,8 +60,17 @@ std::vector<AblationAnswer> sweep_answers(const SweepResult& sweep) {
   std::vector<AblationAnswer> answers;
   const config::Axis* axis = compared_axis(sweep.config);
   if (axis == nullptr || sweep.config.baseline.empty() || sweep.config.reference.empty()) return answers;
+  std::vector<Ablation> ablations;
+  std::set<std::string> begun{sweep.config.baseline, sweep.config.reference};
   for (const std::string& block : block_names(sweep)) {
-    answers.push_back(answer_ablation(ablation_of(sweep, *axis, block)));
+    ablations.push_back(ablation_of(sweep, *axis, block));
+    for (const AblationRow& row : ablations.back().rows) {
+      if (!row.losses.empty()) begun.insert(row.name);
+    }
+  }
+  for (Ablation& ablation : ablations) {
+    std::erase_if(ablation.rows, [&](const AblationRow& row) { return !begun.contains(row.name); });
+    answers.push_back(answer_ablation(ablation));
   }
   return answers;
 }

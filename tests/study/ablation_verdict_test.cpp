@@ -59,6 +59,16 @@ TEST(AblationVerdict, ALossIsCalledOne) {
   EXPECT_TRUE(sentences[0].starts_with("Muon does worse than Adam by 0.0200 (p = ")) << sentences[0];
 }
 
+TEST(AblationVerdict, TwoSeedsSayHowLargeAGainIsThatMayBeNoise) {
+  Ablation ablation = with_gains({{"all", 0.050}, {"V O FFN", 0.060}, {"Q K", -0.010}}, 0.04);
+  for (AblationRow& row : ablation.rows) row.losses.erase(3);
+  const Sentences sentences = verdict(ablation);
+  ASSERT_EQ(sentences.size(), 2u);
+  EXPECT_TRUE(sentences[0].starts_with("Muon gains 0.0")) << sentences[0];
+  EXPECT_NE(sentences[0].find("two seeds are too few to tell that from noise (p = 0."), std::string::npos) << sentences[0];
+  EXPECT_TRUE(sentences[1].ends_with(", with wide error bars from two seeds.")) << sentences[1];
+}
+
 TEST(AblationVerdict, OneSeedSaysSo) {
   Ablation ablation = with_gains({{"all", 0.050}, {"V O FFN", 0.045}, {"Q K", 0.005}}, 0.0);
   for (AblationRow& row : ablation.rows) row.losses = {{1, row.losses.at(1)}};

@@ -15,6 +15,7 @@ std::vector<std::string> block_names(const SweepResult& sweep);
 std::string block_title(const config::SweepConfig& config, const std::string& block);
 
 // One answer a block, from the final validation losses of the cells that are finished; none where nothing is compared.
+// Rows without a result in any block are left out.
 std::vector<AblationAnswer> sweep_answers(const SweepResult& sweep);
 
 }  // namespace muonlab::study
