@@ -48,9 +48,7 @@ std::string capitalized(std::string text) {
 std::string amount_text(double loss) { return base::fixed(std::abs(loss), 4); }
 
 // One seed or two can hardly tell anything from noise: then the sizes of gains are said all the same.
-bool few_seeds(const RowAnswer& reference) {
-  return !reference.p || (reference.gain->n == 2 && *reference.p >= kSignificance);
-}
+bool few_seeds(const RowAnswer& reference) { return reference.gain->n <= 2; }
 
 std::string gain_sentence(const AblationAnswer& answer) {
   const AblationWords& words = answer.words;
@@ -64,7 +62,7 @@ std::string gain_sentence(const AblationAnswer& answer) {
                      gain < 0 ? " against " : " over ", words.baseline,
                      " on one seed; whether that is noise cannot be told.");
   }
-  if (few_seeds(reference)) {
+  if (few_seeds(reference) && *reference.p >= kSignificance) {
     return base::str(words.treatment, gain < 0 ? " loses " : " gains ", amount_text(gain), gain < 0 ? " against " : " over ",
                      words.baseline, "; two seeds are too few to tell that from noise (",
                      p_text(*reference.p), ").");
