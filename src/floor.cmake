@@ -76,15 +76,15 @@ function(muonlab_floor_tests name torch)
   else()
     set(label fast)
   endif()
-  # Tests whose suite name ends in "Slow" carry the label slow; scripts/test leaves them out.
   # Tests of the whole program watch and kill processes; the others may run beside each other.
   if(name STREQUAL app)
     set(alone RUN_SERIAL TRUE)
   endif()
+  # Tests whose suite name ends in "Slow" carry the label slow; scripts/test leaves them out.
   gtest_discover_tests(${target} TEST_FILTER "-*Slow.*" DISCOVERY_TIMEOUT 120
     PROPERTIES LABELS ${label} TIMEOUT 600 ${alone})
   gtest_discover_tests(${target} TEST_FILTER "*Slow.*" DISCOVERY_TIMEOUT 120
-    TEST_LIST ${target}_slow PROPERTIES LABELS slow TIMEOUT 3600)
+    TEST_LIST ${target}_slow PROPERTIES LABELS slow TIMEOUT 3600 ${alone})
 endfunction()
 
 # muonlab_<name>_bench from tests/bench/<name>_bench.cpp, built on demand.

@@ -10,6 +10,7 @@
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/run/json_lines.hpp"
 #include "muonlab/run/resume.hpp"
 #include "muonlab/store/retention.hpp"
 #include "muonlab/train/checkpoint.hpp"
@@ -43,9 +44,7 @@ void accept_branch(const store::Checkpoint& checkpoint, const Prepared& prepared
 
 // A run that has begun goes on, also when its command is typed again with the same --from.
 void accept_from(const std::string& from, const RunFolder& folder) {
-  const std::string origin =
-      base::real_file_system().exists(folder.origin()) ? base::read_text(folder.origin()) : "";
-  const nlohmann::json json = nlohmann::json::parse(origin, nullptr, false);
+  const nlohmann::json json = value_in(folder.origin());
   if (json.is_object() && json.value("from", from) == from) return;
   throw base::Error(folder.path(), ": has checkpoints of its own and was not branched from ", from,
                     "; leave --from out to go on with it, or name a new folder with --run-dir");

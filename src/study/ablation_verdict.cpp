@@ -57,15 +57,11 @@ std::string gain_sentence(const AblationAnswer& answer) {
     return "No seed has both ends of the comparison yet, so " + words.treatment + "'s gain is unknown.";
   }
   const double gain = reference.gain->value;
-  if (!reference.p) {
-    return base::str(words.treatment, gain < 0 ? " loses " : " gains ", amount_text(gain),
-                     gain < 0 ? " against " : " over ", words.baseline,
-                     " on one seed; whether that is noise cannot be told.");
-  }
+  const std::string size = base::str(words.treatment, gain < 0 ? " loses " : " gains ", amount_text(gain),
+                                     gain < 0 ? " against " : " over ", words.baseline);
+  if (!reference.p) return size + " on one seed; whether that is noise cannot be told.";
   if (few_seeds(reference) && *reference.p >= kSignificance) {
-    return base::str(words.treatment, gain < 0 ? " loses " : " gains ", amount_text(gain), gain < 0 ? " against " : " over ",
-                     words.baseline, "; two seeds are too few to tell that from noise (",
-                     p_text(*reference.p), ").");
+    return base::str(size, "; two seeds are too few to tell that from noise (", p_text(*reference.p), ").");
   }
   const std::string p = " (" + p_text(*reference.p) + ").";
   if (*reference.p >= kSignificance) return words.treatment + "'s gain cannot be told from noise" + p;
