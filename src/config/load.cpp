@@ -43,6 +43,10 @@ class Loader {
         problems_.add(value.mark, "", "expected an object, got " + describe(value));
         break;
       }
+      if (value.find("base") && value.find("axes")) {
+        problems_.add(value.mark, "", "this is a sweep: `muonlab sweep FILE --dry-run` checks it, `muonlab sweep FILE` runs it");
+        problems_.raise();
+      }
       const Member* extends = value.member("extends");
       if (!extends) break;
       const Value target = extends->value;

@@ -28,7 +28,12 @@ class SweepReader : ValueReader {
     if (const Value* name = root_.find("name")) out_.name = text(*name, "name");
     if (!base::is_bare_name(out_.name) || out_.name.front() == '.') wrong(root_, "name", "a name for a folder");
     const Value* base = root_.find("base");
-    if (!base) return problems_.add(root_.mark, "base", "is missing; name the configuration that all cells start from");
+    if (!base) {
+      const bool one_run = root_.find("model") || root_.find("optimizers");
+      return problems_.add(root_.mark, "base",
+                           one_run ? "is missing; this looks like the configuration of one run: `muonlab train FILE`"
+                                   : "is missing; name the configuration that all cells start from");
+    }
     const std::string file = text(*base, "base");
     const std::string& folder = root_.mark.source->folder;
     out_.base = folder == "." || file.starts_with('/') ? file : base::join_path(folder, file);

@@ -11,7 +11,7 @@
 namespace muonlab::study {
 namespace {
 
-constexpr size_t kIndent = 2, kGap = 2, kWideGap = 4;
+constexpr size_t kIndent = kTextIndent, kGap = 2, kWideGap = 4;
 
 // One column over all blocks: its header and a text for each row of each block, in order.
 struct Column {
@@ -134,30 +134,6 @@ std::string line_of(const std::vector<Column>& columns, size_t gap, const auto& 
   for (const Column& column : columns) line += base::pad_right(text_of(column), column.width() + gap);
   line.erase(line.find_last_not_of(' ') + 1);
   return line;
-}
-
-// Words in lines of at most `width`, each with the table's indent; a figure stays on a line with its sign and unit.
-std::string wrapped(const std::string& text, size_t width) {
-  std::vector<std::string> words;
-  bool glue = false;
-  for (const std::string& word : base::split(text, ' ')) {
-    const bool sign = word == "=" || word == "<" || word == "±";
-    if (glue || sign || word.starts_with("%")) {
-      words.back() += " " + word;
-    } else {
-      words.push_back(word);
-    }
-    glue = sign;
-  }
-  std::string out, line;
-  for (const std::string& word : words) {
-    if (!line.empty() && kIndent + base::display_width(line) + 1 + base::display_width(word) > width) {
-      out += std::string(kIndent, ' ') + line + "\n";
-      line.clear();
-    }
-    line += (line.empty() ? "" : " ") + word;
-  }
-  return out + std::string(kIndent, ' ') + line + "\n";
 }
 
 std::string footer(const AblationAnswer& block, size_t width) {

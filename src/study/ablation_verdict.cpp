@@ -143,6 +143,29 @@ std::string share_sentence(const AblationAnswer& answer) {
 
 }  // namespace
 
+std::string wrapped(const std::string& text, size_t width) {
+  std::vector<std::string> words;
+  bool glue = false;
+  for (const std::string& word : base::split(text, ' ')) {
+    const bool sign = word == "=" || word == "<" || word == "±";
+    if (glue || sign || word.starts_with("%")) {
+      words.back() += " " + word;
+    } else {
+      words.push_back(word);
+    }
+    glue = sign;
+  }
+  std::string out, line;
+  for (const std::string& word : words) {
+    if (!line.empty() && kTextIndent + base::display_width(line) + 1 + base::display_width(word) > width) {
+      out += std::string(kTextIndent, ' ') + line + "\n";
+      line.clear();
+    }
+    line += (line.empty() ? "" : " ") + word;
+  }
+  return out + std::string(kTextIndent, ' ') + line + "\n";
+}
+
 std::string p_text(double p) {
   if (p < 1e-15) return "p < 1e-15";
   if (p >= 0.001) return "p = " + base::significant(p, 2);

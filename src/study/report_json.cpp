@@ -5,6 +5,7 @@
 #include "muonlab/config/load.hpp"
 #include "muonlab/study/report_page.hpp"
 #include "report_sections.hpp"
+#include "tail_answer.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -100,6 +101,20 @@ Json run_json(const ReportData& data, const ReportRun& run) {
   return json;
 }
 
+// The ablation of each frequency group: "loss" is the share of wrong first tokens at the last probe.
+Json group_answers_json(const ReportData& data) {
+  Json list = Json::array();
+  for (size_t block = 0; block < data.blocks.size(); ++block) {
+    for (const GroupAnswer& group : group_answers(data, block)) {
+      list.push_back({{"block", data.blocks[block].title},
+                      {"group", group.group},
+                      {"loss", "share of wrong first tokens"},
+                      {"rows", ablation_json(group.answer)["rows"]}});
+    }
+  }
+  return list;
+}
+
 }  // namespace
 
 std::string report_json(const ReportData& data) {
@@ -121,6 +136,7 @@ std::string report_json(const ReportData& data) {
   }
   json["blocks"] = blocks;
   if (!ablation.empty()) json["ablation"] = ablation;
+  if (const Json groups = group_answers_json(data); !groups.empty()) json["tail"] = groups;
   if (!searches.empty()) json["searches"] = searches;
   Json runs = Json::array();
   for (const ReportRun& run : data.runs) runs.push_back(run_json(data, run));

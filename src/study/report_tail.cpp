@@ -1,13 +1,16 @@
 // The accuracy on frequent and rare facts.
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/statistics.hpp"
+#include "muonlab/base/text.hpp"
 #include "muonlab/page/curves.hpp"
 #include "muonlab/page/heat_map.hpp"
 #include "muonlab/page/html.hpp"
 #include "report_sections.hpp"
+#include "tail_answer.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -51,13 +54,6 @@ std::string heat_html(const ReportData& data, size_t block, Traces<Key> traces, 
   return map.rows.empty() ? "" : page::heat_map(map);
 }
 
-// How often a person of a group is asked about in the training text, where the corpus says it: 2^(m - group).
-std::string group_name(const ReportData& data, int64_t group) {
-  const auto* people = std::get_if<config::BiographiesConfig>(&data.runs[0].record.config.data);
-  if (people == nullptr || people->uniform || group < 0 || group > people->m) return str("group ", group);
-  return str("asked ", int64_t{1} << (people->m - group), "×");
-}
-
 page::CurvePanel groups_panel(const ReportData& data, size_t block) {
   page::CurvePanel panel{.measures = {{.name = "accuracy of the first token", .range = std::pair{-0.02, 1.02}},
                                       {.name = "accuracy of the whole answer", .range = std::pair{-0.02, 1.02}},
@@ -84,14 +80,46 @@ page::CurvePanel groups_panel(const ReportData& data, size_t block) {
   return panel;
 }
 
+// "0.79 ± 0.01", and below it what is gained over the baseline.
+std::string accuracy_text(const RowAnswer& row) {
+  if (!row.loss) return "–";
+  std::string text = base::fixed(1 - row.loss->value, 3);
+  if (row.loss->standard_error) text += " ± " + base::fixed(*row.loss->standard_error, 3);
+  if (!row.gain || !row.p_holm) return text;
+  return text + str("<br><small>", row.gain->value < 0 ? "−" : "+", base::fixed(std::abs(row.gain->value), 3), ", p ",
+                    *row.p_holm < 1e-15 ? "&lt; 1e-15" : base::significant(*row.p_holm, 2), "</small>");
+}
+
+std::string baseline_label(const ReportData& data) {
+  for (const ReportBlock& block : data.blocks) {
+    if (block.answer) return block.answer->row(block.answer->baseline).label;
+  }
+  return "";
+}
+
+// Groups down, rows of the ablation across.
+std::string gains_html(const ReportData& data, size_t block) {
+  const std::vector<GroupAnswer> groups = group_answers(data, block);
+  if (groups.empty()) return "";
+  std::vector<page::TableCell> head{{"a person is"}};
+  for (const RowAnswer& row : groups[0].answer.rows) head.push_back({page::escape(row.label), true});
+  std::vector<std::vector<page::TableCell>> lines;
+  for (const GroupAnswer& group : groups) {
+    auto& line = lines.emplace_back(1, page::TableCell{group_name(data, group.group)});
+    for (const RowAnswer& row : group.answer.rows) line.push_back({accuracy_text(row), true});
+  }
+  return page::table(head, lines);
+}
+
 }  // namespace
 
 std::string tail_html(const ReportData& data, page::Document& document) {
   const auto group = [&](int64_t key) { return group_name(data, key); };
   const auto attribute = [](const std::string& key) { return page::escape(key); };
-  std::vector<std::string> heat, curves, attributes;
+  std::vector<std::string> heat, gains, curves, attributes;
   for (size_t block = 0; block < data.blocks.size(); ++block) {
     heat.push_back(heat_html<int64_t>(data, block, &ReportRun::groups, group));
+    gains.push_back(gains_html(data, block));
     attributes.push_back(heat_html<std::string>(data, block, &ReportRun::attributes, attribute));
     const page::CurvePanel panel = groups_panel(data, block);
     curves.push_back(panel.charts.empty() ? "" : document.curves(str("groups-", block), panel));
@@ -104,6 +132,11 @@ std::string tail_html(const ReportData& data, page::Document& document) {
         "<p class=\"note\">Share of questions whose answer begins with the right token, by how often a person was "
         "asked about in training; means over seeds.</p>\n" +
         groups_html + "<h3>Over time</h3>\n" + by_block(data, curves);
+  }
+  if (const std::string gains_table = by_block(data, gains, true); !gains_table.empty()) {
+    html += "<h3>Seed by seed</h3>\n<p class=\"note\">Accuracy of the first token at the last probe of finished runs ± "
+            "standard error over seeds. Small: gain over " + page::escape(baseline_label(data)) +
+            " on the same seeds, and p of the paired t-test after Holm's correction over the rows of a group.</p>\n" + gains_table;
   }
   if (!attributes_html.empty()) html += "<h3>By attribute</h3>\n" + attributes_html;
   return html + from_line(data, "tail.jsonl", "runs[].groups, runs[].attributes");

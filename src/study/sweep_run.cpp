@@ -16,6 +16,7 @@
 #include "sweep_outlook.hpp"
 #include "sweep_queue.hpp"
 #include "sweep_runner.hpp"
+#include "tail_answer.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -80,10 +81,13 @@ void print_answer(SweepQueue& queue) {
   const std::vector<Cell>& cells = queue.plan().cells;
   const auto begun = [&](const Cell& cell) { return base::real_file_system().exists(queue.folder().cell(cell.name) + "/resolved.json"); };
   if (std::none_of(cells.begin(), cells.end(), begun)) return;
-  std::string table = ablation_table(sweep_answers(read_sweep(path)), static_cast<size_t>(base::terminal_width(1)));
+  const ReportData data = collect_report({path});
+  const auto width = static_cast<size_t>(base::terminal_width(1));
+  std::string table = ablation_table(sweep_answers(read_sweep(path)), width);
+  if (const std::string rarest = rarest_text(data, width); !rarest.empty()) table += "\n" + rarest;
   while (table.ends_with('\n')) table.pop_back();
   if (!table.empty()) print_line("\n" + table + "\n");
-  print_line("page: " + write_report(collect_report({path}), path).page);
+  print_line("page: " + write_report(data, path).page);
 }
 
 SweepOutcome conclude(SweepQueue& queue) {

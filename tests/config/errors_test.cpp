@@ -169,6 +169,11 @@ TEST(Errors, OfSyntaxComeAlone) {
   EXPECT_EQ(errors("null"), Lines{"c.json:1:1: expected an object, got null"});
 }
 
+TEST(Errors, ASweepIsNotTakenForAConfiguration) {
+  EXPECT_EQ(errors(R"({"base": "b.json", "axes": {}, "seeds": [1]})"),
+            Lines{"c.json:1:1: this is a sweep: `muonlab sweep FILE --dry-run` checks it, `muonlab sweep FILE` runs it"});
+}
+
 TEST(Errors, OfAMissingFileNameIt) {
   try {
     load_config("no/such.json");

@@ -78,6 +78,8 @@ TEST(SweepFile, MistakesHaveTheirPlaceAndRemedy) {
       {with("\"values\": [8, 16]", "\"values\": [8, 8]"), "axes.batch: has the value 8 twice"},
       {with("\"seeds\": [1, 2]", "\"seeds\": [1, 2.5]"), "seeds: expected an array of integers"},
       {"[1]", "expected an object"},
+      {"{\"seeds\": [1]}", "base: is missing; name the configuration that all cells start from"},
+      {"{\"model\": {}}", "base: is missing; this looks like the configuration of one run: `muonlab train FILE`"},
   };
   for (const Case& c : cases) {
     const std::string errors = errors_of(c.text);

@@ -1,11 +1,14 @@
 #include "muonlab/study/report_page.hpp"
 
+#include <cmath>
+
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "base/temporary_folder.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/config/load.hpp"
+#include "study/tail_answer.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -143,6 +146,39 @@ TEST(Report, SeedsOfOneConfigurationAreOneRow) {
   const std::string html = report_html(data);
   EXPECT_NE(html.find("What differs"), std::string::npos);
   EXPECT_NE(html.find("optimizers.muon"), std::string::npos);
+}
+
+TEST(Report, RareFactsAreComparedSeedBySeed) {
+  const TemporaryFolder folder;
+  const std::string sweep = make_sweep(folder / "trial");
+  const auto answered = [&](const std::string& cell, double common, double rare) {
+    const char* rest = R"(,"questions":64,"exact_accuracy":0.25,"loss":1.5})";
+    write(sweep + "/cells/paper-" + cell + "/tail.jsonl",
+          str(R"({"step":4,"group":1,"first_token_accuracy":)", common, rest, "\n",
+              R"({"step":4,"group":2,"first_token_accuracy":)", rare, rest, "\n"));
+  };
+  answered("adam-s1", 1, 0.25);
+  answered("adam-s2", 1, 0.375);
+  answered("all-s1", 1, 0.5);
+  answered("all-s2", 1, 0.75);
+  const ReportData data = collect_report({sweep});
+  const nlohmann::json json = nlohmann::json::parse(report_json(data));
+  ASSERT_EQ(json["tail"].size(), 2u);  // the fair block has no probe
+  const nlohmann::json& rare = json["tail"][1];
+  EXPECT_EQ(rare["block"], "protocol paper");
+  EXPECT_EQ(rare["group"], 2);
+  bool found = false;
+  for (const auto& row : rare["rows"]) {
+    if (row["name"] != "all") continue;
+    found = true;
+    EXPECT_NEAR(row["loss"]["value"].get<double>(), 0.375, 1e-12);  // of wrong answers
+    EXPECT_NEAR(row["gain"]["value"].get<double>(), 0.3125, 1e-12);
+    EXPECT_NEAR(row["p"].get<double>(), 1 - 2 / M_PI * std::atan(5.0), 1e-9);  // t = 0.3125 / 0.0625, Cauchy's tails
+  }
+  EXPECT_TRUE(found);
+  const std::string html = report_html(data);
+  EXPECT_NE(html.find("0.625 ± 0.125<br><small>+0.312, p 0.13"), std::string::npos);
+  EXPECT_NE(rarest_text(data, 200).find("all Muon 0.625 ± 0.125 (p = 0.13)"), std::string::npos);
 }
 
 TEST(Report, ASweepIsAnsweredBlockByBlock) {
