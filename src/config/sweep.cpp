@@ -30,9 +30,9 @@ class SweepReader : ValueReader {
     const Value* base = root_.find("base");
     if (!base) {
       const bool one_run = root_.find("model") || root_.find("optimizers");
-      return problems_.add(root_.mark, "base",
-                           one_run ? "is missing; this looks like the configuration of one run: `muonlab train FILE`"
-                                   : "is missing; name the configuration that all cells start from");
+      const char* remedy = one_run ? "this looks like the configuration of one run: `muonlab train FILE`"
+                                   : "name the configuration that all cells start from";
+      return problems_.add(root_.mark, "base", std::string("is missing; ") + remedy);
     }
     const std::string file = text(*base, "base");
     const std::string& folder = root_.mark.source->folder;
