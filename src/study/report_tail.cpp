@@ -114,7 +114,11 @@ std::string gains_html(const ReportData& data, size_t block) {
 }  // namespace
 
 std::string tail_html(const ReportData& data, page::Document& document) {
-  const auto group = [&](int64_t key) { return group_name(data, key); };
+  // Narrow columns: the rarest groups come last, and are what one looks for.
+  const auto group = [&](int64_t key) {
+    const std::string name = group_name(data, key);
+    return name.starts_with("asked ") ? name.substr(6) : name;
+  };
   const auto attribute = [](const std::string& key) { return page::escape(key); };
   std::vector<std::string> heat, gains, curves, attributes;
   for (size_t block = 0; block < data.blocks.size(); ++block) {
