@@ -42,8 +42,6 @@ std::string share_text(const Estimate& share) {
          (share.interval ? " <small>" + interval_text(*share.interval, 100, 0) + "</small>" : "");
 }
 
-std::string p_value(double p) { return p < 1e-15 ? "< 1e-15" : base::significant(p, 2); }
-
 std::string ends_sentence(const AblationAnswer& answer) {
   const RowAnswer &baseline = answer.row(answer.baseline), &reference = answer.reference_row();
   if (!baseline.loss || !reference.loss || !reference.gain) return "";

@@ -10,6 +10,7 @@
 #include "muonlab/study/sweep_answer.hpp"
 #include "report_rows.hpp"
 #include "run_probes.hpp"
+#include "tail_answer.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -114,6 +115,7 @@ ReportData collect_report(const std::vector<std::string>& paths) {
     return std::tuple(a.block, a.row, a.record.config.seed) < std::tuple(b.block, b.row, b.record.config.seed);
   });
   colour_rows(data);
+  for (size_t block = 0; block < data.blocks.size(); ++block) data.blocks[block].groups = group_answers(data, block);
   data.title = paths.size() == 1 ? base::base_name(data.paths.front()) : base::str(data.runs.size(), " runs");
   return data;
 }

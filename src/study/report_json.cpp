@@ -5,7 +5,6 @@
 #include "muonlab/config/load.hpp"
 #include "muonlab/study/report_page.hpp"
 #include "report_sections.hpp"
-#include "tail_answer.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -104,9 +103,9 @@ Json run_json(const ReportData& data, const ReportRun& run) {
 // The ablation of each frequency group: "loss" is the share of wrong first tokens at the last probe.
 Json group_answers_json(const ReportData& data) {
   Json list = Json::array();
-  for (size_t block = 0; block < data.blocks.size(); ++block) {
-    for (const GroupAnswer& group : group_answers(data, block)) {
-      list.push_back({{"block", data.blocks[block].title},
+  for (const ReportBlock& block : data.blocks) {
+    for (const GroupAnswer& group : block.groups) {
+      list.push_back({{"block", block.title},
                       {"group", group.group},
                       {"loss", "share of wrong first tokens"},
                       {"rows", ablation_json(group.answer)["rows"]}});

@@ -81,13 +81,11 @@ page::CurvePanel groups_panel(const ReportData& data, size_t block) {
 }
 
 // "0.79 ± 0.01", and below it what is gained over the baseline.
-std::string accuracy_text(const RowAnswer& row) {
+std::string accuracy_and_gain(const RowAnswer& row) {
   if (!row.loss) return "–";
-  std::string text = base::fixed(1 - row.loss->value, 3);
-  if (row.loss->standard_error) text += " ± " + base::fixed(*row.loss->standard_error, 3);
-  if (!row.gain || !row.p_holm) return text;
-  return text + str("<br><small>", row.gain->value < 0 ? "−" : "+", base::fixed(std::abs(row.gain->value), 3), ", p ",
-                    *row.p_holm < 1e-15 ? "&lt; 1e-15" : base::significant(*row.p_holm, 2), "</small>");
+  if (!row.gain || !row.p_holm) return accuracy_text(row);
+  return accuracy_text(row) + str("<br><small>", row.gain->value < 0 ? "−" : "+", base::fixed(std::abs(row.gain->value), 3),
+                                  ", p ", page::escape(p_value(*row.p_holm)), "</small>");
 }
 
 std::string baseline_label(const ReportData& data) {
@@ -99,14 +97,14 @@ std::string baseline_label(const ReportData& data) {
 
 // Groups down, rows of the ablation across.
 std::string gains_html(const ReportData& data, size_t block) {
-  const std::vector<GroupAnswer> groups = group_answers(data, block);
+  const std::vector<GroupAnswer>& groups = data.blocks[block].groups;
   if (groups.empty()) return "";
   std::vector<page::TableCell> head{{"a person is"}};
   for (const RowAnswer& row : groups[0].answer.rows) head.push_back({page::escape(row.label), true});
   std::vector<std::vector<page::TableCell>> lines;
   for (const GroupAnswer& group : groups) {
     auto& line = lines.emplace_back(1, page::TableCell{group_name(data, group.group)});
-    for (const RowAnswer& row : group.answer.rows) line.push_back({accuracy_text(row), true});
+    for (const RowAnswer& row : group.answer.rows) line.push_back({accuracy_and_gain(row), true});
   }
   return page::table(head, lines);
 }
@@ -116,8 +114,8 @@ std::string gains_html(const ReportData& data, size_t block) {
 std::string tail_html(const ReportData& data, page::Document& document) {
   // Narrow columns: the rarest groups come last, and are what one looks for.
   const auto group = [&](int64_t key) {
-    const std::string name = group_name(data, key);
-    return name.starts_with("asked ") ? name.substr(6) : name;
+    const std::optional<int64_t> times = times_asked(data, key);
+    return times ? str(*times, "×") : group_name(data, key);
   };
   const auto attribute = [](const std::string& key) { return page::escape(key); };
   std::vector<std::string> heat, gains, curves, attributes;

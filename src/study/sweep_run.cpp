@@ -83,7 +83,7 @@ void print_answer(SweepQueue& queue) {
   if (std::none_of(cells.begin(), cells.end(), begun)) return;
   const ReportData data = collect_report({path});
   const auto width = static_cast<size_t>(base::terminal_width(1));
-  std::string table = ablation_table(sweep_answers(read_sweep(path)), width);
+  std::string table = ablation_table(sweep_answers(data.sweeps.front()), width);
   if (const std::string rarest = rarest_text(data, width); !rarest.empty()) table += "\n" + rarest;
   while (table.ends_with('\n')) table.pop_back();
   if (!table.empty()) print_line("\n" + table + "\n");

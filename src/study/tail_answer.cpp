@@ -25,18 +25,25 @@ std::map<int64_t, std::map<std::string, LossBySeed>> wrong_answers(const ReportD
 
 // "all Muon 0.790 ± 0.011 (p = 3e-4)"
 std::string rare_accuracy(const RowAnswer& row) {
-  std::string text = row.label + " " + base::fixed(1 - row.loss->value, 3);
-  if (row.loss->standard_error) text += " ± " + base::fixed(*row.loss->standard_error, 3);
-  if (row.p_holm) text += " (" + p_text(*row.p_holm) + ")";
-  return text;
+  return row.label + " " + accuracy_text(row) + (row.p_holm ? " (" + p_text(*row.p_holm) + ")" : "");
 }
 
 }  // namespace
 
-std::string group_name(const ReportData& data, int64_t group) {
+std::optional<int64_t> times_asked(const ReportData& data, int64_t group) {
   const auto* people = std::get_if<config::BiographiesConfig>(&data.runs[0].record.config.data);
-  if (people == nullptr || people->uniform || group < 0 || group > people->m) return base::str("group ", group);
-  return base::str("asked ", int64_t{1} << (people->m - group), "×");
+  if (people == nullptr || people->uniform || group < 0 || group > people->m) return std::nullopt;
+  return int64_t{1} << (people->m - group);
+}
+
+std::string group_name(const ReportData& data, int64_t group) {
+  const std::optional<int64_t> times = times_asked(data, group);
+  return times ? base::str("asked ", *times, "×") : base::str("group ", group);
+}
+
+std::string accuracy_text(const RowAnswer& row) {
+  return base::fixed(1 - row.loss->value, 3) +
+         (row.loss->standard_error ? " ± " + base::fixed(*row.loss->standard_error, 3) : "");
 }
 
 std::vector<GroupAnswer> group_answers(const ReportData& data, size_t block) {
@@ -57,16 +64,15 @@ std::vector<GroupAnswer> group_answers(const ReportData& data, size_t block) {
 
 std::string rarest_text(const ReportData& data, size_t width) {
   std::string text;
-  for (size_t block = 0; block < data.blocks.size(); ++block) {
-    const std::vector<GroupAnswer> groups = group_answers(data, block);
-    if (groups.empty()) continue;
+  for (const ReportBlock& block : data.blocks) {
+    if (block.groups.empty()) continue;
+    const GroupAnswer& rarest = block.groups.back();
     std::vector<std::string> rows;
-    for (const RowAnswer& row : groups.back().answer.rows) {
+    for (const RowAnswer& row : rarest.answer.rows) {
       if (row.loss) rows.push_back(rare_accuracy(row));
     }
-    const std::string& title = data.blocks[block].title;
-    text += wrapped(base::str("First-token accuracy on the rarest facts (", title.empty() ? "" : title + ", ",
-                              group_name(data, groups.back().group), "): ", base::join(rows, ", ")),
+    text += wrapped(base::str("First-token accuracy on the rarest facts (", block.title.empty() ? "" : block.title + ", ",
+                              group_name(data, rarest.group), "): ", base::join(rows, ", ")),
                     width);
   }
   return text;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,14 +10,10 @@
 
 namespace muonlab::study {
 
-// How often a person of a group is asked about in the training text, where the corpus says it: "asked 4×"; else "group 5".
-std::string group_name(const ReportData& data, int64_t group);
-
-struct GroupAnswer {
-  int64_t group;
-  // Its losses are shares of questions whose first token was wrong at a run's last probe: a gain is one in accuracy.
-  AblationAnswer answer;
-};
+// How often a person of a group is asked about in the training text, where the corpus says it.
+std::optional<int64_t> times_asked(const ReportData& data, int64_t group);
+std::string group_name(const ReportData& data, int64_t group);  // "asked 4×"; else "group 5"
+std::string accuracy_text(const RowAnswer& row);                // "0.790 ± 0.011" of a row of a GroupAnswer that has runs
 
 // By group, the rows in the order of the block's answer. Empty where the block has no answer or its runs no tail probe.
 std::vector<GroupAnswer> group_answers(const ReportData& data, size_t block);

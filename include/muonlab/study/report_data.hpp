@@ -53,9 +53,17 @@ struct ReportRun {
 };
 
 // A combination of all axes but the compared one.
+// Which rows of a block know the facts of a frequency group better than its baseline.
+struct GroupAnswer {
+  int64_t group;
+  // Its losses are shares of questions whose first token was wrong at a run's last probe: a gain is one in accuracy.
+  AblationAnswer answer;
+};
+
 struct ReportBlock {
   std::string title;                       // "protocol fair"; empty where there is one block only
   std::optional<AblationAnswer> answer{};  // where a sweep compares rows
+  std::vector<GroupAnswer> groups{};       // by group, where its runs have the tail probe too
 };
 
 struct ReportData {
