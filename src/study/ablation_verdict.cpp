@@ -19,7 +19,7 @@ struct Subject {
   std::string verb(const char* plural_form) const { return std::string(plural_form) + (plural ? "" : "s"); }
 };
 
-// "V O FFN" becomes "V, O and the feed-forward matrices"; a label of other words stays as it is.
+// "V O + FFN" becomes "V, O and the feed-forward matrices"; a label of other words stays as it is.
 Subject subject(const std::string& label) {
   constexpr std::array<std::string_view, 7> kMatrices{"Q", "K", "V", "O", "W_in", "W_gate", "W_out"};
   std::vector<std::string> parts;
@@ -30,10 +30,11 @@ Subject subject(const std::string& label) {
       plural = true;
     } else if (std::find(kMatrices.begin(), kMatrices.end(), word) != kMatrices.end()) {
       parts.push_back(word);
-    } else {
+    } else if (word != "+") {
       return {label};
     }
   }
+  if (parts.empty()) return {label};
   if (parts.size() < 2) return {parts.front(), plural};
   const std::string last = parts.back();
   parts.pop_back();

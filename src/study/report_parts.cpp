@@ -70,7 +70,7 @@ std::string from_line(const ReportData& data, const std::string& file, const std
              "; run again by ", again, "; numbers in report.json: <code>", escape(json_place), "</code></p>\n");
 }
 
-std::string p_value(double p) { return p < 1e-15 ? "< 1e-15" : base::significant(p, 2); }
+std::string p_value(double p) { return p < 1e-15 ? "&lt; 1e-15" : base::significant(p, 2); }
 
 double tokens_per_second(const RunRecord& run) {
   std::vector<double> rates;

@@ -30,7 +30,7 @@ std::string row_name(const ReportRow& row);
 std::string run_detail(const ReportRun& run);
 // The line under a figure: the file its numbers come from, where report.json has them, the command that makes both.
 std::string from_line(const ReportData& data, const std::string& file, const std::string& json_place);
-std::string p_value(double p);  // text: "0.0031", "< 1e-15"
+std::string p_value(double p);  // HTML: "0.0031", "&lt; 1e-15"
 // What makes a run again, and what made this report; words quoted for a shell.
 std::string run_command(const ReportRun& run);
 std::string report_command(const ReportData& data);

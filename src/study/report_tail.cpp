@@ -85,7 +85,7 @@ std::string accuracy_and_gain(const RowAnswer& row) {
   if (!row.loss) return "–";
   if (!row.gain || !row.p_holm) return accuracy_text(row);
   return accuracy_text(row) + str("<br><small>", row.gain->value < 0 ? "−" : "+", base::fixed(std::abs(row.gain->value), 3),
-                                  ", p ", page::escape(p_value(*row.p_holm)), "</small>");
+                                  ", p ", p_value(*row.p_holm), "</small>");
 }
 
 std::string baseline_label(const ReportData& data) {

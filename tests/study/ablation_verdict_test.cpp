@@ -47,7 +47,7 @@ TEST(AblationVerdict, SeveralRowsOfNoiseAreListed) {
 }
 
 TEST(AblationVerdict, AGainWithinTheNoiseIsNotShared) {
-  const Sentences sentences = verdict(with_gains({{"all", 0.0004}, {"V O FFN", 0.020}, {"Q K", 0.0001}}));
+  const Sentences sentences = verdict(with_gains({{"all", 0.0004}, {"V O + FFN", 0.020}, {"Q K", 0.0001}}));
   ASSERT_EQ(sentences.size(), 2u);
   EXPECT_TRUE(sentences[0].starts_with("Muon's gain cannot be told from noise (p = 0.")) << sentences[0];
   EXPECT_TRUE(sentences[1].starts_with("V, O and the feed-forward matrices gain 0.0200 over Adam (p = ")) << sentences[1];
