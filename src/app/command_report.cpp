@@ -53,7 +53,7 @@ void add_report(CLI::App& app, Exit&) {
   muonlab report runs/adam runs/vo_ffn --out report
   muonlab report runs/tiny_gated --watch          anew every few seconds while the sweep runs)");
   auto arguments = std::make_shared<ReportArguments>();
-  command->add_option("PATH", arguments->paths, "run, sweep, or folder of runs")->required();
+  command->add_option("PATH", arguments->paths, "run, sweep, or folder of them")->required();
   command->add_option(
       "--out", arguments->out,
       "folder for report.html and report.json; default: the run's or sweep's own, for several ./report");

@@ -1,10 +1,9 @@
-// muonlab train, init, runs.
+// muonlab train, init.
 #include <iostream>
 #include <memory>
 
 #include "commands.hpp"
 #include "muonlab/base/error.hpp"
-#include "muonlab/run/listing.hpp"
 #include "muonlab/run/train_run.hpp"
 
 namespace muonlab::app {
@@ -45,23 +44,6 @@ void add_init(CLI::App& app, Exit&) {
       ->allow_extra_args(false);
   command->callback(
       [request] { run::write_initial_checkpoint(request->config_path, request->settings, request->run_dir); });
-}
-
-void add_runs(CLI::App& app, Exit&) {
-  CLI::App* command = app.add_subcommand("runs", R"(List runs with state, step, loss and age.
-
-  muonlab runs
-  muonlab runs runs/sweep)");
-  auto folder = std::make_shared<std::string>("runs");
-  command->add_option("DIR", *folder, "folder of runs; default: runs");
-  command->callback([folder] {
-    const std::vector<run::RunSummary> runs = run::list_runs(*folder);
-    if (runs.empty()) {
-      std::cout << *folder << ": no runs yet; `muonlab train CONFIG` makes one\n";
-    } else {
-      std::cout << run::runs_table(runs);
-    }
-  });
 }
 
 }  // namespace muonlab::app

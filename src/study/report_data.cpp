@@ -33,12 +33,21 @@ size_t block_index(ReportData& data, const std::string& title) {
   return data.blocks.size() - 1;
 }
 
-// The folders of the runs at or below a path, by name.
-std::vector<std::string> runs_below(const std::string& path) {
-  if (base::real_file_system().exists(run::RunFolder(path).resolved())) return {path};
+bool is_run_folder(const std::string& path) { return base::real_file_system().exists(run::RunFolder(path).resolved()); }
+
+// The sweeps that a path stands for: itself, or those in the folder.
+std::vector<std::string> sweeps_at(const std::string& path) {
+  if (is_sweep_folder(path)) return {path};
+  return is_run_folder(path) ? std::vector<std::string>{} : sweeps_in(path);
+}
+
+// The folders of the runs at or below a path that are not a sweep's cells, by name.
+std::vector<std::string> runs_at(const std::string& path) {
+  if (is_sweep_folder(path)) return {};
+  if (is_run_folder(path)) return {path};
   std::vector<std::string> found;
   for (const run::RunSummary& summary : run::list_runs(path)) found.push_back(summary.path);
-  if (found.empty()) {
+  if (found.empty() && sweeps_in(path).empty()) {
     throw base::Error(path, ": holds no run; a run's folder has a resolved.json (`muonlab train CONFIG` makes one)");
   }
   std::sort(found.begin(), found.end());
@@ -47,13 +56,14 @@ std::vector<std::string> runs_below(const std::string& path) {
 
 void add_runs(ReportData& data, const std::string& path) {
   std::vector<ReportRun> runs;
-  for (const std::string& folder : runs_below(path)) {
+  for (const std::string& folder : runs_at(path)) {
     const bool seen = std::any_of(data.runs.begin(), data.runs.end(),
                                   [&](const ReportRun& run) { return run.record.path == folder; });
     if (seen) continue;
     runs.push_back(read_report_run(folder));
     data.complete = data.complete && runs.back().record.finished;
   }
+  if (runs.empty()) return;
   const size_t block = block_index(data, "");
   for (ReportRun& run : runs) {
     run.block = block;
@@ -104,12 +114,10 @@ ReportData collect_report(const std::vector<std::string>& paths) {
     if (!base::real_file_system().is_directory(base::join_path(path, ""))) {
       throw base::Error(path, ": is a file; a report is made of a run's or a sweep's folder");
     }
-    if (is_sweep_folder(path)) add_sweep(data, path, paths.size() == 1);
+    for (const std::string& sweep : sweeps_at(path)) add_sweep(data, sweep, paths.size() == 1 && sweep == path);
   }
   const size_t num_sweep_runs = data.runs.size();
-  for (const std::string& path : data.paths) {
-    if (!is_sweep_folder(path)) add_runs(data, path);
-  }
+  for (const std::string& path : data.paths) add_runs(data, path);
   group_rows(data, num_sweep_runs);
   std::stable_sort(data.runs.begin(), data.runs.end(), [](const ReportRun& a, const ReportRun& b) {
     return std::tuple(a.block, a.row, a.record.config.seed) < std::tuple(b.block, b.row, b.record.config.seed);

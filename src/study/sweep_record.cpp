@@ -81,6 +81,18 @@ bool is_sweep_folder(const std::string& path) {
   return files.exists(folder.sweep()) && files.exists(folder.plan());
 }
 
+std::vector<std::string> sweeps_in(const std::string& folder) {
+  base::FileSystem& files = base::real_file_system();
+  std::vector<std::string> sweeps;
+  if (!files.is_directory(base::join_path(folder, ""))) return sweeps;
+  for (const std::string& name : files.list(folder)) {
+    const std::string path = base::join_path(folder, name);
+    if (is_sweep_folder(path)) sweeps.push_back(path);
+  }
+  std::sort(sweeps.begin(), sweeps.end());
+  return sweeps;
+}
+
 SweepResult read_sweep(const std::string& path) {
   if (!is_sweep_folder(path)) {
     throw base::Error(path, ": is not a sweep's folder (it has no sweep.json and plan.json). `muonlab sweep FILE` makes one");

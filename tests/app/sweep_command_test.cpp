@@ -87,6 +87,10 @@ TEST_F(SweepCommand, RunsEveryCellOnceAndAnswers) {
   const auto& checkpoints = std::filesystem::directory_iterator(scratch_ / "runs/small/cells/qk-s1/checkpoints");
   EXPECT_EQ(std::distance(begin(checkpoints), end(checkpoints)), 1);
 
+  const Result listed = run_program(scratch_.path(), {"runs"});
+  EXPECT_NE(listed.out.find("runs/small  "), std::string::npos) << listed.out;
+  EXPECT_NE(listed.out.find(" runs done\n"), std::string::npos) << listed.out;
+
   const auto before = results("runs/small");
   EXPECT_GE(before.size(), 13u);  // two files a run: at least two trials and four more rows
   const Result second = sweep({"--jobs", "2"});

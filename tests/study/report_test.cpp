@@ -214,6 +214,20 @@ TEST(Report, ASweepIsAnsweredBlockByBlock) {
   EXPECT_EQ(json["searches"][0]["best"], nlohmann::json::parse("[0.002]"));
 }
 
+TEST(Report, AFolderStandsForItsRunsAndSweeps) {
+  const TemporaryFolder folder;
+  make_sweep(folder / "runs/trial");
+  make_run(folder / "runs/alone", 1, true, 2.5);
+  const ReportData data = collect_report({folder / "runs"});
+  EXPECT_EQ(data.runs.size(), 12u);
+  ASSERT_EQ(data.sweeps.size(), 1u);
+  ASSERT_EQ(data.blocks.size(), 3u);
+  EXPECT_EQ(data.blocks[0].title, "trial protocol paper");
+  EXPECT_EQ(data.blocks[2].title, "");
+  base::remove_tree(folder / "runs/alone");
+  EXPECT_EQ(collect_report({folder / "runs"}).runs.size(), 11u);
+}
+
 TEST(Report, ASweepThatHasNotBegunIsAnError) {
   const TemporaryFolder folder;
   const std::string sweep = make_sweep(folder / "trial");

@@ -52,7 +52,6 @@ struct ReportRun {
   double seconds = 0;  // of training, all steps
 };
 
-// A combination of all axes but the compared one.
 // Which rows of a block know the facts of a frequency group better than its baseline.
 struct GroupAnswer {
   int64_t group;
@@ -60,6 +59,7 @@ struct GroupAnswer {
   AblationAnswer answer;
 };
 
+// A combination of all axes but the compared one.
 struct ReportBlock {
   std::string title;                       // "protocol fair"; empty where there is one block only
   std::optional<AblationAnswer> answer{};  // where a sweep compares rows
@@ -76,7 +76,7 @@ struct ReportData {
   bool complete = true;         // nothing is left to run
 };
 
-// A path is a run, a sweep, or a folder with runs below it. Throws base::Error naming a path that holds no run and what
+// A path is a run, a sweep, or a folder with runs or sweeps below it. Throws base::Error naming a path that holds no run and what
 // to do, or a run that cannot be read. No runs at all: sweeps that have not begun.
 ReportData collect_report(const std::vector<std::string>& paths);
 

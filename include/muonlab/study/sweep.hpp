@@ -69,6 +69,8 @@ struct SweepResult {
   int64_t num_waiting = 0;
 };
 bool is_sweep_folder(const std::string& path);
+// The sweeps directly in a folder, by name; none where there is no such folder.
+std::vector<std::string> sweeps_in(const std::string& folder);
 // Throws base::Error: no sweep there, or one whose plan.json is damaged (the sweep's command writes it anew).
 SweepResult read_sweep(const std::string& path);
 // plan.json and sweep.json.
