@@ -193,9 +193,8 @@ std::string verdict_html(const ReportData& data) {
   html += "</div>\n" + shares_table(data, blocks);
   html +=
       "<p class=\"note\">± is a standard error; intervals are 95 %, by Student's t for losses and gains, for shares by "
-      "Fieller's "
-      "method below 8 seeds and by bootstrap from 8 on. Rows are compared seed by seed: same data order, same initial "
-      "weights.</p>\n";
+      "Fieller's method below 8 seeds and by bootstrap from 8 on. Rows are compared seed by seed: same data order, same "
+      "initial weights. The first sentence's p is its own, every other after Holm's correction over the rows.</p>\n";
   if (!data.complete) html += "<p class=\"note\">The sweep is not finished; these figures will change.</p>\n";
   return html + from_line(data, "metrics.jsonl", "ablation[].rows");
 }

@@ -73,8 +73,11 @@ void add_runs(ReportData& data, const std::string& path) {
 
 void add_sweep(ReportData& data, const std::string& path, bool only_one) {
   const SweepResult sweep = read_sweep(path);
-  const std::string prefix = only_one ? "" : base::base_name(path) + " ";
-  const auto title = [&](const std::string& block) { return prefix + block_title(sweep.config, block); };
+  const std::string name = only_one ? "" : base::base_name(path);
+  const auto title = [&](const std::string& block) {
+    const std::string own = block_title(sweep.config, block);
+    return name + (name.empty() || own.empty() ? "" : " ") + own;
+  };
   add_sweep_rows(data, sweep.config);
   for (const std::string& block : block_names(sweep)) block_index(data, title(block));
   for (const Point& point : sweep.points) {
