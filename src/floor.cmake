@@ -81,9 +81,9 @@ function(muonlab_floor_tests name torch)
     set(alone RUN_SERIAL TRUE)
   endif()
   # Tests whose suite name ends in "Slow" carry the label slow; scripts/test leaves them out.
-  gtest_discover_tests(${target} TEST_FILTER "-*Slow.*" DISCOVERY_TIMEOUT 120
+  gtest_discover_tests(${target} TEST_FILTER "-*Slow.*" NO_PRETTY_VALUES DISCOVERY_TIMEOUT 120
     PROPERTIES LABELS ${label} TIMEOUT 600 ${alone})
-  gtest_discover_tests(${target} TEST_FILTER "*Slow.*" DISCOVERY_TIMEOUT 120
+  gtest_discover_tests(${target} TEST_FILTER "*Slow.*" NO_PRETTY_VALUES DISCOVERY_TIMEOUT 120
     TEST_LIST ${target}_slow PROPERTIES LABELS slow TIMEOUT 3600 ${alone})
 endfunction()
 
