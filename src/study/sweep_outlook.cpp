@@ -38,15 +38,15 @@ std::string rates_text(const RateSearch& search) {
 
 }  // namespace
 
-Outlook look_ahead(SweepQueue& queue, const std::string& only, int jobs, bool measure) {
+Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
   const SweepPlan plan = queue.outline();
   Outlook outlook;
-  outlook.num_waiting = queue.plan().num_waiting;
+  outlook.num_waiting = queue.num_waiting();
   std::map<std::string, Rate> rates;  // by shape
   std::vector<uint64_t> memory;
   uint64_t running_disk = 0;
   for (const Cell& cell : plan.cells) {
-    if (!only.empty() && !base::glob_match(only, cell.name)) continue;
+    if (!queue.is_wanted(cell)) continue;
     const CellState state = queue.is_planned(cell) ? queue.status(cell).state : CellState::queued;
     if (state == CellState::finished || state == CellState::diverged) {
       ++outlook.num_finished;
@@ -71,7 +71,7 @@ Outlook look_ahead(SweepQueue& queue, const std::string& only, int jobs, bool me
 std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs) {
   std::string text = base::str("sweep    ", queue.folder().path(), "  ", counted(outlook.num_runs, "run", "runs"), " to do");
   if (outlook.num_finished > 0) text += base::str(", ", outlook.num_finished, " finished earlier");
-  if (outlook.num_waiting > 0) text += base::str("; ", outlook.num_waiting, " of them wait for rates");
+  if (outlook.num_waiting > 0) text += base::str("; ", outlook.num_waiting, " of them ", outlook.num_waiting == 1 ? "waits" : "wait", " for rates");
   text += base::str("; ", jobs, " at once");
   if (outlook.seconds > 0) {
     text += base::str("\ntime     about ", base::human_duration(outlook.seconds), " (", outlook.rate_source, ")");

@@ -18,7 +18,7 @@ struct Outlook {
   uint64_t disk_bytes = 0;    // that the sweep will add
 };
 // `measure`: times some steps of every shape for the seconds; else they follow from the rate of matrix products.
-Outlook look_ahead(SweepQueue& queue, const std::string& only, int jobs, bool measure);
+Outlook look_ahead(SweepQueue& queue, int jobs, bool measure);
 // "sweep    runs/tiny_gated" with what is planned, the line of cells, the time, memory and disk they take.
 std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs);
 // A line for every search in `after` that has found its rates and had not before.

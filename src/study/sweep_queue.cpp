@@ -52,7 +52,31 @@ bool SweepQueue::refresh() {
   const size_t cells = plan_.cells.size();
   const int64_t waiting = plan_.num_waiting;
   plan_ = planner_.plan([this](const Cell& cell) { return known_loss(look(cell).status); });
+  find_waiting();
   return plan_.cells.size() != cells || plan_.num_waiting != waiting;
+}
+
+void SweepQueue::find_waiting() {
+  needed_.clear();
+  num_waiting_ = plan_.num_waiting;
+  if (only_.empty() || plan_.num_waiting == 0) return;
+  num_waiting_ = 0;
+  const SweepPlan whole = outline();
+  std::set<std::string> blocks;
+  for (const Point& point : whole.points) {
+    const Cell& cell = whole.cells[point.cell];
+    if (is_planned(cell) || !base::glob_match(only_, cell.name)) continue;
+    ++num_waiting_;
+    blocks.insert(point.block);
+  }
+  for (const RateSearch& search : whole.searches) {
+    if (!blocks.contains(search.block)) continue;
+    for (const Trial& trial : search.trials) needed_.insert(whole.cells[trial.cell].name);
+  }
+}
+
+bool SweepQueue::is_wanted(const Cell& cell) const {
+  return only_.empty() || base::glob_match(only_, cell.name) || needed_.contains(cell.name);
 }
 
 SweepPlan SweepQueue::outline() {
@@ -64,9 +88,9 @@ bool SweepQueue::is_planned(const Cell& cell) const {
   return std::any_of(cells.begin(), cells.end(), [&](const Cell& c) { return c.name == cell.name && c.key == cell.key; });
 }
 
-std::optional<Cell> SweepQueue::next(const std::string& only) {
+std::optional<Cell> SweepQueue::next() {
   for (const Cell& cell : plan_.cells) {
-    if (started_.contains(cell.name) || (!only.empty() && !base::glob_match(only, cell.name))) continue;
+    if (started_.contains(cell.name) || !is_wanted(cell)) continue;
     Seen& seen = look(cell);
     // A process that an interrupted sweep left is about to save and leave.
     if (seen.status.state == CellState::running) seen.status = cell_status(folder_, cell.name);

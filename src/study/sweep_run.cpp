@@ -53,9 +53,10 @@ void check_resources(const Outlook& outlook, const SweepFolder& folder, int jobs
 }
 
 // The cells by state, for --dry-run.
-void print_cells(SweepQueue& queue, const SweepPlan& plan, const std::string& only) {
+void print_cells(SweepQueue& queue) {
+  const SweepPlan plan = queue.outline();
   for (const Cell& cell : plan.cells) {
-    if (!only.empty() && !base::glob_match(only, cell.name)) continue;
+    if (!queue.is_wanted(cell)) continue;
     if (!queue.is_planned(cell)) {
       print_line(base::str("  ", base::pad_right(cell.name, 44), "  waits for rates"));
       continue;
@@ -115,7 +116,7 @@ SweepOutcome run_sweep(const SweepRequest& request) {
   SweepPlanner planner(config::load_sweep(request.file));
   const SweepFolder folder = folder_of(request, planner.sweep());
   planner.outline([](const Cell&) { return std::optional<double>(); });  // all cells are valid before anything is made
-  SweepQueue queue(std::move(planner), folder, request.redo_changed && !request.dry_run);
+  SweepQueue queue(std::move(planner), folder, request.only, request.redo_changed && !request.dry_run);
   // Before anything is looked at, which may move runs aside.
   std::optional<base::FileLock> lock;
   if (!request.dry_run) {
@@ -126,13 +127,13 @@ SweepOutcome run_sweep(const SweepRequest& request) {
   }
   queue.refresh();
   const int jobs = jobs_of(request, queue.plan());
-  const Outlook outlook = look_ahead(queue, request.only, jobs, request.dry_run);
+  const Outlook outlook = look_ahead(queue, jobs, request.dry_run);
   if (outlook.num_runs + outlook.num_finished == 0) {
     throw base::Error(request.file, ": no cell matches --only ", request.only, "; --dry-run lists the cells");
   }
   print_line(outlook_text(outlook, queue, jobs));
   if (request.dry_run) {
-    print_cells(queue, queue.outline(), request.only);
+    print_cells(queue);
     print_line("Nothing was started (--dry-run).");
     return SweepOutcome::finished;
   }
@@ -140,7 +141,7 @@ SweepOutcome run_sweep(const SweepRequest& request) {
 
   base::install_signal_handlers();
   write_sweep_record(folder, queue.sweep(), queue.plan());
-  if (!SweepRunner(queue, request.only, jobs).run()) {
+  if (!SweepRunner(queue, jobs).run()) {
     print_line(base::str(base::signal_name(base::stop_requested()), "  the running cells are saved. Go on with the same command."));
     return SweepOutcome::interrupted;
   }

@@ -25,8 +25,7 @@ constexpr int kInterruptedExit = 130;
 
 }  // namespace
 
-SweepRunner::SweepRunner(SweepQueue& queue, std::string only, int jobs)
-    : queue_(queue), only_(std::move(only)), jobs_(jobs), live_(1, kPlainInterval_s) {}
+SweepRunner::SweepRunner(SweepQueue& queue, int jobs) : queue_(queue), jobs_(jobs), live_(1, kPlainInterval_s) {}
 
 bool SweepRunner::run() {
   while (true) {
@@ -42,11 +41,9 @@ bool SweepRunner::run() {
   return true;
 }
 
-bool SweepRunner::wanted(const Cell& cell) const { return only_.empty() || base::glob_match(only_, cell.name); }
-
 void SweepRunner::start_what_can() {
   while (static_cast<int>(running_.size()) < jobs_) {
-    const std::optional<Cell> cell = queue_.next(only_);
+    const std::optional<Cell> cell = queue_.next();
     if (!cell) return;
     start(*cell);
   }
@@ -95,7 +92,7 @@ void SweepRunner::ended(const Job& job, int exit_code) {
 bool SweepRunner::others_run() {
   const std::vector<Cell>& cells = queue_.plan().cells;
   return std::any_of(cells.begin(), cells.end(), [&](const Cell& cell) {
-    return wanted(cell) && queue_.status(cell).state == CellState::running;
+    return queue_.is_wanted(cell) && queue_.status(cell).state == CellState::running;
   });
 }
 
@@ -139,7 +136,7 @@ void SweepRunner::show() {
   for (const Cell& cell : queue_.plan().cells) {
     const bool is_running =
         std::any_of(running_.begin(), running_.end(), [&](const Job& job) { return job.cell.name == cell.name; });
-    if (is_running || !wanted(cell)) continue;
+    if (is_running || !queue_.is_wanted(cell)) continue;
     const CellState state = queue_.status(cell).state;
     progress.done += state == CellState::finished || state == CellState::diverged;
     progress.failed += state == CellState::failed;
@@ -147,7 +144,7 @@ void SweepRunner::show() {
     ++progress.queued;
     left_flops += run_flops(cell.config);
   }
-  if (only_.empty()) progress.waiting = queue_.plan().num_waiting;
+  progress.waiting = queue_.num_waiting();
   if (progress.waiting > 0) {
     left_flops += static_cast<double>(progress.waiting) * run_flops(queue_.plan().cells.front().config);
   }

@@ -15,8 +15,8 @@ namespace muonlab::study {
 
 class SweepRunner {
  public:
-  // only: glob on the names of cells, empty for all; jobs: processes at once.
-  SweepRunner(SweepQueue& queue, std::string only, int jobs);
+  // jobs: processes at once.
+  SweepRunner(SweepQueue& queue, int jobs);
   // False when a signal stopped it: then the running cells have saved their state.
   bool run();
 
@@ -28,7 +28,6 @@ class SweepRunner {
     int64_t first_step;  // where it resumed
   };
 
-  bool wanted(const Cell& cell) const;
   void start_what_can();
   void start(const Cell& cell);
   void reap();
@@ -39,7 +38,6 @@ class SweepRunner {
   RunningCell running_cell(const Job& job, double& left_flops) const;
 
   SweepQueue& queue_;
-  std::string only_;
   int jobs_;
   base::LiveLine live_;
   std::vector<Job> running_;

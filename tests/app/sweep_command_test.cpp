@@ -116,6 +116,14 @@ TEST_F(SweepCommand, OnlyRunsTheCellsThatMatch) {
   EXPECT_NE(sweep({"--only", "tune-none"}).err.find("no cell matches"), std::string::npos);
 }
 
+TEST_F(SweepCommand, OnlyRunsTheSearchThatACellWaitsFor) {
+  const Result result = sweep({"--only", "qk-s2", "--jobs", "2"});
+  EXPECT_NE(result.out.find("1 of them waits for rates"), std::string::npos) << result.out;
+  EXPECT_TRUE(std::filesystem::exists(scratch_ / "runs/small/cells/tune-all-muon.lr_0.01"));
+  EXPECT_TRUE(std::filesystem::exists(scratch_ / "runs/small/cells/qk-s2"));
+  EXPECT_FALSE(std::filesystem::exists(scratch_ / "runs/small/cells/qk-s1"));
+}
+
 TEST_F(SweepCommand, AKilledSweepGivesWhatAnUndisturbedOneGives) {
   EXPECT_EQ(sweep({"--out", "straight", "--jobs", "2"}).code, 0);
   run_with_kills("killed", 2, 5);
