@@ -81,6 +81,10 @@ RowAnswer answer_row(const AblationRow& row, const AblationRow& baseline, const 
     answer.published_recovered =
         (*baseline.published - *row.published) / (*baseline.published - *reference.published);
   }
+  if (&row != &reference) {
+    const std::vector<Values> pairs = paired({&row.losses, &reference.losses});
+    answer.behind = mean_estimate(minus(pairs[0], pairs[1]));
+  }
   if (&row == &baseline) return answer;
   const std::vector<Values> pairs = paired({&baseline.losses, &row.losses});
   answer.gain = mean_estimate(minus(pairs[0], pairs[1]));

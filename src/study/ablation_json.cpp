@@ -27,6 +27,7 @@ Json ablation_json(const AblationAnswer& answer) {
     put_estimate(entry, "loss", row.loss);
     put(entry, "standard_deviation", row.deviation);
     put_estimate(entry, "gain", row.gain);
+    put_estimate(entry, "loss_minus_reference", row.behind);
     put(entry, "p", row.p);
     put(entry, "p_holm", row.p_holm);
     put_estimate(entry, "recovered", row.recovered);

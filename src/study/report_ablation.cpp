@@ -139,6 +139,11 @@ std::string bars_html(const ReportData& data, const AblationAnswer& answer) {
   return "<p class=\"note\">" + escape(what) + "</p>\n" + page::bar_chart(chart);
 }
 
+// "+0.0105 ± 0.0044"
+std::string signed_with_error(const Estimate& estimate) {
+  return signed_text(estimate.value, 4) + (estimate.standard_error ? " ± " + fixed(*estimate.standard_error, 4) : "");
+}
+
 std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
   const std::vector<TableCell> head{{escape(answer.words.rows)},
                                     {"validation loss", true},
@@ -147,6 +152,7 @@ std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
                                     {"gain", true},
                                     {"95 % interval", true},
                                     {"p (Holm)", true},
+                                    {"loss − " + escape(answer.reference_row().label), true},
                                     {"share", true},
                                     {"95 % interval", true},
                                     {"paper's loss", true},
@@ -163,6 +169,7 @@ std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
                     {row.gain ? signed_text(row.gain->value, 4) : "–", true},
                     {interval(row.gain, 1, 4), true},
                     {row.p_holm ? p_value(*row.p_holm) : "–", true},
+                    {row.behind ? signed_with_error(*row.behind) : "–", true},
                     {row.recovered ? percent(row.recovered->value) : "–", true},
                     {interval(row.recovered, 100, 0), true},
                     {row.published ? fixed(*row.published, 4) : "–", true},

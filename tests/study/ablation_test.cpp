@@ -50,6 +50,18 @@ void expect_estimate(const std::optional<Estimate>& found, double value, double 
   EXPECT_NEAR(found->interval->high, high, 1e-9);
 }
 
+TEST(Ablation, RowsAreMeasuredAgainstTheReferenceToo) {
+  // Differences to the reference are 0.05 and 0.15, while the baseline's two seeds lie 1 apart.
+  const AblationAnswer answer = answer_ablation(small({{1, 5}, {2, 6}}, {{1, 4.05}, {2, 4.25}}, {{1, 4}, {2, 4.1}}));
+  const std::optional<Estimate>& behind = answer.row("row").behind;
+  ASSERT_TRUE(behind && behind->standard_error);
+  EXPECT_NEAR(behind->value, 0.10, 1e-12);
+  EXPECT_NEAR(*behind->standard_error, 0.05, 1e-12);
+  EXPECT_NEAR(answer.row("adam").behind->value, 1.45, 1e-12);
+  EXPECT_FALSE(answer.row("all").behind);
+  EXPECT_NEAR(ablation_json(answer)["rows"][1]["loss_minus_reference"]["value"].get<double>(), 0.10, 1e-12);
+}
+
 TEST(Ablation, FiguresAreScipys) {
   for (const int n : {3, 8}) {
     const AblationAnswer answer = answer_ablation(golden_ablation(n));

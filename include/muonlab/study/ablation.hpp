@@ -50,6 +50,8 @@ struct RowAnswer {
   std::optional<Estimate> loss{};
   std::optional<double> deviation{};    // standard deviation of the loss over seeds
   std::optional<Estimate> gain{};       // baseline - row, over the seeds of both
+  // row - reference, over the seeds of both: sharper than the gain where the baseline's seeds differ much. Not of the reference.
+  std::optional<Estimate> behind{};
   std::optional<double> p{}, p_holm{};  // paired t-test of the gain; corrected over all rows but the baseline
   // (baseline - row) / (baseline - reference), over the seeds of all three: 0 and 1 by definition for those two rows.
   // Absent where the gap is not positive: there is no gain to share.
