@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 
 #include "muonlab/base/error.hpp"
@@ -13,7 +14,8 @@ namespace {
 
 using base::str;
 
-constexpr double kMiddle = 14.5, kHalfBar = 7;  // px in a row of 29
+constexpr double kMiddle = 14.5, kHalfBar = 7;   // px in a row of 29
+constexpr double kNarrow = 150, kDigit = 6.5;    // px: a drawing on a small screen, a character below it
 
 // A linear axis from low to high, in percent of the drawing's width.
 struct Axis {
@@ -101,12 +103,25 @@ std::string drawing(const Axis& axis, const Bar& bar) {
   return str("<svg aria-hidden=\"true\">", text, "</svg>");
 }
 
+// "−500 %"
+std::string tick_label(int64_t tick, const Axis& axis, const std::string& unit) {
+  return (tick < 0 ? "−" : "") + base::significant(static_cast<double>(std::abs(tick)) * axis.step, 6) + unit;
+}
+
+// At every tick, or at every second, fourth, … where labels would touch in a narrow drawing.
 std::string ticks(const Axis& axis, const std::string& unit) {
+  const auto first = static_cast<int64_t>(std::ceil(axis.low / axis.step));
+  const auto last = static_cast<int64_t>(std::floor(axis.high / axis.step));
+  const size_t longest = std::max(base::display_width(tick_label(first, axis, unit)),
+                                  base::display_width(tick_label(last, axis, unit)));
+  const double spacing = kNarrow * axis.step / (axis.high - axis.low);
+  int64_t every = 1;
+  while (static_cast<double>(every) * spacing < kDigit * static_cast<double>(longest + 1)) every *= 2;
   std::string text = "<svg aria-hidden=\"true\">";
-  for (double tick = std::ceil(axis.low / axis.step) * axis.step; tick <= axis.high; tick += axis.step) {
-    const double value = std::abs(tick) < axis.step / 2 ? 0 : tick;
-    text += str("<text text-anchor=\"middle\" y=\"14\" x=\"", axis.at(tick), "\">", base::significant(value, 6),
-                escape(unit), "</text>");
+  for (int64_t tick = first; tick <= last; ++tick) {
+    if (tick % every != 0) continue;
+    text += str("<text text-anchor=\"middle\" y=\"14\" x=\"", axis.at(static_cast<double>(tick) * axis.step), "\">",
+                escape(tick_label(tick, axis, unit)), "</text>");
   }
   return text + "</svg>";
 }

@@ -42,6 +42,10 @@ std::string share_text(const Estimate& share) {
          (share.interval ? " <small>" + interval_text(*share.interval, 100, 0) + "</small>" : "");
 }
 
+std::string gain_text(const Estimate& gain) {
+  return signed_text(gain.value, 4) + (gain.interval ? " <small>" + interval_text(*gain.interval, 1, 4) + "</small>" : "");
+}
+
 std::string ends_sentence(const AblationAnswer& answer) {
   const RowAnswer &baseline = answer.row(answer.baseline), &reference = answer.reference_row();
   if (!baseline.loss || !reference.loss || !reference.gain) return "";
@@ -149,29 +153,22 @@ std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
                                     {"validation loss", true},
                                     {"s.d.", true},
                                     {"seeds", true},
-                                    {"gain", true},
-                                    {"95 % interval", true},
+                                    {"gain <small>[95 %]</small>", true},
                                     {"p (Holm)", true},
                                     {"loss − " + escape(answer.reference_row().label), true},
-                                    {"share", true},
-                                    {"95 % interval", true},
+                                    {"share <small>[95 %]</small>", true},
                                     {"paper's loss", true},
                                     {"share", true}};
   std::vector<std::vector<TableCell>> rows;
   for (const RowAnswer& row : answer.rows) {
-    const auto interval = [](const std::optional<Estimate>& estimate, double factor, int digits) {
-      return estimate && estimate->interval ? interval_text(*estimate->interval, factor, digits) : std::string("–");
-    };
     rows.push_back({{named(data, row.label)},
                     {row.loss ? with_error(*row.loss) : "–", true},
                     {row.deviation ? fixed(*row.deviation, 4) : "–", true},
                     {row.loss ? str(row.loss->n) : "0", true},
-                    {row.gain ? signed_text(row.gain->value, 4) : "–", true},
-                    {interval(row.gain, 1, 4), true},
+                    {row.gain ? gain_text(*row.gain) : "–", true},
                     {row.p_holm ? p_value(*row.p_holm) : "–", true},
                     {row.behind ? signed_with_error(*row.behind) : "–", true},
-                    {row.recovered ? percent(row.recovered->value) : "–", true},
-                    {interval(row.recovered, 100, 0), true},
+                    {row.recovered ? share_text(*row.recovered) : "–", true},
                     {row.published ? fixed(*row.published, 4) : "–", true},
                     {row.published_recovered ? percent(*row.published_recovered) : "–", true}});
   }

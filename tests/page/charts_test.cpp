@@ -45,6 +45,15 @@ TEST(Bars, NegativeValuesLieLeftOfZeroAndWideIntervalsEndAtTheEdge) {
   EXPECT_NE(html.find("95 % interval"), std::string::npos);
 }
 
+TEST(Bars, LabelsOfTheAxisDoNotTouch) {
+  const std::string wide = bar_chart({.bars = {{.label = "a", .value = 636}, {.label = "b", .value = -337}}, .unit = " %"});
+  EXPECT_NE(wide.find(">500 %<"), std::string::npos);
+  EXPECT_EQ(wide.find(">250 %<"), std::string::npos);
+  const std::string narrow = bar_chart({.bars = {{.label = "a", .value = 2}, {.label = "b", .value = -2}}});
+  EXPECT_NE(narrow.find(">−1<"), std::string::npos);
+  EXPECT_NE(narrow.find(">1<"), std::string::npos);
+}
+
 TEST(HeatMap, ShowsSharesAndGaps) {
   const std::string html =
       heat_map({.corner = "row", .columns = {"1×", "2×"}, .rows = {{"a", {0.25, std::nullopt}}, {"b", {1.0, 0.5}}}});
