@@ -31,8 +31,12 @@ std::string interval_text(const base::Interval& interval, double factor, int dig
   return str("[", signed_text(factor * interval.low, digits), ", ", signed_text(factor * interval.high, digits), "]");
 }
 
+std::string error_text(const Estimate& estimate) {
+  return estimate.standard_error ? " <small>± " + fixed(*estimate.standard_error, 4) + "</small>" : "";
+}
+
 std::string with_error(const Estimate& loss) {
-  return fixed(loss.value, 4) + (loss.standard_error ? " ± " + fixed(*loss.standard_error, 4) : "");
+  return fixed(loss.value, 4) + error_text(loss);
 }
 
 std::string percent(double share) { return signed_text(100 * share, 0) + " %"; }
@@ -43,7 +47,7 @@ std::string share_text(const Estimate& share) {
 }
 
 std::string gain_text(const Estimate& gain) {
-  return signed_text(gain.value, 4) + (gain.interval ? " <small>" + interval_text(*gain.interval, 1, 4) + "</small>" : "");
+  return signed_text(gain.value, 4) + (gain.interval ? " <small>" + interval_text(*gain.interval, 1, 3) + "</small>" : "");
 }
 
 std::string ends_sentence(const AblationAnswer& answer) {
@@ -143,9 +147,15 @@ std::string bars_html(const ReportData& data, const AblationAnswer& answer) {
   return "<p class=\"note\">" + escape(what) + "</p>\n" + page::bar_chart(chart);
 }
 
-// "+0.0105 ± 0.0044"
+// "−0.0105 ± 0.0044"
 std::string signed_with_error(const Estimate& estimate) {
-  return signed_text(estimate.value, 4) + (estimate.standard_error ? " ± " + fixed(*estimate.standard_error, 4) : "");
+  return signed_text(estimate.value, 4) + error_text(estimate);
+}
+
+// The paper's loss and share.
+std::string published_text(const RowAnswer& row) {
+  if (!row.published) return "–";
+  return fixed(*row.published, 4) + (row.published_recovered ? " <small>" + percent(*row.published_recovered) + "</small>" : "");
 }
 
 std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
@@ -157,8 +167,7 @@ std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
                                     {"p (Holm)", true},
                                     {"loss − " + escape(answer.reference_row().label), true},
                                     {"share <small>[95 %]</small>", true},
-                                    {"paper's loss", true},
-                                    {"share", true}};
+                                    {"the paper", true}};
   std::vector<std::vector<TableCell>> rows;
   for (const RowAnswer& row : answer.rows) {
     rows.push_back({{named(data, row.label)},
@@ -169,8 +178,7 @@ std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
                     {row.p_holm ? p_value(*row.p_holm) : "–", true},
                     {row.behind ? signed_with_error(*row.behind) : "–", true},
                     {row.recovered ? share_text(*row.recovered) : "–", true},
-                    {row.published ? fixed(*row.published, 4) : "–", true},
-                    {row.published_recovered ? percent(*row.published_recovered) : "–", true}});
+                    {published_text(row), true}});
   }
   return page::table(head, rows);
 }
