@@ -32,30 +32,31 @@ std::string interval_text(const base::Interval& interval, double factor, int dig
 }
 
 std::string error_text(const Estimate& estimate) {
-  return estimate.standard_error ? " <small>± " + fixed(*estimate.standard_error, 4) + "</small>" : "";
+  return estimate.standard_error ? "± " + fixed(*estimate.standard_error, 4) : "";
 }
 
-std::string with_error(const Estimate& loss) {
-  return fixed(loss.value, 4) + error_text(loss);
-}
+// HTML, as what follows a figure in a table: nothing for no text.
+std::string small(const std::string& text) { return text.empty() ? "" : " <small>" + text + "</small>"; }
 
 std::string percent(double share) { return signed_text(100 * share, 0) + " %"; }
 
 std::string share_text(const Estimate& share) {
-  return percent(share.value) +
-         (share.interval ? " <small>" + interval_text(*share.interval, 100, 0) + "</small>" : "");
+  return percent(share.value) + small(share.interval ? interval_text(*share.interval, 100, 0) : "");
 }
 
 std::string gain_text(const Estimate& gain) {
-  return signed_text(gain.value, 4) + (gain.interval ? " <small>" + interval_text(*gain.interval, 1, 3) + "</small>" : "");
+  return signed_text(gain.value, 4) + small(gain.interval ? interval_text(*gain.interval, 1, 3) : "");
 }
 
 std::string ends_sentence(const AblationAnswer& answer) {
   const RowAnswer &baseline = answer.row(answer.baseline), &reference = answer.reference_row();
   if (!baseline.loss || !reference.loss || !reference.gain) return "";
   const Estimate& gain = *reference.gain;
-  return str(reference.label, " ends at ", with_error(*reference.loss), ", ", baseline.label, " at ",
-             with_error(*baseline.loss), ": a gain of ", signed_text(gain.value, 4),
+  const auto loss_text = [](const Estimate& loss) {
+    return fixed(loss.value, 4) + (loss.standard_error ? " " + error_text(loss) : "");
+  };
+  return str(reference.label, " ends at ", loss_text(*reference.loss), ", ", baseline.label, " at ",
+             loss_text(*baseline.loss), ": a gain of ", signed_text(gain.value, 4),
              gain.interval ? " " + interval_text(*gain.interval, 1, 4) : "", " nats a token, ", gain.n,
              gain.n == 1 ? " seed." : " seeds.");
 }
@@ -148,14 +149,12 @@ std::string bars_html(const ReportData& data, const AblationAnswer& answer) {
 }
 
 // "−0.0105 ± 0.0044"
-std::string signed_with_error(const Estimate& estimate) {
-  return signed_text(estimate.value, 4) + error_text(estimate);
-}
+std::string with_error(const Estimate& estimate) { return signed_text(estimate.value, 4) + small(error_text(estimate)); }
 
 // The paper's loss and share.
 std::string published_text(const RowAnswer& row) {
   if (!row.published) return "–";
-  return fixed(*row.published, 4) + (row.published_recovered ? " <small>" + percent(*row.published_recovered) + "</small>" : "");
+  return fixed(*row.published, 4) + small(row.published_recovered ? percent(*row.published_recovered) : "");
 }
 
 std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
@@ -176,7 +175,7 @@ std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
                     {row.loss ? str(row.loss->n) : "0", true},
                     {row.gain ? gain_text(*row.gain) : "–", true},
                     {row.p_holm ? p_value(*row.p_holm) : "–", true},
-                    {row.behind ? signed_with_error(*row.behind) : "–", true},
+                    {row.behind ? with_error(*row.behind) : "–", true},
                     {row.recovered ? share_text(*row.recovered) : "–", true},
                     {published_text(row), true}});
   }
