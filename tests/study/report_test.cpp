@@ -7,7 +7,7 @@
 
 #include "base/temporary_folder.hpp"
 #include "muonlab/base/file.hpp"
-#include "muonlab/config/load.hpp"
+#include "study/sample_runs.hpp"
 #include "study/tail_answer.hpp"
 
 namespace muonlab::study {
@@ -16,81 +16,10 @@ namespace {
 using base::error_of;
 using base::str;
 using base::TemporaryFolder;
-
-constexpr const char* kAssignmentHead =
-    "parameter\trole\thugging_face_role\tshape\toptimizer\trule\tlearning_rate\tdecay\tassignment\tselectors\n";
-
-void write(const std::string& path, const std::string& text) {
-  base::make_directories(base::parent_path(path));
-  base::write_atomically(path, text);
-}
-
-// A run of four steps, validated at the last; `muon` on V or not.
-std::string make_run(const std::string& folder, int seed, bool muon, double loss, const std::string& name = "trial") {
-  const std::string source = str(
-      R"({"name": ")", name, R"(", "seed": )", seed, R"(, "threads": 1, "train": {"steps": 4}, "optimizers": {)",
-      muon ? R"("muon": {"rule": "muon", "lr": 0.02},)" : "", R"("adam": {"rule": "adamw", "lr": 0.002}}, "assign": [)",
-      muon ? R"({"params": ["v"], "optimizer": "muon"},)" : "", R"({"params": ["all"], "optimizer": "adam"}]})");
-  write(folder + "/resolved.json", config::dump_config(config::parse_config(source, "t").run));
-  write(folder + "/plan.json", R"({"steps": 4, "tokens_per_step": 64, "num_parameters": 1000})");
-  write(folder + "/checkpoints/step-00000004/manifest.json", "{}");  // what a finished cell has
-  std::string metrics;
-  for (int step = 1; step <= 4; ++step)
-    metrics += str("{\"step\":", step, ",\"tokens\":", 64 * step, ",\"loss\":", 6.0 - step, ",\"grad_norm\":1}\n");
-  write(folder + "/metrics.jsonl",
-        metrics + str("{\"step\":4,\"val_loss\":", loss,
-                      ",\"val_perplexity\":8.5,\"val_bits_per_byte\":0.75}\n{\"step\":5,\"lo"));
-  write(folder + "/assignment.tsv",
-        str(kAssignmentHead, "layers.0.v\tv\tv_proj\t8x8\t", muon ? "muon\tmuon\t0.02" : "adam\tadamw\t0.002",
-            "\t0\tassign[0]\tv\n", "embed\tembed\tembed\t16x8\tadam\tadamw\t0.002\t0\tassign[1]\tall\n"));
-  return folder;
-}
-
-void add_timing(const std::string& folder) {
-  std::string timing;
-  for (int step = 1; step <= 4; ++step) {
-    timing += str("{\"step\":", step,
-                  ",\"forward_s\":0.25,\"backward_s\":0.5,\"optimizer_s\":0.25,\"tokens_per_s\":", 60 + step,
-                  ",\"peak_rss_mb\":100}\n");
-  }
-  write(folder + "/timing.jsonl", timing);
-}
-
-// A sweep of Adam, Muon and a row between over two protocols and two seeds, whose last cell has not begun.
-std::string make_sweep(const std::string& folder) {
-  write(folder + "/sweep.json", R"({"name": "s", "base": "b.json",
-    "axes": {"protocol": {"paper": {}, "fair": {}},
-             "row": {"adam": {"threads": 1}, "all": {"threads": 1}, "vo": {"threads": 1}}},
-    "seeds": [1, 2], "compare": {"axis": "row", "baseline": "adam", "reference": "all"},
-    "paper": {"adam": 4.0, "all": 3.0, "vo": 3.25}, "labels": {"adam": "all Adam", "all": "all Muon", "vo": "V O"}})");
-  nlohmann::json cells = nlohmann::json::array(), points = nlohmann::json::array();
-  for (const std::string block : {"paper", "fair"}) {
-    for (const auto& [row, loss] : {std::pair{"adam", 3.0}, std::pair{"all", 2.0}, std::pair{"vo", 2.25}}) {
-      for (int seed : {1, 2}) {
-        const std::string cell = block + "-" + row + str("-s", seed);
-        cells.push_back({{"name", cell}, {"tuning", false}});
-        points.push_back({{"block", block}, {"row", row}, {"seed", seed}, {"cell", cell}});
-        if (cell == "fair-vo-s2") continue;
-        make_run(folder + "/cells/" + cell, seed, row != std::string("adam"), loss + (seed == 1 ? 0.01 : 0) * loss,
-                 cell);
-      }
-    }
-  }
-  const nlohmann::json search{{"block", "paper"},
-                              {"row", "adam"},
-                              {"at_edge", false},
-                              {"best", {0.002}},
-                              {"rates", {{{"paths", {"optimizers.adam.lr"}}, {"grid", {0.002}}}}},
-                              {"trials", {{{"rates", {0.002}}, {"cell", "paper-adam-s1"}}}}};
-  write(folder + "/plan.json", nlohmann::json{{"format", 1},
-                                              {"command", "muonlab sweep s.json"},
-                                              {"cells", cells},
-                                              {"points", points},
-                                              {"searches", {search}},
-                                              {"waiting", 0}}
-                                   .dump());
-  return folder;
-}
+using sample::add_timing;
+using sample::make_run;
+using sample::make_sweep;
+using sample::write;
 
 bool has_section(const std::string& html, const std::string& id) {
   return html.find("<section id=\"" + id + "\"") != std::string::npos;
@@ -215,39 +144,6 @@ TEST(Report, ASweepIsAnsweredBlockByBlock) {
   EXPECT_EQ(json["searches"][0]["best"], nlohmann::json::parse("[0.002]"));
 }
 
-TEST(Report, AFolderStandsForItsRunsAndSweeps) {
-  const TemporaryFolder folder;
-  make_sweep(folder / "runs/trial");
-  make_run(folder / "runs/alone", 1, true, 2.5);
-  const ReportData data = collect_report({folder / "runs"});
-  EXPECT_EQ(data.runs.size(), 12u);
-  ASSERT_EQ(data.sweeps.size(), 1u);
-  ASSERT_EQ(data.blocks.size(), 3u);
-  EXPECT_EQ(data.blocks[0].title, "trial protocol paper");
-  EXPECT_EQ(data.blocks[2].title, "");
-  base::remove_tree(folder / "runs/alone");
-  EXPECT_EQ(collect_report({folder / "runs"}).runs.size(), 11u);
-}
-
-TEST(Report, ASweepThatHasNotBegunIsAnError) {
-  const TemporaryFolder folder;
-  const std::string sweep = make_sweep(folder / "trial");
-  base::remove_tree(sweep + "/cells");
-  EXPECT_NE(error_of([&] { write_report(collect_report({sweep}), sweep); }).find("no cell of the sweep has begun"),
-            std::string::npos);
-  write(sweep + "/plan.json", "{");
-  EXPECT_NE(error_of([&] { collect_report({sweep}); }).find("plan.json: is damaged"), std::string::npos);
-}
-
-TEST(Report, RunsOfOneNameStayApart) {
-  const TemporaryFolder folder;
-  make_run(folder / "x/run", 1, true, 2.5);
-  make_run(folder / "y/run", 1, false, 3.0);
-  const ReportData data = collect_report({folder / "x/run", folder / "y/run"});
-  ASSERT_EQ(data.rows.size(), 2u);
-  EXPECT_EQ(data.rows[1].label, folder / "y/run");
-}
-
 TEST(Report, ThePageReloadsOnlyWhereAsked) {
   const TemporaryFolder folder;
   const ReportData data = collect_report({make_run(folder / "a", 1, true, 2.5)});
@@ -278,20 +174,6 @@ TEST(Report, NamesAndSettingsAreText) {
   EXPECT_EQ(html.find("<script>x"), std::string::npos);
   EXPECT_EQ(html.find("<script>alert"), std::string::npos);
   EXPECT_NE(html.find("&lt;script&gt;x&#39;&amp;"), std::string::npos);
-}
-
-TEST(Report, WhatCannotBeReadIsNamedWithARemedy) {
-  const TemporaryFolder folder;
-  EXPECT_NE(error_of([&] { collect_report({folder / "none"}); }).find("none: no such run"), std::string::npos);
-  write(folder / "file", "x");
-  EXPECT_NE(error_of([&] { collect_report({folder / "file"}); }).find("is a file"), std::string::npos);
-  base::make_directories(folder / "empty");
-  EXPECT_NE(error_of([&] { collect_report({folder / "empty"}); }).find("holds no run"), std::string::npos);
-  const std::string run = make_run(folder / "a", 1, true, 2.5);
-  write(run + "/assignment.tsv", "parameter\trole\n");
-  EXPECT_NE(error_of([&] { collect_report({run}); }).find("assignment.tsv: has no column"), std::string::npos);
-  write(run + "/resolved.json", "{\"modle\": 1}");
-  EXPECT_NE(error_of([&] { collect_report({run}); }).find("resolved.json:1:2"), std::string::npos);
 }
 
 TEST(Report, ReplacesItsOwnFilesOnly) {
