@@ -1,6 +1,6 @@
 // Catches what the floors below throw and turns it into exit codes:
-// 0 done, 1 an error of the user's to mend, 2 a wrong configuration or command line, 3 a loss that is not finite, 70 a bug,
-// 130 interrupted and saved.
+// 0 done, 1 an error of the user's to mend, 2 a wrong configuration or command line, 3 a loss that
+// is not finite, 70 a bug, 130 interrupted and saved.
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -14,22 +14,26 @@
 
 namespace {
 
-constexpr const char* kAbout = R"(muonlab pretrains LLaMA-style language models from JSON files and answers which parameters of a
+constexpr const char* kAbout =
+    R"(muonlab pretrains LLaMA-style language models from JSON files and answers which parameters of a
 transformer should get which optimizer, and why.
 
   muonlab train configs/quickstart.json            train (or go on with) a small model on the embedded corpus
   muonlab train configs/quickstart.json --set optimizers.muon.lr=0.02 --run-dir runs/lr02
 )";
 
-constexpr const char* kOutOfMemory = "error: out of memory. Lower train.micro_batch, or make the model smaller.\n";
+constexpr const char* kOutOfMemory =
+    "error: out of memory. Lower train.micro_batch, or make the model smaller.\n";
 
-// In the list of subcommands, a subcommand's first sentence; its own help shows the examples as well.
+// In the list of subcommands, a subcommand's first sentence; its own help shows the examples as
+// well.
 class Help : public CLI::Formatter {
  public:
   std::string make_subcommand(const CLI::App* sub) const override {
     const std::string about = sub->get_description();
     std::stringstream out;
-    CLI::detail::format_help(out, sub->get_display_name(true), about.substr(0, about.find('\n')), get_column_width());
+    CLI::detail::format_help(out, sub->get_display_name(true), about.substr(0, about.find('\n')),
+                             get_column_width());
     return out.str();
   }
 };
@@ -60,7 +64,8 @@ int run(int argc, char** argv) {
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return program.exit(error);  // the help or the version was asked for
+    // the help or the version was asked for
+    if (error.get_exit_code() == 0) return program.exit(error);
     std::cerr << app::explain_parse_error(program, error, {argv + 1, argv + argc});
     return 2;
   }

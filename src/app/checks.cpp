@@ -18,7 +18,8 @@ CLI::Validator between(double low, double high) {
       [low, high](const std::string& text) {
         char* end = nullptr;
         const double value = std::strtod(text.c_str(), &end);
-        if (end == text.c_str() || *end != '\0' || std::isnan(value)) return base::str("\"", text, "\" is no number");
+        if (end == text.c_str() || *end != '\0' || std::isnan(value))
+          return base::str("\"", text, "\" is no number");
         if (value < low) return base::str(text, " is below the minimum ", plain(low));
         if (value > high) return base::str(text, " is above the maximum ", plain(high));
         return std::string();

@@ -27,7 +27,8 @@ constexpr double kPeakProbe_s = 0.5;
 
 // Medians over the timed steps.
 struct Result {
-  double forward_ms, backward_ms, optimizer_ms, step_ms, tokens_per_s, gemm_gflops, gemm_share, peak_rss_mb;
+  double forward_ms, backward_ms, optimizer_ms, step_ms, tokens_per_s, gemm_gflops, gemm_share,
+      peak_rss_mb;
 };
 
 Result measure(run::Session& session, int64_t steps) {
@@ -49,7 +50,8 @@ Result measure(run::Session& session, int64_t steps) {
   result.step_ms = base::median(total);
   result.tokens_per_s = 1e3 * static_cast<double>(trainer.plan.tokens_per_step) / result.step_ms;
   result.gemm_gflops = tensor::measure_gemm_peak_gflops(trainer.config.precision, kPeakProbe_s);
-  result.gemm_share = result.tokens_per_s * trainer.model.flops_per_token() / (result.gemm_gflops * 1e9);
+  result.gemm_share =
+      result.tokens_per_s * trainer.model.flops_per_token() / (result.gemm_gflops * 1e9);
   return result;
 }
 
@@ -63,15 +65,17 @@ void print(const Result& result, const train::Plan& plan) {
   row("optimizer", result.optimizer_ms);
   row("step", result.step_ms);
   std::cout << base::with_commas(static_cast<int64_t>(result.tokens_per_s)) << " tokens/s ("
-            << base::with_commas(plan.tokens_per_step) << " tokens a step), " << base::fixed(100 * result.gemm_share, 0)
-            << " % of the GEMM rate measured (" << base::fixed(result.gemm_gflops, 0) << " GFLOP/s), peak memory "
+            << base::with_commas(plan.tokens_per_step) << " tokens a step), "
+            << base::fixed(100 * result.gemm_share, 0) << " % of the GEMM rate measured ("
+            << base::fixed(result.gemm_gflops, 0) << " GFLOP/s), peak memory "
             << base::fixed(result.peak_rss_mb, 0) << " MB\n";
 }
 
 }  // namespace
 
 void add_bench(CLI::App& app, Exit&) {
-  CLI::App* command = app.add_subcommand("bench", R"(Time training steps: forward, backward and optimizer apart.
+  CLI::App* command =
+      app.add_subcommand("bench", R"(Time training steps: forward, backward and optimizer apart.
 
   muonlab bench configs/bench_14m.json
   muonlab bench configs/bench_14m.json --set precision=fp32 --json)");
@@ -84,7 +88,8 @@ void add_bench(CLI::App& app, Exit&) {
       ->check(at_least(1));
   command->add_flag("--json", options->json, "one JSON object");
   command->callback([options] {
-    const config::LoadedConfig loaded = config::load_config(options->config_path, options->settings);
+    const config::LoadedConfig loaded =
+        config::load_config(options->config_path, options->settings);
     tensor::start_runtime(loaded.run.threads.value_or(base::usable_processors()));
     run::Session session(run::prepare(loaded.run));
     const Result result = measure(session, options->steps);

@@ -13,7 +13,8 @@
 namespace muonlab::app {
 
 void add_compare(CLI::App& app, Exit&) {
-  CLI::App* command = app.add_subcommand("compare", R"(Lay runs over each other: settings, losses, speed, curves.
+  CLI::App* command =
+      app.add_subcommand("compare", R"(Lay runs over each other: settings, losses, speed, curves.
 
   muonlab compare runs/adam runs/vo_ffn
   muonlab compare runs/adam runs/vo_ffn --loss 4.5)");
@@ -23,7 +24,9 @@ void add_compare(CLI::App& app, Exit&) {
     bool json = false;
   };
   auto options = std::make_shared<Options>();
-  command->add_option("RUN", options->runs, "folders of runs, at least two")->required()->expected(2, 1000);
+  command->add_option("RUN", options->runs, "folders of runs, at least two")
+      ->required()
+      ->expected(2, 1000);
   command->add_option("--loss", options->loss,
                       "validation loss to reach; default: the worst of the runs' best");
   command->add_flag("--json", options->json, "one JSON object");
@@ -34,7 +37,8 @@ void add_compare(CLI::App& app, Exit&) {
     if (options->json) {
       std::cout << study::comparison_json(comparison).dump(2) << "\n";
     } else {
-      std::cout << study::comparison_text(comparison, static_cast<size_t>(base::terminal_width(STDOUT_FILENO)),
+      std::cout << study::comparison_text(comparison,
+                                          static_cast<size_t>(base::terminal_width(STDOUT_FILENO)),
                                           base::colour_allowed(STDOUT_FILENO));
     }
   });

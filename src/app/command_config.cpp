@@ -22,7 +22,8 @@ std::string length_text(const config::RunConfig& run) {
   if (run.train.steps) return base::str(base::with_commas(*run.train.steps), " steps of ", step);
   const std::string length =
       run.train.tokens ? base::human_count(static_cast<double>(*run.train.tokens)) + " tokens"
-                       : base::significant(*run.train.epochs, 6) + (run.train.epochs == 1.0 ? " epoch" : " epochs");
+                       : base::significant(*run.train.epochs, 6) +
+                             (run.train.epochs == 1.0 ? " epoch" : " epochs");
   return length + " in steps of " + step;
 }
 
@@ -39,8 +40,8 @@ std::string parameters_text(config::ModelConfig model) {
 std::string optimizers_text(const config::RunConfig& run) {
   std::vector<std::string> texts;
   for (const config::AssignConfig& line : run.assign) {
-    const std::string rule =
-        std::visit([](const auto& r) { return std::string(r.kName); }, run.optimizers.at(line.optimizer));
+    const std::string rule = std::visit([](const auto& r) { return std::string(r.kName); },
+                                        run.optimizers.at(line.optimizer));
     const std::string text = line.optimizer == rule ? rule : line.optimizer + " (" + rule + ")";
     if (std::find(texts.begin(), texts.end(), text) == texts.end()) texts.push_back(text);
   }
@@ -58,8 +59,8 @@ void check(const ConfigOptions& options, Exit& exit) {
   for (const std::string& file : options.files) {
     try {
       const config::LoadedConfig loaded = config::load_config(file, options.settings);
-      std::cout << base::pad_right(file, width) << "  ok  " << parameters_text(loaded.run.model) << ", "
-                << length_text(loaded.run) << ", " << optimizers_text(loaded.run) << "\n";
+      std::cout << base::pad_right(file, width) << "  ok  " << parameters_text(loaded.run.model)
+                << ", " << length_text(loaded.run) << ", " << optimizers_text(loaded.run) << "\n";
       print_dropped(loaded);
     } catch (const config::ConfigError& error) {
       std::cerr << error.what() << "\n";
@@ -81,8 +82,8 @@ void diff(const ConfigOptions& options, Exit& exit) {
   const std::vector<config::Difference> differences = config::diff_configs(before, after);
   for (const config::Difference& d : differences) width = std::max(width, d.path.size());
   for (const config::Difference& d : differences) {
-    std::cout << base::pad_right(d.path, width) << "  " << (d.before.empty() ? "-" : d.before) << " -> "
-              << (d.after.empty() ? "-" : d.after) << "\n";
+    std::cout << base::pad_right(d.path, width) << "  " << (d.before.empty() ? "-" : d.before)
+              << " -> " << (d.after.empty() ? "-" : d.after) << "\n";
   }
   if (differences.empty()) std::cout << "the two are the same run\n";
   exit.code = differences.empty() ? 0 : 1;
@@ -123,8 +124,9 @@ void add_config(CLI::App& app, Exit& exit) {
   muonlab config explain optimizers.muon)");
   config->require_subcommand(1);
 
-  CLI::App* check_command = add_command(*config, "check",
-                                    R"(Check files, without starting anything; exit code 2 if one is wrong.
+  CLI::App* check_command =
+      add_command(*config, "check",
+                  R"(Check files, without starting anything; exit code 2 if one is wrong.
 
   muonlab config check configs/*.json
   muonlab config check configs/quickstart.json --set train.batch=64)");
@@ -132,8 +134,9 @@ void add_config(CLI::App& app, Exit& exit) {
   add_settings(*check_command, *options);
   check_command->callback([options, &exit] { check(*options, exit); });
 
-  CLI::App* show_command = add_command(*config, "show",
-                                    R"(Print a file as resolved: with what it extends, with all defaults.
+  CLI::App* show_command =
+      add_command(*config, "show",
+                  R"(Print a file as resolved: with what it extends, with all defaults.
 
   muonlab config show configs/quickstart.json
   muonlab config show configs/classics/vo_ffn.json --set model.size=14m)");
@@ -142,27 +145,32 @@ void add_config(CLI::App& app, Exit& exit) {
   show_command->callback([options] { show(*options); });
 
   CLI::App* diff_command = add_command(*config, "diff",
-                                    R"(Compare two files as resolved; exit code 1 if they differ.
+                                       R"(Compare two files as resolved; exit code 1 if they differ.
 
   muonlab config diff configs/classics/adam.json configs/classics/vo_ffn.json
   muonlab config diff configs/quickstart.json runs/quickstart/resolved.json)");
-  diff_command->add_option("FILES", options->files, "two configuration files")->required()->expected(2);
+  diff_command->add_option("FILES", options->files, "two configuration files")
+      ->required()
+      ->expected(2);
   add_settings(*diff_command, *options);
   diff_command->callback([options, &exit] { diff(*options, exit); });
 
-  CLI::App* schema_command = add_command(*config, "schema",
-                                    R"(Print the JSON Schema of configuration files, for an editor.
+  CLI::App* schema_command =
+      add_command(*config, "schema",
+                  R"(Print the JSON Schema of configuration files, for an editor.
 
   muonlab config schema > muonlab.schema.json)");
   schema_command->callback([] { std::cout << config::config_schema(); });
 
-  CLI::App* explain_command = add_command(*config, "explain",
-                                    R"(List settings with type, default and meaning: all, or those at and below a path.
+  CLI::App* explain_command = add_command(
+      *config, "explain",
+      R"(List settings with type, default and meaning: all, or those at and below a path.
 
   muonlab config explain train
   muonlab config explain optimizers.muon.steps)");
   explain_command->add_option("PATH", options->path, "a setting, or a section");
-  explain_command->add_flag("--markdown", options->markdown, "the whole reference as a Markdown table");
+  explain_command->add_flag("--markdown", options->markdown,
+                            "the whole reference as a Markdown table");
   explain_command->callback([options] { explain(*options); });
 }
 

@@ -41,7 +41,8 @@ class Bar {
 };
 
 void add_tokenizer(CLI::App& data) {
-  CLI::App* command = data.add_subcommand("tokenizer", R"(Train a sentencepiece tokenizer on text files.
+  CLI::App* command =
+      data.add_subcommand("tokenizer", R"(Train a sentencepiece tokenizer on text files.
 
   muonlab data tokenizer books.model books/ --vocabulary 4096
   muonlab data tokenizer web.model web.jsonl.zst --field content --type unigram --vocabulary 16384
@@ -58,17 +59,33 @@ bytes: every text comes back exactly.)");
   data::TokenizerTraining& training = options->training;
   command->add_option("OUT", options->out, "the .model file to write")->required();
   command->add_option("FILES", options->files, "text to learn from")->required();
-  command->add_option("--vocabulary", training.vocabulary, "pieces, the 256 bytes and end-of-text included")
-      ->capture_default_str()->group("Model");
+  command
+      ->add_option("--vocabulary", training.vocabulary,
+                   "pieces, the 256 bytes and end-of-text included")
+      ->capture_default_str()
+      ->group("Model");
   command->add_option("--type", options->type, "bpe or unigram")
-      ->check(CLI::IsMember({"bpe", "unigram"}))->capture_default_str()->group("Model");
-  command->add_option("--coverage", training.coverage, "share of characters that become pieces, 0.98 to 1")
-      ->capture_default_str()->group("Model");
-  command->add_option("--input-sentences", training.input_sentences,
-                      "lines to learn from at most, drawn evenly from all; 0: all")->capture_default_str()->group("Text");
-  command->add_option("--max-sentence-bytes", training.max_sentence_bytes,
-                      "longer lines are cut into sentences of this size")->capture_default_str()->group("Text");
-  command->add_option("--field", options->field, "the string to read from a JSON line")->capture_default_str()->group("Text");
+      ->check(CLI::IsMember({"bpe", "unigram"}))
+      ->capture_default_str()
+      ->group("Model");
+  command
+      ->add_option("--coverage", training.coverage,
+                   "share of characters that become pieces, 0.98 to 1")
+      ->capture_default_str()
+      ->group("Model");
+  command
+      ->add_option("--input-sentences", training.input_sentences,
+                   "lines to learn from at most, drawn evenly from all; 0: all")
+      ->capture_default_str()
+      ->group("Text");
+  command
+      ->add_option("--max-sentence-bytes", training.max_sentence_bytes,
+                   "longer lines are cut into sentences of this size")
+      ->capture_default_str()
+      ->group("Text");
+  command->add_option("--field", options->field, "the string to read from a JSON line")
+      ->capture_default_str()
+      ->group("Text");
   command->add_flag("--force", options->force, "replace OUT if it is there")->group("Output");
   command->callback([options] {
     if (base::real_file_system().exists(options->out) && !options->force) {
@@ -85,19 +102,22 @@ bytes: every text comes back exactly.)");
           if (done < total) return;
           bar.finish();
           learning.emplace();
-          learning->update(base::str("learning ", base::with_commas(training.vocabulary), " pieces; some seconds …"));
+          learning->update(base::str("learning ", base::with_commas(training.vocabulary),
+                                     " pieces; some seconds …"));
         });
     learning.reset();
     const auto tokenizer = data::make_sentencepiece_tokenizer(model, options->out);
     base::make_directories(base::parent_path(options->out));
     base::write_atomically(options->out, model);
-    std::cout << options->out << "  " << tokenizer->description() << ", " << base::human_bytes(model.size()) << ", "
-              << base::human_duration(watch.seconds()) << "  hash " << tokenizer->hash() << "\n";
+    std::cout << options->out << "  " << tokenizer->description() << ", "
+              << base::human_bytes(model.size()) << ", " << base::human_duration(watch.seconds())
+              << "  hash " << tokenizer->hash() << "\n";
   });
 }
 
 void add_tokens(CLI::App& data) {
-  CLI::App* command = data.add_subcommand("tokens", R"(Turn text files into token shards to train on.
+  CLI::App* command =
+      data.add_subcommand("tokens", R"(Turn text files into token shards to train on.
 
   muonlab data tokens corpus/train books/train --tokenizer books.model
   muonlab data tokens corpus/bytes notes.txt web.jsonl.zst --tokenizer byte
@@ -110,15 +130,28 @@ A text file is one document, and so is a JSON line; each is followed by end-of-t
   auto options = std::make_shared<Options>();
   options->tokenize.threads = base::usable_processors();
   command->add_option("OUT", options->out, "the folder to make")->required();
-  command->add_option("FILES", options->tokenize.inputs, ".txt, .jsonl, .txt.zst, .jsonl.zst files or folders")->required();
-  command->add_option("--tokenizer", options->tokenizer, "a .model file, or byte")->required()->group("Text");
+  command
+      ->add_option("FILES", options->tokenize.inputs,
+                   ".txt, .jsonl, .txt.zst, .jsonl.zst files or folders")
+      ->required();
+  command->add_option("--tokenizer", options->tokenizer, "a .model file, or byte")
+      ->required()
+      ->group("Text");
   command->add_option("--field", options->tokenize.field, "the string to read from a JSON line")
-      ->capture_default_str()->group("Text");
+      ->capture_default_str()
+      ->group("Text");
   command->add_option("--shard-tokens", options->tokenize.shard_tokens, "tokens a shard")
-      ->check(at_least(1))->capture_default_str()->group("Output");
-  command->add_flag("--force", options->tokenize.force, "replace the shards in OUT")->group("Output");
-  command->add_option("--threads", options->tokenize.threads, "threads; the result does not depend on them")
-      ->check(between(1, 1024))->capture_default_str()->group("Speed");
+      ->check(at_least(1))
+      ->capture_default_str()
+      ->group("Output");
+  command->add_flag("--force", options->tokenize.force, "replace the shards in OUT")
+      ->group("Output");
+  command
+      ->add_option("--threads", options->tokenize.threads,
+                   "threads; the result does not depend on them")
+      ->check(between(1, 1024))
+      ->capture_default_str()
+      ->group("Speed");
   command->callback([options] {
     const auto tokenizer = data::load_tokenizer(options->tokenizer);
     const base::Stopwatch watch;
@@ -128,18 +161,23 @@ A text file is one document, and so is a JSON line; each is followed by end-of-t
         [&](uint64_t done, uint64_t total, uint64_t) { bar.set(done, total); });
     bar.finish();
     const double seconds = std::max(1e-3, watch.seconds());
-    std::cout << options->out << "  " << base::human_count(static_cast<double>(result.num_tokens)) << " tokens ("
-              << tokenizer->description() << "), " << base::with_commas(static_cast<int64_t>(result.num_documents))
-              << (result.num_documents == 1 ? " document, " : " documents, ") << result.shards.size()
-              << (result.shards.size() == 1 ? " shard, " : " shards, ")
-              << base::fixed(static_cast<double>(result.text_bytes) / static_cast<double>(result.num_tokens), 2)
+    std::cout << options->out << "  " << base::human_count(static_cast<double>(result.num_tokens))
+              << " tokens (" << tokenizer->description() << "), "
+              << base::with_commas(static_cast<int64_t>(result.num_documents))
+              << (result.num_documents == 1 ? " document, " : " documents, ")
+              << result.shards.size() << (result.shards.size() == 1 ? " shard, " : " shards, ")
+              << base::fixed(static_cast<double>(result.text_bytes) /
+                                 static_cast<double>(result.num_tokens),
+                             2)
               << " bytes a token; " << base::human_duration(seconds) << ", "
-              << base::human_count(static_cast<double>(result.num_tokens) / seconds) << " tokens/s\n";
+              << base::human_count(static_cast<double>(result.num_tokens) / seconds)
+              << " tokens/s\n";
   });
 }
 
 // The tokenizer that made a shard, if it can be found.
-std::shared_ptr<const data::Tokenizer> tokenizer_of(const data::Shard& shard, const std::string& given) {
+std::shared_ptr<const data::Tokenizer> tokenizer_of(const data::Shard& shard,
+                                                    const std::string& given) {
   if (!given.empty()) return data::load_tokenizer(given);
   const std::string hash = shard.header().tokenizer_hash.hex();
   auto bytes = data::make_byte_tokenizer();
@@ -167,11 +205,14 @@ void inspect(const std::string& path, const std::string& given, bool verify, int
   std::vector<int32_t> ids(static_cast<size_t>(std::min(show, shard.num_tokens())));
   shard.read(0, ids);
   if (!tokenizer) {
-    row("begins", nlohmann::json(ids).dump() + "  (no tokenizer.model beside the shard to show text)");
+    row("begins",
+        nlohmann::json(ids).dump() + "  (no tokenizer.model beside the shard to show text)");
   } else if (tokenizer->hash() != header.tokenizer_hash.hex()) {
-    row("begins", nlohmann::json(ids).dump() + "  (made with another tokenizer than the one at hand)");
+    row("begins",
+        nlohmann::json(ids).dump() + "  (made with another tokenizer than the one at hand)");
   } else {
-    row("begins", nlohmann::json(tokenizer->decode(ids)).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    row("begins", nlohmann::json(tokenizer->decode(ids))
+                      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   }
   if (verify) {
     shard.verify_content();
@@ -180,7 +221,8 @@ void inspect(const std::string& path, const std::string& given, bool verify, int
 }
 
 void add_inspect(CLI::App& data) {
-  CLI::App* command = data.add_subcommand("inspect", R"(Show what token shards hold. The header is always checked.
+  CLI::App* command =
+      data.add_subcommand("inspect", R"(Show what token shards hold. The header is always checked.
 
   muonlab data inspect corpus/train
   muonlab data inspect corpus/train/*.tokens --verify)");
@@ -194,8 +236,10 @@ void add_inspect(CLI::App& data) {
   command->add_option("SHARDS", options->shards, "shard files, or folders of them")->required();
   command->add_flag("--verify", options->verify, "read everything and check the content hash");
   command->add_option("--show", options->show, "tokens to show from the beginning")
-      ->check(at_least(0))->capture_default_str();
-  command->add_option("--tokenizer", options->tokenizer, "the .model to decode with; default: the one beside the shard");
+      ->check(at_least(0))
+      ->capture_default_str();
+  command->add_option("--tokenizer", options->tokenizer,
+                      "the .model to decode with; default: the one beside the shard");
   command->callback([options] {
     for (const std::string& path : options->shards) {
       for (const std::string& shard : data::shard_paths(path)) {
@@ -206,7 +250,8 @@ void add_inspect(CLI::App& data) {
 }
 
 void add_samples(CLI::App& data) {
-  CLI::App* command = data.add_subcommand("samples", R"(Print the samples that training will see, as JSON lines.
+  CLI::App* command =
+      data.add_subcommand("samples", R"(Print the samples that training will see, as JSON lines.
 
   muonlab data samples configs/quickstart.json --from 0 --count 4 --text
   muonlab data samples my.json --from 3200 --count 32 --set seed=2 > step-100.jsonl
@@ -222,8 +267,11 @@ Sample i of batch size b belongs to step i / b + 1. A line holds "sample", "toke
   auto options = std::make_shared<Options>();
   command->add_option("CONFIG", options->config, "a configuration file")->required();
   command->add_option("--from", options->from, "first global sample index")
-      ->check(at_least(0))->capture_default_str();
-  command->add_option("--count", options->count, "how many")->check(at_least(0))->capture_default_str();
+      ->check(at_least(0))
+      ->capture_default_str();
+  command->add_option("--count", options->count, "how many")
+      ->check(at_least(0))
+      ->capture_default_str();
   command->add_flag("--text", options->text, "the text as well (a cut character shows as U+FFFD)");
   command->add_flag("--valid", options->valid, "validation windows, in their order");
   command->add_option("--set", options->settings, "path=value, over the file; may be repeated")

@@ -19,7 +19,9 @@ std::string gemm_rates(at::ScalarType type) {
   std::string text;
   for (const int64_t n : {512, 1024, 2048}) {
     constexpr double kBudget_s = 0.4;
-    text += base::str(text.empty() ? "" : ", ", base::fixed(tensor::measure_gemm_gflops(type, n, kBudget_s), 0), " at n = ", n);
+    text +=
+        base::str(text.empty() ? "" : ", ",
+                  base::fixed(tensor::measure_gemm_gflops(type, n, kBudget_s), 0), " at n = ", n);
   }
   return text;
 }
@@ -27,7 +29,8 @@ std::string gemm_rates(at::ScalarType type) {
 }  // namespace
 
 void add_doctor(CLI::App& app, Exit& exit) {
-  CLI::App* command = app.add_subcommand("doctor", R"(Show what this build found: LibTorch, threads, instruction sets, GEMM rates, GPU.
+  CLI::App* command = app.add_subcommand(
+      "doctor", R"(Show what this build found: LibTorch, threads, instruction sets, GEMM rates, GPU.
 
   muonlab doctor)");
   command->callback([&exit] {
@@ -39,10 +42,12 @@ void add_doctor(CLI::App& app, Exit& exit) {
     row("found by", MUONLAB_TORCH_FOUND_BY);
     row("processor", base::cpu_model());
     row("instructions", base::isa_summary());
-    row("threads", base::str(processors, processors == 1 ? " processor" : " processors", " this process may use"));
+    row("threads", base::str(processors, processors == 1 ? " processor" : " processors",
+                             " this process may use"));
     row("OpenMP", libtorch.num_openmp == 1
                       ? std::string("one runtime, as it should be")
-                      : base::str(libtorch.num_openmp, " runtimes are loaded; one is right. Two share the processors ",
+                      : base::str(libtorch.num_openmp,
+                                  " runtimes are loaded; one is right. Two share the processors ",
                                   "badly: check LD_PRELOAD and how LibTorch was linked"));
     row("memory", base::human_bytes(base::usable_memory_bytes()));
     const std::string no_gpu = tensor::cuda_problem();

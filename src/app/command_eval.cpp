@@ -24,8 +24,10 @@ data::Dataset open_data(const run::LoadedModel& loaded) {
   return data::open_dataset(loaded.config.data, loaded.config.model.context, loaded.config.seed);
 }
 
-// Questions from the most to the least frequent group, in equal parts; which of a group, the seed says.
-std::vector<data::Question> spread_over_groups(const std::vector<data::Question>& all, int64_t count, uint64_t seed) {
+// Questions from the most to the least frequent group, in equal parts; which of a group, the seed
+// says.
+std::vector<data::Question> spread_over_groups(const std::vector<data::Question>& all,
+                                               int64_t count, uint64_t seed) {
   std::map<int, std::vector<const data::Question*>> groups;
   for (const data::Question& question : all) groups[question.group].push_back(&question);
   const auto num_groups = static_cast<int64_t>(groups.size());
@@ -33,7 +35,8 @@ std::vector<data::Question> spread_over_groups(const std::vector<data::Question>
   std::vector<data::Question> chosen;
   for (int64_t i = 0; i < count; ++i) {
     const auto& [group, members] = *std::next(groups.begin(), i * num_groups / count);
-    chosen.push_back(*members[base::permute(taken[group]++ % members.size(), members.size(), seed)]);
+    chosen.push_back(
+        *members[base::permute(taken[group]++ % members.size(), members.size(), seed)]);
   }
   return chosen;
 }
@@ -41,7 +44,8 @@ std::vector<data::Question> spread_over_groups(const std::vector<data::Question>
 }  // namespace
 
 void add_eval(CLI::App& app, Exit&) {
-  CLI::App* command = app.add_subcommand("eval", R"(Validation loss, perplexity and bits per byte of a checkpoint.
+  CLI::App* command =
+      app.add_subcommand("eval", R"(Validation loss, perplexity and bits per byte of a checkpoint.
 
   muonlab eval runs/quickstart
   muonlab eval runs/quickstart@100 --samples 500)");
@@ -52,7 +56,8 @@ void add_eval(CLI::App& app, Exit&) {
   };
   auto options = std::make_shared<Options>();
   command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
-  command->add_option("--samples", options->samples, "validation windows; default: the run's eval.samples; -1: all");
+  command->add_option("--samples", options->samples,
+                      "validation windows; default: the run's eval.samples; -1: all");
   command->add_flag("--json", options->json, "one JSON object");
   command->callback([options] {
     run::LoadedModel loaded = run::load_model(options->checkpoint);
@@ -72,8 +77,9 @@ void add_eval(CLI::App& app, Exit&) {
                        .dump()
                 << "\n";
     } else {
-      std::cout << "step " << loaded.state.step << "  validation loss " << base::fixed(result.loss, 4)
-                << "  perplexity " << base::perplexity_text(result.perplexity) << "  bits per byte "
+      std::cout << "step " << loaded.state.step << "  validation loss "
+                << base::fixed(result.loss, 4) << "  perplexity "
+                << base::perplexity_text(result.perplexity) << "  bits per byte "
                 << base::fixed(result.bits_per_byte, 4) << "  (" << windows << " windows of "
                 << loaded.config.model.context << " tokens)\n";
     }
@@ -92,13 +98,16 @@ void add_sample(CLI::App& app, Exit&) {
   auto options = std::make_shared<Options>();
   command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
   command->add_option("--prompt", options->prompt, "text to continue; default: start a document");
-  command->add_option("--temperature", options->sampling.temperature, "0: always the likeliest token")
+  command
+      ->add_option("--temperature", options->sampling.temperature, "0: always the likeliest token")
       ->capture_default_str()
       ->check(between(0, 100));
-  command->add_option("--top-k", options->sampling.top_k, "draw among the k likeliest tokens; 0: all")
+  command
+      ->add_option("--top-k", options->sampling.top_k, "draw among the k likeliest tokens; 0: all")
       ->capture_default_str()
       ->check(at_least(0));
-  command->add_option("--seed", options->sampling.seed, "same seed, same text")->capture_default_str();
+  command->add_option("--seed", options->sampling.seed, "same seed, same text")
+      ->capture_default_str();
   command->add_option("--tokens", options->sampling.max_tokens, "at most so many tokens")
       ->capture_default_str()
       ->check(at_least(1));
@@ -112,7 +121,8 @@ void add_sample(CLI::App& app, Exit&) {
 }
 
 void add_ask(CLI::App& app, Exit&) {
-  CLI::App* command = app.add_subcommand("ask", R"(Ask a model the embedded corpus's questions and show its answers beside the truth.
+  CLI::App* command = app.add_subcommand(
+      "ask", R"(Ask a model the embedded corpus's questions and show its answers beside the truth.
 
   muonlab ask runs/quickstart --count 6)");
   struct Options {
@@ -121,13 +131,16 @@ void add_ask(CLI::App& app, Exit&) {
   };
   auto options = std::make_shared<Options>();
   command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
-  command->add_option("--count", options->count, "questions")->capture_default_str()->check(at_least(1));
+  command->add_option("--count", options->count, "questions")
+      ->capture_default_str()
+      ->check(at_least(1));
   command->add_option("--seed", options->seed, "which questions")->capture_default_str();
   command->callback([options] {
     run::LoadedModel loaded = run::load_model(options->checkpoint);
     const data::Dataset data = open_data(loaded);
     if (data.questions.empty()) {
-      throw base::Error(options->checkpoint, ": its corpus asks no questions; `ask` is for data.kind biographies");
+      throw base::Error(options->checkpoint,
+                        ": its corpus asks no questions; `ask` is for data.kind biographies");
     }
     const run::Sampling likeliest{.temperature = 0, .top_k = 0, .seed = 1, .max_tokens = 24};
     const std::vector<data::Question> questions =
@@ -140,11 +153,11 @@ void add_ask(CLI::App& app, Exit&) {
       const std::string truth = question.answer + ".";
       right += answer == truth;
       std::cout << base::trim(question.text) << "\n  model  " << answer << "\n  truth  " << truth
-                << (answer == truth ? "   right" : "   wrong") << "   (frequency group " << question.group << " of 0–"
-                << rarest << ")\n";
+                << (answer == truth ? "   right" : "   wrong") << "   (frequency group "
+                << question.group << " of 0–" << rarest << ")\n";
     }
-    std::cout << right << " of " << questions.size() << " right (group 0 is asked about most often, group " << rarest
-              << " once)\n";
+    std::cout << right << " of " << questions.size()
+              << " right (group 0 is asked about most often, group " << rarest << " once)\n";
   });
 }
 

@@ -27,11 +27,14 @@ void wait_unless_stopped(double seconds) {
 }
 
 void report(const ReportArguments& arguments) {
-  const std::string folder = arguments.out.empty() ? study::default_report_folder(arguments.paths) : arguments.out;
+  const std::string folder =
+      arguments.out.empty() ? study::default_report_folder(arguments.paths) : arguments.out;
   study::ReportData data = study::collect_report(arguments.paths);
   if (arguments.watch) {
     base::install_signal_handlers();
-    std::cout << "watching; open " << folder << "/report.html. Ctrl-C ends the watching, not the runs.\n" << std::flush;
+    std::cout << "watching; open " << folder
+              << "/report.html. Ctrl-C ends the watching, not the runs.\n"
+              << std::flush;
     while (!data.complete && !base::stop_requested()) {
       if (!data.runs.empty()) study::write_report(data, folder, kWatch_s);
       wait_unless_stopped(kWatch_s);
@@ -46,19 +49,20 @@ void report(const ReportArguments& arguments) {
 }  // namespace
 
 void add_report(CLI::App& app, Exit&) {
-  CLI::App* command =
-      app.add_subcommand("report", R"(Write a page of plots and tables of a run, a sweep or several, and its numbers.
+  CLI::App* command = app.add_subcommand(
+      "report", R"(Write a page of plots and tables of a run, a sweep or several, and its numbers.
 
   muonlab report runs/vo_ffn                      runs/vo_ffn/report.html and report.json
   muonlab report runs/adam runs/vo_ffn --out report
   muonlab report runs/tiny_gated --watch          anew every few seconds while the sweep runs)");
   auto arguments = std::make_shared<ReportArguments>();
   command->add_option("PATH", arguments->paths, "run, sweep, or folder of them")->required();
-  command->add_option(
-      "--out", arguments->out,
-      "folder for report.html and report.json; default: the run's or sweep's own, for several ./report");
-  command->add_flag("--watch", arguments->watch,
-                    "write it anew every few seconds until all runs are finished; the page reloads itself");
+  command->add_option("--out", arguments->out,
+                      "folder for report.html and report.json; default: the run's or sweep's own, "
+                      "for several ./report");
+  command->add_flag(
+      "--watch", arguments->watch,
+      "write it anew every few seconds until all runs are finished; the page reloads itself");
   command->callback([arguments] { report(*arguments); });
 }
 

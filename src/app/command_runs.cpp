@@ -17,12 +17,14 @@ namespace {
 std::string sweep_line(const std::string& path, size_t width) {
   const study::SweepResult sweep = study::read_sweep(path);
   const auto count = [&](study::CellState state) {
-    return std::count_if(sweep.cells.begin(), sweep.cells.end(),
-                         [state](const study::CellResult& cell) { return cell.status.state == state; });
+    return std::count_if(
+        sweep.cells.begin(), sweep.cells.end(),
+        [state](const study::CellResult& cell) { return cell.status.state == state; });
   };
   using enum study::CellState;
-  std::string line = base::str(base::pad_right(path, width), "  ", count(finished) + count(diverged), " of ",
-                               static_cast<int64_t>(sweep.cells.size()) + sweep.num_waiting, " runs done");
+  std::string line =
+      base::str(base::pad_right(path, width), "  ", count(finished) + count(diverged), " of ",
+                static_cast<int64_t>(sweep.cells.size()) + sweep.num_waiting, " runs done");
   if (count(running) > 0) line += base::str(", ", count(running), " running");
   if (count(failed) > 0) line += base::str(", ", count(failed), " failed");
   return line + "\n";
@@ -48,13 +50,15 @@ void list(const std::string& folder) {
   if (!runs.empty()) std::cout << run::runs_table(runs);
   if (!runs.empty() && !sweeps.empty()) std::cout << "\n";
   if (!sweeps.empty()) list_sweeps(sweeps);
-  if (runs.empty() && sweeps.empty()) std::cout << folder << ": no runs yet; `muonlab train CONFIG` makes one\n";
+  if (runs.empty() && sweeps.empty())
+    std::cout << folder << ": no runs yet; `muonlab train CONFIG` makes one\n";
 }
 
 }  // namespace
 
 void add_runs(CLI::App& app, Exit&) {
-  CLI::App* command = app.add_subcommand("runs", R"(List runs with state, step, loss and age, and sweeps with what is done.
+  CLI::App* command = app.add_subcommand(
+      "runs", R"(List runs with state, step, loss and age, and sweeps with what is done.
 
   muonlab runs
   muonlab runs runs/sweep     the cells of a sweep)");

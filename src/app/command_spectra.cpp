@@ -59,7 +59,8 @@ std::string cells(const std::vector<const MatrixSpectrum*>& matrices) {
       sum += value;
       ++count;
     }
-    const std::string mean = count > 0 ? base::fixed(sum / static_cast<double>(count), column.digits) : "-";
+    const std::string mean =
+        count > 0 ? base::fixed(sum / static_cast<double>(count), column.digits) : "-";
     text += base::pad_left(mean, column.width);
   }
   return text;
@@ -68,11 +69,14 @@ std::string cells(const std::vector<const MatrixSpectrum*>& matrices) {
 // Matrices by what a row stands for, in the order of their first.
 struct Rows {
   std::vector<std::string> names;
-  std::map<std::string, std::map<size_t, std::vector<const MatrixSpectrum*>>> members;  // by row, by checkpoint
+  // by row, by checkpoint
+  std::map<std::string, std::map<size_t, std::vector<const MatrixSpectrum*>>> members;
 };
 
 std::string row_name(const MatrixSpectrum& matrix, bool each_matrix) {
-  const std::string head = matrix.head < 0 ? "" : each_matrix ? base::str(" head ", matrix.head) : " heads";
+  const std::string head = matrix.head < 0 ? ""
+                           : each_matrix   ? base::str(" head ", matrix.head)
+                                           : " heads";
   return (each_matrix ? matrix.name : matrix.role) + head;
 }
 
@@ -91,7 +95,8 @@ Rows rows_of(const std::vector<Measured>& all, bool each_matrix) {
 void print_table(const std::vector<Measured>& all, bool each_matrix) {
   const Rows rows = rows_of(all, each_matrix);
   size_t name_width = 6, label_width = 10;
-  for (const std::string& name : rows.names) name_width = std::max(name_width, base::display_width(name));
+  for (const std::string& name : rows.names)
+    name_width = std::max(name_width, base::display_width(name));
   std::vector<std::string> labels;
   for (const Measured& one : all) {
     labels.push_back(base::str(one.checkpoint, "  step ", one.step));
@@ -106,7 +111,8 @@ void print_table(const std::vector<Measured>& all, bool each_matrix) {
     for (const auto& [checkpoint, matrices] : rows.members.at(name)) {
       std::cout << base::pad_right(first ? name : "", name_width) << "  "
                 << base::pad_right(labels[checkpoint], label_width)
-                << (each_matrix ? "" : base::pad_left(base::str(matrices.size()), 7)) << cells(matrices) << "\n";
+                << (each_matrix ? "" : base::pad_left(base::str(matrices.size()), 7))
+                << cells(matrices) << "\n";
       first = false;
     }
   }
@@ -124,8 +130,9 @@ void print_json(const std::vector<Measured>& all) {
 
 Measured measure(const std::string& checkpoint, const SpectraOptions& options) {
   const run::LoadedModel loaded = run::load_model(checkpoint);
-  Measured one{checkpoint, loaded.state.step,
-               train::weight_matrices(*loaded.arena, options.params, options.heads, loaded.config.model)};
+  Measured one{
+      checkpoint, loaded.state.step,
+      train::weight_matrices(*loaded.arena, options.params, options.heads, loaded.config.model)};
   if (one.matrices.empty()) {
     throw base::Error(checkpoint, ": no matrix matches ", base::join(options.params, " "),
                       "; try matrices, vo, ffn, embed");
@@ -137,18 +144,22 @@ Measured measure(const std::string& checkpoint, const SpectraOptions& options) {
 }  // namespace
 
 void add_spectra(CLI::App& app, Exit&) {
-  CLI::App* command = app.add_subcommand("spectra", R"(Singular values of checkpoints' weights, averaged by role.
+  CLI::App* command =
+      app.add_subcommand("spectra", R"(Singular values of checkpoints' weights, averaged by role.
 
   muonlab spectra runs/adam runs/vo_ffn@400
   muonlab spectra runs/vo_ffn --params vo --heads --matrices)");
   auto options = std::make_shared<SpectraOptions>();
-  command->add_option("CHECKPOINT", options->checkpoints, "runs, RUN@STEP, or checkpoints' folders, side by side")
+  command
+      ->add_option("CHECKPOINT", options->checkpoints,
+                   "runs, RUN@STEP, or checkpoints' folders, side by side")
       ->required();
   command->add_option("--params", options->params, "matrices to measure, in the words of assign")
       ->delimiter(',')
       ->capture_default_str();
   command->add_flag("--matrices", options->matrices, "a row a matrix, not their mean by role");
-  command->add_flag("--heads", options->heads, "each head of q, k, v and o, and the product O V of each head, as well");
+  command->add_flag("--heads", options->heads,
+                    "each head of q, k, v and o, and the product O V of each head, as well");
   command->add_flag("--json", options->json, "lines as in spectra.jsonl");
   command->callback([options] {
     for (const std::string& selector : options->params) {
@@ -156,7 +167,8 @@ void add_spectra(CLI::App& app, Exit&) {
       if (!problem.empty()) throw base::Error("--params: ", problem);
     }
     std::vector<Measured> all;
-    for (const std::string& checkpoint : options->checkpoints) all.push_back(measure(checkpoint, *options));
+    for (const std::string& checkpoint : options->checkpoints)
+      all.push_back(measure(checkpoint, *options));
     options->json ? print_json(all) : print_table(all, options->matrices);
   });
 }

@@ -39,8 +39,8 @@ Examined examine(const std::string& name, const TailOptions& options) {
     throw base::Error(name, ": its corpus holds no people; `tail` is for data.kind biographies");
   }
   const auto wording = options.held_out ? data::Wording::held_out : data::Wording::trained;
-  const train::TailExam exam(data::Biographies(*config).exam(options.classes, wording), *loaded.tokenizer,
-                             loaded.config.model.context);
+  const train::TailExam exam(data::Biographies(*config).exam(options.classes, wording),
+                             *loaded.tokenizer, loaded.config.model.context);
   return {name, loaded.state.step, exam.take(*loaded.model, loaded.arena->values().device())};
 }
 
@@ -64,7 +64,8 @@ void print_part(const std::vector<Examined>& all, const std::string& title, Part
   std::string head = pad_right(title, kLabelWidth) + pad_left("questions", kQuestionsWidth);
   size_t num_rows = 0;
   for (const Examined& one : all) {
-    head += pad_left("first", kNumberWidth) + pad_left("exact", kNumberWidth) + pad_left("loss", kNumberWidth);
+    head += pad_left("first", kNumberWidth) + pad_left("exact", kNumberWidth) +
+            pad_left("loss", kNumberWidth);
     num_rows = std::max(num_rows, (one.result.*part).size());
   }
   std::cout << head << "\n";
@@ -77,8 +78,8 @@ void print_part(const std::vector<Examined>& all, const std::string& title, Part
       line += cells(scores, row);
     }
     if (questions == 0) continue;
-    std::cout << pad_right(label(row), kLabelWidth) << pad_left(base::with_commas(questions), kQuestionsWidth) << line
-              << "\n";
+    std::cout << pad_right(label(row), kLabelWidth)
+              << pad_left(base::with_commas(questions), kQuestionsWidth) << line << "\n";
   }
 }
 
@@ -89,35 +90,44 @@ void print_tables(const std::vector<Examined>& all, bool held_out) {
     names += pad_left(clip_start(one.name, kBlockWidth - 2 - step.size()) + step, kBlockWidth);
   }
   std::cout << names << "\n";
-  print_part(all, "group", &train::TailResult::groups, [](size_t row) { return std::to_string(row); });
+  print_part(all, "group", &train::TailResult::groups,
+             [](size_t row) { return std::to_string(row); });
   std::cout << "\n";
   print_part(all, "attribute", &train::TailResult::attributes,
              [](size_t row) { return std::string(data::kAttributeNames.at(row)); });
-  std::cout << "\nfirst: share whose first answer token is the likeliest; exact: whole answers by greedy decoding; loss: nats "
-               "a token of the\nanswers. A person of group g was asked about 2^(m-g) times. Wordings: "
-            << (held_out ? "kept from training for that fact" : "as trained") << ".\n";
+  std::cout
+      << "\nfirst: share whose first answer token is the likeliest; exact: whole answers by greedy "
+         "decoding; loss: nats "
+         "a token of the\nanswers. A person of group g was asked about 2^(m-g) times. Wordings: "
+      << (held_out ? "kept from training for that fact" : "as trained") << ".\n";
 }
 
 }  // namespace
 
 void add_tail(CLI::App& app, Exit&) {
-  CLI::App* command = app.add_subcommand("tail", R"(What checkpoints know of frequent and rare facts, by frequency group and by attribute.
+  CLI::App* command = app.add_subcommand(
+      "tail",
+      R"(What checkpoints know of frequent and rare facts, by frequency group and by attribute.
 
   muonlab tail runs/quickstart
   muonlab tail runs/muon runs/adam@400 --classes 100 --held-out)");
   auto options = std::make_shared<TailOptions>();
-  command->add_option("CHECKPOINT", options->checkpoints, "runs, RUN@STEP, or checkpoints' folders")->required();
-  command->add_option("--classes", options->classes, "people asked about a group, the same each time")
+  command->add_option("CHECKPOINT", options->checkpoints, "runs, RUN@STEP, or checkpoints' folders")
+      ->required();
+  command
+      ->add_option("--classes", options->classes, "people asked about a group, the same each time")
       ->capture_default_str()
       ->check(at_least(1));
-  command->add_flag("--held-out", options->held_out, "ask in the wording kept from training for that fact");
+  command->add_flag("--held-out", options->held_out,
+                    "ask in the wording kept from training for that fact");
   command->add_flag("--json", options->json, "one JSON object a line, as in tail.jsonl");
   command->callback([options] {
     std::vector<Examined> all;
     for (const std::string& name : options->checkpoints) all.push_back(examine(name, *options));
     if (!options->json) return print_tables(all, options->held_out);
     for (const Examined& one : all) {
-      for (const std::string& line : train::tail_lines(one.result, one.step, one.name)) std::cout << line << "\n";
+      for (const std::string& line : train::tail_lines(one.result, one.step, one.name))
+        std::cout << line << "\n";
     }
   });
 }

@@ -14,7 +14,9 @@ constexpr int kInterrupted = 130;
 }  // namespace
 
 void add_train(CLI::App& app, Exit& exit) {
-  CLI::App* command = app.add_subcommand("train", R"(Train a model. Typed again, the same command goes on from the newest good checkpoint.
+  CLI::App* command = app.add_subcommand(
+      "train",
+      R"(Train a model. Typed again, the same command goes on from the newest good checkpoint.
 
   muonlab train configs/quickstart.json
   muonlab train configs/quickstart.json --set train.steps=600 --run-dir runs/longer)");
@@ -23,11 +25,14 @@ void add_train(CLI::App& app, Exit& exit) {
   command->add_option("--set", request->settings, "path=value, over the file; may be repeated")
       ->allow_extra_args(false);
   command->add_option("--run-dir", request->run_dir, "folder of the run; default: runs/NAME");
-  command->add_option("--resume", request->resume, "go on with this run, without its configuration file");
-  command->add_option("--from", request->from, "branch: start from RUN@STEP, a run or a checkpoint");
+  command->add_option("--resume", request->resume,
+                      "go on with this run, without its configuration file");
+  command->add_option("--from", request->from,
+                      "branch: start from RUN@STEP, a run or a checkpoint");
   command->callback([request, &exit] {
     if (request->config_path.empty() == request->resume.empty()) {
-      throw base::Error("train takes a configuration file or --resume RUN; see `muonlab train --help`");
+      throw base::Error(
+          "train takes a configuration file or --resume RUN; see `muonlab train --help`");
     }
     if (run::train_run(*request) == train::Outcome::interrupted) exit.code = kInterrupted;
   });
@@ -42,8 +47,9 @@ void add_init(CLI::App& app, Exit&) {
   command->add_option("DIR", request->run_dir, "folder to make")->required();
   command->add_option("--set", request->settings, "path=value, over the file; may be repeated")
       ->allow_extra_args(false);
-  command->callback(
-      [request] { run::write_initial_checkpoint(request->config_path, request->settings, request->run_dir); });
+  command->callback([request] {
+    run::write_initial_checkpoint(request->config_path, request->settings, request->run_dir);
+  });
 }
 
 }  // namespace muonlab::app

@@ -17,7 +17,8 @@ struct Exit {
 CLI::Validator between(double low, double high);
 CLI::Validator at_least(double low);
 
-// What to say about a command line that could not be read: one line, or the help where a subcommand is missing.
+// What to say about a command line that could not be read: one line, or the help where a subcommand
+// is missing.
 std::string explain_parse_error(const CLI::App& program, const CLI::ParseError& error,
                                 const std::vector<std::string>& words);
 

@@ -43,14 +43,17 @@ std::string explain_parse_error(const CLI::App& program, const CLI::ParseError& 
   if (const std::vector<std::string> names = names_below(*command); !names.empty()) {
     if (next == words.size() || words[next].starts_with("-")) return command->help();
     const auto near = base::nearest(words[next], names);
-    return base::str("error: there is no command \"", path.empty() ? "" : path + " ", words[next], "\"; ",
-                     near ? base::str("did you mean \"", *near, "\"?") : "commands: " + base::join(names, " "), "\n");
+    return base::str(
+        "error: there is no command \"", path.empty() ? "" : path + " ", words[next], "\"; ",
+        near ? base::str("did you mean \"", *near, "\"?") : "commands: " + base::join(names, " "),
+        "\n");
   }
   std::string what = error.what();
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     const std::string word = what.substr(what.rfind(' ') + 1);
     const auto near = base::nearest(word, option_names(*command));
-    what = word.starts_with("--") ? base::str("there is no option ", word, near ? "; did you mean " + *near + "?" : ".")
+    what = word.starts_with("--") ? base::str("there is no option ", word,
+                                              near ? "; did you mean " + *near + "?" : ".")
                                   : base::str("\"", word, "\" is one word too many.");
   } else {
     what += ".";

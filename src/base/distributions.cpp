@@ -9,8 +9,9 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// The regularised incomplete beta function I_x(a, b) for x below (a + 1) / (a + b + 2), where the continued fraction
-// converges fast (Abramowitz and Stegun 26.5.8, evaluated from the front by the modified Lentz method).
+// The regularised incomplete beta function I_x(a, b) for x below (a + 1) / (a + b + 2), where the
+// continued fraction converges fast (Abramowitz and Stegun 26.5.8, evaluated from the front by the
+// modified Lentz method).
 double beta_by_fraction(double x, double a, double b) {
   constexpr double kTiny = 1e-300;
   const auto away_from_zero = [](double v) { return std::abs(v) < kTiny ? kTiny : v; };
@@ -29,8 +30,8 @@ double beta_by_fraction(double x, double a, double b) {
     }
     if (std::abs(change - 1.0) < 1e-16) break;
   }
-  const double log_front =
-      std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) + b * std::log1p(-x) - std::log(a);
+  const double log_front = std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) + a * std::log(x) +
+                           b * std::log1p(-x) - std::log(a);
   return std::exp(log_front) * fraction;
 }
 
@@ -38,10 +39,12 @@ double beta_by_fraction(double x, double a, double b) {
 double incomplete_beta(double x, double y, double a, double b) {
   if (x <= 0.0) return 0.0;
   if (y <= 0.0) return 1.0;
-  return x < (a + 1.0) / (a + b + 2.0) ? beta_by_fraction(x, a, b) : 1.0 - beta_by_fraction(y, b, a);
+  return x < (a + 1.0) / (a + b + 2.0) ? beta_by_fraction(x, a, b)
+                                       : 1.0 - beta_by_fraction(y, b, a);
 }
 
-// The root of a function that falls from above the target to below it between low and high, 0 <= low.
+// The root of a function that falls from above the target to below it between low and high, 0 <=
+// low.
 template <class Function>
 double falling_root(const Function& function, double target, double low, double high) {
   for (int i = 0; i < 200; ++i) {

@@ -68,7 +68,8 @@ void set_log_level(LogLevel level) {
 }
 
 void set_log_file(const std::string& path) {
-  real_file_system().append(path)->close();  // names what is wrong; spdlog would wait for a pipe's reader
+  // names what is wrong; spdlog would wait for a pipe's reader
+  real_file_system().append(path)->close();
   std::shared_ptr<spdlog::logger> file;
   try {
     auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);

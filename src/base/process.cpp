@@ -17,7 +17,9 @@ namespace {
 
 constexpr int kCannotRun = 127;
 
-int exit_code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+int exit_code_of(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
 
 // After fork only calls that are safe there.
 [[noreturn]] void become(char* const* arguments, int output, int parent) {
@@ -53,7 +55,8 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command, const std::s
   ::setpgid(id_, id_);  // by whichever of the two comes first
 }
 
-ChildProcess::ChildProcess(ChildProcess&& other) noexcept : id_(other.id_), exit_code_(other.exit_code_) {
+ChildProcess::ChildProcess(ChildProcess&& other) noexcept
+    : id_(other.id_), exit_code_(other.exit_code_) {
   other.id_ = -1;
 }
 
@@ -86,7 +89,8 @@ void wait_for_child(double seconds) {
   ::sigemptyset(&ended);
   ::sigaddset(&ended, SIGCHLD);
   ::sigprocmask(SIG_BLOCK, &ended, &before);
-  timespec limit{static_cast<time_t>(seconds), static_cast<long>(1e9 * (seconds - std::floor(seconds)))};
+  timespec limit{static_cast<time_t>(seconds),
+                 static_cast<long>(1e9 * (seconds - std::floor(seconds)))};
   ::sigtimedwait(&ended, nullptr, &limit);
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
 }

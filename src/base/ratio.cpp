@@ -12,7 +12,9 @@
 namespace muonlab::base {
 namespace {
 
-double t_of(double level, size_t n) { return student_t_quantile(0.5 + 0.5 * level, static_cast<double>(n - 1)); }
+double t_of(double level, size_t n) {
+  return student_t_quantile(0.5 + 0.5 * level, static_cast<double>(n - 1));
+}
 
 // Covariance of the two means.
 double covariance(std::span<const double> a, std::span<const double> b) {
@@ -29,7 +31,8 @@ bool has_interval(std::span<const double> top, std::span<const double> bottom, d
 }
 
 // Ratios of means of n pairs drawn with replacement, ascending.
-std::vector<double> resampled_ratios(std::span<const double> top, std::span<const double> bottom, int resamples) {
+std::vector<double> resampled_ratios(std::span<const double> top, std::span<const double> bottom,
+                                     int resamples) {
   const Philox draws(0, Purpose::bootstrap);
   const uint64_t n = top.size();
   std::vector<double> ratios(static_cast<size_t>(resamples));
@@ -63,34 +66,40 @@ double acceleration(std::span<const double> top, std::span<const double> bottom)
 
 }  // namespace
 
-// The ends solve (X - rY)^2 = t^2 var(X - rY), or A r^2 - 2 B r + C = 0, for the means X and Y. The discriminant is
-// written out, since B^2 - A C itself loses its digits where the variances are small.
-Interval fieller_interval(std::span<const double> top, std::span<const double> bottom, double level) {
+// The ends solve (X - rY)^2 = t^2 var(X - rY), or A r^2 - 2 B r + C = 0, for the means X and Y. The
+// discriminant is written out, since B^2 - A C itself loses its digits where the variances are
+// small.
+Interval fieller_interval(std::span<const double> top, std::span<const double> bottom,
+                          double level) {
   if (!has_interval(top, bottom, level)) return {};
   const double x = mean(top), y = mean(bottom);
   const double t = t_of(level, top.size()), t2 = t * t;
-  const double xx = covariance(top, top), xy = covariance(top, bottom), yy = covariance(bottom, bottom);
+  const double xx = covariance(top, top), xy = covariance(top, bottom),
+               yy = covariance(bottom, bottom);
   const double a = y * y - t2 * yy, b = x * y - t2 * xy;
   const double discriminant = x * x * yy - 2.0 * x * y * xy + y * y * xx - t2 * (xx * yy - xy * xy);
   const double half = t * std::sqrt(std::max(0.0, discriminant)) / a;
   return {b / a - half, b / a + half};
 }
 
-Interval bootstrap_ratio_interval(std::span<const double> top, std::span<const double> bottom, double level,
-                                  int resamples) {
+Interval bootstrap_ratio_interval(std::span<const double> top, std::span<const double> bottom,
+                                  double level, int resamples) {
   if (!has_interval(top, bottom, level)) return {};
   const std::vector<double> ratios = resampled_ratios(top, bottom, resamples);
   const auto count = static_cast<double>(resamples);
   const double value = mean(top) / mean(bottom);
   const auto [first, last] = std::equal_range(ratios.begin(), ratios.end(), value);
-  const double below = 0.5 * static_cast<double>((first - ratios.begin()) + (last - ratios.begin())) / count;
-  const double bias = normal_quantile(std::clamp(below, 1.0 / (count + 1.0), count / (count + 1.0)));
+  const double below =
+      0.5 * static_cast<double>((first - ratios.begin()) + (last - ratios.begin())) / count;
+  const double bias =
+      normal_quantile(std::clamp(below, 1.0 / (count + 1.0), count / (count + 1.0)));
   const double skew = acceleration(top, bottom);
   const auto n = static_cast<double>(top.size());
   const double reach = t_of(level, top.size()) * std::sqrt(n / (n - 1.0));
   const auto end = [&](double z) {
     const double shifted = bias + z, shrink = 1.0 - skew * shifted;
-    const double p = shrink > 0.0 ? normal_cdf(bias + shifted / shrink) : (shifted > 0.0 ? 1.0 : 0.0);
+    const double p =
+        shrink > 0.0 ? normal_cdf(bias + shifted / shrink) : (shifted > 0.0 ? 1.0 : 0.0);
     return quantile_of_sorted(ratios, p);
   };
   return {end(-reach), end(reach)};

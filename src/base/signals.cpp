@@ -16,7 +16,8 @@ void on_signal(int number) {
   int none = 0;
   first_signal.compare_exchange_strong(none, number);
   if (number != SIGINT || interrupts.fetch_add(1) != 1) return;
-  constexpr char kGoodbye[] = "\nSIGINT again: left at once. The same command goes on from the newest checkpoint.\n";
+  constexpr char kGoodbye[] =
+      "\nSIGINT again: left at once. The same command goes on from the newest checkpoint.\n";
   [[maybe_unused]] const ssize_t ignored = ::write(2, kGoodbye, sizeof kGoodbye - 1);
   ::_exit(128 + SIGINT);
 }

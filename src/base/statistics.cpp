@@ -68,13 +68,15 @@ PairedTest paired_t_test(std::span<const double> first, std::span<const double> 
   if (differences.size() < 2) return {difference, kNaN, kNaN, kNaN};
   const double error = standard_error(differences);
   const double t = difference == 0.0 ? 0.0 : difference / error;
-  return {difference, error, t, student_t_two_sided_p(t, static_cast<double>(differences.size() - 1))};
+  return {difference, error, t,
+          student_t_two_sided_p(t, static_cast<double>(differences.size() - 1))};
 }
 
 std::vector<double> holm(std::span<const double> p_values) {
   std::vector<size_t> order(p_values.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p_values[a] < p_values[b]; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return p_values[a] < p_values[b]; });
   std::vector<double> adjusted(p_values.size());
   double largest = 0.0;
   for (size_t rank = 0; rank < order.size(); ++rank) {

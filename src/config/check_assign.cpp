@@ -39,8 +39,9 @@ class AssignmentCheck {
     // In code the member's own default may already fit.
     if (c_.tree.members.empty()) return true;
     if (!c_.problems.touches("optimizers")) {
-      c_.fail("assign", optimizers.empty() ? "there is no optimizer to assign"
-                                           : "is missing; say which parameters get which of " + defined());
+      c_.fail("assign", optimizers.empty()
+                            ? "there is no optimizer to assign"
+                            : "is missing; say which parameters get which of " + defined());
     }
     return false;
   }
@@ -101,8 +102,9 @@ class AssignmentCheck {
         taken_[p] = true;
       }
       const std::string selector = item_path(path + ".params", j);
-      if (matches || !c_.without_effect(selector, "model", quote(line.params[j]) +
-                                                               " matches no parameter of this model")) {
+      if (matches ||
+          !c_.without_effect(selector, "model",
+                             quote(line.params[j]) + " matches no parameter of this model")) {
         alive.push_back(line.params[j]);
       }
     }
@@ -121,8 +123,9 @@ class AssignmentCheck {
     if (!std::holds_alternative<MuonConfig>(found->second)) return;
     for (size_t p : took) {
       if (specs_[p].shape.size() != 2) {
-        c_.fail(line_path(i), base::str("muon updates matrices; ", specs_[p].name, " ", shape_text(specs_[p]),
-                                        " is a vector; assign norms to another optimizer above"));
+        c_.fail(line_path(i),
+                base::str("muon updates matrices; ", specs_[p].name, " ", shape_text(specs_[p]),
+                          " is a vector; assign norms to another optimizer above"));
         break;
       }
     }

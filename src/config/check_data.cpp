@@ -44,8 +44,8 @@ void check_data(Checker& c) {
   if (!vocabulary) {
     vocabulary = known;
   } else if (*vocabulary < *known) {
-    c.fail("model.vocabulary",
-           base::str(*vocabulary, " is smaller than the tokenizer's ", *known, "; leave it out to take that"));
+    c.fail("model.vocabulary", base::str(*vocabulary, " is smaller than the tokenizer's ", *known,
+                                         "; leave it out to take that"));
   }
 }
 

@@ -50,20 +50,22 @@ void check_model(Checker& c) {
       c.fail("model.heads", base::str(m.heads, " heads do not divide the width ", m.width,
                                       "; change one, or give head_dim"));
     } else if ((m.width / m.heads) % 2 != 0) {
-      c.fail("model.heads", base::str("width ", m.width, " over ", m.heads, " heads gives a head of width ",
-                                      m.width / m.heads, "; rotary embeddings need an even one"));
+      c.fail("model.heads",
+             base::str("width ", m.width, " over ", m.heads, " heads gives a head of width ",
+                       m.width / m.heads, "; rotary embeddings need an even one"));
     }
   }
   if (m.head_dim && *m.head_dim % 2 != 0) {
-    c.fail("model.head_dim", base::str(*m.head_dim, " is odd; rotary embeddings need an even width"));
+    c.fail("model.head_dim",
+           base::str(*m.head_dim, " is odd; rotary embeddings need an even width"));
   }
   if (m.kv_heads && shape_ok && m.heads % *m.kv_heads != 0) {
     c.fail("model.kv_heads", base::str(*m.kv_heads, " does not divide the ", m.heads, " heads"));
   }
   fill_shape(m);
   if (m.init.zero_output) {
-    c.without_effect(m.init.depth_scaled, false, "model.init.depth_scaled", "model.init.zero_output",
-                     "zero_output starts o and ffn_out at zero");
+    c.without_effect(m.init.depth_scaled, false, "model.init.depth_scaled",
+                     "model.init.zero_output", "zero_output starts o and ffn_out at zero");
   }
 }
 

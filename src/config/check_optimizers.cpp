@@ -21,7 +21,8 @@ Steps allowed_steps(Orthogonalizer orthogonalizer) {
 
 void check_rule(Checker& c, const std::string& path, MuonConfig& muon) {
   if (c.problems.touches(path)) return;
-  const std::string name(EnumNames<Orthogonalizer>::names[static_cast<size_t>(muon.orthogonalizer)]);
+  const std::string name(
+      EnumNames<Orthogonalizer>::names[static_cast<size_t>(muon.orthogonalizer)]);
   if (muon.orthogonalizer == Orthogonalizer::svd) {
     const std::string cause = path + ".orthogonalizer";
     c.without_effect(muon.steps, {}, path + ".steps", cause, "an svd does not iterate");
@@ -34,7 +35,8 @@ void check_rule(Checker& c, const std::string& path, MuonConfig& muon) {
       c.fail(path + ".steps",
              steps.least == steps.most
                  ? base::str(name, " has exactly ", steps.least, " steps, not ", *muon.steps)
-                 : base::str(name, " takes ", steps.least, " to ", steps.most, " steps, not ", *muon.steps));
+                 : base::str(name, " takes ", steps.least, " to ", steps.most, " steps, not ",
+                             *muon.steps));
     }
   }
   if (muon.orthogonalizer == Orthogonalizer::exact && muon.iteration == IterationType::bf16) {
@@ -42,8 +44,8 @@ void check_rule(Checker& c, const std::string& path, MuonConfig& muon) {
   }
   if (muon.momentum == 0) {
     c.without_effect(muon.nesterov, false, path + ".nesterov", path + ".momentum", "momentum is 0");
-    c.without_effect(muon.momentum_form, MomentumForm::sum, path + ".momentum_form", path + ".momentum",
-                     "momentum is 0");
+    c.without_effect(muon.momentum_form, MomentumForm::sum, path + ".momentum_form",
+                     path + ".momentum", "momentum is 0");
   }
 }
 
@@ -59,13 +61,14 @@ void check_rule(Checker&, const std::string&, SignSgdConfig&) {}
 void check_schedule(Checker& c, const std::string& path, ScheduleConfig& schedule) {
   if (c.problems.touches(path)) return;
   if (auto* wsd = std::get_if<WsdSchedule>(&schedule); wsd && wsd->decay_fraction == 0) {
-    c.without_effect(wsd->final, 0.0, path + ".final", path + ".decay_fraction", "decay_fraction is 0");
+    c.without_effect(wsd->final, 0.0, path + ".final", path + ".decay_fraction",
+                     "decay_fraction is 0");
   }
   const int64_t warmup = std::visit([](const auto& s) { return s.warmup; }, schedule);
   const TrainConfig& train = c.run.train;
   if (train.steps && !train.tokens && !train.epochs && warmup >= *train.steps && warmup > 0) {
-    c.fail(path + ".warmup", base::str(warmup, " steps of warm-up leave nothing of the run's ", *train.steps,
-                                       " steps"));
+    c.fail(path + ".warmup", base::str(warmup, " steps of warm-up leave nothing of the run's ",
+                                       *train.steps, " steps"));
   }
 }
 

@@ -7,7 +7,8 @@ namespace {
 void check_spectra(Checker& c) {
   if (!c.run.probes.spectra || c.problems.touches("probes.spectra")) return;
   const std::vector<std::string>& params = c.run.probes.spectra->params;
-  if (params.empty()) c.fail("probes.spectra.params", "is empty; leave probes.spectra out to measure nothing");
+  if (params.empty())
+    c.fail("probes.spectra.params", "is empty; leave probes.spectra out to measure nothing");
   for (size_t i = 0; i < params.size(); ++i) {
     const std::string problem = selector_problem(params[i]);
     if (!problem.empty()) c.fail(item_path("probes.spectra.params", i), problem);
@@ -20,7 +21,9 @@ void check_spectra(Checker& c) {
     const bool matches = std::any_of(specs.begin(), specs.end(), [&](const ParameterSpec& spec) {
       return spec.shape.size() == 2 && selector_matches(params[i], spec);
     });
-    if (!matches) c.fail(item_path("probes.spectra.params", i), quote(params[i]) + " matches no matrix of this model");
+    if (!matches)
+      c.fail(item_path("probes.spectra.params", i),
+             quote(params[i]) + " matches no matrix of this model");
   }
 }
 
@@ -28,7 +31,8 @@ void check_spectra(Checker& c) {
 
 void check_probes(Checker& c) {
   check_spectra(c);
-  if (c.run.probes.tail && std::holds_alternative<ShardsConfig>(c.run.data) && !c.problems.touches("data")) {
+  if (c.run.probes.tail && std::holds_alternative<ShardsConfig>(c.run.data) &&
+      !c.problems.touches("data")) {
     c.fail("probes.tail", "asks about the people of data.kind biographies; the data are shards");
   }
 }

@@ -6,8 +6,8 @@ namespace muonlab::config {
 
 namespace {
 
-// Of several lengths the one written last wins (a setting over the file, the file over what it extends); two written
-// side by side are a mistake.
+// Of several lengths the one written last wins (a setting over the file, the file over what it
+// extends); two written side by side are a mistake.
 void choose_length(Checker& c) {
   TrainConfig& train = c.run.train;
   struct Length {
@@ -29,7 +29,8 @@ void choose_length(Checker& c) {
     if (!length.given || &length == winner) continue;
     const std::string path = base::str("train.", length.name);
     if (length.layer == winner->layer) {
-      c.fail(path, base::str("train.", winner->name, " gives the length already; keep one of them"));
+      c.fail(path,
+             base::str("train.", winner->name, " gives the length already; keep one of them"));
     } else {
       c.dropped.push_back(base::str(path, ": train.", winner->name, " gives the length"));
     }
@@ -51,12 +52,12 @@ void check_batch(Checker& c) {
   if (!train.micro_batch) {
     train.micro_batch = largest_divisor(train.batch, 8);
   } else if (train.batch % *train.micro_batch != 0) {
-    c.fail("train.micro_batch", base::str("the batch of ", train.batch, " is no multiple of ", *train.micro_batch,
-                                          "; its divisor below is ",
-                                          largest_divisor(train.batch, *train.micro_batch)));
+    c.fail("train.micro_batch",
+           base::str("the batch of ", train.batch, " is no multiple of ", *train.micro_batch,
+                     "; its divisor below is ", largest_divisor(train.batch, *train.micro_batch)));
   }
-  const double tokens = static_cast<double>(train.steps.value_or(1)) * static_cast<double>(train.batch) *
-                        static_cast<double>(c.run.model.context);
+  const double tokens = static_cast<double>(train.steps.value_or(1)) *
+                        static_cast<double>(train.batch) * static_cast<double>(c.run.model.context);
   if (tokens > 1e18) c.fail("train.steps", "more than 1e18 tokens in all");
 }
 
@@ -69,8 +70,8 @@ void check_checkpoints(Checker& c) {
     c.without_effect(keep.permanent_every, usual.permanent_every, "checkpoint.permanent_every",
                      "checkpoint.every", reason);
   } else if (keep.permanent_every % keep.every != 0) {
-    c.fail("checkpoint.permanent_every", base::str(keep.permanent_every, " is no multiple of checkpoint.every, ",
-                                                   keep.every));
+    c.fail("checkpoint.permanent_every",
+           base::str(keep.permanent_every, " is no multiple of checkpoint.every, ", keep.every));
   }
   if (c.run.eval.every == 0) {
     c.without_effect(keep.best, usual.best, "checkpoint.best", "eval.every",

@@ -18,7 +18,8 @@ int Checker::layer(const std::string& path) const {
   return value ? highest(*value) : static_cast<int>(Source::defaults);
 }
 
-bool Checker::without_effect(const std::string& path, const std::string& cause, const std::string& reason) {
+bool Checker::without_effect(const std::string& path, const std::string& cause,
+                             const std::string& reason) {
   const Value* value = at_path(tree, path);
   if (!value) return true;
   const int wrote = highest(*value);

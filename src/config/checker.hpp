@@ -1,4 +1,5 @@
-// What the fields alone cannot say: how settings fit together. Each check reports with the place of the setting.
+// What the fields alone cannot say: how settings fit together. Each check reports with the place of
+// the setting.
 #pragma once
 
 #include <algorithm>
@@ -24,14 +25,14 @@ struct Checker {
   // The highest layer that wrote the setting or a part of it.
   int layer(const std::string& path) const;
 
-  // A setting that can do nothing because of another one: a mistake where the user wrote it beside or above its cause,
-  // listed as dropped where it was inherited. True where it is to be dropped.
+  // A setting that can do nothing because of another one: a mistake where the user wrote it beside
+  // or above its cause, listed as dropped where it was inherited. True where it is to be dropped.
   bool without_effect(const std::string& path, const std::string& cause, const std::string& reason);
 
   // The same for a field; `fallback` stands for "not asked for".
   template <class T>
-  void without_effect(T& field, const T& fallback, const std::string& path, const std::string& cause,
-                      const std::string& reason) {
+  void without_effect(T& field, const T& fallback, const std::string& path,
+                      const std::string& cause, const std::string& reason) {
     if (field != fallback && without_effect(path, cause, reason)) field = fallback;
   }
 };

@@ -12,7 +12,8 @@ namespace muonlab::config {
 inline std::string bounded(std::string_view type, const Field& field) {
   const bool low = std::isfinite(field.min), high = std::isfinite(field.max);
   std::string text(type);
-  if (low && high && !field.above_min) return text + " " + plain(field.min) + " to " + plain(field.max);
+  if (low && high && !field.above_min)
+    return text + " " + plain(field.min) + " to " + plain(field.max);
   if (low) text += (field.above_min ? " > " : " ≥ ") + plain(field.min);
   if (high) text += (low ? ", ≤ " : " ≤ ") + plain(field.max);
   return text;

@@ -6,12 +6,14 @@ namespace muonlab::config {
 namespace {
 
 // One row a setting: an array of plain values is one, an array of objects is taken apart.
-void flatten(const Value& value, const std::string& path, std::vector<std::pair<std::string, std::string>>& out) {
+void flatten(const Value& value, const std::string& path,
+             std::vector<std::pair<std::string, std::string>>& out) {
   if (value.is(Value::Kind::object)) {
     for (const Member& m : value.members) flatten(m.value, child_path(path, m.key), out);
   } else if (value.is(Value::Kind::array) && !value.items.empty() &&
              value.items.front().is(Value::Kind::object)) {
-    for (size_t i = 0; i < value.items.size(); ++i) flatten(value.items[i], item_path(path, i), out);
+    for (size_t i = 0; i < value.items.size(); ++i)
+      flatten(value.items[i], item_path(path, i), out);
   } else {
     out.emplace_back(path, compact(value));
   }

@@ -55,7 +55,9 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
 
   bool null() override { return add(Value{}); }
   bool boolean(bool v) override { return add(Value::of(v)); }
-  bool number_integer(number_integer_t v) override { return add(Value::of(static_cast<int64_t>(v))); }
+  bool number_integer(number_integer_t v) override {
+    return add(Value::of(static_cast<int64_t>(v)));
+  }
   bool number_unsigned(number_unsigned_t v) override {
     if (v <= static_cast<uint64_t>(INT64_MAX)) return add(Value::of(static_cast<int64_t>(v)));
     Value value = Value::of(static_cast<double>(v));
@@ -81,13 +83,15 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     frame.key_mark = next_mark();
     const auto [first, fresh] = frame.seen.try_emplace(name, frame.key_mark);
     if (!fresh) {
-      problems_.add(frame.key_mark, "", base::str("duplicate key ", quote(name), "; first at line ",
-                                                  first->second.line, ", column ", first->second.column));
+      problems_.add(frame.key_mark, "",
+                    base::str("duplicate key ", quote(name), "; first at line ", first->second.line,
+                              ", column ", first->second.column));
     }
     return true;
   }
 
-  bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& e) override {
+  bool parse_error(size_t position, const std::string&,
+                   const nlohmann::detail::exception& e) override {
     // The token that holds the last character read, or the very character inside a string.
     size_t offset = position > 0 ? position - 1 : 0;
     std::string reason = reason_of(e.what());
@@ -178,7 +182,8 @@ Value parse_json(std::string_view text, const std::shared_ptr<const Source>& sou
   if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
   Locator locator(text, source);
   if (text.size() > kMaxBytes) {
-    problems.add(locator.at(0), "", base::str("larger than ", kMaxBytes, " bytes: no configuration"));
+    problems.add(locator.at(0), "",
+                 base::str("larger than ", kMaxBytes, " bytes: no configuration"));
     return {};
   }
   if (!base::is_valid_utf8(text)) {

@@ -12,8 +12,9 @@ namespace muonlab::config {
 inline constexpr size_t kMaxBytes = 1 << 20;
 inline constexpr int kMaxDepth = 64;
 
-// Reads one JSON value (RFC 8259, strict UTF-8) with // and /* */ comments and trailing commas. Adds what is wrong to
-// problems: one syntax error, or every duplicate key. The value is whole only if nothing was added.
+// Reads one JSON value (RFC 8259, strict UTF-8) with // and /* */ comments and trailing commas.
+// Adds what is wrong to problems: one syntax error, or every duplicate key. The value is whole only
+// if nothing was added.
 Value parse_json(std::string_view text, const std::shared_ptr<const Source>& source,
                  Problems& problems);
 

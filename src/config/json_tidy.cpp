@@ -51,7 +51,8 @@ class Tidier {
       if ((c == ']' || c == '}') && last_ == ',' && before_comma_ok_) out_.text[comma_] = ' ';
       if (c == ',') {
         comma_ = at_;
-        before_comma_ok_ = last_ != 0 && std::string_view("{[,:").find(last_) == std::string_view::npos;
+        before_comma_ok_ =
+            last_ != 0 && std::string_view("{[,:").find(last_) == std::string_view::npos;
       }
       if (c == '{' || c == '[') out_.values.push_back(at_);
       ++at_;

@@ -16,7 +16,8 @@ namespace muonlab::config {
 
 template <class T>
 struct KindOf {
-  static constexpr bool optional = false, vector = false, array = false, map = false, variant = false;
+  static constexpr bool optional = false, vector = false, array = false, map = false,
+                        variant = false;
 };
 template <class T>
 struct KindOf<std::optional<T>> : KindOf<void> {
@@ -57,14 +58,17 @@ struct IgnoreFields {
   void operator()(std::string_view, M&, const Field&) {}
 };
 template <class T>
-concept StructField = requires(T& t, IgnoreFields visit) { T::fields(t, visit); };
+concept StructField = requires(T& t, IgnoreFields visit) {
+  T::fields(t, visit);
+};
 
 // Calls f.template operator()<Alternative>() for each alternative of a variant.
 template <class Variant, class F>
 void for_each_alternative(F&& f) {
   [&]<size_t... I>(std::index_sequence<I...>) {
     (f.template operator()<std::variant_alternative_t<I, Variant>>(), ...);
-  }(std::make_index_sequence<std::variant_size_v<Variant>>{});
+  }
+  (std::make_index_sequence<std::variant_size_v<Variant>>{});
 }
 
 template <class Variant>
@@ -78,7 +82,8 @@ template <class Struct>
 std::vector<std::string> field_names() {
   std::vector<std::string> names;
   Struct value;
-  Struct::fields(value, [&](std::string_view name, auto&, const Field&) { names.emplace_back(name); });
+  Struct::fields(value,
+                 [&](std::string_view name, auto&, const Field&) { names.emplace_back(name); });
   return names;
 }
 

@@ -35,16 +35,20 @@ class Loader {
     std::vector<std::string> chain{label};
     std::string own(text);
     for (int layer = Source::file;; --layer) {
-      const auto source = std::make_shared<const Source>(Source{chain.back(), base::parent_path(chain.back()), layer});
+      const auto source = std::make_shared<const Source>(
+          Source{chain.back(), base::parent_path(chain.back()), layer});
       layers.push_back(parse_json(own, source, problems_));
       Value& value = layers.back();
-      if (value.is(Value::Kind::null) && !problems_.empty()) break;  // a syntax error: the rest is unknown
+      // a syntax error: the rest is unknown
+      if (value.is(Value::Kind::null) && !problems_.empty()) break;
       if (!value.is(Value::Kind::object)) {
         problems_.add(value.mark, "", "expected an object, got " + describe(value));
         break;
       }
       if (value.find("base") && value.find("axes")) {
-        problems_.add(value.mark, "", "this is a sweep: `muonlab sweep FILE --dry-run` checks it, `muonlab sweep FILE` runs it");
+        problems_.add(value.mark, "",
+                      "this is a sweep: `muonlab sweep FILE --dry-run` checks it, `muonlab sweep "
+                      "FILE` runs it");
         problems_.raise();
       }
       const Member* extends = value.member("extends");
@@ -55,7 +59,8 @@ class Loader {
       follow(target, chain, own);
     }
     const auto whole = [](const Value& v) { return v.is(Value::Kind::object); };
-    if (!std::all_of(layers.begin(), layers.end(), whole)) problems_.raise();  // nothing to check against
+    // nothing to check against
+    if (!std::all_of(layers.begin(), layers.end(), whole)) problems_.raise();
     tree_ = defaults();
     for (; !layers.empty(); layers.pop_back()) merge(tree_, std::move(layers.back()));
     if (!tree_.find("optimizers")) {
@@ -74,7 +79,8 @@ class Loader {
     for (size_t i = 0; i < texts.size(); ++i) {
       settings.push_back(parse_setting(texts[i], source, static_cast<int>(i + 1), problems_));
     }
-    std::stable_partition(settings.begin(), settings.end(), [](const Setting& s) { return s.chooses_kind(); });
+    std::stable_partition(settings.begin(), settings.end(),
+                          [](const Setting& s) { return s.chooses_kind(); });
     for (const Setting& s : settings) {
       if (!s.steps.empty()) apply_setting(tree_, s, problems_);
     }
@@ -144,10 +150,12 @@ class Loader {
       problems_.add(target.mark, "extends", reason);
       problems_.raise();
     };
-    if (!target.is(Value::Kind::string)) return refuse("expected a string, got " + describe(target));
+    if (!target.is(Value::Kind::string))
+      return refuse("expected a string, got " + describe(target));
     const std::string path = path_in(target.mark.source->folder, target.text);
     if (std::find(chain.begin(), chain.end(), path) != chain.end() || chain.size() >= 32) {
-      return refuse(base::str(quote(target.text), " leads back to ", path, " (", base::join(chain, " -> "), ")"));
+      return refuse(base::str(quote(target.text), " leads back to ", path, " (",
+                              base::join(chain, " -> "), ")"));
     }
     try {
       text = read_small_file(path);
@@ -167,7 +175,8 @@ class Loader {
     if (from && size) {
       const int from_layer = from->mark.layer(), size_layer = size->mark.layer();
       if (from_layer == size_layer) {
-        problems_.add(size->mark, "model.size", "model.from gives the shape already; keep one of them");
+        problems_.add(size->mark, "model.size",
+                      "model.from gives the shape already; keep one of them");
         return {};
       }
       const bool size_wins = size_layer > from_layer;
@@ -179,8 +188,9 @@ class Loader {
       give_way(size->mark.layer(), "model.size");
       if (auto model = named_size(size->text)) return *model;
       const auto names = size_names();
-      problems_.add(size->mark, "model.size", base::str(quote(size->text), " is no size; sizes: ",
-                                                        base::join(names, " "), suggestion(size->text, names)));
+      problems_.add(size->mark, "model.size",
+                    base::str(quote(size->text), " is no size; sizes: ", base::join(names, " "),
+                              suggestion(size->text, names)));
     }
     if (from) {
       give_way(from->mark.layer(), "model.from");
@@ -193,7 +203,8 @@ class Loader {
   void give_way(int layer, const std::string& cause) {
     std::vector<std::string> names{"layers", "width", "heads", "kv_heads", "head_dim", "ffn_width"};
     if (cause == "model.from") {
-      names.insert(names.end(), {"gated", "activation", "qk_norm", "tied", "rope_theta", "norm_eps", "vocabulary"});
+      names.insert(names.end(), {"gated", "activation", "qk_norm", "tied", "rope_theta", "norm_eps",
+                                 "vocabulary"});
     }
     Value* model = tree_.find("model");
     for (const std::string& name : names) {
@@ -229,7 +240,8 @@ std::string stem_of(const std::string& path) {
 
 }  // namespace
 
-LoadedConfig parse_config(std::string_view text, const std::string& label, const std::vector<std::string>& settings,
+LoadedConfig parse_config(std::string_view text, const std::string& label,
+                          const std::vector<std::string>& settings,
                           const std::vector<std::string>& swept) {
   LoadedConfig loaded;
   loaded.source_text = text;

@@ -58,9 +58,11 @@ void apply(Value& here, const Setting& setting, size_t i, Problems& problems) {
       return apply(here.items[index], setting, i + 1, problems);
     }
     problems.add(setting.value.mark, path,
-                 base::str(quote(step), " is no index; it has ", here.items.size(), " entries, counted from 0"));
+                 base::str(quote(step), " is no index; it has ", here.items.size(),
+                           " entries, counted from 0"));
   } else if (!here.is(Value::Kind::object)) {
-    problems.add(setting.value.mark, path, base::str("is ", describe(here), " and has no ", quote(step)));
+    problems.add(setting.value.mark, path,
+                 base::str("is ", describe(here), " and has no ", quote(step)));
   } else if (Value* next = here.find(step); next && i + 1 < setting.steps.size()) {
     apply(*next, setting, i + 1, problems);
   } else {
@@ -100,8 +102,8 @@ void merge(Value& under, Value over) {
 
 bool Setting::chooses_kind() const { return !steps.empty() && chooses(steps.back()); }
 
-Setting parse_setting(const std::string& text, const std::shared_ptr<const Source>& source, int number,
-                      Problems& problems) {
+Setting parse_setting(const std::string& text, const std::shared_ptr<const Source>& source,
+                      int number, Problems& problems) {
   const Mark mark{source, number, 1};
   Setting setting;
   const size_t equals = text.find('=');
@@ -119,7 +121,8 @@ Setting parse_setting(const std::string& text, const std::shared_ptr<const Sourc
   setting.steps = base::split(path, '.');
   for (const std::string& step : setting.steps) {
     if (!step.empty()) continue;
-    problems.add(mark, "", quote(path) + " has an empty step; write path=value, as in train.steps=100");
+    problems.add(mark, "",
+                 quote(path) + " has an empty step; write path=value, as in train.steps=100");
     setting.steps.clear();
     return setting;
   }

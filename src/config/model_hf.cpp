@@ -85,7 +85,8 @@ class HuggingFaceReader {
       const Value* at = given("model_type");
       refuse(at ? *at : root_, "model_type",
              (type.empty() ? "is missing" : quote(type) + " is not a model that muonlab computes") +
-                 "; it takes llama (LlamaForCausalLM), qwen3 (Qwen3ForCausalLM), arcee (ArceeForCausalLM)");
+                 "; it takes llama (LlamaForCausalLM), qwen3 (Qwen3ForCausalLM), arcee "
+                 "(ArceeForCausalLM)");
     }
     return type;
   }
@@ -93,7 +94,8 @@ class HuggingFaceReader {
   std::optional<int64_t> integer(const char* key) {
     const Value* value = given(key);
     if (!value) return std::nullopt;
-    if (value->is(Kind::integer) && value->integer > 0 && value->integer <= (int64_t{1} << 28)) return value->integer;
+    if (value->is(Kind::integer) && value->integer > 0 && value->integer <= (int64_t{1} << 28))
+      return value->integer;
     refuse(*value, key, "expected an integer above 0, got " + describe(*value));
     return std::nullopt;
   }
@@ -113,7 +115,8 @@ class HuggingFaceReader {
 
   bool flag(const char* key) {
     const Value* value = given(key);
-    if (value && !value->is(Kind::boolean)) refuse(*value, key, "expected true or false, got " + describe(*value));
+    if (value && !value->is(Kind::boolean))
+      refuse(*value, key, "expected true or false, got " + describe(*value));
     return value && value->boolean;
   }
 
@@ -126,8 +129,9 @@ class HuggingFaceReader {
       const Value* type = rope->find("rope_type");
       if (!type) type = rope->find("type");
       if (!rope->is(Kind::object) || (type && type->text != "default")) {
-        refuse(*rope, key, "scaled rotary frequencies" + (type ? " (" + type->text + ")" : std::string()) +
-                               " are not supported; muonlab computes the plain ones");
+        refuse(*rope, key,
+               "scaled rotary frequencies" + (type ? " (" + type->text + ")" : std::string()) +
+                   " are not supported; muonlab computes the plain ones");
       } else if (const Value* theta = rope->find("rope_theta"); theta && theta->real > 0) {
         m.rope_theta = theta->real;
       }
@@ -143,7 +147,8 @@ class HuggingFaceReader {
     const std::string name = act->text == "swish" ? "silu" : act->text;
     const auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
-      refuse(*act, "hidden_act", quote(act->text) + " is not supported; supported: " + base::join(names, " "));
+      refuse(*act, "hidden_act",
+             quote(act->text) + " is not supported; supported: " + base::join(names, " "));
     } else {
       m.activation = static_cast<Activation>(found - names.begin());
     }
@@ -151,16 +156,19 @@ class HuggingFaceReader {
 
   void refuse_unsupported() {
     for (const char* key : {"attention_bias", "mlp_bias"}) {
-      if (flag(key)) refuse(*given(key), key, "biases are not supported; muonlab's matrices have none");
+      if (flag(key))
+        refuse(*given(key), key, "biases are not supported; muonlab's matrices have none");
     }
     if (flag("use_sliding_window")) {
-      refuse(*given("use_sliding_window"), "use_sliding_window", "sliding windows are not supported");
+      refuse(*given("use_sliding_window"), "use_sliding_window",
+             "sliding windows are not supported");
     }
     for (const char* key : {"attention_dropout", "partial_rotary_factor"}) {
       const double plain_value = key == std::string_view("attention_dropout") ? 0.0 : 1.0;
       const auto value = number(key);
       if (value && *value != plain_value) {
-        refuse(*given(key), key, base::str("is not supported; muonlab computes with ", plain_value));
+        refuse(*given(key), key,
+               base::str("is not supported; muonlab computes with ", plain_value));
       }
     }
   }
@@ -171,7 +179,9 @@ class HuggingFaceReader {
 
 }  // namespace
 
-std::string hugging_face_architecture(const ModelConfig& model) { return architecture_of(model).name; }
+std::string hugging_face_architecture(const ModelConfig& model) {
+  return architecture_of(model).name;
+}
 
 std::string hugging_face_config(const ModelConfig& model, std::optional<int64_t> eos_token,
                                 std::optional<int64_t> bos_token) {
@@ -220,7 +230,8 @@ ModelConfig from_hugging_face(std::string_view text, const std::string& label) {
   const auto source = std::make_shared<const Source>(Source{label, "", Source::file});
   const Value root = parse_json(text, source, problems);
   problems.raise();
-  if (!root.is(Value::Kind::object)) problems.add(root.mark, "", "expected an object, got " + describe(root));
+  if (!root.is(Value::Kind::object))
+    problems.add(root.mark, "", "expected an object, got " + describe(root));
   problems.raise();
   ModelConfig model = HuggingFaceReader(root, problems).read();
   problems.raise();

@@ -39,7 +39,8 @@ std::vector<ParameterSpec> parameter_specs(const ModelConfig& model) {
   specs.push_back({"model.embed_tokens.weight", Role::embed, -1, {*model.vocabulary, model.width}});
   for (int64_t i = 0; i < model.layers; ++i) add_layer(model, static_cast<int>(i), specs);
   specs.push_back({"model.norm.weight", Role::norm, -1, {model.width}});
-  if (!model.tied) specs.push_back({"lm_head.weight", Role::head, -1, {*model.vocabulary, model.width}});
+  if (!model.tied)
+    specs.push_back({"lm_head.weight", Role::head, -1, {*model.vocabulary, model.width}});
   return specs;
 }
 

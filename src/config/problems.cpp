@@ -34,7 +34,8 @@ void Problems::add(const ConfigError& error, const Mark& near) {
 bool Problems::touches(std::string_view path) const {
   return std::any_of(list_.begin(), list_.end(), [&](const Entry& e) {
     const std::string& p = e.problem.path;
-    return p.starts_with(path) && (p.size() == path.size() || p[path.size()] == '.' || p[path.size()] == '[');
+    return p.starts_with(path) &&
+           (p.size() == path.size() || p[path.size()] == '.' || p[path.size()] == '[');
   });
 }
 

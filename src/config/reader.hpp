@@ -1,5 +1,6 @@
-// Values into structs, strictly: an unknown key, a wrong type, a number out of range and a bad choice are each a
-// problem with its place and, where there is one, the nearest valid name. Absent keys leave the default.
+// Values into structs, strictly: an unknown key, a wrong type, a number out of range and a bad
+// choice are each a problem with its place and, where there is one, the nearest valid name. Absent
+// keys leave the default.
 #pragma once
 
 #include <algorithm>
@@ -20,8 +21,9 @@ inline std::string suggestion(std::string_view name, const std::vector<std::stri
 
 // A number as a message shows it.
 inline std::string plain(double value) {
-  return value == std::floor(value) && std::abs(value) < 1e15 ? std::to_string(static_cast<int64_t>(value))
-                                                              : Value::of(value).text;
+  return value == std::floor(value) && std::abs(value) < 1e15
+             ? std::to_string(static_cast<int64_t>(value))
+             : Value::of(value).text;
 }
 
 class Reader {
@@ -47,9 +49,11 @@ class Reader {
     if (field.above_min && x <= field.min) {
       problems_.add(value.mark, path, base::str(value.text, " is not above ", plain(field.min)));
     } else if (x < field.min) {
-      problems_.add(value.mark, path, base::str(value.text, " is below the minimum ", plain(field.min)));
+      problems_.add(value.mark, path,
+                    base::str(value.text, " is below the minimum ", plain(field.min)));
     } else if (x > field.max) {
-      problems_.add(value.mark, path, base::str(value.text, " is above the maximum ", plain(field.max)));
+      problems_.add(value.mark, path,
+                    base::str(value.text, " is above the maximum ", plain(field.max)));
     } else {
       out = number;
     }
@@ -64,8 +68,9 @@ class Reader {
     if (value.is(Kind::real)) {
       const bool whole = value.real == std::floor(value.real);
       if (whole && std::abs(value.real) < 9e18) {
-        problems_.add(value.mark, path, base::str("expected an integer, got the number ", value.text, "; write ",
-                                                  static_cast<int64_t>(value.real)));
+        problems_.add(value.mark, path,
+                      base::str("expected an integer, got the number ", value.text, "; write ",
+                                static_cast<int64_t>(value.real)));
         return;
       }
       return wrong(value, path, whole ? "an integer of at most 64 bits" : "an integer");
@@ -83,7 +88,8 @@ class Reader {
     const bool bare = !value.raw.empty() && !value.is(Kind::array) && !value.is(Kind::object);
     if (!value.is(Kind::string) && !bare) return wrong(value, path, "a string");
     const std::string& text = value.is(Kind::string) ? value.text : value.raw;
-    if (text.find('\0') != std::string::npos) return problems_.add(value.mark, path, "holds a NUL character");
+    if (text.find('\0') != std::string::npos)
+      return problems_.add(value.mark, path, "holds a NUL character");
     out = text;
   }
 
@@ -98,9 +104,11 @@ class Reader {
     out = static_cast<T>(found - names.begin());
   }
 
-  void no_choice(const Value& value, const std::string& path, const std::vector<std::string>& names) {
-    problems_.add(value.mark, path, base::str(quote(value.text), " is no choice; choices: ",
-                                              base::join(names, " "), suggestion(value.text, names)));
+  void no_choice(const Value& value, const std::string& path,
+                 const std::vector<std::string>& names) {
+    problems_.add(value.mark, path,
+                  base::str(quote(value.text), " is no choice; choices: ", base::join(names, " "),
+                            suggestion(value.text, names)));
   }
 
   template <OptionalField T>
@@ -125,7 +133,8 @@ class Reader {
 
   template <ArrayField T>
   void field(const Value& value, const std::string& path, const Field& f, T& out) {
-    if (!value.is(Kind::array)) return wrong(value, path, base::str("an array of ", out.size(), " values"));
+    if (!value.is(Kind::array))
+      return wrong(value, path, base::str("an array of ", out.size(), " values"));
     if (value.items.size() != out.size()) {
       problems_.add(value.mark, path,
                     base::str("expected ", out.size(), " values, got ", value.items.size()));
@@ -142,7 +151,8 @@ class Reader {
       constexpr std::string_view kAllowed =
           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
       if (m.key.empty() || m.key.find_first_not_of(kAllowed) != std::string::npos) {
-        problems_.add(m.mark, path, quote(m.key) + " is no name; letters, digits, _ and - make one");
+        problems_.add(m.mark, path,
+                      quote(m.key) + " is no name; letters, digits, _ and - make one");
         continue;
       }
       if (m.value.is(Kind::null)) continue;
@@ -168,7 +178,8 @@ class Reader {
     const std::vector<std::string> names = alternative_names<T>();
     if (tag && !tag->is(Kind::string)) return wrong(*tag, child_path(path, kKey), "a string");
     if (!tag && !has_default) {
-      problems_.add(value.mark, path, base::str("\"", kKey, "\" is missing; choices: ", base::join(names, " ")));
+      problems_.add(value.mark, path,
+                    base::str("\"", kKey, "\" is missing; choices: ", base::join(names, " ")));
       return;
     }
     bool known = !tag;
@@ -188,19 +199,22 @@ class Reader {
 
   // Keys that another alternative has, but not this one.
   template <class T, class A>
-  void foreign_keys(const Value& value, const std::string& path, const A&, std::string_view tag_key) {
+  void foreign_keys(const Value& value, const std::string& path, const A&,
+                    std::string_view tag_key) {
     const std::vector<std::string> own = field_names<A>();
     for (const Member& m : value.members) {
       if (m.key == tag_key || std::find(own.begin(), own.end(), m.key) != own.end()) continue;
       std::vector<std::string> owners;
       for_each_alternative<T>([&]<class B>() {
         const auto names = field_names<B>();
-        if (std::find(names.begin(), names.end(), m.key) != names.end()) owners.emplace_back(B::kName);
+        if (std::find(names.begin(), names.end(), m.key) != names.end())
+          owners.emplace_back(B::kName);
       });
       const std::string belongs =
           owners.empty() ? suggestion(m.key, own) : "; it belongs to " + base::join(owners, " ");
-      problems_.add(m.mark, path, base::str("unknown key ", quote(m.key), " for the ", tag_key, " ",
-                                            quote(A::kName), belongs));
+      problems_.add(m.mark, path,
+                    base::str("unknown key ", quote(m.key), " for the ", tag_key, " ",
+                              quote(A::kName), belongs));
     }
   }
 

@@ -26,8 +26,8 @@ const std::vector<Group>& groups() {
       {"matrices",
        {Role::q, Role::k, Role::v, Role::o, Role::ffn_in, Role::ffn_gate, Role::ffn_out}},
       {"all",
-       {Role::embed, Role::q, Role::k, Role::v, Role::o, Role::ffn_in, Role::ffn_gate, Role::ffn_out,
-        Role::norm, Role::head}}};
+       {Role::embed, Role::q, Role::k, Role::v, Role::o, Role::ffn_in, Role::ffn_gate,
+        Role::ffn_out, Role::norm, Role::head}}};
   return kGroups;
 }
 
@@ -88,7 +88,8 @@ std::string selector_problem(std::string_view selector) {
   const size_t sign = selector.rfind('@');
   const std::string_view name = selector.substr(0, sign);
   if (sign != std::string_view::npos && !parse_layers(selector.substr(sign + 1))) {
-    return base::str("\"", selector.substr(sign), "\" is no range of layers; write @a or @a-b, from 0");
+    return base::str("\"", selector.substr(sign),
+                     "\" is no range of layers; write @a or @a-b, from 0");
   }
   if (is_glob(name) || named_roles(name)) return "";
   std::vector<std::string> known, roles = enum_names<Role>();

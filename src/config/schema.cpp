@@ -13,7 +13,9 @@ template <class T>
 Json schema_of(const Field& field);
 
 // null deletes what a file under this one says, so it may stand anywhere.
-Json or_null(Json schema) { return {{"anyOf", Json::array({std::move(schema), {{"type", "null"}}})}}; }
+Json or_null(Json schema) {
+  return {{"anyOf", Json::array({std::move(schema), {{"type", "null"}}})}};
+}
 
 template <class T>
 Json number_schema(const char* type, const Field& field) {
@@ -35,10 +37,12 @@ Json struct_schema() {
     Json property = schema_of<std::decay_t<decltype(member)>>(field);
     property["description"] = field.help;
     const Value* value = defaults.find(name);
-    if (value && !value->is(Value::Kind::object)) property["default"] = Json::parse(compact(*value));
+    if (value && !value->is(Value::Kind::object))
+      property["default"] = Json::parse(compact(*value));
     properties[std::string(name)] = std::move(property);
   });
-  return {{"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
+  return {
+      {"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
 }
 
 // The tag may be missing: a file that this one extends may have it.
@@ -72,7 +76,8 @@ Json schema_of(const Field& field) {
   } else if constexpr (VectorField<T>) {
     return or_null({{"type", "array"}, {"items", schema_of<typename T::value_type>(field)}});
   } else if constexpr (MapField<T>) {
-    return or_null({{"type", "object"}, {"additionalProperties", schema_of<typename T::mapped_type>(field)}});
+    return or_null(
+        {{"type", "object"}, {"additionalProperties", schema_of<typename T::mapped_type>(field)}});
   } else if constexpr (VariantField<T>) {
     return variant_schema<T>();
   } else if constexpr (StructField<T>) {
@@ -94,8 +99,8 @@ std::string config_schema() {
   Json schema{{"$schema", "https://json-schema.org/draft/2020-12/schema"},
               {"title", "muonlab configuration"}};
   schema.update(struct_schema<RunConfig>());
-  schema["properties"]["extends"] = {
-      {"type", {"string", "null"}}, {"description", "a file to start from, relative to this one"}};
+  schema["properties"]["extends"] = {{"type", {"string", "null"}},
+                                     {"description", "a file to start from, relative to this one"}};
   return schema.dump(2) + "\n";
 }
 

@@ -13,23 +13,29 @@ namespace {
 
 class SweepReader : AxisReader {
  public:
-  SweepReader(const Value& root, Problems& problems, SweepConfig& out) : AxisReader(problems, out.axes), root_(root), out_(out) {}
+  SweepReader(const Value& root, Problems& problems, SweepConfig& out)
+      : AxisReader(problems, out.axes), root_(root), out_(out) {}
 
   void read() {
-    known(root_, "", {"name", "base", "settings", "axes", "seeds", "runs", "tune", "compare", "paper", "labels"});
+    known(root_, "",
+          {"name", "base", "settings", "axes", "seeds", "runs", "tune", "compare", "paper",
+           "labels"});
     if (const Value* name = root_.find("name")) out_.name = text(*name, "name");
-    if (!base::is_bare_name(out_.name) || out_.name.front() == '.') wrong(root_, "name", "a name for a folder");
+    if (!base::is_bare_name(out_.name) || out_.name.front() == '.')
+      wrong(root_, "name", "a name for a folder");
     const Value* base = root_.find("base");
     if (!base) {
       const bool one_run = root_.find("model") || root_.find("optimizers");
-      const char* remedy = one_run ? "this looks like the configuration of one run: `muonlab train FILE`"
-                                   : "name the configuration that all cells start from";
+      const char* remedy =
+          one_run ? "this looks like the configuration of one run: `muonlab train FILE`"
+                  : "name the configuration that all cells start from";
       return problems_.add(root_.mark, "base", std::string("is missing; ") + remedy);
     }
     const std::string file = text(*base, "base");
     const std::string& folder = root_.mark.source->folder;
     out_.base = folder == "." || file.starts_with('/') ? file : base::join_path(folder, file);
-    if (const Value* settings = root_.find("settings")) out_.settings = patch(*settings, "settings");
+    if (const Value* settings = root_.find("settings"))
+      out_.settings = patch(*settings, "settings");
     if (const Value* axes = root_.find("axes")) read_axes(*axes);
     read_compare();
     read_runs();
@@ -42,8 +48,9 @@ class SweepReader : AxisReader {
     const Value* compare = root_.find("compare");
     if (!compare) return;
     known(*compare, "compare", {"axis", "baseline", "reference"});
-    for (const auto& [key, target] : {std::pair{"axis", &out_.compare_axis}, std::pair{"baseline", &out_.baseline},
-                                      std::pair{"reference", &out_.reference}}) {
+    for (const auto& [key, target] :
+         {std::pair{"axis", &out_.compare_axis}, std::pair{"baseline", &out_.baseline},
+          std::pair{"reference", &out_.reference}}) {
       const Value* value = compare->find(key);
       const std::string path = child_path("compare", key);
       if (!value) {
@@ -56,24 +63,28 @@ class SweepReader : AxisReader {
       }
     }
     if (!out_.compare_axis.empty() && !find_axis(out_.compare_axis)) {
-      problems_.add(compare->mark, "compare.axis", base::str(quote(out_.compare_axis), " is no axis; axes: ",
-                                                             base::join(axis_names(), " ")));
+      problems_.add(compare->mark, "compare.axis",
+                    base::str(quote(out_.compare_axis),
+                              " is no axis; axes: ", base::join(axis_names(), " ")));
     }
   }
 
   void read_runs() {
     const Value* common = root_.find("seeds");
-    const std::vector<int64_t> default_seeds = common ? distinct_integers(*common, "seeds") : std::vector<int64_t>{1};
+    const std::vector<int64_t> default_seeds =
+        common ? distinct_integers(*common, "seeds") : std::vector<int64_t>{1};
     const Value* runs = root_.find("runs");
     if (!runs) return out_.runs.push_back({{}, default_seeds});
-    if (!runs->is(Kind::array) || runs->items.empty()) return wrong(*runs, "runs", "an array of objects");
+    if (!runs->is(Kind::array) || runs->items.empty())
+      return wrong(*runs, "runs", "an array of objects");
     for (size_t i = 0; i < runs->items.size(); ++i) {
       const Value& item = runs->items[i];
       const std::string path = item_path("runs", i);
       known(item, path, {"only", "seeds"});
       SweepRuns chosen{{}, default_seeds};
       if (const Value* only = item.find("only")) chosen.only = selection(*only, path + ".only");
-      if (const Value* list = item.find("seeds")) chosen.seeds = distinct_integers(*list, path + ".seeds");
+      if (const Value* list = item.find("seeds"))
+        chosen.seeds = distinct_integers(*list, path + ".seeds");
       out_.runs.push_back(std::move(chosen));
     }
   }
@@ -81,10 +92,14 @@ class SweepReader : AxisReader {
   RateGrid rate(const Value& value, const std::string& path) {
     RateGrid rate;
     const Value* paths = value.find("path");
-    if (!paths) problems_.add(value.mark, path + ".path", "is missing; the setting whose best value is searched");
+    if (!paths)
+      problems_.add(value.mark, path + ".path",
+                    "is missing; the setting whose best value is searched");
     if (paths) rate.paths = texts(*paths, path + ".path");
     const Value* grid = value.find("grid");
-    const auto positive = [](const Value& v) { return (v.is(Kind::integer) || v.is(Kind::real)) && v.real > 0; };
+    const auto positive = [](const Value& v) {
+      return (v.is(Kind::integer) || v.is(Kind::real)) && v.real > 0;
+    };
     if (!grid || !grid->is(Kind::array) || grid->items.size() < 2 ||
         !std::all_of(grid->items.begin(), grid->items.end(), positive)) {
       wrong(grid ? *grid : value, path + ".grid", "an array of at least two positive numbers");
@@ -110,20 +125,26 @@ class SweepReader : AxisReader {
       stage.row = out_.baseline;
       if (const Value* at = item.find("at")) {
         const Selection row = selection(*at, path + ".at");
-        const bool fits = row.size() == 1 && row.begin()->first == out_.compare_axis && row.begin()->second.size() == 1;
+        const bool fits = row.size() == 1 && row.begin()->first == out_.compare_axis &&
+                          row.begin()->second.size() == 1;
         if (fits) stage.row = row.begin()->second.front();
-        if (!fits) problems_.add(at->mark, path + ".at", base::str("names one value of ", out_.compare_axis));
+        if (!fits)
+          problems_.add(at->mark, path + ".at",
+                        base::str("names one value of ", out_.compare_axis));
       }
       if (const Value* only = item.find("only")) stage.only = selection(*only, path + ".only");
-      if (const Value* by = item.find("by"); by && text(*by, path + ".by") != "final validation loss") {
-        problems_.add(by->mark, path + ".by", quote(by->text) + " is no choice; choices: \"final validation loss\"");
+      if (const Value* by = item.find("by");
+          by && text(*by, path + ".by") != "final validation loss") {
+        problems_.add(by->mark, path + ".by",
+                      quote(by->text) + " is no choice; choices: \"final validation loss\"");
       }
       if (const Value* seed = item.find("seed")) {
         if (seed->is(Kind::integer)) stage.seed = seed->integer;
         if (!seed->is(Kind::integer)) wrong(*seed, path + ".seed", "an integer");
       }
       if (const Value* rates = item.find("rates")) {
-        if (!rates->is(Kind::array) || rates->items.empty()) wrong(*rates, path + ".rates", "an array of objects");
+        if (!rates->is(Kind::array) || rates->items.empty())
+          wrong(*rates, path + ".rates", "an array of objects");
         for (size_t r = 0; r < rates->items.size(); ++r) {
           const std::string below = item_path(path + ".rates", r);
           known(rates->items[r], below, {"path", "grid"});
@@ -171,7 +192,8 @@ SweepConfig parse_sweep(std::string_view text, const std::string& label) {
   const std::string file = base::base_name(label);
   sweep.name = file.substr(0, std::max<size_t>(1, file.rfind('.')));
   Problems problems;
-  const auto source = std::make_shared<const Source>(Source{label, base::parent_path(label), Source::file});
+  const auto source =
+      std::make_shared<const Source>(Source{label, base::parent_path(label), Source::file});
   const Value root = parse_json(text, source, problems);
   problems.raise();
   SweepReader(root, problems, sweep).read();

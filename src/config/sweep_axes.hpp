@@ -14,7 +14,8 @@ class AxisReader : protected ValueReader {
   // nullptr where no axis has the name.
   const Axis* find_axis(const std::string& name) const;
   std::vector<std::string> axis_names() const;
-  void check_value(const Mark& mark, const std::string& path, const Axis& axis, const std::string& name);
+  void check_value(const Mark& mark, const std::string& path, const Axis& axis,
+                   const std::string& name);
 
   // {"axis": value or [values]}, each of which must exist.
   Selection selection(const Value& value, const std::string& path);

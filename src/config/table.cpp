@@ -33,13 +33,15 @@ class TableMaker {
       variant_rows(path, member, field);
     } else if constexpr (MapField<T>) {
       rows_.push_back({path, "object", "", help});
-      variant_rows(path + ".NAME", typename T::mapped_type{}, Field{.help = "how it updates"}, /*has_default=*/false);
+      variant_rows(path + ".NAME", typename T::mapped_type{}, Field{.help = "how it updates"},
+                   /*has_default=*/false);
     } else if constexpr (is_list_of_structs<T>) {
       rows_.push_back({path, "list of objects", "", help});
       const typename T::value_type usual;
       T::value_type::fields(usual, [&](std::string_view name, const auto& m, const Field& f) {
         using M = std::decay_t<decltype(m)>;
-        rows_.push_back({path + "[N]." + std::string(name), type_text<M>(f), "", std::string(f.help)});
+        rows_.push_back(
+            {path + "[N]." + std::string(name), type_text<M>(f), "", std::string(f.help)});
       });
     } else if constexpr (StructField<T>) {
       struct_rows(path, member);
@@ -54,19 +56,21 @@ class TableMaker {
       }
     } else {
       const std::string usual = compact(to_value(member));
-      rows_.push_back({path, type_text<T>(field), usual == "\"\"" || usual == "[]" ? "" : usual, help});
+      rows_.push_back(
+          {path, type_text<T>(field), usual == "\"\"" || usual == "[]" ? "" : usual, help});
     }
   }
 
   template <class T>
-  void variant_rows(const std::string& path, const T& usual, const Field& field, bool has_default = true) {
+  void variant_rows(const std::string& path, const T& usual, const Field& field,
+                    bool has_default = true) {
     constexpr std::string_view kKey = TagOf<T>::key;
-    const std::string name = std::visit([](const auto& chosen) { return quote(chosen.kName); }, usual);
-    rows_.push_back({child_path(path, kKey), base::join(alternative_names<T>(), " | "), has_default ? name : "",
-                     std::string(field.help)});
-    for_each_alternative<T>([&]<class A>() {
-      struct_rows(base::str(path, "[", kKey, "=", A::kName, "]"), A{});
-    });
+    const std::string name =
+        std::visit([](const auto& chosen) { return quote(chosen.kName); }, usual);
+    rows_.push_back({child_path(path, kKey), base::join(alternative_names<T>(), " | "),
+                     has_default ? name : "", std::string(field.help)});
+    for_each_alternative<T>(
+        [&]<class A>() { struct_rows(base::str(path, "[", kKey, "=", A::kName, "]"), A{}); });
   }
 
   std::vector<SettingRow> rows_;
@@ -86,8 +90,8 @@ std::vector<SettingRow> config_table() { return TableMaker().make(); }
 std::string config_markdown() {
   std::string out = "| setting | type | default | meaning |\n|---|---|---|---|\n";
   for (const SettingRow& row : config_table()) {
-    out += base::str("| ", code(row.path), " | ", escaped(row.type), " | ", code(row.default_value), " | ",
-                     escaped(row.help), " |\n");
+    out += base::str("| ", code(row.path), " | ", escaped(row.type), " | ", code(row.default_value),
+                     " | ", escaped(row.help), " |\n");
   }
   return out;
 }
@@ -114,7 +118,9 @@ std::vector<SettingRow> explain_setting(std::string_view path) {
   std::vector<SettingRow> rows = config_table();
   if (path.empty()) return rows;
   std::vector<std::string> steps = base::split(bare(path), '.');
-  std::erase_if(steps, [](const std::string& s) { return s.find_first_not_of("0123456789") == std::string::npos; });
+  std::erase_if(steps, [](const std::string& s) {
+    return s.find_first_not_of("0123456789") == std::string::npos;
+  });
   std::vector<std::string> known;
   for (const SettingRow& row : rows) known.push_back(bare(row.path));
   std::erase_if(rows, [&](const SettingRow& row) {
@@ -122,7 +128,8 @@ std::vector<SettingRow> explain_setting(std::string_view path) {
     return path.find('=') != std::string_view::npos || !fits(bare(row.path), steps);
   });
   if (rows.empty()) {
-    throw base::Error(quote(path), " is no setting", suggestion(path, known), "; `muonlab config explain` lists all");
+    throw base::Error(quote(path), " is no setting", suggestion(path, known),
+                      "; `muonlab config explain` lists all");
   }
   return rows;
 }

@@ -36,7 +36,8 @@ Value Value::of(double v) {
   value.real = v;
   char buffer[32];
   value.text.assign(buffer, std::to_chars(buffer, buffer + sizeof buffer, v).ptr);
-  if (value.text.find_first_not_of("-0123456789") == std::string::npos) value.text += ".0";  // no integer
+  // no integer
+  if (value.text.find_first_not_of("-0123456789") == std::string::npos) value.text += ".0";
   return value;
 }
 
@@ -154,7 +155,8 @@ std::string indented(const Value& value, const std::string& indent) {
   std::string out;
   if (value.is(Value::Kind::object) && !value.members.empty()) {
     for (const Member& m : value.members) {
-      out += (out.empty() ? "{\n" : ",\n") + deeper + quote(m.key) + ": " + indented(m.value, deeper);
+      out +=
+          (out.empty() ? "{\n" : ",\n") + deeper + quote(m.key) + ": " + indented(m.value, deeper);
     }
     return out + "\n" + indent + "}";
   }
@@ -162,7 +164,8 @@ std::string indented(const Value& value, const std::string& indent) {
                           std::any_of(value.items.begin(), value.items.end(),
                                       [](const Value& v) { return v.is(Value::Kind::object); });
   if (!of_objects) return compact(value);
-  for (const Value& item : value.items) out += (out.empty() ? "[\n" : ",\n") + deeper + compact(item);
+  for (const Value& item : value.items)
+    out += (out.empty() ? "[\n" : ",\n") + deeper + compact(item);
   return out + "\n" + indent + "]";
 }
 
@@ -195,7 +198,8 @@ const Value* walk(const Value& root, std::string_view path, Mark* last) {
     const Step step = next_step(path);
     if (step.is_index) {
       here = here->is(Value::Kind::array) && step.index < here->items.size()
-                 ? &here->items[step.index] : nullptr;
+                 ? &here->items[step.index]
+                 : nullptr;
     } else {
       here = here->find(step.name);
     }

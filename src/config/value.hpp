@@ -9,8 +9,8 @@
 
 namespace muonlab::config {
 
-// Where text came from. Later layers win; own layers are what the user wrote for this run, so that a setting without
-// effect in them is a mistake, not an inheritance.
+// Where text came from. Later layers win; own layers are what the user wrote for this run, so that
+// a setting without effect in them is a mistake, not an inheritance.
 struct Source {
   enum Layer { defaults = 0, base = 1, file = 1000, swept = 1001, setting = 1002 };
   std::string label;   // the file as the user would type it, or "--set"
@@ -36,10 +36,10 @@ struct Value {
   Kind kind = Kind::null;
   bool boolean = false;
   int64_t integer = 0;
-  double real = 0;           // also for integers that int64 cannot hold; text has their digits
-  std::string text;          // a string's characters, or a number as written
-  std::string raw;           // for a setting: what stood after '='
-  std::vector<Value> items;  // of an array
+  double real = 0;              // also for integers that int64 cannot hold; text has their digits
+  std::string text;             // a string's characters, or a number as written
+  std::string raw;              // for a setting: what stood after '='
+  std::vector<Value> items;     // of an array
   std::vector<Member> members;  // of an object, in order
   Mark mark;
 

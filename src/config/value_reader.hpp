@@ -45,19 +45,23 @@ class ValueReader {
   std::vector<std::string> texts(const Value& value, const std::string& path) {
     if (value.is(Kind::string)) return {value.text};
     std::vector<std::string> list;
-    if (!value.is(Kind::array) || value.items.empty()) wrong(value, path, "a string or an array of strings");
-    for (size_t i = 0; i < value.items.size(); ++i) list.push_back(text(value.items[i], item_path(path, i)));
+    if (!value.is(Kind::array) || value.items.empty())
+      wrong(value, path, "a string or an array of strings");
+    for (size_t i = 0; i < value.items.size(); ++i)
+      list.push_back(text(value.items[i], item_path(path, i)));
     return list;
   }
 
   std::vector<int64_t> distinct_integers(const Value& value, const std::string& path) {
     std::vector<int64_t> list;
     const bool whole = value.is(Kind::array) && !value.items.empty() &&
-                       std::all_of(value.items.begin(), value.items.end(), [](const Value& v) { return v.is(Kind::integer); });
+                       std::all_of(value.items.begin(), value.items.end(),
+                                   [](const Value& v) { return v.is(Kind::integer); });
     if (!whole) wrong(value, path, "an array of integers");
     if (whole) {
       for (const Value& item : value.items) {
-        if (std::find(list.begin(), list.end(), item.integer) == list.end()) list.push_back(item.integer);
+        if (std::find(list.begin(), list.end(), item.integer) == list.end())
+          list.push_back(item.integer);
       }
     }
     return list;

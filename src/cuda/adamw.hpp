@@ -1,4 +1,5 @@
-// AdamW with decoupled decay (arXiv 1711.05101) over a flat range, in the arithmetic of torch.optim.AdamW.
+// AdamW with decoupled decay (arXiv 1711.05101) over a flat range, in the arithmetic of
+// torch.optim.AdamW.
 #pragma once
 
 #include <cmath>
@@ -9,9 +10,9 @@ namespace muonlab::cuda {
 
 // The numbers of a step, rounded to float once.
 struct AdamWFactors {
-  float keep;             // 1 - lr decay
-  float step_size;        // lr / (1 - beta1^t)
-  float mix1;             // 1 - beta1
+  float keep;       // 1 - lr decay
+  float step_size;  // lr / (1 - beta1^t)
+  float mix1;       // 1 - beta1
   float beta2;
   float mix2;             // 1 - beta2
   float root_correction;  // 1 / sqrt(1 - beta2^t)
@@ -19,7 +20,8 @@ struct AdamWFactors {
 };
 
 // step counts from 1.
-inline AdamWFactors adamw_factors(double lr, double beta1, double beta2, double eps, double decay, int64_t step) {
+inline AdamWFactors adamw_factors(double lr, double beta1, double beta2, double eps, double decay,
+                                  int64_t step) {
   const double t = static_cast<double>(step);
   return {.keep = static_cast<float>(1.0 - lr * decay),
           .step_size = static_cast<float>(lr / (1.0 - std::pow(beta1, t))),
@@ -30,7 +32,8 @@ inline AdamWFactors adamw_factors(double lr, double beta1, double beta2, double 
           .eps = static_cast<float>(eps)};
 }
 
-MUONLAB_KERNEL void adamw_element(const AdamWFactors& f, float grad, float& value, float& exp_avg, float& exp_avg_sq) {
+MUONLAB_KERNEL void adamw_element(const AdamWFactors& f, float grad, float& value, float& exp_avg,
+                                  float& exp_avg_sq) {
   exp_avg += f.mix1 * (grad - exp_avg);
   exp_avg_sq = f.beta2 * exp_avg_sq + f.mix2 * (grad * grad);
   const float root = sqrtf(exp_avg_sq) * f.root_correction + f.eps;

@@ -27,7 +27,8 @@ struct DeviceTeam {
   // Every lane of the block must come here; every lane gets the sum.
   __device__ __forceinline__ float sum(Register of_lane) const {
     float value = of_lane.value;
-    for (int step = kWarp / 2; step > 0; step /= 2) value += __shfl_down_sync(0xffffffffu, value, step);
+    for (int step = kWarp / 2; step > 0; step /= 2)
+      value += __shfl_down_sync(0xffffffffu, value, step);
     if (threadIdx.x % kWarp == 0) warp_sums[threadIdx.x / kWarp] = value;
     __syncthreads();
     const float total = add_up_warps(warp_sums, static_cast<int>(blockDim.x) / kWarp);
@@ -46,8 +47,8 @@ __global__ void __launch_bounds__(kMaxLanes) run_blocks(const Body body) {
 template <int kSize, class Body>
 void launch_sized(const Body& body, const Launch& how) {
   const auto scratch_bytes = static_cast<size_t>(how.scratch_floats) * sizeof(float);
-  run_blocks<kSize><<<static_cast<unsigned>(how.num_blocks), static_cast<unsigned>(how.lanes), scratch_bytes,
-                      how.stream>>>(body);
+  run_blocks<kSize><<<static_cast<unsigned>(how.num_blocks), static_cast<unsigned>(how.lanes),
+                      scratch_bytes, how.stream>>>(body);
 }
 
 template <class Body>

@@ -4,8 +4,9 @@
 #include <cstdint>
 #include <cstring>
 
-// The arithmetic of the kernels is compiled twice: by nvcc for the device, where it runs, and by the C++ compiler
-// for the host, where it is tested. MUONLAB_KERNEL marks what is the same text in both.
+// The arithmetic of the kernels is compiled twice: by nvcc for the device, where it runs, and by
+// the C++ compiler for the host, where it is tested. MUONLAB_KERNEL marks what is the same text in
+// both.
 #ifdef __CUDACC__
 #define MUONLAB_KERNEL __device__ __forceinline__
 #else
@@ -50,7 +51,8 @@ MUONLAB_KERNEL void narrow(float value, Bf16& out) {
   out.bits = static_cast<uint16_t>(is_nan ? 0x7fc0u : (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
-// kSize neighbours. REQUIRES of load and store: the address is a multiple of sizeof(Number) * kSize.
+// kSize neighbours. REQUIRES of load and store: the address is a multiple of sizeof(Number) *
+// kSize.
 template <class Number, int kSize>
 struct alignas(sizeof(Number) * kSize) Pack {
   Number at[kSize];

@@ -1,5 +1,5 @@
-// The plugin's door: its kernels as operators of the library "muonlab" for tensors on a GPU. include/muonlab/tensor/plugin.hpp
-// says what each computes and calls them.
+// The plugin's door: its kernels as operators of the library "muonlab" for tensors on a GPU.
+// include/muonlab/tensor/plugin.hpp says what each computes and calls them.
 #include <optional>
 #include <tuple>
 #include <vector>
@@ -30,12 +30,14 @@ void with_number(at::ScalarType dtype, const char* what, F f) {
   if (dtype == at::kFloat) {
     f(float{});
   } else {
-    TORCH_CHECK(dtype == at::kBFloat16, what, " is ", dtype, "; the kernel takes float and bfloat16");
+    TORCH_CHECK(dtype == at::kBFloat16, what, " is ", dtype,
+                "; the kernel takes float and bfloat16");
     f(Bf16{});
   }
 }
 
-void check(const at::Tensor& x, const at::Tensor& like, at::IntArrayRef shape, at::ScalarType dtype, const char* what) {
+void check(const at::Tensor& x, const at::Tensor& like, at::IntArrayRef shape, at::ScalarType dtype,
+           const char* what) {
   TORCH_CHECK(x.device() == like.device(), what, " is on ", x.device(), ", not on ", like.device());
   TORCH_CHECK(x.sizes() == shape, what, " has shape ", x.sizes(), ", not ", shape);
   TORCH_CHECK(x.scalar_type() == dtype, what, " is ", x.scalar_type(), ", not ", dtype);
@@ -73,8 +75,9 @@ void start(const Body& body, Launch how) {
   C10_CUDA_KERNEL_LAUNCH_CHECK();
 }
 
-void adamw_(const at::Tensor& values, const at::Tensor& grads, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq,
-            const Optional& shadow, double lr, double beta1, double beta2, double eps, double decay, int64_t step) {
+void adamw_(const at::Tensor& values, const at::Tensor& grads, const at::Tensor& exp_avg,
+            const at::Tensor& exp_avg_sq, const Optional& shadow, double lr, double beta1,
+            double beta2, double eps, double decay, int64_t step) {
   TORCH_CHECK(values.dim() == 1, "adamw_: values must be flat");
   TORCH_CHECK(step >= 1, "adamw_: steps count from 1");
   check(values, values, values.sizes(), at::kFloat, "adamw_: values");
@@ -93,8 +96,10 @@ void adamw_(const at::Tensor& values, const at::Tensor& grads, const at::Tensor&
                    .shadow = shadow ? write<Bf16>(*shadow) : nullptr,
                    .count = values.numel(),
                    .factors = adamw_factors(lr, beta1, beta2, eps, decay, step)};
-  start(body, {.stream = nullptr, .num_blocks = blocks_for(values.numel(), int64_t{kMaxLanes} * size),
-               .lanes = kMaxLanes, .size = size});
+  start(body, {.stream = nullptr,
+               .num_blocks = blocks_for(values.numel(), int64_t{kMaxLanes} * size),
+               .lanes = kMaxLanes,
+               .size = size});
 }
 
 struct Normed {
@@ -102,7 +107,8 @@ struct Normed {
 };
 
 // x is residual + branch; one of the two may be absent, and sum is made when both are there.
-Normed norm(const Optional& residual, const Optional& branch, const Optional& gain, double eps, at::ScalarType compute) {
+Normed norm(const Optional& residual, const Optional& branch, const Optional& gain, double eps,
+            at::ScalarType compute) {
   const at::Tensor& x = residual ? *residual : *branch;
   TORCH_CHECK(x.dim() == 2, "rms_norm: x must be [rows, width]");
   const int64_t rows = x.size(0), width = x.size(1);
@@ -116,46 +122,57 @@ Normed norm(const Optional& residual, const Optional& branch, const Optional& ga
   out.inv_rms = at::empty({rows}, x.options().dtype(at::kFloat));
   if (x.numel() == 0) return out;
   const int size = pack_size(width, {residual, branch, out.normed});
-  with_number(branch ? branch->scalar_type() : at::kFloat, "rms_norm: branch", [&](auto branch_number) {
-    with_number(compute, "rms_norm: the result", [&](auto number) {
-      using Branch = decltype(branch_number);
-      using Out = decltype(number);
-      const RmsNormForward<Branch, Out> body{.residual = read<float>(residual),
-                                             .branch = read<Branch>(branch),
-                                             .gain = read<float>(gain),
-                                             .sum = out.sum.defined() ? write<float>(out.sum) : nullptr,
-                                             .normed = write<Out>(out.normed),
-                                             .inv_rms = write<float>(out.inv_rms),
-                                             .rows = rows,
-                                             .width = width,
-                                             .eps = static_cast<float>(eps)};
-      start(body, {.stream = nullptr, .num_blocks = blocks_for(rows, 1), .lanes = lanes_for(width, size), .size = size});
-    });
-  });
+  with_number(branch ? branch->scalar_type() : at::kFloat, "rms_norm: branch",
+              [&](auto branch_number) {
+                with_number(compute, "rms_norm: the result", [&](auto number) {
+                  using Branch = decltype(branch_number);
+                  using Out = decltype(number);
+                  const RmsNormForward<Branch, Out> body{
+                      .residual = read<float>(residual),
+                      .branch = read<Branch>(branch),
+                      .gain = read<float>(gain),
+                      .sum = out.sum.defined() ? write<float>(out.sum) : nullptr,
+                      .normed = write<Out>(out.normed),
+                      .inv_rms = write<float>(out.inv_rms),
+                      .rows = rows,
+                      .width = width,
+                      .eps = static_cast<float>(eps)};
+                  start(body, {.stream = nullptr,
+                               .num_blocks = blocks_for(rows, 1),
+                               .lanes = lanes_for(width, size),
+                               .size = size});
+                });
+              });
   return out;
 }
 
 std::tuple<at::Tensor, at::Tensor> rms_norm(const at::Tensor& x, const Optional& gain, double eps,
                                             at::ScalarType compute) {
   const bool wide = x.scalar_type() == at::kFloat;
-  const Normed out = wide ? norm(x, std::nullopt, gain, eps, compute) : norm(std::nullopt, x, gain, eps, compute);
+  const Normed out =
+      wide ? norm(x, std::nullopt, gain, eps, compute) : norm(std::nullopt, x, gain, eps, compute);
   return {out.normed, out.inv_rms};
 }
 
-std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm(const at::Tensor& residual, const at::Tensor& branch,
-                                                            const Optional& gain, double eps, at::ScalarType compute) {
+std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm(const at::Tensor& residual,
+                                                            const at::Tensor& branch,
+                                                            const Optional& gain, double eps,
+                                                            at::ScalarType compute) {
   const Normed out = norm(residual, branch, gain, eps, compute);
   return {out.sum, out.normed, out.inv_rms};
 }
 
-at::Tensor rms_norm_backward(const at::Tensor& grad_normed, const Optional& grad_residual, const at::Tensor& x,
-                             const at::Tensor& inv_rms, const Optional& gain, const Optional& grad_gain) {
+at::Tensor rms_norm_backward(const at::Tensor& grad_normed, const Optional& grad_residual,
+                             const at::Tensor& x, const at::Tensor& inv_rms, const Optional& gain,
+                             const Optional& grad_gain) {
   TORCH_CHECK(x.dim() == 2, "rms_norm_backward: x must be [rows, width]");
-  TORCH_CHECK(gain.has_value() || !grad_gain.has_value(), "rms_norm_backward: grad_gain without a gain");
+  TORCH_CHECK(gain.has_value() || !grad_gain.has_value(),
+              "rms_norm_backward: grad_gain without a gain");
   const int64_t rows = x.size(0), width = x.size(1);
   check(x, x, x.sizes(), x.scalar_type(), "rms_norm_backward: x");
   check(grad_normed, x, x.sizes(), grad_normed.scalar_type(), "rms_norm_backward: grad_normed");
-  if (grad_residual) check(*grad_residual, x, x.sizes(), at::kFloat, "rms_norm_backward: grad_residual");
+  if (grad_residual)
+    check(*grad_residual, x, x.sizes(), at::kFloat, "rms_norm_backward: grad_residual");
   check(inv_rms, x, {rows}, at::kFloat, "rms_norm_backward: inv_rms");
   if (gain) check(*gain, x, {width}, at::kFloat, "rms_norm_backward: gain");
   if (grad_gain) check(*grad_gain, x, {width}, at::kFloat, "rms_norm_backward: grad_gain");
@@ -163,7 +180,8 @@ at::Tensor rms_norm_backward(const at::Tensor& grad_normed, const Optional& grad
   const at::Tensor grad_x = at::empty_like(x);
   if (x.numel() == 0) return grad_x;
   const int64_t num_blocks = blocks_for(rows, 1, grad_gain ? kGainBlocks : kMaxBlocks);
-  const at::Tensor partial = grad_gain ? at::empty({num_blocks, width}, x.options().dtype(at::kFloat)) : at::Tensor();
+  const at::Tensor partial =
+      grad_gain ? at::empty({num_blocks, width}, x.options().dtype(at::kFloat)) : at::Tensor();
   const bool in_scratch = grad_gain.has_value() && width <= kMaxScratchFloats;
   const int size = pack_size(width, {grad_normed, grad_residual, x, grad_x});
   with_number(x.scalar_type(), "rms_norm_backward: x", [&](auto x_number) {
@@ -180,14 +198,20 @@ at::Tensor rms_norm_backward(const at::Tensor& grad_normed, const Optional& grad
                                          .in_scratch = in_scratch,
                                          .rows = rows,
                                          .width = width};
-      start(body, {.stream = nullptr, .num_blocks = num_blocks, .lanes = lanes_for(width, size),
-                   .scratch_floats = in_scratch ? width : 0, .size = size});
+      start(body, {.stream = nullptr,
+                   .num_blocks = num_blocks,
+                   .lanes = lanes_for(width, size),
+                   .scratch_floats = in_scratch ? width : 0,
+                   .size = size});
     });
   });
   if (grad_gain) {
-    const ColumnSums sums{
-        .partial = read<float>(partial), .total = write<float>(*grad_gain), .num_partials = num_blocks, .width = width};
-    start(sums, {.stream = nullptr, .num_blocks = blocks_for(width, kWarp), .lanes = kWarp, .size = 1});
+    const ColumnSums sums{.partial = read<float>(partial),
+                          .total = write<float>(*grad_gain),
+                          .num_partials = num_blocks,
+                          .width = width};
+    start(sums,
+          {.stream = nullptr, .num_blocks = blocks_for(width, kWarp), .lanes = kWarp, .size = 1});
   }
   return grad_x;
 }
@@ -202,8 +226,12 @@ at::Tensor swiglu(const at::Tensor& x) {
   const int size = pack_size(width, {x, out});
   with_number(x.scalar_type(), "swiglu: x", [&](auto number) {
     using Number = decltype(number);
-    const SwiGluForward<Number> body{.x = read<Number>(x), .out = write<Number>(out), .rows = rows, .width = width};
-    start(body, {.stream = nullptr, .num_blocks = blocks_for(rows, 1), .lanes = lanes_for(width, size), .size = size});
+    const SwiGluForward<Number> body{
+        .x = read<Number>(x), .out = write<Number>(out), .rows = rows, .width = width};
+    start(body, {.stream = nullptr,
+                 .num_blocks = blocks_for(rows, 1),
+                 .lanes = lanes_for(width, size),
+                 .size = size});
   });
   return out;
 }
@@ -224,7 +252,10 @@ at::Tensor swiglu_backward(const at::Tensor& grad_out, const at::Tensor& x) {
                                       .grad_x = write<Number>(grad_x),
                                       .rows = rows,
                                       .width = width};
-    start(body, {.stream = nullptr, .num_blocks = blocks_for(rows, 1), .lanes = lanes_for(width, size), .size = size});
+    start(body, {.stream = nullptr,
+                 .num_blocks = blocks_for(rows, 1),
+                 .lanes = lanes_for(width, size),
+                 .size = size});
   });
   return grad_x;
 }
@@ -233,14 +264,19 @@ at::Tensor swiglu_backward(const at::Tensor& grad_out, const at::Tensor& x) {
 
 TORCH_LIBRARY(muonlab, library) {
   library.def(
-      "adamw_(Tensor(a!) values, Tensor grads, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, Tensor(d!)? shadow, "
+      "adamw_(Tensor(a!) values, Tensor grads, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, "
+      "Tensor(d!)? shadow, "
       "float lr, float beta1, float beta2, float eps, float decay, int step) -> ()");
-  library.def("rms_norm(Tensor x, Tensor? gain, float eps, ScalarType compute) -> (Tensor normed, Tensor inv_rms)");
   library.def(
-      "add_rms_norm(Tensor residual, Tensor branch, Tensor? gain, float eps, ScalarType compute) -> "
+      "rms_norm(Tensor x, Tensor? gain, float eps, ScalarType compute) -> (Tensor normed, Tensor "
+      "inv_rms)");
+  library.def(
+      "add_rms_norm(Tensor residual, Tensor branch, Tensor? gain, float eps, ScalarType compute) "
+      "-> "
       "(Tensor sum, Tensor normed, Tensor inv_rms)");
   library.def(
-      "rms_norm_backward(Tensor grad_normed, Tensor? grad_residual, Tensor x, Tensor inv_rms, Tensor? gain, "
+      "rms_norm_backward(Tensor grad_normed, Tensor? grad_residual, Tensor x, Tensor inv_rms, "
+      "Tensor? gain, "
       "Tensor(a!)? grad_gain) -> Tensor");
   library.def("swiglu(Tensor x) -> Tensor");
   library.def("swiglu_backward(Tensor grad_out, Tensor x) -> Tensor");

@@ -1,7 +1,9 @@
-// RMSNorm (Zhang & Sennrich, arXiv 1910.07467), with the residual sum before it; a block takes whole rows.
+// RMSNorm (Zhang & Sennrich, arXiv 1910.07467), with the residual sum before it; a block takes
+// whole rows.
 //
 // Forward, for a row x of w elements:   r = 1 / sqrt(mean(x²) + eps),   y = x r gain
-// Backward, with g = dy gain:           dx = r g - x r³ sum(g x) / w,   dgain = sum over rows of dy x r
+// Backward, with g = dy gain:           dx = r g - x r³ sum(g x) / w,   dgain = sum over rows of dy
+// x r
 #pragma once
 
 #include <cmath>
@@ -82,8 +84,10 @@ struct RmsNormBackward {
   const float* inv_rms;  // [rows]
   const float* gain;     // [width], or null for one
   X* grad_x;
-  float* partial;  // [num_blocks, width]: each block's sum of the gain's gradient; null when there is no gain
-  bool in_scratch;  // the team's scratch holds `width` floats: the sum is kept there, and copied at the end
+  // [num_blocks, width]: each block's sum of the gain's gradient; null when there is no gain
+  float* partial;
+  // the team's scratch holds `width` floats: the sum is kept there, and copied at the end
+  bool in_scratch;
   int64_t rows, width;
 
   template <int kSize, class Team>
@@ -115,7 +119,8 @@ struct RmsNormBackward {
         }
         products[lane] = total;
       });
-      const float pull = team.sum(products) * inverse * inverse * inverse / static_cast<float>(width);
+      const float pull =
+          team.sum(products) * inverse * inverse * inverse / static_cast<float>(width);
       team.each([&](int lane) {
         for (int64_t j = static_cast<int64_t>(lane) * kSize; j < width; j += stride) {
           const Pack<Out, kSize> dy = load<kSize>(grad_normed + start + j);

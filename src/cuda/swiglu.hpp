@@ -1,4 +1,5 @@
-// SwiGLU (Shazeer, arXiv 2002.05202): silu(in) * gate with silu(a) = a sigmoid(a); a block takes whole rows.
+// SwiGLU (Shazeer, arXiv 2002.05202): silu(in) * gate with silu(a) = a sigmoid(a); a block takes
+// whole rows.
 #pragma once
 
 #include <cmath>
@@ -12,7 +13,8 @@ MUONLAB_KERNEL float sigmoid(float a) { return 1.0f / (1.0f + expf(-a)); }
 
 MUONLAB_KERNEL float swiglu_element(float in, float gate) { return in * sigmoid(in) * gate; }
 
-MUONLAB_KERNEL void swiglu_element_backward(float grad, float in, float gate, float& grad_in, float& grad_gate) {
+MUONLAB_KERNEL void swiglu_element_backward(float grad, float in, float gate, float& grad_in,
+                                            float& grad_gate) {
   const float s = sigmoid(in);
   grad_in = grad * gate * s * (1.0f + in * (1.0f - s));
   grad_gate = grad * in * s;
@@ -67,7 +69,8 @@ struct SwiGluBackward {
           Pack<Number, kSize> grad_in, grad_gate;
           for (int k = 0; k < kSize; ++k) {
             float d_in, d_gate;
-            swiglu_element_backward(widen(grad.at[k]), widen(in.at[k]), widen(gate.at[k]), d_in, d_gate);
+            swiglu_element_backward(widen(grad.at[k]), widen(in.at[k]), widen(gate.at[k]), d_in,
+                                    d_gate);
             narrow(d_in, grad_in.at[k]);
             narrow(d_gate, grad_gate.at[k]);
           }

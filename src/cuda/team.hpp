@@ -1,12 +1,13 @@
 // The lanes of a block, and how they add up their numbers.
 //
-// A kernel's body is a member template run(team, block, num_blocks) of a struct that holds its arguments. On the
-// device a team is the block's threads, in tests it is HostTeam: a loop over the same lanes. A body that passes on
-// the host has its indices, its rounding and its order of summation tested; what is left to the device is
-// DeviceTeam (grid.cuh) and the launch.
+// A kernel's body is a member template run(team, block, num_blocks) of a struct that holds its
+// arguments. On the device a team is the block's threads, in tests it is HostTeam: a loop over the
+// same lanes. A body that passes on the host has its indices, its rounding and its order of
+// summation tested; what is left to the device is DeviceTeam (grid.cuh) and the launch.
 //
-// Order of a sum: within each warp of 32 lanes, halves onto halves (lane i gets lane i + 16, then i + 8, 4, 2, 1); then
-// the warps' sums one after the other. It depends on the number of lanes alone, so a sum is the same in every run.
+// Order of a sum: within each warp of 32 lanes, halves onto halves (lane i gets lane i + 16, then i
+// + 8, 4, 2, 1); then the warps' sums one after the other. It depends on the number of lanes alone,
+// so a sum is the same in every run.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +22,8 @@ constexpr int kWarp = 32;
 constexpr int kMaxLanes = 256;
 constexpr int kMaxWarps = kMaxLanes / kWarp;
 
-// Lanes for a row of `width` elements of which each takes `size` at a time: a multiple of kWarp up to kMaxLanes.
+// Lanes for a row of `width` elements of which each takes `size` at a time: a multiple of kWarp up
+// to kMaxLanes.
 constexpr int lanes_for(int64_t width, int size) {
   const int64_t packs = (width + size - 1) / size;
   const int64_t warps = (packs + kWarp - 1) / kWarp;
@@ -45,7 +47,8 @@ class HostTeam {
   };
 
   // scratch: floats of memory that the lanes share.
-  explicit HostTeam(int lanes, int64_t scratch = 0) : lanes_(lanes), scratch_(static_cast<size_t>(scratch)) {}
+  explicit HostTeam(int lanes, int64_t scratch = 0)
+      : lanes_(lanes), scratch_(static_cast<size_t>(scratch)) {}
 
   int lanes() const { return lanes_; }
   float* scratch() { return scratch_.data(); }

@@ -1,4 +1,5 @@
-// The lists behind the biographies. Names are joined from syllables, so that no data file is needed.
+// The lists behind the biographies. Names are joined from syllables, so that no data file is
+// needed.
 #pragma once
 
 #include <cstdint>

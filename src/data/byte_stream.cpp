@@ -18,7 +18,8 @@ struct CloseFile {
 
 class FileStream : public ByteStream {
  public:
-  explicit FileStream(const std::string& path) : path_(path), file_(std::fopen(path.c_str(), "rb")) {
+  explicit FileStream(const std::string& path)
+      : path_(path), file_(std::fopen(path.c_str(), "rb")) {
     if (!file_) throw base::io_error("open for reading", path, errno);
     std::setvbuf(file_.get(), nullptr, _IONBF, 0);
   }
@@ -51,7 +52,8 @@ class ZstdStream : public ByteStream {
       if (source_.pos == source_.size) {
         source_ = {packed_.data(), file_.read(packed_), 0};
         if (source_.size == 0) {
-          if (inside_frame_) throw base::Error(path_, ": the compressed data end early; fetch the file again");
+          if (inside_frame_)
+            throw base::Error(path_, ": the compressed data end early; fetch the file again");
           break;
         }
       }

@@ -12,11 +12,13 @@ namespace muonlab::data {
 class ByteStream {
  public:
   virtual ~ByteStream() = default;
-  virtual size_t read(std::span<char> out) = 0;  // fills out unless the end comes first; 0 at the end
-  virtual uint64_t file_position() const = 0;    // bytes of the file consumed
+  // fills out unless the end comes first; 0 at the end
+  virtual size_t read(std::span<char> out) = 0;
+  virtual uint64_t file_position() const = 0;  // bytes of the file consumed
 };
 
-// Throws Error naming the file: when it cannot be read, when compressed data are damaged or cut short.
+// Throws Error naming the file: when it cannot be read, when compressed data are damaged or cut
+// short.
 std::unique_ptr<ByteStream> open_stream(const Input& input);
 
 }  // namespace muonlab::data

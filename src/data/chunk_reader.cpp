@@ -40,7 +40,8 @@ std::optional<Chunk> ChunkReader::next() {
     at_end = count < chunk_bytes_;
     cut = at_end ? rest_.size() : cut_of(input, rest_);
   }
-  Chunk chunk{&input, rest_.substr(0, cut), line_, at_end, finished_bytes_ + stream_->file_position()};
+  Chunk chunk{&input, rest_.substr(0, cut), line_, at_end,
+              finished_bytes_ + stream_->file_position()};
   rest_.erase(0, cut);
   if (input.kind == InputKind::json_lines) {
     line_ += std::count(chunk.text.begin(), chunk.text.end(), '\n');
@@ -73,7 +74,8 @@ void for_each_text(const Chunk& chunk, const std::string& field,
     try {
       value = nlohmann::json::parse(row);
     } catch (const nlohmann::json::exception& error) {
-      std::string reason = error.what();  // "[json.exception.parse_error.101] parse error at line 1, column 9: …"
+      std::string reason =
+          error.what();  // "[json.exception.parse_error.101] parse error at line 1, column 9: …"
       reason = reason.substr(std::min(reason.size(), reason.find("] ") + 2));
       fail("not valid JSON (" + reason + ")");
     }

@@ -1,5 +1,5 @@
-// Inputs cut into pieces of about a mebibyte that can be handled apart: texts at borders of pretokens, JSON lines at
-// line ends.
+// Inputs cut into pieces of about a mebibyte that can be handled apart: texts at borders of
+// pretokens, JSON lines at line ends.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,8 @@ struct Chunk {
 
 class ChunkReader {
  public:
-  // The inputs outlive the reader and its chunks. kChunkBytes is the default for chunk_bytes; tests take less.
+  // The inputs outlive the reader and its chunks. kChunkBytes is the default for chunk_bytes; tests
+  // take less.
   explicit ChunkReader(const std::vector<Input>& inputs, size_t chunk_bytes = kChunkBytes);
   std::optional<Chunk> next();
   uint64_t total_bytes() const { return total_bytes_; }
@@ -45,8 +46,8 @@ class ChunkReader {
   int64_t line_ = 1;
 };
 
-// Calls take(text, ends_document) for the texts of a chunk: itself, or the string `field` of each of its JSON lines.
-// Throws Error naming file and line.
+// Calls take(text, ends_document) for the texts of a chunk: itself, or the string `field` of each
+// of its JSON lines. Throws Error naming file and line.
 void for_each_text(const Chunk& chunk, const std::string& field,
                    const std::function<void(std::string_view text, bool ends_document)>& take);
 

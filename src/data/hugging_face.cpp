@@ -17,8 +17,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json added_token(int id, std::string_view content) {
-  return {{"id", id},           {"content", content}, {"single_word", false}, {"lstrip", false},
-          {"rstrip", false},    {"normalized", false}, {"special", true}};
+  return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
+          {"rstrip", false}, {"normalized", false}, {"special", true}};
 }
 
 std::map<std::string, std::string> files(const Json& tokenizer, Json config) {
@@ -27,7 +27,8 @@ std::map<std::string, std::string> files(const Json& tokenizer, Json config) {
           {"tokenizer_config.json", config.dump(2) + "\n"}};
 }
 
-// Every pair of pieces that joins to a piece, in the order in which sentencepiece would join them: best score first.
+// Every pair of pieces that joins to a piece, in the order in which sentencepiece would join them:
+// best score first.
 Json merges(const std::vector<HfPiece>& pieces) {
   std::unordered_map<std::string_view, size_t> known;
   std::vector<size_t> order;
@@ -50,7 +51,8 @@ Json merges(const std::vector<HfPiece>& pieces) {
   return result;
 }
 
-// The printable stand-in for each byte that the ByteLevel pre-tokenizer of the tokenizers library uses.
+// The printable stand-in for each byte that the ByteLevel pre-tokenizer of the tokenizers library
+// uses.
 std::string byte_level_character(int byte) {
   static const std::vector<int> stand_ins = [] {
     std::vector<int> map(256, 0);
@@ -89,7 +91,8 @@ std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>
   } else {
     Json vocabulary = Json::array();
     for (const HfPiece& piece : pieces) vocabulary.push_back({piece.text, piece.score});
-    model = {{"type", "Unigram"}, {"unk_id", unknown}, {"vocab", vocabulary}, {"byte_fallback", true}};
+    model = {
+        {"type", "Unigram"}, {"unk_id", unknown}, {"vocab", vocabulary}, {"byte_fallback", true}};
   }
   const Json split = {{"type", "Split"},
                       {"pattern", {{"Regex", kPretokenPattern}}},
@@ -102,9 +105,10 @@ std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>
   for (size_t id = 0; id < pieces.size(); ++id) {
     if (pieces[id].special) added.push_back(added_token(static_cast<int>(id), pieces[id].text));
   }
-  const Json tokenizer = {{"version", "1.0"},        {"truncation", nullptr}, {"padding", nullptr},
-                          {"added_tokens", added},   {"normalizer", nullptr}, {"pre_tokenizer", split},
-                          {"post_processor", nullptr}, {"decoder", decoder},  {"model", model}};
+  const Json tokenizer = {
+      {"version", "1.0"},          {"truncation", nullptr}, {"padding", nullptr},
+      {"added_tokens", added},     {"normalizer", nullptr}, {"pre_tokenizer", split},
+      {"post_processor", nullptr}, {"decoder", decoder},    {"model", model}};
   return files(tokenizer, {{"tokenizer_class", "PreTrainedTokenizerFast"},
                            {"eos_token", pieces[end_of_text].text},
                            {"unk_token", unknown_name},

@@ -1,4 +1,5 @@
-// tokenizer.json and tokenizer_config.json, by which transformers' AutoTokenizer makes the same ids.
+// tokenizer.json and tokenizer_config.json, by which transformers' AutoTokenizer makes the same
+// ids.
 #pragma once
 
 #include <map>

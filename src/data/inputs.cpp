@@ -53,7 +53,8 @@ std::vector<Input> list_inputs(const std::vector<std::string>& paths) {
     std::sort(found.begin(), found.end());
     for (const std::string& file : found) inputs.push_back(describe(file));
   }
-  if (inputs.empty()) throw base::Error("no input: name text files, JSON lines files or folders of them");
+  if (inputs.empty())
+    throw base::Error("no input: name text files, JSON lines files or folders of them");
   return inputs;
 }
 

@@ -9,7 +9,8 @@ std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& path) {
   if (path == "byte") return make_byte_tokenizer();
   base::FileSystem& files = base::real_file_system();
   if (!files.exists(path)) {
-    throw base::Error(path, ": no such tokenizer; name a .model file, a checkpoint folder, or \"byte\"");
+    throw base::Error(path,
+                      ": no such tokenizer; name a .model file, a checkpoint folder, or \"byte\"");
   }
   if (!files.is_directory(path)) return make_sentencepiece_tokenizer(base::read_text(path), path);
 

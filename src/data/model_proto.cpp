@@ -30,8 +30,8 @@ class Fields {
   }
 
   int number = 0;
-  uint64_t value = 0;         // of a varint field
-  std::string_view content;   // of the others
+  uint64_t value = 0;        // of a varint field
+  std::string_view content;  // of the others
 
  private:
   uint64_t varint() {

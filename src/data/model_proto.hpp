@@ -1,5 +1,5 @@
-// The few settings of a sentencepiece model that its C++ interface does not show, read from the serialized ModelProto
-// (sentencepiece_model.proto: trainer_spec = 2, normalizer_spec = 3).
+// The few settings of a sentencepiece model that its C++ interface does not show, read from the
+// serialized ModelProto (sentencepiece_model.proto: trainer_spec = 2, normalizer_spec = 3).
 #pragma once
 
 #include <string>

@@ -29,7 +29,8 @@ std::span<const std::byte> MemoryRow::bytes() const {
 }
 
 void MemoryRow::read(int64_t first, std::span<int32_t> out) const {
-  base::check(first >= 0 && first + static_cast<int64_t>(out.size()) <= size(), "ids outside the row");
+  base::check(first >= 0 && first + static_cast<int64_t>(out.size()) <= size(),
+              "ids outside the row");
   if (wide_) {
     std::copy_n(four_.begin() + first, out.size(), out.begin());
   } else {
@@ -42,7 +43,9 @@ namespace {
 class PackedCorpus : public Corpus {
  public:
   PackedCorpus(std::shared_ptr<const TokenRow> row, int64_t context, int64_t seed)
-      : row_(std::move(row)), context_(context), seed_(static_cast<uint64_t>(seed)),
+      : row_(std::move(row)),
+        context_(context),
+        seed_(static_cast<uint64_t>(seed)),
         samples_((row_->size() - 1) / context) {}
 
   int64_t samples_per_epoch() const override { return samples_; }
@@ -53,7 +56,8 @@ class PackedCorpus : public Corpus {
     const auto samples = static_cast<uint64_t>(samples_);
     const uint64_t epoch = static_cast<uint64_t>(index) / samples;
     const uint64_t place = static_cast<uint64_t>(index) % samples;
-    window(static_cast<int64_t>(base::permute(place, samples, base::permutation_key(seed_, epoch))), out);
+    window(static_cast<int64_t>(base::permute(place, samples, base::permutation_key(seed_, epoch))),
+           out);
   }
 
   void window(int64_t index, std::span<int32_t> out) const override {
@@ -71,12 +75,13 @@ class PackedCorpus : public Corpus {
 
 }  // namespace
 
-std::unique_ptr<Corpus> make_packed_corpus(std::shared_ptr<const TokenRow> row, int64_t context, int64_t seed,
-                                           const std::string& what) {
+std::unique_ptr<Corpus> make_packed_corpus(std::shared_ptr<const TokenRow> row, int64_t context,
+                                           int64_t seed, const std::string& what) {
   base::check(context >= 1, "a context has at least one token");
   if (row->size() < context + 1) {
-    throw base::Error(what, ": ", base::with_commas(row->size()), " tokens are too few for one sample of context ",
-                      base::with_commas(context), " (which takes ", base::with_commas(context + 1),
+    throw base::Error(what, ": ", base::with_commas(row->size()),
+                      " tokens are too few for one sample of context ", base::with_commas(context),
+                      " (which takes ", base::with_commas(context + 1),
                       "); use more text or a shorter model.context");
   }
   return std::make_unique<PackedCorpus>(std::move(row), context, seed);

@@ -31,7 +31,7 @@ class MemoryRow : public TokenRow {
 };
 
 // `what` names the row in the error when it is shorter than one sample.
-std::unique_ptr<Corpus> make_packed_corpus(std::shared_ptr<const TokenRow> row, int64_t context, int64_t seed,
-                                           const std::string& what);
+std::unique_ptr<Corpus> make_packed_corpus(std::shared_ptr<const TokenRow> row, int64_t context,
+                                           int64_t seed, const std::string& what);
 
 }  // namespace muonlab::data

@@ -39,7 +39,8 @@ Character character_at(std::string_view text, size_t at) {
   return {kWord, length};
 }
 
-// The end of the word that begins at text[at], with at most kMaxPretokenCharacters; `at` if there is none.
+// The end of the word that begins at text[at], with at most kMaxPretokenCharacters; `at` if there
+// is none.
 size_t word_end(std::string_view text, size_t at) {
   for (size_t n = 0; n < kMaxPretokenCharacters && at < text.size(); ++n) {
     const Character c = character_at(text, at);
@@ -78,10 +79,10 @@ size_t utf8_character_length(std::string_view text) {
 Pretoken first_pretoken(std::string_view text) {
   const Character first = character_at(text, 0);
   switch (first.kind) {
-    case kRaw:
-      return {text.substr(0, first.length), PretokenKind::raw};
+    case kRaw: return {text.substr(0, first.length), PretokenKind::raw};
     case kNewline:
-      return {text.substr(0, run_end(text, kNewline, kMaxPretokenCharacters)), PretokenKind::newlines};
+      return {text.substr(0, run_end(text, kNewline, kMaxPretokenCharacters)),
+              PretokenKind::newlines};
     case kTab:
       return {text.substr(0, run_end(text, kTab, kMaxPretokenCharacters)), PretokenKind::tabs};
     case kSpace: {
@@ -96,13 +97,13 @@ Pretoken first_pretoken(std::string_view text) {
       }
       return {text.substr(0, run), PretokenKind::spaces};
     }
-    default:
-      return {text.substr(0, word_end(text, 0)), PretokenKind::word};
+    default: return {text.substr(0, word_end(text, 0)), PretokenKind::word};
   }
 }
 
 size_t last_safe_cut(std::string_view text) {
-  // White space after anything of another class begins a pretoken, whatever came before or comes after.
+  // White space after anything of another class begins a pretoken, whatever came before or comes
+  // after.
   for (size_t i = text.size(); i-- > 1;) {
     const Class kind = kClasses[byte_at(text, i)];
     const bool white = kind == kSpace || kind == kNewline || kind == kTab;

@@ -34,7 +34,8 @@ struct TextHash {
   size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
 };
 
-// Ids of the pretokens met so far, one map a thread; natural text repeats itself. About 15 MB when full.
+// Ids of the pretokens met so far, one map a thread; natural text repeats itself. About 15 MB when
+// full.
 struct PretokenCache {
   static constexpr size_t kMaxEntries = 1 << 17;
   struct Range {
@@ -58,8 +59,9 @@ class SentencePieceTokenizer : public Tokenizer {
       : model_(std::move(model_bytes)), owner_(next_owner++) {
     const ModelSettings settings = read_model_settings(model_, label);
     const auto refuse = [&](const std::string& what) {
-      throw base::Error(label, ": this sentencepiece model ", what,
-                        "; muonlab needs exact round trips, train one with `muonlab data tokenizer`");
+      throw base::Error(
+          label, ": this sentencepiece model ", what,
+          "; muonlab needs exact round trips, train one with `muonlab data tokenizer`");
     };
     if (settings.model_type != 1 && settings.model_type != 2) refuse("is neither BPE nor unigram");
     if (!settings.byte_fallback) refuse("has no byte fallback");
@@ -98,7 +100,8 @@ class SentencePieceTokenizer : public Tokenizer {
       if (found == cache.ranges.end()) {
         if (cache.ranges.size() >= PretokenCache::kMaxEntries) cache.clear();
         const auto fresh = encode_pretoken(pretoken.text);
-        const PretokenCache::Range range{static_cast<uint32_t>(cache.ids.size()), static_cast<uint32_t>(fresh.size())};
+        const PretokenCache::Range range{static_cast<uint32_t>(cache.ids.size()),
+                                         static_cast<uint32_t>(fresh.size())};
         cache.ids.insert(cache.ids.end(), fresh.begin(), fresh.end());
         found = cache.ranges.emplace(pretoken.text, range).first;
       }
@@ -112,7 +115,8 @@ class SentencePieceTokenizer : public Tokenizer {
     std::string text;
     for (const int32_t id : ids) {
       if (id < 0 || id >= vocabulary()) {
-        throw base::Error("token id ", id, " is not in the tokenizer's vocabulary of ", vocabulary());
+        throw base::Error("token id ", id, " is not in the tokenizer's vocabulary of ",
+                          vocabulary());
       }
       text += texts_[id];
     }

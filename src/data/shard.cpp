@@ -14,7 +14,8 @@
 
 namespace muonlab::data {
 
-static_assert(std::endian::native == std::endian::little, "shards are read in place: little-endian machines only");
+static_assert(std::endian::native == std::endian::little,
+              "shards are read in place: little-endian machines only");
 
 Shard::Shard(const std::string& path, base::FileSystem& files) : file_(files.map(path)) {
   header_ = parse_header(file_.bytes(), path);
@@ -36,8 +37,9 @@ void Shard::read(int64_t first, std::span<int32_t> out) const {
   for (size_t i = 0; i < out.size(); ++i) {
     if (static_cast<uint32_t>(out[i]) >= header_.vocabulary) {
       const uint64_t offset = kShardHeaderBytes + (first + i) * header_.id_bytes;
-      throw base::Error(path(), ": token ", first + static_cast<int64_t>(i), " at offset ", offset, " is ",
-                        static_cast<uint32_t>(out[i]), ", the vocabulary is ", header_.vocabulary,
+      throw base::Error(path(), ": token ", first + static_cast<int64_t>(i), " at offset ", offset,
+                        " is ", static_cast<uint32_t>(out[i]), ", the vocabulary is ",
+                        header_.vocabulary,
                         "; the shard is damaged, make it again with `muonlab data tokens`");
     }
   }
@@ -56,8 +58,8 @@ void Shard::verify_content() const {
     documents += std::count(ids.begin(), ids.end(), static_cast<int32_t>(header_.end_of_text));
   }
   if (documents != header_.num_documents) {
-    throw base::Error(path(), ": num_documents (offset 32) is ", header_.num_documents, ", the ids hold ",
-                      documents, " end-of-text ids", remedy);
+    throw base::Error(path(), ": num_documents (offset 32) is ", header_.num_documents,
+                      ", the ids hold ", documents, " end-of-text ids", remedy);
   }
 }
 
@@ -87,13 +89,15 @@ ShardWriter::~ShardWriter() = default;
 void ShardWriter::add(std::span<const int32_t> ids, uint64_t text_bytes) {
   std::vector<std::byte> bytes(ids.size() * header_.id_bytes);
   for (size_t i = 0; i < ids.size(); ++i) {
-    base::check(static_cast<uint32_t>(ids[i]) < header_.vocabulary, "token id outside the vocabulary");
+    base::check(static_cast<uint32_t>(ids[i]) < header_.vocabulary,
+                "token id outside the vocabulary");
     std::memcpy(bytes.data() + i * header_.id_bytes, &ids[i], header_.id_bytes);
   }
   hasher_.add(bytes);
   file_->write(bytes);
   header_.num_tokens += ids.size();
-  header_.num_documents += std::count(ids.begin(), ids.end(), static_cast<int32_t>(header_.end_of_text));
+  header_.num_documents +=
+      std::count(ids.begin(), ids.end(), static_cast<int32_t>(header_.end_of_text));
   header_.text_bytes += text_bytes;
 }
 
@@ -109,7 +113,8 @@ std::vector<std::string> shard_paths(const std::string& path, const std::string&
   base::FileSystem& files = base::real_file_system();
   const std::string asked = asked_by.empty() ? "" : " (" + asked_by + ")";
   if (!files.exists(path)) {
-    throw base::Error(path, ": no such shard or folder", asked, "; make it with `muonlab data tokens`");
+    throw base::Error(path, ": no such shard or folder", asked,
+                      "; make it with `muonlab data tokens`");
   }
   if (!files.is_directory(path)) return {path};
   std::vector<std::string> shards;

@@ -24,8 +24,11 @@ class ShardRow : public TokenRow {
   const std::vector<Shard>& shards() const { return shards_; }
 
   void read(int64_t first, std::span<int32_t> out) const override {
-    base::check(first >= 0 && first + static_cast<int64_t>(out.size()) <= size_, "ids outside the shards");
-    size_t at = static_cast<size_t>(std::upper_bound(starts_.begin(), starts_.end(), first) - starts_.begin()) - 1;
+    base::check(first >= 0 && first + static_cast<int64_t>(out.size()) <= size_,
+                "ids outside the shards");
+    size_t at = static_cast<size_t>(std::upper_bound(starts_.begin(), starts_.end(), first) -
+                                    starts_.begin()) -
+                1;
     while (!out.empty()) {
       const int64_t inside = first - starts_[at];
       const auto count = static_cast<size_t>(
@@ -43,7 +46,8 @@ class ShardRow : public TokenRow {
   int64_t size_ = 0;
 };
 
-std::shared_ptr<const ShardRow> open_row(const std::vector<std::string>& paths, const std::string& key) {
+std::shared_ptr<const ShardRow> open_row(const std::vector<std::string>& paths,
+                                         const std::string& key) {
   if (paths.empty()) throw base::Error(key, " is empty: name shard files, or folders of them");
   std::vector<Shard> shards;
   for (const std::string& path : paths) {
@@ -54,21 +58,24 @@ std::shared_ptr<const ShardRow> open_row(const std::vector<std::string>& paths, 
   return std::make_shared<ShardRow>(std::move(shards));
 }
 
-std::shared_ptr<const Tokenizer> find_tokenizer(const config::ShardsConfig& config, const Shard& first) {
+std::shared_ptr<const Tokenizer> find_tokenizer(const config::ShardsConfig& config,
+                                                const Shard& first) {
   if (config.tokenizer) return load_tokenizer(*config.tokenizer);
   const std::string beside = base::join_path(base::parent_path(first.path()), "tokenizer.model");
   if (base::real_file_system().exists(beside)) return load_tokenizer(beside);
   auto bytes = make_byte_tokenizer();
   if (first.header().tokenizer_hash.hex() == bytes->hash()) return bytes;
-  throw base::Error(beside, ": not there, and ", first.path(),
-                    " was not made with the byte tokenizer; set data.tokenizer to the .model it was made with");
+  throw base::Error(
+      beside, ": not there, and ", first.path(),
+      " was not made with the byte tokenizer; set data.tokenizer to the .model it was made with");
 }
 
 void check_tokenizer(const ShardRow& row, const Tokenizer& tokenizer) {
   for (const Shard& shard : row.shards()) {
     if (shard.header().tokenizer_hash.hex() != tokenizer.hash()) {
-      throw base::Error(shard.path(), ": made with another tokenizer (hash ", shard.header().tokenizer_hash.hex(),
-                        ", not ", tokenizer.hash(), "); use shards of one tokenizer, or set data.tokenizer");
+      throw base::Error(shard.path(), ": made with another tokenizer (hash ",
+                        shard.header().tokenizer_hash.hex(), ", not ", tokenizer.hash(),
+                        "); use shards of one tokenizer, or set data.tokenizer");
     }
     if (shard.header().vocabulary != static_cast<uint64_t>(tokenizer.vocabulary()) ||
         shard.header().end_of_text != static_cast<uint32_t>(tokenizer.end_of_text())) {
@@ -109,11 +116,12 @@ Dataset open_shards(const config::ShardsConfig& config, int64_t context, int64_t
   uint64_t text_bytes = 0;
   for (const Shard& shard : valid->shards()) text_bytes += shard.header().text_bytes;
   dataset.bytes_per_token = static_cast<double>(text_bytes) / static_cast<double>(valid->size());
-  dataset.description =
-      base::str(name_of(config.train.front()), "  ", base::human_count(static_cast<double>(train->size())),
-                " tokens (", dataset.tokenizer->description(), "), ",
-                base::with_commas(dataset.train->samples_per_epoch()), " samples of ", base::with_commas(context),
-                "; validation ", base::human_count(static_cast<double>(valid->size())));
+  dataset.description = base::str(name_of(config.train.front()), "  ",
+                                  base::human_count(static_cast<double>(train->size())),
+                                  " tokens (", dataset.tokenizer->description(), "), ",
+                                  base::with_commas(dataset.train->samples_per_epoch()),
+                                  " samples of ", base::with_commas(context), "; validation ",
+                                  base::human_count(static_cast<double>(valid->size())));
   return dataset;
 }
 

@@ -12,9 +12,10 @@ namespace {
 constexpr std::string_view kMagic = "MUONTOKS";
 constexpr uint32_t kVersion = 1;
 
-constexpr size_t kVersionAt = 8, kIdBytesAt = 12, kVocabularyAt = 16, kTokensAt = 24, kDocumentsAt = 32,
-                 kTextBytesAt = 40, kEndOfTextAt = 48, kReservedAt = 52, kTokenizerHashAt = 56,
-                 kReserved2At = 72, kContentHashAt = 80, kReserved3At = 96, kHeaderHashAt = 112;
+constexpr size_t kVersionAt = 8, kIdBytesAt = 12, kVocabularyAt = 16, kTokensAt = 24,
+                 kDocumentsAt = 32, kTextBytesAt = 40, kEndOfTextAt = 48, kReservedAt = 52,
+                 kTokenizerHashAt = 56, kReserved2At = 72, kContentHashAt = 80, kReserved3At = 96,
+                 kHeaderHashAt = 112;
 
 template <class T>
 T load(std::span<const std::byte> bytes, size_t at) {
@@ -89,9 +90,11 @@ ShardHeader parse_header(std::span<const std::byte> file, const std::string& pat
     refuse("vocabulary", kVocabularyAt, "is ", header.vocabulary, ", not 1 to ", max_vocabulary);
   }
   const uint64_t content_bytes = file.size() - kShardHeaderBytes;
-  if (content_bytes % header.id_bytes != 0 || header.num_tokens != content_bytes / header.id_bytes) {
-    refuse("num_tokens", kTokensAt, "is ", header.num_tokens, ", but ", content_bytes, " bytes follow the header: ",
-           content_bytes / header.id_bytes, " ids of ", header.id_bytes, " bytes");
+  if (content_bytes % header.id_bytes != 0 ||
+      header.num_tokens != content_bytes / header.id_bytes) {
+    refuse("num_tokens", kTokensAt, "is ", header.num_tokens, ", but ", content_bytes,
+           " bytes follow the header: ", content_bytes / header.id_bytes, " ids of ",
+           header.id_bytes, " bytes");
   }
   if (header.num_documents > header.num_tokens) {
     refuse("num_documents", kDocumentsAt, "is ", header.num_documents, ", more than num_tokens");
@@ -99,8 +102,9 @@ ShardHeader parse_header(std::span<const std::byte> file, const std::string& pat
   if (header.end_of_text >= header.vocabulary) {
     refuse("end_of_text", kEndOfTextAt, "is ", header.end_of_text, ", not below the vocabulary");
   }
-  for (const auto& [first, last] : {std::pair{kReservedAt, kTokenizerHashAt}, std::pair{kReserved2At, kContentHashAt},
-                                    std::pair{kReserved3At, kHeaderHashAt}}) {
+  for (const auto& [first, last] :
+       {std::pair{kReservedAt, kTokenizerHashAt}, std::pair{kReserved2At, kContentHashAt},
+        std::pair{kReserved3At, kHeaderHashAt}}) {
     for (size_t at = first; at < last; ++at) {
       if (file[at] != std::byte{0}) refuse("reserved", at, "is not zero");
     }

@@ -23,7 +23,8 @@ struct EncodedChunk {
   bool is_text = false, ends_document = false;  // a text's end-of-text is added by the writer
 };
 
-EncodedChunk encode_chunk(const Tokenizer& tokenizer, const Chunk& chunk, const std::string& field) {
+EncodedChunk encode_chunk(const Tokenizer& tokenizer, const Chunk& chunk,
+                          const std::string& field) {
   EncodedChunk result;
   result.done_bytes = chunk.done_bytes;
   result.is_text = chunk.input->kind == InputKind::text;
@@ -81,7 +82,8 @@ class ShardSeries {
     header.end_of_text = static_cast<uint32_t>(tokenizer_.end_of_text());
     header.tokenizer_hash = *base::parse_hash(tokenizer_.hash());
     std::ostringstream name;
-    name << "shard-" << std::setw(5) << std::setfill('0') << result_.shards.size() << kShardExtension;
+    name << "shard-" << std::setw(5) << std::setfill('0') << result_.shards.size()
+         << kShardExtension;
     result_.shards.push_back(name.str());
     writer_ = std::make_unique<ShardWriter>(base::join_path(folder_, name.str()), header);
   }
@@ -110,10 +112,12 @@ void prepare(const std::string& out_dir, const std::string& partial, bool force)
   base::FileSystem& files = base::real_file_system();
   for (const std::string& folder : {out_dir, partial, out_dir + kReplaced}) {
     if (!files.exists(folder)) continue;
-    if (!files.is_directory(folder)) throw base::Error(folder, ": is a file; name a folder for the shards");
+    if (!files.is_directory(folder))
+      throw base::Error(folder, ": is a file; name a folder for the shards");
     for (const std::string& name : files.list(folder)) {
       if (!is_ours(name)) {
-        throw base::Error(folder, ": holds ", name, ", which is no token shard; name another folder");
+        throw base::Error(folder, ": holds ", name,
+                          ", which is no token shard; name another folder");
       }
     }
   }
@@ -141,7 +145,8 @@ TokenizeResult write_shards(const Tokenizer& tokenizer, const std::string& folde
                             const TokenizeProgress& progress) {
   ShardSeries shards(tokenizer, folder, options.shard_tokens);
   ChunkReader reader(inputs);
-  const size_t budget = (size_t{2} << 20) * static_cast<size_t>(std::max(1, options.threads)) + (4 << 20);
+  const size_t budget =
+      (size_t{2} << 20) * static_cast<size_t>(std::max(1, options.threads)) + (4 << 20);
   struct Pending {
     size_t bytes;
     std::future<EncodedChunk> encoded;
@@ -177,7 +182,8 @@ TokenizeResult write_shards(const Tokenizer& tokenizer, const std::string& folde
   }
   while (!pending.empty()) write_oldest();
   shards.close();
-  if (shards.result().shards.empty()) throw base::Error("the inputs hold no text; nothing was written");
+  if (shards.result().shards.empty())
+    throw base::Error("the inputs hold no text; nothing was written");
   return shards.result();
 }
 
@@ -185,7 +191,8 @@ TokenizeResult write_shards(const Tokenizer& tokenizer, const std::string& folde
 
 TokenizeResult tokenize_files(const Tokenizer& tokenizer, const std::string& out_dir_as_given,
                               const TokenizeOptions& options, const TokenizeProgress& progress) {
-  if (options.shard_tokens < 1) throw base::Error("a shard needs at least one token, not ", options.shard_tokens);
+  if (options.shard_tokens < 1)
+    throw base::Error("a shard needs at least one token, not ", options.shard_tokens);
   std::string out_dir = out_dir_as_given;
   while (out_dir.size() > 1 && out_dir.back() == '/') out_dir.pop_back();
   const std::vector<Input> inputs = list_inputs(options.inputs);

@@ -84,7 +84,8 @@ class PretokenCounts {
 // Rows "pretoken <tab> count" as the trainer's tsv format wants them.
 class CountIterator : public sentencepiece::SentenceIterator {
  public:
-  explicit CountIterator(std::vector<std::pair<std::string, int64_t>> rows) : rows_(std::move(rows)) {
+  explicit CountIterator(std::vector<std::pair<std::string, int64_t>> rows)
+      : rows_(std::move(rows)) {
     show();
   }
   bool done() const override { return at_ == rows_.size(); }
@@ -118,7 +119,8 @@ PretokenCounts count_pretokens(const ReadTexts& read, const TokenizerTraining& t
   read([&](std::string_view text) {
     for_each_sentence(text, max_bytes, [&](std::string_view sentence) {
       const uint64_t i = index++;
-      if (wanted == 0 || total <= wanted || base::permute(i, total, 1) < wanted) counts.add(sentence);
+      if (wanted == 0 || total <= wanted || base::permute(i, total, 1) < wanted)
+        counts.add(sentence);
     });
   });
   return counts;
@@ -129,14 +131,17 @@ std::string number_after(const std::string& text, const std::string& mark) {
   if (at == std::string::npos) return "";
   const size_t first = text.find_first_of("0123456789", at + mark.size());
   if (first == std::string::npos) return "";
-  return base::with_commas(std::stoll(text.substr(first, text.find_first_not_of("0123456789", first) - first)));
+  return base::with_commas(
+      std::stoll(text.substr(first, text.find_first_not_of("0123456789", first) - first)));
 }
 
 [[noreturn]] void refuse(const std::string& reason, const TokenizerTraining& training) {
   const std::string wanted = base::with_commas(training.vocabulary);
   if (reason.find("Vocabulary size is smaller than required_chars") != std::string::npos) {
-    throw base::Error("a vocabulary of ", wanted, " is too small for the text's characters and the 256 bytes: it takes ",
-                      number_after(reason, " vs "), " or more; raise the vocabulary or lower the coverage");
+    throw base::Error("a vocabulary of ", wanted,
+                      " is too small for the text's characters and the 256 bytes: it takes ",
+                      number_after(reason, " vs "),
+                      " or more; raise the vocabulary or lower the coverage");
   }
   if (const std::string possible = number_after(reason, "value <= "); !possible.empty()) {
     throw base::Error("the text gives only ", possible, " pieces, not ", wanted,
@@ -146,7 +151,8 @@ std::string number_after(const std::string& text, const std::string& mark) {
 }
 
 std::string train(const ReadTexts& read, const TokenizerTraining& training) {
-  if (training.vocabulary < 259) throw base::Error("a vocabulary needs at least 259 pieces, not ", training.vocabulary);
+  if (training.vocabulary < 259)
+    throw base::Error("a vocabulary needs at least 259 pieces, not ", training.vocabulary);
   if (!(training.coverage >= 0.98 && training.coverage <= 1.0)) {
     throw base::Error("coverage must lie between 0.98 and 1, not ", training.coverage);
   }
@@ -183,12 +189,18 @@ std::string train(const ReadTexts& read, const TokenizerTraining& training) {
 
 }  // namespace
 
-std::string train_tokenizer(const std::vector<std::string>& texts, const TokenizerTraining& training) {
-  return train([&](const TakeText& take) { for (const std::string& text : texts) take(text); }, training);
+std::string train_tokenizer(const std::vector<std::string>& texts,
+                            const TokenizerTraining& training) {
+  return train(
+      [&](const TakeText& take) {
+        for (const std::string& text : texts) take(text);
+      },
+      training);
 }
 
-std::string train_tokenizer_on_files(const std::vector<std::string>& paths, const std::string& field,
-                                     const TokenizerTraining& training, const ReadProgress& progress) {
+std::string train_tokenizer_on_files(const std::vector<std::string>& paths,
+                                     const std::string& field, const TokenizerTraining& training,
+                                     const ReadProgress& progress) {
   const std::vector<Input> inputs = list_inputs(paths);
   const uint64_t passes = training.input_sentences > 0 ? 2 : 1;
   uint64_t pass = 0;
@@ -197,7 +209,8 @@ std::string train_tokenizer_on_files(const std::vector<std::string>& paths, cons
     if (progress && pass == 0) progress(0, passes * reader.total_bytes());
     while (const auto chunk = reader.next()) {
       for_each_text(*chunk, field, [&](std::string_view text, bool) { take(text); });
-      if (progress) progress(pass * reader.total_bytes() + chunk->done_bytes, passes * reader.total_bytes());
+      if (progress)
+        progress(pass * reader.total_bytes() + chunk->done_bytes, passes * reader.total_bytes());
     }
     ++pass;
   };

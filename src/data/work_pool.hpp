@@ -1,5 +1,6 @@
-// A few threads that take jobs in the order given; results come back through futures, so that whoever waits for them in
-// that same order gets a result that does not depend on the number of threads.
+// A few threads that take jobs in the order given; results come back through futures, so that
+// whoever waits for them in that same order gets a result that does not depend on the number of
+// threads.
 #pragma once
 
 #include <condition_variable>

@@ -122,7 +122,8 @@ class Llama final : public Model {
     view.input(config::Role::q, normed_nw);
     const at::Tensor qkv = ops::linear(normed_nw, layer.qkv);
     if (view.observer.max_logit) {
-      view.observer.max_logit(view.layer, ops::largest_logit(qkv, num_sequences, heads_, rotary_, layer.head_norm));
+      view.observer.max_logit(
+          view.layer, ops::largest_logit(qkv, num_sequences, heads_, rotary_, layer.head_norm));
     }
     const at::Tensor mixed =
         ops::self_attention(kernels_, qkv, num_sequences, heads_, rotary_, layer.head_norm);

@@ -53,10 +53,8 @@ class Activate : public torch::autograd::Function<Activate> {
 
 at::Tensor activation_reference(const at::Tensor& x, config::Activation activation) {
   switch (activation) {
-    case config::Activation::silu:
-      return at::silu(x);
-    case config::Activation::gelu:
-      return at::gelu(x);
+    case config::Activation::silu: return at::silu(x);
+    case config::Activation::gelu: return at::gelu(x);
     case config::Activation::relu2: {
       const at::Tensor positive = at::relu(x);
       return positive * positive;

@@ -98,12 +98,9 @@ template <class T>
 MUONLAB_INLINE void forward(config::Activation activation, bool gated, const T* x, T* y, int64_t f,
                             int64_t begin, int64_t end) {
   switch (activation) {
-    case config::Activation::silu:
-      return forward_rows<Silu>(gated, x, y, f, begin, end);
-    case config::Activation::gelu:
-      return forward_rows<Gelu>(gated, x, y, f, begin, end);
-    case config::Activation::relu2:
-      return forward_rows<Relu2>(gated, x, y, f, begin, end);
+    case config::Activation::silu: return forward_rows<Silu>(gated, x, y, f, begin, end);
+    case config::Activation::gelu: return forward_rows<Gelu>(gated, x, y, f, begin, end);
+    case config::Activation::relu2: return forward_rows<Relu2>(gated, x, y, f, begin, end);
   }
 }
 
@@ -111,12 +108,9 @@ template <class T>
 MUONLAB_INLINE void backward(config::Activation activation, bool gated, const T* x, const T* d_y,
                              T* d_x, int64_t f, int64_t begin, int64_t end) {
   switch (activation) {
-    case config::Activation::silu:
-      return backward_rows<Silu>(gated, x, d_y, d_x, f, begin, end);
-    case config::Activation::gelu:
-      return backward_rows<Gelu>(gated, x, d_y, d_x, f, begin, end);
-    case config::Activation::relu2:
-      return backward_rows<Relu2>(gated, x, d_y, d_x, f, begin, end);
+    case config::Activation::silu: return backward_rows<Silu>(gated, x, d_y, d_x, f, begin, end);
+    case config::Activation::gelu: return backward_rows<Gelu>(gated, x, d_y, d_x, f, begin, end);
+    case config::Activation::relu2: return backward_rows<Relu2>(gated, x, d_y, d_x, f, begin, end);
   }
 }
 

@@ -27,9 +27,10 @@ struct Rotated {
   at::Tensor q, k, v;
 };
 
-Rotated rotate(const at::Tensor& qkv, int64_t num_sequences, const Heads& heads, const RotaryTable& rotary,
-               const HeadNorm& norm) {
-  const at::Tensor split = qkv.view({num_sequences, qkv.size(0) / num_sequences, -1, heads.head_dim});
+Rotated rotate(const at::Tensor& qkv, int64_t num_sequences, const Heads& heads,
+               const RotaryTable& rotary, const HeadNorm& norm) {
+  const at::Tensor split =
+      qkv.view({num_sequences, qkv.size(0) / num_sequences, -1, heads.head_dim});
   const at::Tensor q =
       prepare(split.narrow(2, 0, heads.queries), rotary, norm, norm.query_gain.value);
   const at::Tensor k =
@@ -233,13 +234,14 @@ at::Tensor self_attention(config::Kernels kernels, const at::Tensor& qkv, int64_
   return self_attention_reference(qkv, num_sequences, heads, rotary, norm);
 }
 
-double largest_logit(const at::Tensor& qkv, int64_t num_sequences, const Heads& heads, const RotaryTable& rotary,
-                     const HeadNorm& norm) {
+double largest_logit(const at::Tensor& qkv, int64_t num_sequences, const Heads& heads,
+                     const RotaryTable& rotary, const HeadNorm& norm) {
   at::NoGradGuard no_grad;
   const Rotated rotated = rotate(qkv, num_sequences, heads, rotary, norm);
   const at::ScalarType dtype = rotary.cos_th.scalar_type();
   const int64_t num_positions = rotated.q.size(2);
-  const at::Tensor later = at::ones({num_positions, num_positions}, qkv.options().dtype(at::kBool)).triu(1);
+  const at::Tensor later =
+      at::ones({num_positions, num_positions}, qkv.options().dtype(at::kBool)).triu(1);
   double largest = -std::numeric_limits<double>::infinity();
   for (int64_t i = 0; i < num_sequences; ++i) {  // one at a time: scores take heads * t * t numbers
     const at::Tensor k = rotated.k[i].to(dtype).repeat_interleave(heads.queries / heads.keys, 0);

@@ -12,8 +12,9 @@ std::atomic<bool> is_attention_allowed{true}, is_gemm_allowed{true};
 
 // What the kernels are compiled for: F, BW, DQ and VL; bf16 beside them.
 bool has_avx512() {
-  static const bool has = base::has_instruction_set("avx512f") && base::has_instruction_set("avx512bw") &&
-                          base::has_instruction_set("avx512dq") && base::has_instruction_set("avx512vl");
+  static const bool has =
+      base::has_instruction_set("avx512f") && base::has_instruction_set("avx512bw") &&
+      base::has_instruction_set("avx512dq") && base::has_instruction_set("avx512vl");
   return has;
 }
 

@@ -107,18 +107,12 @@ void tile_columns(int64_t m, const uint32_t* a, int64_t lda, const uint32_t* b, 
   a += i * lda;
   out = out.shifted(i, 0);
   switch (m - i) {
-    case 5:
-      return register_tile<Unit, 5, kVectors>(a, lda, b, ldb, out, depth, add, last);
-    case 4:
-      return register_tile<Unit, 4, kVectors>(a, lda, b, ldb, out, depth, add, last);
-    case 3:
-      return register_tile<Unit, 3, kVectors>(a, lda, b, ldb, out, depth, add, last);
-    case 2:
-      return register_tile<Unit, 2, kVectors>(a, lda, b, ldb, out, depth, add, last);
-    case 1:
-      return register_tile<Unit, 1, kVectors>(a, lda, b, ldb, out, depth, add, last);
-    default:
-      return;
+    case 5: return register_tile<Unit, 5, kVectors>(a, lda, b, ldb, out, depth, add, last);
+    case 4: return register_tile<Unit, 4, kVectors>(a, lda, b, ldb, out, depth, add, last);
+    case 3: return register_tile<Unit, 3, kVectors>(a, lda, b, ldb, out, depth, add, last);
+    case 2: return register_tile<Unit, 2, kVectors>(a, lda, b, ldb, out, depth, add, last);
+    case 1: return register_tile<Unit, 1, kVectors>(a, lda, b, ldb, out, depth, add, last);
+    default: return;
   }
 }
 
@@ -130,16 +124,11 @@ MUONLAB_INLINE void multiply_panel(int64_t m, int64_t n, int64_t depth, const ui
   const int64_t tail = n % 16;
   const __mmask16 last = tail == 0 ? 0xffff : static_cast<__mmask16>((1u << tail) - 1u);
   switch ((n + 15) / 16) {
-    case 4:
-      return tile_columns<Unit, 4>(m, a, lda, b, ldb, out, depth, add, last);
-    case 3:
-      return tile_columns<Unit, 3>(m, a, lda, b, ldb, out, depth, add, last);
-    case 2:
-      return tile_columns<Unit, 2>(m, a, lda, b, ldb, out, depth, add, last);
-    case 1:
-      return tile_columns<Unit, 1>(m, a, lda, b, ldb, out, depth, add, last);
-    default:
-      return;
+    case 4: return tile_columns<Unit, 4>(m, a, lda, b, ldb, out, depth, add, last);
+    case 3: return tile_columns<Unit, 3>(m, a, lda, b, ldb, out, depth, add, last);
+    case 2: return tile_columns<Unit, 2>(m, a, lda, b, ldb, out, depth, add, last);
+    case 1: return tile_columns<Unit, 1>(m, a, lda, b, ldb, out, depth, add, last);
+    default: return;
   }
 }
 

@@ -1,4 +1,5 @@
-// AdamW with decoupled decay (arXiv 1711.05101), in the arithmetic of torch.optim.AdamW, in one pass over the range.
+// AdamW with decoupled decay (arXiv 1711.05101), in the arithmetic of torch.optim.AdamW, in one
+// pass over the range.
 #include <cmath>
 
 #include <ATen/ATen.h>
@@ -21,20 +22,22 @@ class AdamW final : public Rule {
   void update(double lr, int64_t step) override {
     const auto [beta1, beta2] = config_.betas;
     const double t = static_cast<double>(step);
-    const AdamWFactors f{.keep = static_cast<float>(1.0 - lr * config_.decay),
-                    .step_size = static_cast<float>(lr / (1.0 - std::pow(beta1, t))),
-                    .mix1 = static_cast<float>(1.0 - beta1),
-                    .beta2 = static_cast<float>(beta2),
-                    .mix2 = static_cast<float>(1.0 - beta2),
-                    .root_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(beta2, t))),
-                    .eps = static_cast<float>(config_.eps)};
+    const AdamWFactors f{
+        .keep = static_cast<float>(1.0 - lr * config_.decay),
+        .step_size = static_cast<float>(lr / (1.0 - std::pow(beta1, t))),
+        .mix1 = static_cast<float>(1.0 - beta1),
+        .beta2 = static_cast<float>(beta2),
+        .mix2 = static_cast<float>(1.0 - beta2),
+        .root_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(beta2, t))),
+        .eps = static_cast<float>(config_.eps)};
     if (range_.composed) return update_composed(f);
     update_here(f);
   }
 
   std::vector<tensor::NamedTensor> state() override {
     auto result = named_state(range_, first_, "exp_avg");
-    for (auto& second : named_state(range_, second_, "exp_avg_sq")) result.push_back(std::move(second));
+    for (auto& second : named_state(range_, second_, "exp_avg_sq"))
+      result.push_back(std::move(second));
     return result;
   }
 

@@ -6,8 +6,8 @@ namespace muonlab::optim {
 namespace {
 
 MUONLAB_VECTOR_CLONES
-void update(const AdamWFactors f, int64_t n, const float* __restrict g, float* __restrict w, float* __restrict m,
-            float* __restrict v) {
+void update(const AdamWFactors f, int64_t n, const float* __restrict g, float* __restrict w,
+            float* __restrict m, float* __restrict v) {
   for (int64_t i = 0; i < n; ++i) {
     m[i] = m[i] + f.mix1 * (g[i] - m[i]);
     v[i] = f.beta2 * v[i] + f.mix2 * (g[i] * g[i]);

@@ -1,5 +1,5 @@
-// Sources of the numbers: muon.md §2; Keller Jordan's Muon, YouJiacheng (modded-nanogpt), Polar Express
-// (arXiv 2505.16932) and DeepSeek-V4's 8 + 2.
+// Sources of the numbers: muon.md §2; Keller Jordan's Muon, YouJiacheng (modded-nanogpt), Polar
+// Express (arXiv 2505.16932) and DeepSeek-V4's 8 + 2.
 #include <cmath>
 
 #include "muonlab/base/error.hpp"
@@ -40,8 +40,8 @@ std::string_view name_of(config::Orthogonalizer orthogonalizer) {
   return config::EnumNames<config::Orthogonalizer>::names[static_cast<size_t>(orthogonalizer)];
 }
 
-int64_t checked_steps(config::Orthogonalizer orthogonalizer, std::optional<int64_t> steps, int64_t standard,
-                      int64_t least, int64_t most) {
+int64_t checked_steps(config::Orthogonalizer orthogonalizer, std::optional<int64_t> steps,
+                      int64_t standard, int64_t least, int64_t most) {
   const int64_t asked = steps.value_or(standard);
   if (asked >= least && asked <= most) return asked;
   const std::string range = least == most ? base::str(least) : base::str(least, " to ", most);
@@ -57,15 +57,13 @@ Coefficients coefficients(config::Orthogonalizer orthogonalizer, std::optional<i
     return static_cast<size_t>(checked_steps(orthogonalizer, steps, standard, least, most));
   };
   switch (orthogonalizer) {
-    case Orthogonalizer::keller:
-      return {std::vector<Triple>(count(5, 1, 20), kKeller)};
-    case Orthogonalizer::you:
-      count(5, 5, 5);
-      return {kYou};
+    case Orthogonalizer::keller: return {std::vector<Triple>(count(5, 1, 20), kKeller)};
+    case Orthogonalizer::you: count(5, 5, 5); return {kYou};
     case Orthogonalizer::polar_express: {
       const size_t n = count(5, 5, 8);
       if (n == kPolarExpressFive.size()) return {kPolarExpressFive, kPolarExpressFiveNorm};
-      Coefficients result{{kPolarExpressRaw.begin(), kPolarExpressRaw.begin() + static_cast<int64_t>(n)}};
+      Coefficients result{
+          {kPolarExpressRaw.begin(), kPolarExpressRaw.begin() + static_cast<int64_t>(n)}};
       const double s = kPolarExpressSafety;
       for (size_t i = 0; i < n && i + 1 < kPolarExpressRaw.size(); ++i) {
         Triple& t = result.steps[i];
@@ -86,12 +84,15 @@ Coefficients coefficients(config::Orthogonalizer orthogonalizer, std::optional<i
   throw base::Bug("coefficients: an orthogonalizer without a case");
 }
 
-at::ScalarType iteration_type(config::Orthogonalizer orthogonalizer, config::IterationType type, bool bf16_run) {
+at::ScalarType iteration_type(config::Orthogonalizer orthogonalizer, config::IterationType type,
+                              bool bf16_run) {
   using config::IterationType;
   using config::Orthogonalizer;
-  const bool fine = orthogonalizer == Orthogonalizer::exact || orthogonalizer == Orthogonalizer::svd;
+  const bool fine =
+      orthogonalizer == Orthogonalizer::exact || orthogonalizer == Orthogonalizer::svd;
   if (fine && type == IterationType::bf16) {
-    throw base::Error("muon: ", name_of(orthogonalizer), " in bf16 is not exact: bf16 rounds each entry by 0.4 %; ",
+    throw base::Error("muon: ", name_of(orthogonalizer),
+                      " in bf16 is not exact: bf16 rounds each entry by 0.4 %; ",
                       "set \"iteration\" to \"auto\" or \"fp32\", or another orthogonalizer");
   }
   if (orthogonalizer == Orthogonalizer::svd) return at::kDouble;

@@ -1,9 +1,9 @@
 // Muon: momentum, orthogonalised, scaled (muon.md §1; Keller Jordan; arXiv 2509.26030).
 //
-// The matrices of an optimizer become blocks: a whole parameter, or with per_head one head's rows of q, k
-// and v and one head's columns of o. Blocks of one shape, or of transposed shapes, are worked on together
-// with the short side first. With spectrum "random" the polar factor's singular values are replaced
-// (random_spectrum.hpp).
+// The matrices of an optimizer become blocks: a whole parameter, or with per_head one head's rows
+// of q, k and v and one head's columns of o. Blocks of one shape, or of transposed shapes, are
+// worked on together with the short side first. With spectrum "random" the polar factor's singular
+// values are replaced (random_spectrum.hpp).
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -39,29 +39,30 @@ MomentumForm momentum_form(const config::MuonConfig& config) {
 double scale_of(config::MuonScale scale, const Block& block) {
   const auto r = static_cast<double>(block.rows), c = static_cast<double>(block.cols);
   switch (scale) {
-    case config::MuonScale::none:
-      return 1.0;
-    case config::MuonScale::max_ratio:
-      return std::sqrt(std::max(1.0, r / c));
-    case config::MuonScale::rms_adam:
-      return 0.2 * std::sqrt(std::max(r, c));
-    case config::MuonScale::ratio:
-      return std::sqrt(r / c);
+    case config::MuonScale::none: return 1.0;
+    case config::MuonScale::max_ratio: return std::sqrt(std::max(1.0, r / c));
+    case config::MuonScale::rms_adam: return 0.2 * std::sqrt(std::max(r, c));
+    case config::MuonScale::ratio: return std::sqrt(r / c);
   }
   throw base::Bug("muon: a scale without a case");
 }
 
-// The matrices that are orthogonalised by themselves: row blocks of q, k, v and column blocks of o where
-// heads are split.
-void append_blocks(const Member& member, bool per_head, int64_t head_dim, std::vector<Block>& blocks) {
+// The matrices that are orthogonalised by themselves: row blocks of q, k, v and column blocks of o
+// where heads are split.
+void append_blocks(const Member& member, bool per_head, int64_t head_dim,
+                   std::vector<Block>& blocks) {
   const int64_t rows = member.spec.shape.at(0), cols = member.spec.shape.at(1);
   const Role role = member.spec.role;
   if (per_head && (role == Role::q || role == Role::k || role == Role::v)) {
-    base::check(rows % head_dim == 0, "muon: the rows of " + member.spec.name + " are not whole heads");
-    for (int64_t i = 0; i < rows; i += head_dim) blocks.push_back({member.offset + i * cols, head_dim, cols, cols});
+    base::check(rows % head_dim == 0,
+                "muon: the rows of " + member.spec.name + " are not whole heads");
+    for (int64_t i = 0; i < rows; i += head_dim)
+      blocks.push_back({member.offset + i * cols, head_dim, cols, cols});
   } else if (per_head && role == Role::o) {
-    base::check(cols % head_dim == 0, "muon: the columns of " + member.spec.name + " are not whole heads");
-    for (int64_t j = 0; j < cols; j += head_dim) blocks.push_back({member.offset + j, rows, head_dim, cols});
+    base::check(cols % head_dim == 0,
+                "muon: the columns of " + member.spec.name + " are not whole heads");
+    for (int64_t j = 0; j < cols; j += head_dim)
+      blocks.push_back({member.offset + j, rows, head_dim, cols});
   } else {
     blocks.push_back({member.offset, rows, cols, cols});
   }
@@ -73,7 +74,8 @@ class Muon final : public Rule {
       : config_(config),
         range_(std::move(range)),
         coefficients_(coefficients(config.orthogonalizer, config.steps)),
-        dtype_(iteration_type(config.orthogonalizer, config.iteration, run.precision == config::Precision::bf16)),
+        dtype_(iteration_type(config.orthogonalizer, config.iteration,
+                              run.precision == config::Precision::bf16)),
         form_(momentum_form(config)),
         seed_(run.seed),
         momentum_(at::zeros_like(range_.values)) {
@@ -81,9 +83,12 @@ class Muon final : public Rule {
     for (const Member& member : range_.members) {
       base::check(member.spec.shape.size() == 2, "muon: " + member.spec.name + " is no matrix");
       std::vector<Block> blocks;
-      append_blocks(member, config.per_head, run.model.head_dim.value_or(run.model.width / run.model.heads), blocks);
-      for (size_t i = 0; i < blocks.size(); ++i) names_[blocks[i].offset] = base::str(member.spec.name, "/", i);
-      for (const Block& block : blocks) by_shape[{block.short_side(), block.long_side()}].push_back(block);
+      append_blocks(member, config.per_head,
+                    run.model.head_dim.value_or(run.model.width / run.model.heads), blocks);
+      for (size_t i = 0; i < blocks.size(); ++i)
+        names_[blocks[i].offset] = base::str(member.spec.name, "/", i);
+      for (const Block& block : blocks)
+        by_shape[{block.short_side(), block.long_side()}].push_back(block);
     }
     for (auto& [shape, blocks] : by_shape) groups_.push_back(std::move(blocks));
   }
@@ -92,12 +97,9 @@ class Muon final : public Rule {
     step_ = step;
     if (range_.composed) return update_composed(lr);
     switch (dtype_) {
-      case at::kFloat:
-        return update_here<float>(lr);
-      case at::kBFloat16:
-        return update_here<at::BFloat16>(lr);
-      default:
-        return update_here<double>(lr);
+      case at::kFloat: return update_here<float>(lr);
+      case at::kBFloat16: return update_here<at::BFloat16>(lr);
+      default: return update_here<double>(lr);
     }
   }
 
@@ -124,8 +126,8 @@ class Muon final : public Rule {
     }
   }
 
-  // Each thread takes the same number of blocks, one after the other, from momentum to weights. Returns how many blocks
-  // that were: those that are left have to be shared.
+  // Each thread takes the same number of blocks, one after the other, from momentum to weights.
+  // Returns how many blocks that were: those that are left have to be shared.
   template <class T>
   size_t update_one_by_one(double lr, const std::vector<Block>& group) {
     if constexpr (!std::is_same_v<T, double>) {
@@ -133,7 +135,8 @@ class Muon final : public Rule {
       const int64_t threads = at::get_num_threads();
       const int64_t n = static_cast<int64_t>(group.size()) / threads * threads;
       const int64_t s = group.front().short_side(), l = group.front().long_side();
-      const int64_t workspace_bytes = panel_workspace_bytes<T>(s, l);  // a multiple of the cache line
+      // a multiple of the cache line
+      const int64_t workspace_bytes = panel_workspace_bytes<T>(s, l);
       const int64_t bytes = workspace_bytes + s * l * static_cast<int64_t>(sizeof(T));
       if (n > 0 && (!workspace_.defined() || workspace_.numel() < threads * bytes)) {
         workspace_ = at::empty({threads * bytes}, at::kByte);
@@ -162,7 +165,9 @@ class Muon final : public Rule {
       for (int64_t i = first; i < last; ++i) advance(blocks[i], x + i * s * l);
     });
     const at::Tensor factors = is_random() ? factors_of(x_nsl, blocks) : at::Tensor();
-    x_nsl = (is_svd() ? svd_polar(x_nsl) : newton_schulz(std::move(x_nsl), coefficients_, workspace_)).contiguous();
+    x_nsl =
+        (is_svd() ? svd_polar(x_nsl) : newton_schulz(std::move(x_nsl), coefficients_, workspace_))
+            .contiguous();
     if (is_random()) x_nsl = at::bmm(factors, x_nsl.to(at::kFloat)).to(dtype_);
     const T* polar = x_nsl.const_data_ptr<T>();
     at::parallel_for(0, n, 1, [&](int64_t first, int64_t last) {
@@ -173,7 +178,8 @@ class Muon final : public Rule {
   // Blocks of a batch: some for every thread, within a bound on memory.
   static size_t batch_size(const Block& block) {
     const auto threads = static_cast<size_t>(at::get_num_threads());
-    return threads * std::max<size_t>(1, kBatchValues / static_cast<size_t>(block.rows * block.cols));
+    return threads *
+           std::max<size_t>(1, kBatchValues / static_cast<size_t>(block.rows * block.cols));
   }
 
   // Momentum, look-ahead and norm; x becomes what the iteration starts from.
@@ -189,23 +195,27 @@ class Muon final : public Rule {
   template <class T>
   void apply(double lr, const Block& block, const T* polar) {
     const auto keep = static_cast<float>(1.0 - lr * config_.decay);
-    apply_direction(block, keep, rate_of(lr, block), polar, range_.values.mutable_data_ptr<float>());
+    apply_direction(block, keep, rate_of(lr, block), polar,
+                    range_.values.mutable_data_ptr<float>());
   }
 
   void update_composed(double lr) {
     momentum_.mul_(form_.keep).add_(range_.grads, form_.mix);
-    const at::Tensor ahead =
-        config_.nesterov ? at::add(momentum_ * form_.ahead_m, range_.grads, form_.ahead_g) : momentum_;
+    const at::Tensor ahead = config_.nesterov
+                                 ? at::add(momentum_ * form_.ahead_m, range_.grads, form_.ahead_g)
+                                 : momentum_;
     range_.values.mul_(1.0 - lr * config_.decay);
     for (const std::vector<Block>& group : groups_) {
       std::vector<at::Tensor> views;
       for (const Block& block : group) views.push_back(short_first(ahead, block));
       const at::Tensor stack_nsl = at::stack(views);
-      at::Tensor polar_nsl = orthogonalize(stack_nsl, config_.orthogonalizer, config_.steps, dtype_).to(at::kFloat);
+      at::Tensor polar_nsl =
+          orthogonalize(stack_nsl, config_.orthogonalizer, config_.steps, dtype_).to(at::kFloat);
       if (is_random()) polar_nsl = at::bmm(factors_of(stack_nsl, group.data()), polar_nsl);
       num_orthogonalizations_ += static_cast<int64_t>(group.size());
       for (size_t i = 0; i < group.size(); ++i) {
-        short_first(range_.values, group[i]).sub_(polar_nsl[static_cast<int64_t>(i)], rate_of(lr, group[i]));
+        short_first(range_.values, group[i])
+            .sub_(polar_nsl[static_cast<int64_t>(i)], rate_of(lr, group[i]));
       }
     }
   }
@@ -214,7 +224,8 @@ class Muon final : public Rule {
   at::Tensor factors_of(const at::Tensor& x_nsl, const Block* blocks) const {
     std::vector<std::vector<double>> values;
     for (int64_t i = 0; i < x_nsl.size(0); ++i) {
-      values.push_back(random_singular_values(seed_, names_.at(blocks[i].offset), step_, x_nsl.size(1)));
+      values.push_back(
+          random_singular_values(seed_, names_.at(blocks[i].offset), step_, x_nsl.size(1)));
     }
     return spectrum_factors(x_nsl, values);
   }
@@ -239,7 +250,7 @@ class Muon final : public Rule {
   int64_t seed_;
   int64_t step_ = 0;
   std::map<int64_t, std::string> names_;  // of the blocks, by offset: "<parameter>/<head>"
-  at::Tensor momentum_;  // of the range's layout
+  at::Tensor momentum_;                   // of the range's layout
   at::Tensor workspace_;
   std::vector<std::vector<Block>> groups_;
   int64_t num_orthogonalizations_ = 0;
@@ -247,7 +258,8 @@ class Muon final : public Rule {
 
 }  // namespace
 
-std::unique_ptr<Rule> make_muon(const config::MuonConfig& config, Range range, const config::RunConfig& run) {
+std::unique_ptr<Rule> make_muon(const config::MuonConfig& config, Range range,
+                                const config::RunConfig& run) {
   return std::make_unique<Muon>(config, std::move(range), run);
 }
 

@@ -13,8 +13,10 @@ constexpr int64_t kLanes = 16;
 constexpr int64_t kTile = 32;  // side of the squares in which a tall matrix is transposed
 
 MUONLAB_VECTOR_CLONES
-double momentum_row(const MomentumForm f, int64_t n, const float* __restrict g, float* __restrict m) {
-  double lanes[kLanes] = {};  // a fixed order of summation, in double: gradients may be smaller than 1e-19
+double momentum_row(const MomentumForm f, int64_t n, const float* __restrict g,
+                    float* __restrict m) {
+  // a fixed order of summation, in double: gradients may be smaller than 1e-19
+  double lanes[kLanes] = {};
   int64_t j = 0;
   for (; j + kLanes <= n; j += kLanes) {
     for (int64_t k = 0; k < kLanes; ++k) {
@@ -72,7 +74,8 @@ void apply_row(float keep, float rate, int64_t n, const double* __restrict o, fl
 }
 
 MUONLAB_VECTOR_CLONES
-void apply_row(float keep, float rate, int64_t n, const c10::BFloat16* __restrict o_bf16, float* __restrict w) {
+void apply_row(float keep, float rate, int64_t n, const c10::BFloat16* __restrict o_bf16,
+               float* __restrict w) {
   const auto* o = reinterpret_cast<const uint16_t*>(o_bf16);
   for (int64_t j = 0; j < n; ++j) {
     w[j] = keep * w[j] - rate * __builtin_bit_cast(float, static_cast<uint32_t>(o[j]) << 16);
@@ -101,8 +104,8 @@ double update_momentum(const Block& block, const MomentumForm& form, const float
 }
 
 template <class T>
-void pack_direction(const Block& block, const MomentumForm& form, float factor, const float* g, const float* m,
-                    T* out) {
+void pack_direction(const Block& block, const MomentumForm& form, float factor, const float* g,
+                    const float* m, T* out) {
   float u[kTile], turned[kTile][kTile];
   for_squares(block.rows, block.cols, [&](int64_t i0, int64_t j0, int64_t height, int64_t width) {
     for (int64_t i = 0; i < height; ++i) {
@@ -133,9 +136,12 @@ void apply_direction(const Block& block, float keep, float rate, const T* o, flo
   });
 }
 
-template void pack_direction(const Block&, const MomentumForm&, float, const float*, const float*, float*);
-template void pack_direction(const Block&, const MomentumForm&, float, const float*, const float*, double*);
-template void pack_direction(const Block&, const MomentumForm&, float, const float*, const float*, c10::BFloat16*);
+template void pack_direction(const Block&, const MomentumForm&, float, const float*, const float*,
+                             float*);
+template void pack_direction(const Block&, const MomentumForm&, float, const float*, const float*,
+                             double*);
+template void pack_direction(const Block&, const MomentumForm&, float, const float*, const float*,
+                             c10::BFloat16*);
 template void apply_direction(const Block&, float, float, const float*, float*);
 template void apply_direction(const Block&, float, float, const double*, float*);
 template void apply_direction(const Block&, float, float, const c10::BFloat16*, float*);

@@ -26,10 +26,11 @@ struct MomentumForm {
 // Updates m from g; returns the squared Frobenius norm of U.
 double update_momentum(const Block& block, const MomentumForm& form, const float* g, float* m);
 
-// Writes U times factor to out: contiguous, short side first, so transposed for a tall block. T: float, double or
-// at::BFloat16.
+// Writes U times factor to out: contiguous, short side first, so transposed for a tall block. T:
+// float, double or at::BFloat16.
 template <class T>
-void pack_direction(const Block& block, const MomentumForm& form, float factor, const float* g, const float* m, T* out);
+void pack_direction(const Block& block, const MomentumForm& form, float factor, const float* g,
+                    const float* m, T* out);
 
 // W <- keep W - rate O, with O laid out as pack_direction writes it.
 template <class T>

@@ -41,7 +41,9 @@ struct Entry {
   double lr;
   config::ScheduleConfig schedule;
 
-  double rate(int64_t step, int64_t num_steps) const { return lr * schedule_multiplier(schedule, step, num_steps); }
+  double rate(int64_t step, int64_t num_steps) const {
+    return lr * schedule_multiplier(schedule, step, num_steps);
+  }
 };
 
 }  // namespace
@@ -53,7 +55,8 @@ struct Optimizer::Impl {
 
 Optimizer::Optimizer(const Routing& routing, const config::RunConfig& run, tensor::Arena& arena)
     : impl_(std::make_unique<Impl>()) {
-  base::check(arena.order() == routing.order, "optimizer: the arena is not laid out by this routing");
+  base::check(arena.order() == routing.order,
+              "optimizer: the arena is not laid out by this routing");
   base::check(arena.values().scalar_type() == at::kFloat, "optimizer: the arena is not fp32");
   const std::vector<size_t>& order = routing.order;
   for (size_t begin = 0, end; begin < order.size(); begin = end) {
@@ -63,9 +66,10 @@ Optimizer::Optimizer(const Routing& routing, const config::RunConfig& run, tenso
     base::check(std::find(impl_->names.begin(), impl_->names.end(), name) == impl_->names.end(),
                 "optimizer: the parameters of " + name + " are not one range");
     const config::OptimizerConfig& config = run.optimizers.at(name);
-    Entry entry{std::visit(MakeRule{range_of(arena, begin, end), run}, config),
-                std::visit([](const auto& c) { return c.lr; }, config),
-                std::visit([&](const auto& c) { return c.schedule.value_or(run.schedule); }, config)};
+    Entry entry{
+        std::visit(MakeRule{range_of(arena, begin, end), run}, config),
+        std::visit([](const auto& c) { return c.lr; }, config),
+        std::visit([&](const auto& c) { return c.schedule.value_or(run.schedule); }, config)};
     impl_->names.push_back(name);
     impl_->entries.push_back(std::move(entry));
   }

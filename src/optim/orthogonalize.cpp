@@ -13,10 +13,12 @@
 namespace muonlab::optim {
 namespace {
 
-// Below this a matrix counts as zero. Only a guard against 0/0: fp32 gradients of any useful size are far above.
+// Below this a matrix counts as zero. Only a guard against 0/0: fp32 gradients of any useful size
+// are far above.
 constexpr double kZeroNorm = 1e-30;
 
-// Singular values up to this part of the Frobenius norm are no more than the rounding of fp32 entries.
+// Singular values up to this part of the Frobenius norm are no more than the rounding of fp32
+// entries.
 constexpr double kSingularRounding = 0x1p-24;
 
 at::Tensor batched_svd_polar(const at::Tensor& x_nsl) {
@@ -43,9 +45,11 @@ at::Tensor newton_schulz_plain(at::Tensor x_nsl, const Coefficients& coefficient
   return x_nsl;
 }
 
-at::Tensor newton_schulz(at::Tensor x_nsl, const Coefficients& coefficients, at::Tensor& workspace) {
+at::Tensor newton_schulz(at::Tensor x_nsl, const Coefficients& coefficients,
+                         at::Tensor& workspace) {
   const bool type_fits = x_nsl.scalar_type() == at::kFloat || x_nsl.scalar_type() == at::kBFloat16;
-  if (!x_nsl.is_cpu() || !type_fits || !panels_available()) return newton_schulz_plain(x_nsl, coefficients);
+  if (!x_nsl.is_cpu() || !type_fits || !panels_available())
+    return newton_schulz_plain(x_nsl, coefficients);
   newton_schulz_panels(x_nsl, coefficients, workspace);
   return x_nsl;
 }
@@ -69,10 +73,13 @@ at::Tensor orthogonalize(const at::Tensor& batch_nrc, config::Orthogonalizer ort
   if (orthogonalizer == config::Orthogonalizer::svd) {
     result = svd_polar(short_first).to(at::kFloat);
   } else {
-    const at::Tensor norm_n11 = at::linalg_vector_norm(short_first, 2, at::IntArrayRef{1, 2}, true, at::kDouble);
-    const at::Tensor factor_n11 = at::where(norm_n11.gt(kZeroNorm), (norm_n11 * coeffs.norm_factor).reciprocal(),
-                                            at::zeros({}, norm_n11.options()));
-    const at::Tensor x = at::mul(short_first.to(at::kFloat), factor_n11.to(at::kFloat)).to(dtype).contiguous();
+    const at::Tensor norm_n11 =
+        at::linalg_vector_norm(short_first, 2, at::IntArrayRef{1, 2}, true, at::kDouble);
+    const at::Tensor factor_n11 =
+        at::where(norm_n11.gt(kZeroNorm), (norm_n11 * coeffs.norm_factor).reciprocal(),
+                  at::zeros({}, norm_n11.options()));
+    const at::Tensor x =
+        at::mul(short_first.to(at::kFloat), factor_n11.to(at::kFloat)).to(dtype).contiguous();
     at::Tensor workspace;
     result = newton_schulz(x, coeffs, workspace);
   }

@@ -24,7 +24,8 @@ struct Tile {
 };
 
 inline __m512 multiply_add(__m512 sum, const PairWord* left, __m512i right) {
-  return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_epi32(static_cast<int>(left->bits)), (__m512bh)right);
+  return _mm512_dpbf16_ps(sum, (__m512bh)_mm512_set1_epi32(static_cast<int>(left->bits)),
+                          (__m512bh)right);
 }
 inline __m512 multiply_add(__m512 sum, const FloatWord* left, __m512i right) {
   return _mm512_fmadd_ps(_mm512_set1_ps(left->value), _mm512_castsi512_ps(right), sum);
@@ -70,9 +71,12 @@ inline TwoRows load_rows(const PairWord* at) {
   return {_mm512_castsi512_ps(_mm512_slli_epi32(words, 16)), _mm512_castsi512_ps(high)};
 }
 inline void store_rows(PairWord* at, __m512 even, __m512 odd) {
-  _mm512_storeu_si512(at, _mm512_or_si512(rounded_bits(even), _mm512_slli_epi32(rounded_bits(odd), 16)));
+  _mm512_storeu_si512(
+      at, _mm512_or_si512(rounded_bits(even), _mm512_slli_epi32(rounded_bits(odd), 16)));
 }
-inline TwoRows load_rows(const FloatWord* at) { return {_mm512_loadu_ps(at), _mm512_loadu_ps(at + kPanel)}; }
+inline TwoRows load_rows(const FloatWord* at) {
+  return {_mm512_loadu_ps(at), _mm512_loadu_ps(at + kPanel)};
+}
 inline void store_rows(FloatWord* at, __m512 even, __m512 odd) {
   _mm512_storeu_ps(at, even);
   _mm512_storeu_ps(at + kPanel, odd);
@@ -110,9 +114,11 @@ inline void store_columns(PairWord* to, const Tile<kVectors>& tile, int v) {
 template <int kVectors>
 inline void store_columns(FloatWord* to, const Tile<kVectors>& tile, int v) {
   __m256i in[kRows];
-  for (int r = 0; r < kRows; ++r) in[r] = _mm512_castsi512_si256(_mm512_castps_si512(tile.row[r][v]));
+  for (int r = 0; r < kRows; ++r)
+    in[r] = _mm512_castsi512_si256(_mm512_castps_si512(tile.row[r][v]));
   store_turned(in, to);
-  for (int r = 0; r < kRows; ++r) in[r] = _mm512_extracti64x4_epi64(_mm512_castps_si512(tile.row[r][v]), 1);
+  for (int r = 0; r < kRows; ++r)
+    in[r] = _mm512_extracti64x4_epi64(_mm512_castps_si512(tile.row[r][v]), 1);
   store_turned(in, to + 8 * kPanel);
 }
 
@@ -124,7 +130,8 @@ void multiply_with(const PanelProduct<Word>& product) {
     sum_products<Word, kVectors>(product.left + i, product.right, product.words, tile);
     for (int v = 0; v < kVectors; ++v) {
       for (int r = 0; r < kRows; r += 2) {
-        __m512 even = _mm512_mul_ps(alpha, tile.row[r][v]), odd = _mm512_mul_ps(alpha, tile.row[r + 1][v]);
+        __m512 even = _mm512_mul_ps(alpha, tile.row[r][v]),
+               odd = _mm512_mul_ps(alpha, tile.row[r + 1][v]);
         const int64_t at = (i + r) / Word::kColumns * kPanel + v * kLanes;
         if (product.added) {
           const TwoRows added = load_rows(product.added + at);
@@ -135,7 +142,8 @@ void multiply_with(const PanelProduct<Word>& product) {
         tile.row[r][v] = even;
         tile.row[r + 1][v] = odd;
       }
-      if (product.by_rows) store_columns(product.by_rows + v * kLanes / Word::kColumns * kPanel + i, tile, v);
+      if (product.by_rows)
+        store_columns(product.by_rows + v * kLanes / Word::kColumns * kPanel + i, tile, v);
     }
   }
 }
@@ -143,12 +151,9 @@ void multiply_with(const PanelProduct<Word>& product) {
 template <class Word>
 void multiply(const PanelProduct<Word>& product) {
   switch ((product.cols + kLanes - 1) / kLanes) {
-    case 1:
-      return multiply_with<Word, 1>(product);
-    case 2:
-      return multiply_with<Word, 2>(product);
-    default:
-      return multiply_with<Word, 3>(product);
+    case 1: return multiply_with<Word, 1>(product);
+    case 2: return multiply_with<Word, 2>(product);
+    default: return multiply_with<Word, 3>(product);
   }
 }
 
@@ -160,24 +165,31 @@ inline __m512 load_numbers(const uint16_t* from, int64_t n) {
   return _mm512_castsi512_ps(
       _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(first_lanes(n), from)), 16));
 }
-inline __m512 load_numbers(const float* from, int64_t n) { return _mm512_maskz_loadu_ps(first_lanes(n), from); }
+inline __m512 load_numbers(const float* from, int64_t n) {
+  return _mm512_maskz_loadu_ps(first_lanes(n), from);
+}
 inline void store_numbers(uint16_t* to, __m512 x, int64_t n) {
   _mm256_mask_storeu_epi16(to, first_lanes(n), (__m256i)_mm512_cvtneps_pbh(x));
 }
-inline void store_numbers(float* to, __m512 x, int64_t n) { _mm512_mask_storeu_ps(to, first_lanes(n), x); }
+inline void store_numbers(float* to, __m512 x, int64_t n) {
+  _mm512_mask_storeu_ps(to, first_lanes(n), x);
+}
 
 template <class Word>
 void pack(const PanelSquare<Word>& square) {
-  const int64_t rows = (square.rows + kLanes - 1) / kLanes * kLanes;  // products read whole vectors of them
+  // products read whole vectors of them
+  const int64_t rows = (square.rows + kLanes - 1) / kLanes * kLanes;
   for (int64_t i = 0; i < rows; i += kRows) {
     for (int64_t j = 0; j < square.cols; j += kLanes) {
       Tile<1> tile;
       for (int64_t r = 0; r < kRows; ++r) {
         const int64_t left = i + r < square.rows ? square.cols - j : 0;
-        tile.row[r][0] = load_numbers(square.numbers + (left > 0 ? (i + r) * square.stride + j : 0), left);
+        tile.row[r][0] =
+            load_numbers(square.numbers + (left > 0 ? (i + r) * square.stride + j : 0), left);
       }
       for (int64_t r = 0; r < kRows; r += 2) {
-        store_rows(square.by_columns + (i + r) / Word::kColumns * kPanel + j, tile.row[r][0], tile.row[r + 1][0]);
+        store_rows(square.by_columns + (i + r) / Word::kColumns * kPanel + j, tile.row[r][0],
+                   tile.row[r + 1][0]);
       }
       store_columns(square.by_rows + j / Word::kColumns * kPanel + i, tile, 0);
     }

@@ -7,7 +7,8 @@ namespace muonlab::optim {
 
 constexpr int64_t kPanel = 48;  // rows of a matrix in a panel
 
-// What a panel is an array of: for each step along the sum 48 words, one a row. kColumns columns to a word.
+// What a panel is an array of: for each step along the sum 48 words, one a row. kColumns columns to
+// a word.
 struct PairWord {  // two bf16, the even column in the low half
   using Number = uint16_t;
   static constexpr int64_t kColumns = 2;
@@ -19,10 +20,11 @@ struct FloatWord {
   float value;
 };
 
-// C = alpha L Rᵀ + beta D for a panel L and a panel R, with sums over `words` words. C has `rows` x `cols`
-// entries, each at most 48, rounded up to multiples of 16 (the rest of the panels is zero).
-//   added, by_columns   D and C as part of panels of their columns, kColumns rows to a word; added null: D = 0
-//   by_rows             C as part of panels of its rows, kColumns columns to a word; null: not wanted
+// C = alpha L Rᵀ + beta D for a panel L and a panel R, with sums over `words` words. C has `rows` x
+// `cols` entries, each at most 48, rounded up to multiples of 16 (the rest of the panels is zero).
+//   added, by_columns   D and C as part of panels of their columns, kColumns rows to a word; added
+//   null: D = 0 by_rows             C as part of panels of its rows, kColumns columns to a word;
+//   null: not wanted
 template <class Word>
 struct PanelProduct {
   const Word* left;

@@ -26,7 +26,8 @@ struct Panels {
   Word* data = nullptr;
 
   int64_t inner_words() const { return parts(inner, Word::kColumns); }
-  int64_t stride() const { return parts(inner, kPanel) * kPanel / Word::kColumns * kPanel; }  // of a panel, in words
+  // of a panel, in words
+  int64_t stride() const { return parts(inner, kPanel) * kPanel / Word::kColumns * kPanel; }
   int64_t size() const { return parts(outer, kPanel) * stride(); }
   Word* panel(int64_t q) const { return data + q * stride(); }
   // Where the columns of panel p begin in panel q.
@@ -47,7 +48,8 @@ class PanelIteration {
   }
 
   int64_t workspace_bytes() const {
-    const int64_t words = gram_.size() + poly_.size() + rows_.size() + columns_.size() + next_.size();
+    const int64_t words =
+        gram_.size() + poly_.size() + rows_.size() + columns_.size() + next_.size();
     return words * static_cast<int64_t>(sizeof(Word));
   }
 
@@ -59,7 +61,8 @@ class PanelIteration {
     for_squares(x, [](const PanelSquare<Word>& square) { unpack_square(square); });
   }
 
-  // The tasks of each product are independent of each other; a product needs the one before it complete.
+  // The tasks of each product are independent of each other; a product needs the one before it
+  // complete.
   int64_t num_triangle_tasks() const { return parts(s_, kPanel) * (parts(s_, kPanel) + 1) / 2; }
   int64_t num_apply_tasks() const { return parts(l_, kPanel); }
 
@@ -86,8 +89,8 @@ class PanelIteration {
   void finish_iteration() { std::swap(columns_, next_); }
 
  private:
-  void triangle_task(int64_t task, const Panels<Word>& from, float alpha, const Panels<Word>* added, float beta,
-                     const Panels<Word>& to) {
+  void triangle_task(int64_t task, const Panels<Word>& from, float alpha, const Panels<Word>* added,
+                     float beta, const Panels<Word>& to) {
     int64_t i = 0;
     while (task > i) task -= ++i;
     const int64_t j = task;  // i >= j
@@ -129,7 +132,8 @@ void iterate_alone(PanelIteration<Word>& x, const Coefficients& coefficients) {
   for (const Triple& t : coefficients.steps) {
     for (int64_t i = 0; i < x.num_triangle_tasks(); ++i) x.gram_task(i);
     for (int64_t i = 0; i < x.num_triangle_tasks(); ++i) x.poly_task(i, t);
-    for (int64_t i = 0; i < x.num_apply_tasks(); ++i) x.apply_task(i, t, &t == &coefficients.steps.back());
+    for (int64_t i = 0; i < x.num_apply_tasks(); ++i)
+      x.apply_task(i, t, &t == &coefficients.steps.back());
     x.finish_iteration();
   }
 }
@@ -138,9 +142,11 @@ void iterate_alone(PanelIteration<Word>& x, const Coefficients& coefficients) {
 template <class Word>
 void iterate_together(std::vector<PanelIteration<Word>>& xs, const Coefficients& coefficients) {
   const auto share = [&](int64_t tasks, const auto& run) {
-    at::parallel_for(0, static_cast<int64_t>(xs.size()) * tasks, 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) run(xs[static_cast<size_t>(i / tasks)], i % tasks);
-    });
+    at::parallel_for(0, static_cast<int64_t>(xs.size()) * tasks, 1,
+                     [&](int64_t begin, int64_t end) {
+                       for (int64_t i = begin; i < end; ++i)
+                         run(xs[static_cast<size_t>(i / tasks)], i % tasks);
+                     });
   };
   for (const Triple& t : coefficients.steps) {
     const bool last = &t == &coefficients.steps.back();
@@ -171,14 +177,16 @@ uint8_t* grown(at::Tensor& workspace, int64_t bytes) {
 
 template <class T>
 void run(const at::Tensor& x_nsl, const Coefficients& coefficients, at::Tensor& workspace) {
-  const int64_t n = x_nsl.size(0), s = x_nsl.size(1), l = x_nsl.size(2), threads = at::get_num_threads();
+  const int64_t n = x_nsl.size(0), s = x_nsl.size(1), l = x_nsl.size(2),
+                threads = at::get_num_threads();
   const int64_t bytes = panel_workspace_bytes<T>(s, l);
   T* x = x_nsl.mutable_data_ptr<T>();
   if (n >= threads) {
     uint8_t* memory = grown(workspace, threads * bytes);
     at::parallel_for(0, n, 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        newton_schulz_panels_alone(x + i * s * l, s, l, coefficients, memory + at::get_thread_num() * bytes);
+        newton_schulz_panels_alone(x + i * s * l, s, l, coefficients,
+                                   memory + at::get_thread_num() * bytes);
       }
     });
     return;
@@ -186,7 +194,8 @@ void run(const at::Tensor& x_nsl, const Coefficients& coefficients, at::Tensor& 
   uint8_t* memory = grown(workspace, n * bytes);
   std::vector<Iteration<T>> matrices;
   matrices.reserve(static_cast<size_t>(n));
-  for (int64_t i = 0; i < n; ++i) matrices.emplace_back(s, l, memory + i * bytes).pack(x + i * s * l);
+  for (int64_t i = 0; i < n; ++i)
+    matrices.emplace_back(s, l, memory + i * bytes).pack(x + i * s * l);
   iterate_together(matrices, coefficients);
   for (int64_t i = 0; i < n; ++i) matrices[static_cast<size_t>(i)].unpack(x + i * s * l);
 }
@@ -199,7 +208,8 @@ int64_t panel_workspace_bytes(int64_t s, int64_t l) {
 }
 
 template <class T>
-void newton_schulz_panels_alone(T* x, int64_t s, int64_t l, const Coefficients& coefficients, void* workspace) {
+void newton_schulz_panels_alone(T* x, int64_t s, int64_t l, const Coefficients& coefficients,
+                                void* workspace) {
   Iteration<T> iteration(s, l, workspace);
   iteration.pack(x);
   iterate_alone(iteration, coefficients);
@@ -209,18 +219,22 @@ void newton_schulz_panels_alone(T* x, int64_t s, int64_t l, const Coefficients& 
 template int64_t panel_workspace_bytes<float>(int64_t, int64_t);
 template int64_t panel_workspace_bytes<at::BFloat16>(int64_t, int64_t);
 template void newton_schulz_panels_alone(float*, int64_t, int64_t, const Coefficients&, void*);
-template void newton_schulz_panels_alone(at::BFloat16*, int64_t, int64_t, const Coefficients&, void*);
+template void newton_schulz_panels_alone(at::BFloat16*, int64_t, int64_t, const Coefficients&,
+                                         void*);
 
 bool panels_available() {
   static const bool available = panel_kernels_built() && base::has_instruction_set("avx512f") &&
-                                base::has_instruction_set("avx512_bf16") && !base::has_instruction_set("amx_bf16");
+                                base::has_instruction_set("avx512_bf16") &&
+                                !base::has_instruction_set("amx_bf16");
   return available;
 }
 
-void newton_schulz_panels(const at::Tensor& x_nsl, const Coefficients& coefficients, at::Tensor& workspace) {
+void newton_schulz_panels(const at::Tensor& x_nsl, const Coefficients& coefficients,
+                          at::Tensor& workspace) {
   base::check(x_nsl.is_contiguous() && x_nsl.dim() == 3, "panels: expected a contiguous [n, s, l]");
   if (x_nsl.numel() == 0 || coefficients.steps.empty()) return;
-  if (x_nsl.scalar_type() == at::kBFloat16) return run<at::BFloat16>(x_nsl, coefficients, workspace);
+  if (x_nsl.scalar_type() == at::kBFloat16)
+    return run<at::BFloat16>(x_nsl, coefficients, workspace);
   base::check(x_nsl.scalar_type() == at::kFloat, "panels: expected fp32 or bf16");
   run<float>(x_nsl, coefficients, workspace);
 }

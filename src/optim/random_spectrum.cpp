@@ -10,7 +10,8 @@
 
 namespace muonlab::optim {
 
-std::vector<double> random_singular_values(int64_t seed, const std::string& name, int64_t step, int64_t s) {
+std::vector<double> random_singular_values(int64_t seed, const std::string& name, int64_t step,
+                                           int64_t s) {
   const base::Philox random(static_cast<uint64_t>(seed), base::Purpose::update, name);
   std::vector<double> values(static_cast<size_t>(s));
   double squares = 0;
@@ -23,7 +24,8 @@ std::vector<double> random_singular_values(int64_t seed, const std::string& name
   return values;
 }
 
-at::Tensor spectrum_factors(const at::Tensor& m_nsl, const std::vector<std::vector<double>>& values) {
+at::Tensor spectrum_factors(const at::Tensor& m_nsl,
+                            const std::vector<std::vector<double>>& values) {
   const int64_t n = m_nsl.size(0), s = m_nsl.size(1);
   at::Tensor factors_nss = at::empty({n, s, s}, at::TensorOptions().dtype(at::kFloat));
   tensor::each_on_one_thread(n, [&](int64_t i) {

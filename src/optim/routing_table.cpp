@@ -57,13 +57,16 @@ std::string summary(const Routing& routing, const std::vector<size_t>& members) 
     }
   }
   if (norms > 0) {
-    const auto all = static_cast<size_t>(std::count_if(routing.specs.begin(), routing.specs.end(),
-                                                       [](const auto& spec) { return spec.role == Role::norm; }));
+    const auto all = static_cast<size_t>(
+        std::count_if(routing.specs.begin(), routing.specs.end(),
+                      [](const auto& spec) { return spec.role == Role::norm; }));
     parts.push_back(norms == all ? "norms" : base::str(norms, " of ", all, " norms"));
   }
-  std::vector<std::pair<std::set<int>, std::string>> groups;  // roles with the same layers share a group
+  // roles with the same layers share a group
+  std::vector<std::pair<std::set<int>, std::string>> groups;
   for (const auto& [role, set] : layers) {
-    auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == set; });
+    auto group =
+        std::find_if(groups.begin(), groups.end(), [&](const auto& g) { return g.first == set; });
     if (group == groups.end()) group = groups.insert(groups.end(), {set, ""});
     group->second += base::str(" ", config::role_name(role));
   }
@@ -79,13 +82,15 @@ constexpr std::array<bool, 6> kRightAligned{false, false, false, false, true, tr
 std::string aligned(const std::vector<Row>& rows) {
   std::array<size_t, 6> width{};
   for (const Row& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], base::display_width(row[i]));
+    for (size_t i = 0; i < row.size(); ++i)
+      width[i] = std::max(width[i], base::display_width(row[i]));
   }
   std::string text;
   for (const Row& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) {
       text += "  ";
-      text += kRightAligned[i] ? base::pad_left(row[i], width[i]) : base::pad_right(row[i], width[i]);
+      text +=
+          kRightAligned[i] ? base::pad_left(row[i], width[i]) : base::pad_right(row[i], width[i]);
     }
     text += "\n";
   }
@@ -108,7 +113,8 @@ std::string legend(const Routing& routing) {
     }
   }
   std::vector<std::string> parts;
-  for (const auto& [role, name] : names) parts.push_back(base::str(config::role_name(role), " is ", name));
+  for (const auto& [role, name] : names)
+    parts.push_back(base::str(config::role_name(role), " is ", name));
   return parts.empty() ? "" : "  " + base::join(parts, ", ") + "\n";
 }
 
@@ -138,7 +144,8 @@ std::string routing_table(const Routing& routing, const config::RunConfig& run) 
 
 std::string routing_tsv(const Routing& routing, const config::RunConfig& run) {
   std::string text =
-      "parameter\trole\thugging_face_role\tshape\toptimizer\trule\tlearning_rate\tdecay\tassignment\tselectors\n";
+      "parameter\trole\thugging_face_role\tshape\toptimizer\trule\tlearning_"
+      "rate\tdecay\tassignment\tselectors\n";
   for (size_t i = 0; i < routing.specs.size(); ++i) {
     const ParameterSpec& spec = routing.specs[i];
     std::vector<std::string> shape;
@@ -146,10 +153,15 @@ std::string routing_tsv(const Routing& routing, const config::RunConfig& run) {
     const config::OptimizerConfig& config = run.optimizers.at(routing.optimizer[i]);
     const size_t line = routing.assignment[i];
     const std::array<std::string, 10> cells{
-        spec.name, std::string(config::role_name(spec.role)), hugging_face_role(spec.name), base::join(shape, "x"),
-        routing.optimizer[i], std::string(rule_name(config)),
+        spec.name,
+        std::string(config::role_name(spec.role)),
+        hugging_face_role(spec.name),
+        base::join(shape, "x"),
+        routing.optimizer[i],
+        std::string(rule_name(config)),
         std::visit([](const auto& c) { return number(c.lr); }, config),
-        std::visit([](const auto& c) { return number(c.decay); }, config), base::str("assign[", line, "]"),
+        std::visit([](const auto& c) { return number(c.decay); }, config),
+        base::str("assign[", line, "]"),
         base::join(run.assign[line].params, " ")};
     text += base::join(cells, "\t") + "\n";
   }

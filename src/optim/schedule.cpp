@@ -38,10 +38,12 @@ struct AfterWarmup {
 
 }  // namespace
 
-double schedule_multiplier(const config::ScheduleConfig& schedule, int64_t step, int64_t num_steps) {
+double schedule_multiplier(const config::ScheduleConfig& schedule, int64_t step,
+                           int64_t num_steps) {
   const int64_t warmup = std::visit([](const auto& s) { return s.warmup; }, schedule);
   if (step < warmup) return static_cast<double>(step) / static_cast<double>(warmup);
-  return std::visit(AfterWarmup{static_cast<double>(step), static_cast<double>(num_steps)}, schedule);
+  return std::visit(AfterWarmup{static_cast<double>(step), static_cast<double>(num_steps)},
+                    schedule);
 }
 
 }  // namespace muonlab::optim

@@ -1,4 +1,5 @@
-// The sign of the gradient, or of its running average, B <- mu B + (1 - mu) G (arXiv 1802.04434, Signum).
+// The sign of the gradient, or of its running average, B <- mu B + (1 - mu) G (arXiv 1802.04434,
+// Signum).
 #include <ATen/ATen.h>
 
 #include "muonlab/optim/rule.hpp"
@@ -8,7 +9,8 @@ namespace {
 
 class SignSgd final : public Rule {
  public:
-  SignSgd(const config::SignSgdConfig& config, Range range) : config_(config), range_(std::move(range)) {
+  SignSgd(const config::SignSgdConfig& config, Range range)
+      : config_(config), range_(std::move(range)) {
     if (config_.momentum > 0) average_ = at::zeros_like(range_.values);
   }
 

@@ -14,8 +14,9 @@ namespace {
 
 using base::str;
 
-constexpr double kMiddle = 14.5, kHalfBar = 7;   // px in a row of 29
-constexpr double kNarrow = 150, kDigit = 6.5;    // px: a drawing on a small screen, a character below it
+constexpr double kMiddle = 14.5, kHalfBar = 7;  // px in a row of 29
+// px: a drawing on a small screen, a character below it
+constexpr double kNarrow = 150, kDigit = 6.5;
 
 // A linear axis from low to high, in percent of the drawing's width.
 struct Axis {
@@ -35,7 +36,8 @@ double nice_step(double span) {
   return 10 * power;
 }
 
-// Holds zero, the bars and the marks, and the intervals as far as they reach no more than the bars' own span beyond.
+// Holds zero, the bars and the marks, and the intervals as far as they reach no more than the bars'
+// own span beyond.
 Axis axis_of(const std::vector<Bar>& bars) {
   double low = 0, high = 0;
   const auto take = [&](double value) {
@@ -47,7 +49,8 @@ Axis axis_of(const std::vector<Bar>& bars) {
     if (bar.value) take(*bar.value);
     if (bar.mark) take(*bar.mark);
   }
-  const double span = std::max(high - low, 1e-12), least = low - 0.5 * span, most = high + 0.5 * span;
+  const double span = std::max(high - low, 1e-12), least = low - 0.5 * span,
+               most = high + 0.5 * span;
   for (const Bar& bar : bars) {
     if (!bar.interval) continue;
     take(std::max(bar.interval->first, least));
@@ -58,15 +61,16 @@ Axis axis_of(const std::vector<Bar>& bars) {
   return {low < 0 ? low - room : low, high > 0 ? high + room : high, nice_step(high - low)};
 }
 
-std::string line(const std::string& x1, const std::string& x2, double y1, double y2, const std::string& stroke,
-                 double width) {
-  return str("<line x1=\"", x1, "\" x2=\"", x2, "\" y1=\"", y1, "\" y2=\"", y2, "\" stroke=\"", stroke,
-             "\" stroke-width=\"", width, "\"/>");
+std::string line(const std::string& x1, const std::string& x2, double y1, double y2,
+                 const std::string& stroke, double width) {
+  return str("<line x1=\"", x1, "\" x2=\"", x2, "\" y1=\"", y1, "\" y2=\"", y2, "\" stroke=\"",
+             stroke, "\" stroke-width=\"", width, "\"/>");
 }
 
 std::string grid(const Axis& axis, double height) {
   std::string text;
-  for (double tick = std::ceil(axis.low / axis.step) * axis.step; tick <= axis.high; tick += axis.step) {
+  for (double tick = std::ceil(axis.low / axis.step) * axis.step; tick <= axis.high;
+       tick += axis.step) {
     const bool zero = std::abs(tick) < axis.step / 2;
     text += line(axis.at(tick), axis.at(tick), 0, height, zero ? "var(--muted)" : "var(--line)", 1);
   }
@@ -74,9 +78,10 @@ std::string grid(const Axis& axis, double height) {
 }
 
 std::string diamond(const std::string& x) {
-  return str("<svg x=\"", x, "\" y=\"", kMiddle,
-             "\" width=\"1\" height=\"1\" style=\"width:1px;height:1px\"><path d=\"M0 -6L6 0L0 6L-6 0Z\" "
-             "fill=\"var(--bg)\" stroke=\"var(--ink)\" stroke-width=\"1.5\"/></svg>");
+  return str(
+      "<svg x=\"", x, "\" y=\"", kMiddle,
+      "\" width=\"1\" height=\"1\" style=\"width:1px;height:1px\"><path d=\"M0 -6L6 0L0 6L-6 0Z\" "
+      "fill=\"var(--bg)\" stroke=\"var(--ink)\" stroke-width=\"1.5\"/></svg>");
 }
 
 std::string whisker(const Axis& axis, const std::pair<double, double>& interval) {
@@ -84,7 +89,8 @@ std::string whisker(const Axis& axis, const std::pair<double, double>& interval)
   const std::string ink = "var(--ink)";
   std::string text = line(axis.at(low), axis.at(high), kMiddle, kMiddle, ink, 1.5);
   for (double end : {low, high}) {
-    if (axis.holds(end)) text += line(axis.at(end), axis.at(end), kMiddle - 4, kMiddle + 4, ink, 1.5);
+    if (axis.holds(end))
+      text += line(axis.at(end), axis.at(end), kMiddle - 4, kMiddle + 4, ink, 1.5);
   }
   return text;
 }
@@ -93,10 +99,11 @@ std::string drawing(const Axis& axis, const Bar& bar) {
   std::string text = grid(axis, 29);
   if (bar.value) {
     const double left = std::min(0.0, *bar.value), right = std::max(0.0, *bar.value);
-    const double width = 100 * (std::min(right, axis.high) - std::max(left, axis.low)) / (axis.high - axis.low);
-    text += str("<rect x=\"", axis.at(left), "\" y=\"", kMiddle - kHalfBar, "\" width=\"", base::fixed(width, 2),
-                "%\" height=\"", 2 * kHalfBar, "\" rx=\"2\" fill=\"", colour(bar.colour), "\"",
-                bar.dash ? " fill-opacity=\"0.6\"" : "", "/>");
+    const double width =
+        100 * (std::min(right, axis.high) - std::max(left, axis.low)) / (axis.high - axis.low);
+    text += str("<rect x=\"", axis.at(left), "\" y=\"", kMiddle - kHalfBar, "\" width=\"",
+                base::fixed(width, 2), "%\" height=\"", 2 * kHalfBar, "\" rx=\"2\" fill=\"",
+                colour(bar.colour), "\"", bar.dash ? " fill-opacity=\"0.6\"" : "", "/>");
     if (bar.interval) text += whisker(axis, *bar.interval);
   }
   if (bar.mark) text += diamond(axis.at(*bar.mark));
@@ -105,7 +112,8 @@ std::string drawing(const Axis& axis, const Bar& bar) {
 
 // "−500 %"
 std::string tick_label(int64_t tick, const Axis& axis, const std::string& unit) {
-  return (tick < 0 ? "−" : "") + base::significant(static_cast<double>(std::abs(tick)) * axis.step, 6) + unit;
+  return (tick < 0 ? "−" : "") +
+         base::significant(static_cast<double>(std::abs(tick)) * axis.step, 6) + unit;
 }
 
 // At every tick, or at every second, fourth, … where labels would touch in a narrow drawing.
@@ -116,11 +124,13 @@ std::string ticks(const Axis& axis, const std::string& unit) {
                                   base::display_width(tick_label(last, axis, unit)));
   const double spacing = kNarrow * axis.step / (axis.high - axis.low);
   int64_t every = 1;
-  while (static_cast<double>(every) * spacing < kDigit * static_cast<double>(longest + 1)) every *= 2;
+  while (static_cast<double>(every) * spacing < kDigit * static_cast<double>(longest + 1))
+    every *= 2;
   std::string text = "<svg aria-hidden=\"true\">";
   for (int64_t tick = first; tick <= last; ++tick) {
     if (tick % every != 0) continue;
-    text += str("<text text-anchor=\"middle\" y=\"14\" x=\"", axis.at(static_cast<double>(tick) * axis.step), "\">",
+    text += str("<text text-anchor=\"middle\" y=\"14\" x=\"",
+                axis.at(static_cast<double>(tick) * axis.step), "\">",
                 escape(tick_label(tick, axis, unit)), "</text>");
   }
   return text + "</svg>";
@@ -128,20 +138,22 @@ std::string ticks(const Axis& axis, const std::string& unit) {
 
 std::string key(const BarChart& chart) {
   std::string text;
-  const bool whiskers =
-      std::any_of(chart.bars.begin(), chart.bars.end(), [](const Bar& bar) { return bar.interval.has_value(); });
-  const bool marks =
-      std::any_of(chart.bars.begin(), chart.bars.end(), [](const Bar& bar) { return bar.mark.has_value(); });
+  const bool whiskers = std::any_of(chart.bars.begin(), chart.bars.end(),
+                                    [](const Bar& bar) { return bar.interval.has_value(); });
+  const bool marks = std::any_of(chart.bars.begin(), chart.bars.end(),
+                                 [](const Bar& bar) { return bar.mark.has_value(); });
   if (whiskers) {
-    text += str("<span><svg>", line("1", "25", 6, 6, "var(--ink)", 1.5), line("1", "1", 2, 10, "var(--ink)", 1.5),
-                line("25", "25", 2, 10, "var(--ink)", 1.5), "</svg>", escape(chart.interval_name), "</span>");
+    text +=
+        str("<span><svg>", line("1", "25", 6, 6, "var(--ink)", 1.5),
+            line("1", "1", 2, 10, "var(--ink)", 1.5), line("25", "25", 2, 10, "var(--ink)", 1.5),
+            "</svg>", escape(chart.interval_name), "</span>");
   }
   if (marks) {
-    text +=
-        str("<span><svg style=\"width:13px\"><path d=\"M6.5 0L12.5 6L6.5 12L.5 6Z\" fill=\"var(--bg)\" "
-            "stroke=\"var(--ink)\" "
-            "stroke-width=\"1.5\"/></svg>",
-            escape(chart.mark_name), "</span>");
+    text += str(
+        "<span><svg style=\"width:13px\"><path d=\"M6.5 0L12.5 6L6.5 12L.5 6Z\" fill=\"var(--bg)\" "
+        "stroke=\"var(--ink)\" "
+        "stroke-width=\"1.5\"/></svg>",
+        escape(chart.mark_name), "</span>");
   }
   return text.empty() ? "" : "<p class=\"key\">" + text + "</p>\n";
 }
@@ -149,19 +161,20 @@ std::string key(const BarChart& chart) {
 }  // namespace
 
 std::string swatch(int index, int dash) {
-  return str("<span class=\"swatch", dash ? " dashed" : "", "\" style=\"background-color:", colour(index),
-             "\"></span>");
+  return str("<span class=\"swatch", dash ? " dashed" : "",
+             "\" style=\"background-color:", colour(index), "\"></span>");
 }
 
 std::string bar_chart(const BarChart& chart) {
   const Axis axis = axis_of(chart.bars);
   std::string text = "<div class=\"bars\">\n";
   for (const Bar& bar : chart.bars) {
-    text += str("<div class=\"row\"><span>", swatch(bar.colour, bar.dash), escape(bar.label), "</span>",
-                drawing(axis, bar), "<span class=\"value\">", bar.text, "</span></div>\n");
+    text +=
+        str("<div class=\"row\"><span>", swatch(bar.colour, bar.dash), escape(bar.label), "</span>",
+            drawing(axis, bar), "<span class=\"value\">", bar.text, "</span></div>\n");
   }
-  return text + "<div class=\"row axis\"><span></span>" + ticks(axis, chart.unit) + "<span></span></div>\n</div>\n" +
-         key(chart);
+  return text + "<div class=\"row axis\"><span></span>" + ticks(axis, chart.unit) +
+         "<span></span></div>\n</div>\n" + key(chart);
 }
 
 }  // namespace muonlab::page

@@ -59,15 +59,18 @@ class Grids {
 
 std::string curve_json(const Curve& curve, Grids& grids) {
   base::check(curve.steps.size() == curve.values.size(), "a value a step");
-  std::string out = base::str("{\"g\":", grids.index(curve.steps), ",\"y\":", numbers(curve.values));
-  if (curve.seconds.size() == curve.steps.size() && !curve.seconds.empty()) out += ",\"s\":" + numbers(curve.seconds);
+  std::string out =
+      base::str("{\"g\":", grids.index(curve.steps), ",\"y\":", numbers(curve.values));
+  if (curve.seconds.size() == curve.steps.size() && !curve.seconds.empty())
+    out += ",\"s\":" + numbers(curve.seconds);
   return out + "}";
 }
 
 std::string measure_json(const Measure& measure) {
-  std::string out =
-      base::str("{\"name\":", quoted(measure.name), ",\"unit\":", quoted(measure.unit), ",\"of\":", quoted(measure.of));
-  if (measure.range) out += base::str(",\"range\":[", measure.range->first, ",", measure.range->second, "]");
+  std::string out = base::str("{\"name\":", quoted(measure.name),
+                              ",\"unit\":", quoted(measure.unit), ",\"of\":", quoted(measure.of));
+  if (measure.range)
+    out += base::str(",\"range\":[", measure.range->first, ",", measure.range->second, "]");
   return out + "}";
 }
 
@@ -113,20 +116,22 @@ std::string panel_json(const CurvePanel& panel) {
     out += base::str("{\"title\":", quoted(chart.title), ",\"series\":",
                      array(chart.series,
                            [&](std::string& text, const CurveSeries& series) {
-                             text += base::str("{\"l\":", quoted(series.label), ",\"t\":", quoted(series.detail),
-                                               ",\"c\":", series.colour, ",\"d\":", series.dash,
-                                               ",\"k\":", series.tokens_per_step, ",\"m\":",
-                                               array(series.measures,
-                                                     [&](std::string& list, const std::optional<Curve>& curve) {
-                                                       list += curve ? curve_json(*curve, grids) : "null";
-                                                     }),
-                                               "}");
+                             text += base::str(
+                                 "{\"l\":", quoted(series.label), ",\"t\":", quoted(series.detail),
+                                 ",\"c\":", series.colour, ",\"d\":", series.dash,
+                                 ",\"k\":", series.tokens_per_step, ",\"m\":",
+                                 array(series.measures,
+                                       [&](std::string& list, const std::optional<Curve>& curve) {
+                                         list += curve ? curve_json(*curve, grids) : "null";
+                                       }),
+                                 "}");
                            }),
                      "}");
   });
-  return base::str("{\"measures\":", measures, ",\"axes\":[\"step\"", panel.tokens ? ",\"tokens\"" : "",
-                   panel.time ? ",\"time\"" : "", "],\"shared\":", panel.small, ",\"small\":", panel.small,
-                   ",\"seeds\":", seeds, ",\"skip\":", panel.skip, ",\"grids\":", grids.json(), ",\"charts\":", charts,
+  return base::str("{\"measures\":", measures, ",\"axes\":[\"step\"",
+                   panel.tokens ? ",\"tokens\"" : "", panel.time ? ",\"time\"" : "",
+                   "],\"shared\":", panel.small, ",\"small\":", panel.small, ",\"seeds\":", seeds,
+                   ",\"skip\":", panel.skip, ",\"grids\":", grids.json(), ",\"charts\":", charts,
                    "}");
 }
 

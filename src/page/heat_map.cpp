@@ -15,14 +15,16 @@ constexpr double kStrong = 0.52;  // from here on the text takes the background'
 std::string cell(const std::optional<double>& share) {
   if (!share || !std::isfinite(*share)) return "<td class=\"none\">–</td>";
   const double part = std::clamp(*share, 0.0, 1.0);
-  return base::str("<td", part >= kStrong ? " class=\"strong\"" : "", " style=\"--v:", base::fixed(part, 3), "\">",
-                   base::fixed(100 * *share, 1), " %</td>");
+  return base::str("<td", part >= kStrong ? " class=\"strong\"" : "",
+                   " style=\"--v:", base::fixed(part, 3), "\">", base::fixed(100 * *share, 1),
+                   " %</td>");
 }
 
 }  // namespace
 
 std::string heat_map(const HeatMap& map) {
-  std::string text = "<div class=\"scroll\"><table class=\"heat\">\n<tr><th>" + escape(map.corner) + "</th>";
+  std::string text =
+      "<div class=\"scroll\"><table class=\"heat\">\n<tr><th>" + escape(map.corner) + "</th>";
   for (const std::string& column : map.columns) text += "<th>" + column + "</th>";
   text += "</tr>\n";
   for (const HeatMap::Row& row : map.rows) {

@@ -11,25 +11,33 @@ constexpr double kPlainInterval_s = 10.0;
 }  // namespace
 
 Console::Console(const train::Plan& plan, double flops_per_token, double peak_gflops)
-    : plan_(plan), flops_per_token_(flops_per_token), peak_gflops_(peak_gflops), live_(1, kPlainInterval_s) {}
+    : plan_(plan),
+      flops_per_token_(flops_per_token),
+      peak_gflops_(peak_gflops),
+      live_(1, kPlainInterval_s) {}
 
 std::string Console::line(const train::StepRecord& record) const {
   const double tokens_per_s = static_cast<double>(plan_.tokens_per_step) / seconds_per_step_;
   const std::string progress = base::str(record.step, "/", plan_.steps);
-  const std::string step = "step " + base::pad_left(progress, 2 * base::str(plan_.steps).size() + 1);
+  const std::string step =
+      "step " + base::pad_left(progress, 2 * base::str(plan_.steps).size() + 1);
   const std::string loss = "  loss " + base::fixed(record.loss, 3) + last_validation_;
   std::string rates = "  grad " + base::fixed(record.grad_norm, 2) + "  lr";
   for (double lr : record.lr) rates += " " + base::scientific(lr, 1);
   const std::string speed = "  " + base::with_commas(static_cast<int64_t>(tokens_per_s)) + " tok/s";
   const std::string share =
       peak_gflops_ > 0
-          ? base::str("  ", base::fixed(100 * tokens_per_s * flops_per_token_ / (peak_gflops_ * 1e9), 0), "% of GEMM peak")
+          ? base::str("  ",
+                      base::fixed(100 * tokens_per_s * flops_per_token_ / (peak_gflops_ * 1e9), 0),
+                      "% of GEMM peak")
           : "";
   const double left_s = static_cast<double>(plan_.steps - record.step) * seconds_per_step_;
-  const std::string left = record.step == plan_.steps ? "" : "  " + base::human_duration(left_s) + " left";
+  const std::string left =
+      record.step == plan_.steps ? "" : "  " + base::human_duration(left_s) + " left";
   // A narrow terminal keeps what changes decisions.
   const std::string full = step + loss + rates + speed + share + left;
-  const bool fits = !live_.on_terminal() || base::display_width(full) <= static_cast<size_t>(base::terminal_width(1));
+  const bool fits = !live_.on_terminal() ||
+                    base::display_width(full) <= static_cast<size_t>(base::terminal_width(1));
   return fits ? full : step + loss + speed + left;
 }
 
@@ -43,7 +51,8 @@ void Console::stepped(const train::StepRecord& record) {
 
 void Console::evaluated(int64_t step, const train::Evaluation& evaluation) {
   last_validation_ = base::str("  val ", base::fixed(evaluation.loss, 3), " @", step);
-  base::print_line(base::str("val    step ", base::pad_left(base::str(step), base::str(plan_.steps).size()),
+  base::print_line(base::str("val    step ",
+                             base::pad_left(base::str(step), base::str(plan_.steps).size()),
                              "  loss ", base::fixed(evaluation.loss, 4), "  perplexity ",
                              base::perplexity_text(evaluation.perplexity), "  bits per byte ",
                              base::fixed(evaluation.bits_per_byte, 4)));

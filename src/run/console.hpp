@@ -10,7 +10,8 @@ namespace muonlab::run {
 
 class Console {
  public:
-  // peak_gflops: measured rate of matrix products in the run's precision; 0 leaves the percentage out.
+  // peak_gflops: measured rate of matrix products in the run's precision; 0 leaves the percentage
+  // out.
   Console(const train::Plan& plan, double flops_per_token, double peak_gflops);
 
   void stepped(const train::StepRecord& record);

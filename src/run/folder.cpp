@@ -24,9 +24,11 @@ std::string find_checkpoint(const std::string& run_or_checkpoint) {
     path.resize(at);
   }
   const RunFolder folder(path);
-  if (!files.exists(path)) throw base::Error(path, ": no such run or checkpoint. `muonlab runs` lists the runs here.");
+  if (!files.exists(path))
+    throw base::Error(path, ": no such run or checkpoint. `muonlab runs` lists the runs here.");
   if (step < 0) {
-    const auto newest = store::newest_good(folder.checkpoints(), [](const auto& text) { base::log_warning(text); });
+    const auto newest =
+        store::newest_good(folder.checkpoints(), [](const auto& text) { base::log_warning(text); });
     if (newest) return newest->path;
     throw base::Error(path, ": holds no checkpoint");
   }
@@ -35,7 +37,8 @@ std::string find_checkpoint(const std::string& run_or_checkpoint) {
     if (entry.step == step) return entry.path;
     known += base::str(known.empty() ? "" : ", ", entry.step);
   }
-  throw base::Error(path, ": holds no checkpoint of step ", step, "; steps there: ", known.empty() ? "none" : known);
+  throw base::Error(path, ": holds no checkpoint of step ", step,
+                    "; steps there: ", known.empty() ? "none" : known);
 }
 
 }  // namespace muonlab::run

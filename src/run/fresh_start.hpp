@@ -5,9 +5,9 @@
 
 namespace muonlab::run {
 
-// Silent for a folder without metrics. Metrics that end before the first checkpoint was due are of a run that crashed
-// early: a warning, for the same steps come again. Later ones had a checkpoint which is gone: throws base::Error, since
-// starting over would cut them away.
+// Silent for a folder without metrics. Metrics that end before the first checkpoint was due are of
+// a run that crashed early: a warning, for the same steps come again. Later ones had a checkpoint
+// which is gone: throws base::Error, since starting over would cut them away.
 void accept_fresh_start(const RunFolder& folder);
 
 }  // namespace muonlab::run

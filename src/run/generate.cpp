@@ -25,7 +25,8 @@ int32_t draw(const float* logits, int64_t vocabulary, const Sampling& sampling, 
   ids.resize(static_cast<size_t>(kept));
   std::vector<double> weights(ids.size());
   for (size_t i = 0; i < ids.size(); ++i) {
-    weights[i] = std::exp((static_cast<double>(logits[ids[i]]) - logits[ids[0]]) / sampling.temperature);
+    weights[i] =
+        std::exp((static_cast<double>(logits[ids[i]]) - logits[ids[0]]) / sampling.temperature);
   }
   double left = uniform * std::accumulate(weights.begin(), weights.end(), 0.0);
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -65,7 +66,8 @@ std::string generate(LoadedModel& loaded, const std::string& prompt, const Sampl
     const std::vector<int64_t> window(ids.begin() + static_cast<std::ptrdiff_t>(first), ids.end());
     const auto length = static_cast<int64_t>(window.size());
     const at::Tensor tokens_bt = at::tensor(window, at::kLong).view({1, length});
-    const at::Tensor logits = loaded.model->logits(tokens_bt).select(1, length - 1).cpu().contiguous();
+    const at::Tensor logits =
+        loaded.model->logits(tokens_bt).select(1, length - 1).cpu().contiguous();
     // Padding above the tokenizer's ids is never drawn.
     const int32_t next = draw(logits.const_data_ptr<float>(), tokenizer.vocabulary(), sampling,
                               random.uniform(static_cast<uint64_t>(n)));

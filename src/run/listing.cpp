@@ -10,8 +10,8 @@
 #include "muonlab/base/lock.hpp"
 #include "muonlab/base/log.hpp"
 #include "muonlab/base/text.hpp"
-#include "muonlab/run/json_lines.hpp"
 #include "muonlab/run/folder.hpp"
+#include "muonlab/run/json_lines.hpp"
 
 namespace muonlab::run {
 namespace {
@@ -21,8 +21,10 @@ constexpr int kDepth = 2;
 void read_metrics(const std::string& path, RunSummary& summary) {
   each_json_line(path, [&](const nlohmann::json& json) {
     summary.step = std::max(summary.step, count_in(json, "step"));
-    if (json.contains("loss") && json["loss"].is_number()) summary.loss = json["loss"].get<double>();
-    if (json.contains("val_loss") && json["val_loss"].is_number()) summary.val_loss = json["val_loss"].get<double>();
+    if (json.contains("loss") && json["loss"].is_number())
+      summary.loss = json["loss"].get<double>();
+    if (json.contains("val_loss") && json["val_loss"].is_number())
+      summary.val_loss = json["val_loss"].get<double>();
   });
 }
 
@@ -30,9 +32,10 @@ RunSummary summarize(const std::string& path) {
   base::FileSystem& files = base::real_file_system();
   const RunFolder folder(path);
   RunSummary summary{.path = path};
-  const nlohmann::json plan = files.exists(folder.plan())
-                                  ? nlohmann::json::parse(base::read_text(folder.plan()), nullptr, false)
-                                  : nlohmann::json();
+  const nlohmann::json plan =
+      files.exists(folder.plan())
+          ? nlohmann::json::parse(base::read_text(folder.plan()), nullptr, false)
+          : nlohmann::json();
   if (plan.is_object()) summary.steps = count_in(plan, "steps");
   std::string touched = folder.resolved();
   if (files.exists(folder.metrics())) {
@@ -82,16 +85,20 @@ const char* state_name(RunState state) {
   return "";
 }
 
-std::string loss_text(const std::optional<double>& loss) { return loss ? base::fixed(*loss, 4) : "-"; }
+std::string loss_text(const std::optional<double>& loss) {
+  return loss ? base::fixed(*loss, 4) : "-";
+}
 
 }  // namespace
 
 std::vector<RunSummary> list_runs(const std::string& folder) {
   // A link to a folder of runs will do: with a slash behind it, it is the folder.
-  if (!base::real_file_system().is_directory(base::join_path(folder, ""))) throw base::Error(folder, ": no such folder; `muonlab train CONFIG` puts runs into runs/");
+  if (!base::real_file_system().is_directory(base::join_path(folder, "")))
+    throw base::Error(folder, ": no such folder; `muonlab train CONFIG` puts runs into runs/");
   std::vector<RunSummary> runs;
   collect(folder, kDepth, runs);
-  std::stable_sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) { return a.age_s < b.age_s; });
+  std::stable_sort(runs.begin(), runs.end(),
+                   [](const auto& a, const auto& b) { return a.age_s < b.age_s; });
   return runs;
 }
 
@@ -100,13 +107,14 @@ std::string runs_table(const std::vector<RunSummary>& runs) {
   for (const RunSummary& run : runs) width = std::max(width, base::display_width(run.path));
   const auto row = [&](const std::string& path, const std::string& state, const std::string& step,
                        const std::string& loss, const std::string& val, const std::string& age) {
-    return base::pad_right(path, width) + "  " + base::pad_right(state, 8) + "  " + base::pad_left(step, 13) + "  " +
-           base::pad_left(loss, 8) + "  " + base::pad_left(val, 8) + "  " + age + "\n";
+    return base::pad_right(path, width) + "  " + base::pad_right(state, 8) + "  " +
+           base::pad_left(step, 13) + "  " + base::pad_left(loss, 8) + "  " +
+           base::pad_left(val, 8) + "  " + age + "\n";
   };
   std::string table = row("run", "state", "step", "loss", "val", "age");
   for (const RunSummary& run : runs) {
-    table += row(run.path, state_name(run.state), base::str(run.step, "/", run.steps), loss_text(run.loss),
-                 loss_text(run.val_loss), base::age_text(run.age_s));
+    table += row(run.path, state_name(run.state), base::str(run.step, "/", run.steps),
+                 loss_text(run.loss), loss_text(run.val_loss), base::age_text(run.age_s));
   }
   return table;
 }

@@ -7,7 +7,8 @@ namespace muonlab::run {
 
 std::vector<std::unique_ptr<train::Probe>> make_probes(const config::RunConfig& config) {
   std::vector<std::unique_ptr<train::Probe>> probes;
-  if (config.probes.spectra) probes.push_back(std::make_unique<train::SpectraProbe>(*config.probes.spectra));
+  if (config.probes.spectra)
+    probes.push_back(std::make_unique<train::SpectraProbe>(*config.probes.spectra));
   if (config.probes.tail) probes.push_back(std::make_unique<train::TailProbe>(*config.probes.tail));
   return probes;
 }

@@ -65,8 +65,8 @@ std::vector<Change> classify_changes(const std::vector<config::Difference>& diff
 std::string describe_changes(const std::vector<Change>& changes) {
   std::string text;
   for (const Change& change : changes) {
-    text += base::str("changed  ", change.difference.path, " ", shown(change.difference.before), " -> ",
-                      shown(change.difference.after), " (", change.note, ")\n");
+    text += base::str("changed  ", change.difference.path, " ", shown(change.difference.before),
+                      " -> ", shown(change.difference.after), " (", change.note, ")\n");
   }
   return text;
 }

@@ -19,8 +19,8 @@ void complete_vocabulary(config::RunConfig& config, int64_t tokenizer_vocabulary
   std::optional<int64_t>& vocabulary = config.model.vocabulary;
   if (!vocabulary) vocabulary = tokenizer_vocabulary;
   if (*vocabulary < tokenizer_vocabulary) {
-    throw base::Error("model.vocabulary: ", *vocabulary, " is less than the tokenizer's ", tokenizer_vocabulary,
-                      " ids; leave it out to take the tokenizer's");
+    throw base::Error("model.vocabulary: ", *vocabulary, " is less than the tokenizer's ",
+                      tokenizer_vocabulary, " ids; leave it out to take the tokenizer's");
   }
 }
 
@@ -29,7 +29,9 @@ void complete_vocabulary(config::RunConfig& config, int64_t tokenizer_vocabulary
 config::Precision usable_precision(const config::RunConfig& config) {
   constexpr std::array<const char*, 3> kProducts{"avx512_bf16", "amx_bf16", "bf16"};
   const bool native = std::any_of(kProducts.begin(), kProducts.end(), base::has_instruction_set);
-  if (config.precision != config::Precision::bf16 || config.device == config::Device::cuda || native) return config.precision;
+  if (config.precision != config::Precision::bf16 || config.device == config::Device::cuda ||
+      native)
+    return config.precision;
   return config::Precision::fp32;
 }
 
@@ -37,7 +39,8 @@ Prepared prepare(const config::RunConfig& asked) {
   Prepared prepared{.config = asked, .data = {}, .plan = {}, .routing = {}};
   config::RunConfig& config = prepared.config;
   if (!config.threads) config.threads = base::usable_processors();
-  config.device = tensor::choose_device(config.device).is_cpu() ? config::Device::cpu : config::Device::cuda;
+  config.device =
+      tensor::choose_device(config.device).is_cpu() ? config::Device::cpu : config::Device::cuda;
   if (const config::Precision usable = usable_precision(config); usable != config.precision) {
     base::log_info("precision  fp32 instead of bf16, for which this processor has no instructions");
     config.precision = usable;
@@ -45,7 +48,8 @@ Prepared prepare(const config::RunConfig& asked) {
   prepared.data = data::open_dataset(config.data, config.model.context, config.seed);
   complete_vocabulary(config, prepared.data.tokenizer->vocabulary());
   prepared.plan = train::make_plan(config, prepared.data);
-  if (config.device == config::Device::cpu) train::check_memory(prepared.plan, config, base::usable_memory_bytes());
+  if (config.device == config::Device::cpu)
+    train::check_memory(prepared.plan, config, base::usable_memory_bytes());
   prepared.routing = optim::route(config::parameter_specs(config.model), config);
   return prepared;
 }
@@ -54,7 +58,8 @@ Session::Session(Prepared prepared)
     : prepared_(std::move(prepared)),
       arena_(prepared_.routing.specs, prepared_.routing.order, at::kFloat,
              tensor::choose_device(prepared_.config.device)),
-      model_(model::make_llama(prepared_.config.model, prepared_.config.precision, prepared_.config.kernels, arena_)),
+      model_(model::make_llama(prepared_.config.model, prepared_.config.precision,
+                               prepared_.config.kernels, arena_)),
       optimizer_(prepared_.routing, prepared_.config, arena_),
       trainer_{prepared_.config, prepared_.plan, prepared_.data, arena_, *model_, optimizer_, {}} {
   model::initialize(prepared_.config.model, prepared_.config.seed, arena_);
@@ -64,7 +69,8 @@ Session::Session(Prepared prepared)
 std::map<std::string, std::string> Session::optimizer_of() const {
   std::map<std::string, std::string> names;
   const optim::Routing& routing = prepared_.routing;
-  for (size_t i = 0; i < routing.specs.size(); ++i) names[routing.specs[i].name] = routing.optimizer[i];
+  for (size_t i = 0; i < routing.specs.size(); ++i)
+    names[routing.specs[i].name] = routing.optimizer[i];
   return names;
 }
 
@@ -81,7 +87,8 @@ LoadedModel load_model(const std::string& run_or_checkpoint) {
   std::iota(order.begin(), order.end(), size_t{0});
   loaded.arena = std::make_unique<tensor::Arena>(specs, order);
   train::load_weights(checkpoint, loaded.config.model, *loaded.arena);
-  loaded.model = model::make_llama(loaded.config.model, loaded.config.precision, loaded.config.kernels, *loaded.arena);
+  loaded.model = model::make_llama(loaded.config.model, loaded.config.precision,
+                                   loaded.config.kernels, *loaded.arena);
   loaded.model->weights_changed();
   return loaded;
 }

@@ -28,17 +28,23 @@ config::RunConfig settings_of(const store::Checkpoint& checkpoint) {
 
 // A branch keeps the weights, hence what gives them their shape, and the count of steps.
 void accept_branch(const store::Checkpoint& checkpoint, const Prepared& prepared) {
-  std::vector<config::Difference> shape = config::diff_configs(settings_of(checkpoint), prepared.config);
-  std::erase_if(shape, [](const config::Difference& difference) { return !shapes_weights(difference.path); });
+  std::vector<config::Difference> shape =
+      config::diff_configs(settings_of(checkpoint), prepared.config);
+  std::erase_if(
+      shape, [](const config::Difference& difference) { return !shapes_weights(difference.path); });
   std::vector<std::string> changes;
-  for (const config::Difference& d : shape) changes.push_back(base::str(d.path, " ", d.before, " -> ", d.after));
+  for (const config::Difference& d : shape)
+    changes.push_back(base::str(d.path, " ", d.before, " -> ", d.after));
   if (!changes.empty()) {
-    throw base::Error(checkpoint.path(), ": its weights do not fit this model: ", base::join(changes, ", "),
+    throw base::Error(checkpoint.path(),
+                      ": its weights do not fit this model: ", base::join(changes, ", "),
                       ". A branch keeps the model's shape; train from the start, without --from");
   }
   if (checkpoint.step() >= prepared.plan.steps) {
-    throw base::Error(checkpoint.path(), ": is at step ", checkpoint.step(), ", and train.steps is ",
-                      prepared.plan.steps, ", counted from the run's start; nothing would be trained. Raise train.steps");
+    throw base::Error(
+        checkpoint.path(), ": is at step ", checkpoint.step(), ", and train.steps is ",
+        prepared.plan.steps,
+        ", counted from the run's start; nothing would be trained. Raise train.steps");
   }
 }
 
@@ -54,7 +60,8 @@ void accept_from(const std::string& from, const RunFolder& folder) {
 
 Start find_start(const RunFolder& folder, const std::string& from, const Prepared& prepared) {
   Start start;
-  const auto newest = store::newest_good(folder.checkpoints(), [](const auto& text) { base::log_warning(text); });
+  const auto newest =
+      store::newest_good(folder.checkpoints(), [](const auto& text) { base::log_warning(text); });
   if (newest) {
     if (!from.empty()) accept_from(from, folder);
     start.own = std::make_unique<store::Checkpoint>(newest->path);
@@ -65,16 +72,19 @@ Start find_start(const RunFolder& folder, const std::string& from, const Prepare
   return start;
 }
 
-void accept_changes(const store::Checkpoint& checkpoint, const Prepared& prepared, const RunFolder& folder) {
+void accept_changes(const store::Checkpoint& checkpoint, const Prepared& prepared,
+                    const RunFolder& folder) {
   const std::vector<Change> changes =
       classify_changes(config::diff_configs(settings_of(checkpoint), prepared.config));
   if (!changes.empty()) print_line(std::string(base::trim(describe_changes(changes))));
-  const bool refused =
-      std::any_of(changes.begin(), changes.end(), [](const Change& c) { return c.kind == ChangeClass::refused; });
+  const bool refused = std::any_of(changes.begin(), changes.end(),
+                                   [](const Change& c) { return c.kind == ChangeClass::refused; });
   if (refused) {
-    throw base::Error(folder.path(), ": its checkpoints were made with other settings (marked refused above). Take them ",
-                      "back, start a new run with --run-dir, or branch with --run-dir NEW --from ", folder.path(), "@",
-                      checkpoint.step());
+    throw base::Error(
+        folder.path(),
+        ": its checkpoints were made with other settings (marked refused above). Take them ",
+        "back, start a new run with --run-dir, or branch with --run-dir NEW --from ", folder.path(),
+        "@", checkpoint.step());
   }
   const std::string identity = train::read_trainer_file(checkpoint).data_identity;
   if (identity != prepared.data.identity) {
@@ -89,8 +99,8 @@ void begin(const Start& start, const std::string& from, Session& session, const 
   } else if (start.branch) {
     const train::CarryOver carried = train::load_branch(*start.branch, session.trainer());
     print_line(base::str("branch   from ", start.branch->path(), ": weights; optimizer state of ",
-                         carried.carried.size(), " tensors carried over, ", carried.fresh.size(), " start at zero, ",
-                         carried.dropped.size(), " not used"));
+                         carried.carried.size(), " tensors carried over, ", carried.fresh.size(),
+                         " start at zero, ", carried.dropped.size(), " not used"));
     for (const std::string& name : carried.fresh) base::log_debug("branch: fresh ", name);
     for (const std::string& name : carried.dropped) base::log_debug("branch: dropped ", name);
     const nlohmann::ordered_json origin{{"from", from},

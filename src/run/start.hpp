@@ -15,10 +15,13 @@ struct Start {
   std::unique_ptr<store::Checkpoint> own, branch;
 };
 
-// Throws base::Error where --from cannot be: the run has checkpoints of its own, or the model's shape differs.
+// Throws base::Error where --from cannot be: the run has checkpoints of its own, or the model's
+// shape differs.
 Start find_start(const RunFolder& folder, const std::string& from, const Prepared& prepared);
-// Compares what is asked with what the checkpoint was made with; says what changed, refuses what cannot change.
-void accept_changes(const store::Checkpoint& checkpoint, const Prepared& prepared, const RunFolder& folder);
+// Compares what is asked with what the checkpoint was made with; says what changed, refuses what
+// cannot change.
+void accept_changes(const store::Checkpoint& checkpoint, const Prepared& prepared,
+                    const RunFolder& folder);
 // Loads the start into the session and says so.
 void begin(const Start& start, const std::string& from, Session& session, const RunFolder& folder);
 

@@ -29,24 +29,31 @@ std::string model_line(const config::ModelConfig& model) {
   std::string heads = base::str(model.heads, model.heads == 1 ? " head" : " heads");
   if (*model.head_dim * model.heads != model.width) heads += base::str(" of ", *model.head_dim);
   if (*model.kv_heads != model.heads) heads += base::str(" (", *model.kv_heads, " key-value)");
-  const auto activation = config::EnumNames<config::Activation>::names[static_cast<size_t>(model.activation)];
-  const char* norm = model.qk_norm == QkNorm::none ? "" : model.qk_norm == QkNorm::gain ? ", QK-norm" : ", QK-norm without gain";
-  return base::str(name, "  ", model.layers, model.layers == 1 ? " layer" : " layers", ", width ", model.width, ", ",
-                   heads, ", ", model.gated ? "gated " : "plain ", activation, " ", *model.ffn_width, norm,
-                   model.tied ? ", tied" : "", ", context ", model.context);
+  const auto activation =
+      config::EnumNames<config::Activation>::names[static_cast<size_t>(model.activation)];
+  const char* norm = model.qk_norm == QkNorm::none   ? ""
+                     : model.qk_norm == QkNorm::gain ? ", QK-norm"
+                                                     : ", QK-norm without gain";
+  return base::str(name, "  ", model.layers, model.layers == 1 ? " layer" : " layers", ", width ",
+                   model.width, ", ", heads, ", ", model.gated ? "gated " : "plain ", activation,
+                   " ", *model.ffn_width, norm, model.tied ? ", tied" : "", ", context ",
+                   model.context);
 }
 
 std::string plan_line(const config::RunConfig& config, const train::Plan& plan) {
-  const std::string shape = plan.num_micro_batches == 1
-                                ? base::str(plan.batch, " x ", plan.context)
-                                : base::str(plan.num_micro_batches, " x ", plan.micro_batch, " x ", plan.context);
+  const std::string shape =
+      plan.num_micro_batches == 1
+          ? base::str(plan.batch, " x ", plan.context)
+          : base::str(plan.num_micro_batches, " x ", plan.micro_batch, " x ", plan.context);
   const char* precision = config.precision == config::Precision::bf16 ? "bf16" : "fp32";
   const char* device = config.device == config::Device::cuda ? ", cuda" : "";
-  return base::str(with_commas(plan.steps), " steps of ", with_commas(plan.tokens_per_step), " tokens (", shape, "), ",
-                   precision, ", ", *config.threads, *config.threads == 1 ? " thread" : " threads", device);
+  return base::str(with_commas(plan.steps), " steps of ", with_commas(plan.tokens_per_step),
+                   " tokens (", shape, "), ", precision, ", ", *config.threads,
+                   *config.threads == 1 ? " thread" : " threads", device);
 }
 
-// Label, what is on the left, and what stands to the right of it or, on a terminal too narrow for that, below.
+// Label, what is on the left, and what stands to the right of it or, on a terminal too narrow for
+// that, below.
 using Line = std::array<std::string, 3>;
 
 std::string columns(const std::vector<Line>& lines) {
@@ -56,7 +63,8 @@ std::string columns(const std::vector<Line>& lines) {
     if (!line[2].empty()) left = std::max(left, base::display_width(line[1]));
     right = std::max(right, base::display_width(line[2]));
   }
-  const bool below = base::is_terminal(1) && kLabel + left + 2 + right > static_cast<size_t>(base::terminal_width(1));
+  const bool below = base::is_terminal(1) &&
+                     kLabel + left + 2 + right > static_cast<size_t>(base::terminal_width(1));
   std::string text;
   for (const auto& [label, first, second] : lines) {
     text += base::pad_right(label, kLabel);
@@ -77,15 +85,18 @@ std::string columns(const std::vector<Line>& lines) {
 std::string start_page(const Prepared& prepared) {
   const config::RunConfig& config = prepared.config;
   const train::Plan& plan = prepared.plan;
-  const std::string sizes = base::str(human_count(static_cast<double>(plan.num_parameters)), " parameters, ",
-                                      human_count(static_cast<double>(plan.num_matrix_parameters)), " in matrices");
-  const std::string length = base::str(human_count(static_cast<double>(plan.steps * plan.tokens_per_step)), " tokens, ",
-                                       base::significant(plan.epochs, 3), " epochs");
-  std::string page = columns({{"model", model_line(config.model), sizes},
-                              {"data", prepared.data.description, ""},
-                              {"plan", plan_line(config, plan), length},
-                              {"memory", base::str("about ", base::human_bytes(static_cast<uint64_t>(plan.memory_bytes))),
-                               ""}});
+  const std::string sizes =
+      base::str(human_count(static_cast<double>(plan.num_parameters)), " parameters, ",
+                human_count(static_cast<double>(plan.num_matrix_parameters)), " in matrices");
+  const std::string length =
+      base::str(human_count(static_cast<double>(plan.steps * plan.tokens_per_step)), " tokens, ",
+                base::significant(plan.epochs, 3), " epochs");
+  std::string page = columns(
+      {{"model", model_line(config.model), sizes},
+       {"data", prepared.data.description, ""},
+       {"plan", plan_line(config, plan), length},
+       {"memory", base::str("about ", base::human_bytes(static_cast<uint64_t>(plan.memory_bytes))),
+        ""}});
   return page + "\n" + optim::routing_table(prepared.routing, config);
 }
 

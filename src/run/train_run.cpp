@@ -4,8 +4,8 @@
 
 #include "console.hpp"
 #include "fresh_start.hpp"
-#include "muonlab/base/cpu.hpp"
 #include "muonlab/base/clock.hpp"
+#include "muonlab/base/cpu.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/lock.hpp"
 #include "muonlab/base/log.hpp"
@@ -31,15 +31,18 @@ using base::print_line;
 // Time spent on measuring the GEMM peak, once a start.
 constexpr double kPeakProbe_s = 0.25;
 
-void write_record(const RunFolder& folder, const std::string& source_text, const Prepared& prepared) {
+void write_record(const RunFolder& folder, const std::string& source_text,
+                  const Prepared& prepared) {
   base::write_atomically(folder.config(), source_text);
   base::write_atomically(folder.resolved(), config::dump_config(prepared.config));
   base::write_atomically(folder.plan(), train::plan_json(prepared.plan));
-  base::write_atomically(folder.assignment(), optim::routing_tsv(prepared.routing, prepared.config));
+  base::write_atomically(folder.assignment(),
+                         optim::routing_tsv(prepared.routing, prepared.config));
   base::write_atomically(folder.build(), build_json(prepared));
 }
 
-std::string save(Session& session, const RunFolder& folder, train::MetricsLog& metrics, train::ProbeLog& probe_log) {
+std::string save(Session& session, const RunFolder& folder, train::MetricsLog& metrics,
+                 train::ProbeLog& probe_log) {
   train::Trainer& trainer = session.trainer();
   trainer.state.metrics_bytes = metrics.sync();
   probe_log.sync(trainer.state);
@@ -48,7 +51,8 @@ std::string save(Session& session, const RunFolder& folder, train::MetricsLog& m
       keep.final == config::FinalCheckpoint::weights && trainer.state.step == trainer.plan.steps;
   std::string path = train::save_checkpoint(
       trainer, session.optimizer_of(),
-      store::CheckpointWriter(base::real_file_system(), folder.checkpoints(), trainer.state.step), weights_only);
+      store::CheckpointWriter(base::real_file_system(), folder.checkpoints(), trainer.state.step),
+      weights_only);
   const bool best = keep.best && trainer.state.best_step >= 0;
   store::prune(folder.checkpoints(), weights_only ? 1 : keep.keep, keep.permanent_every,
                best ? std::optional(trainer.state.best_step) : std::nullopt);
@@ -57,7 +61,8 @@ std::string save(Session& session, const RunFolder& folder, train::MetricsLog& m
 
 std::string best_text(const train::TrainState& state) {
   if (state.best_step < 0) return "";
-  return base::str("  best validation loss ", base::fixed(state.best_val_loss, 4), " at step ", state.best_step);
+  return base::str("  best validation loss ", base::fixed(state.best_val_loss, 4), " at step ",
+                   state.best_step);
 }
 
 // What the terminal shows stays in log.txt as well.
@@ -94,7 +99,9 @@ train::Outcome see_through(Session& session, const RunFolder& folder) {
     base::log_note(base::str("saved ", saved, " (", base::human_duration(save_s), ")"));
   };
   for (const auto& probe : probes) events.probes.push_back(probe.get());
-  events.probed = [&](const train::Probe& probe, const std::vector<std::string>& lines) { probe_log.write(probe, lines); };
+  events.probed = [&](const train::Probe& probe, const std::vector<std::string>& lines) {
+    probe_log.write(probe, lines);
+  };
   events.stop_requested = [] { return base::stop_requested() != 0; };
 
   try {
@@ -102,7 +109,8 @@ train::Outcome see_through(Session& session, const RunFolder& folder) {
     console.finish();
     if (outcome == train::Outcome::interrupted) {
       tell(base::str(base::signal_name(base::stop_requested()), "  saved ", saved, " (",
-                           base::human_duration(save_s), "). Go on with: muonlab train --resume ", folder.path()));
+                     base::human_duration(save_s), "). Go on with: muonlab train --resume ",
+                     folder.path()));
     } else {
       tell(base::str("done   ", saved, best_text(trainer.state)));
     }
@@ -111,9 +119,10 @@ train::Outcome see_through(Session& session, const RunFolder& folder) {
     console.finish();
     const auto good = store::newest_good(folder.checkpoints(), [](const auto&) {});
     base::log_note(error.what());
-    throw train::NonFinite(error.what(), good ? " The last good checkpoint is " + good->path + "."
-                                         : " There is no checkpoint yet.",
-                      " Lower the learning rate or set train.clip, then go on or start anew.");
+    throw train::NonFinite(
+        error.what(),
+        good ? " The last good checkpoint is " + good->path + "." : " There is no checkpoint yet.",
+        " Lower the learning rate or set train.clip, then go on or start anew.");
   }
 }
 
@@ -124,9 +133,12 @@ struct Asked {
 };
 
 Asked read_request(const TrainRequest& request) {
-  const std::string path = request.resume.empty() ? request.config_path : RunFolder(request.resume).resolved();
+  const std::string path =
+      request.resume.empty() ? request.config_path : RunFolder(request.resume).resolved();
   if (!request.resume.empty() && !base::real_file_system().exists(path)) {
-    throw base::Error(request.resume, ": is not a run's folder (it has no resolved.json). `muonlab runs` lists runs.");
+    throw base::Error(
+        request.resume,
+        ": is not a run's folder (it has no resolved.json). `muonlab runs` lists runs.");
   }
   config::LoadedConfig loaded = config::load_config(path, request.settings);
   for (const std::string& dropped : loaded.dropped) base::log_info("dropped  ", dropped);
@@ -134,7 +146,8 @@ Asked read_request(const TrainRequest& request) {
   if (run_dir.empty()) run_dir = "runs/" + loaded.run.name;
   while (run_dir.size() > 1 && run_dir.back() == '/') run_dir.pop_back();
   // The configuration as first given stays the run's config.json.
-  const std::string given = request.resume.empty() ? loaded.source_text : base::read_text(RunFolder(run_dir).config());
+  const std::string given =
+      request.resume.empty() ? loaded.source_text : base::read_text(RunFolder(run_dir).config());
   return {given, std::move(loaded.run), RunFolder(run_dir)};
 }
 
@@ -154,26 +167,32 @@ train::Outcome train_run(const TrainRequest& request) {
   base::make_directories(folder.path());
   const base::FileLock lock(folder.lock(), "the run " + folder.path());
   if (is_there) start = find_start(folder, request.from, prepared);
-  print_line(base::str("run      ", folder.path(),
-                       start.own ? base::str("  resumes at step ", start.own->step(), " (checkpoint verified, ",
-                                             base::human_bytes(start.own->bytes()), ")")
-                                 : std::string("  (new)")));
+  print_line(base::str(
+      "run      ", folder.path(),
+      start.own ? base::str("  resumes at step ", start.own->step(), " (checkpoint verified, ",
+                            base::human_bytes(start.own->bytes()), ")")
+                : std::string("  (new)")));
   if (start.own) accept_changes(*start.own, prepared, folder);
   if (!start.own) accept_fresh_start(folder);
   const bool weights_only = start.own && !train::has_optimizer_state(*start.own);
-  if (start.own && (start.own->step() > prepared.plan.steps || (weights_only && start.own->step() == prepared.plan.steps))) {
+  if (start.own && (start.own->step() > prepared.plan.steps ||
+                    (weights_only && start.own->step() == prepared.plan.steps))) {
     print_line(base::str("finished at step ", start.own->step(),
-                         start.own->step() > prepared.plan.steps ? ", past the " : " of the ", prepared.plan.steps,
-                         " steps asked for. ",
-                         weights_only ? "Only its weights are kept (checkpoint.final)"
-                                      : base::str("To train on: --set train.steps=", 2 * start.own->step()),
+                         start.own->step() > prepared.plan.steps ? ", past the " : " of the ",
+                         prepared.plan.steps, " steps asked for. ",
+                         weights_only
+                             ? "Only its weights are kept (checkpoint.final)"
+                             : base::str("To train on: --set train.steps=", 2 * start.own->step()),
                          "; to start anew: --run-dir"));
     return train::Outcome::finished;
   }
   if (weights_only) {
-    throw base::Error(start.own->path(), ": holds weights without the optimizers' state (checkpoint.final is weights), so "
-                      "training cannot go on exactly. Train anew with --run-dir, or branch with --from, where the "
-                      "optimizers start at zero");
+    throw base::Error(
+        start.own->path(),
+        ": holds weights without the optimizers' state (checkpoint.final is weights), so "
+        "training cannot go on exactly. Train anew with --run-dir, or branch with --from, where "
+        "the "
+        "optimizers start at zero");
   }
   store::remove_stale(folder.checkpoints());
   base::set_log_file(folder.log());
@@ -187,17 +206,19 @@ train::Outcome train_run(const TrainRequest& request) {
   const int64_t steps = session.prepared().plan.steps;
   if (state.step >= steps) {
     print_line(base::str("finished at step ", state.step, " of ", steps, best_text(state),
-                         ". To train on: --set train.steps=", 2 * steps, "; to start anew: --run-dir"));
+                         ". To train on: --set train.steps=", 2 * steps,
+                         "; to start anew: --run-dir"));
     return train::Outcome::finished;
   }
   base::log_note(base::str("starts at step ", state.step, " of ", steps));
   return see_through(session, folder);
 }
 
-void write_initial_checkpoint(const std::string& config_path, const std::vector<std::string>& settings,
-                              const std::string& folder) {
+void write_initial_checkpoint(const std::string& config_path,
+                              const std::vector<std::string>& settings, const std::string& folder) {
   base::FileSystem& files = base::real_file_system();
-  if (files.exists(folder)) throw base::Error(folder, ": exists already; name a folder that does not");
+  if (files.exists(folder))
+    throw base::Error(folder, ": exists already; name a folder that does not");
   const config::LoadedConfig loaded = config::load_config(config_path, settings);
   tensor::start_runtime(loaded.run.threads.value_or(base::usable_processors()));
   Session session(prepare(loaded.run));
@@ -207,8 +228,10 @@ void write_initial_checkpoint(const std::string& config_path, const std::vector<
   files.rename(written, folder);
   base::remove_tree(partial);
   files.sync_directory(base::parent_path(folder));
-  print_line(base::str(folder, "  step 0, ",
-                       base::human_count(static_cast<double>(session.prepared().plan.num_parameters)), " parameters"));
+  print_line(
+      base::str(folder, "  step 0, ",
+                base::human_count(static_cast<double>(session.prepared().plan.num_parameters)),
+                " parameters"));
 }
 
 }  // namespace muonlab::run

@@ -59,25 +59,29 @@ std::optional<Estimate> mean_estimate(const Values& values) {
   return estimate;
 }
 
-std::optional<Estimate> recovered_share(const Losses& row, const Losses& baseline, const Losses& reference) {
+std::optional<Estimate> recovered_share(const Losses& row, const Losses& baseline,
+                                        const Losses& reference) {
   const std::vector<Values> losses = paired({&row, &baseline, &reference});
   const Values gain = minus(losses[1], losses[0]), gap = minus(losses[1], losses[2]);
   if (gap.empty() || base::mean(gap) <= 0.0) return std::nullopt;
-  Estimate estimate{.n = static_cast<int64_t>(gap.size()), .value = base::mean(gain) / base::mean(gap)};
+  Estimate estimate{.n = static_cast<int64_t>(gap.size()),
+                    .value = base::mean(gain) / base::mean(gap)};
   if (&row == &baseline || &row == &reference || gap.size() < 2) return estimate;
   estimate.interval = gap.size() < kBootstrapSeeds ? base::fieller_interval(gain, gap)
                                                    : base::bootstrap_ratio_interval(gain, gap);
   return estimate;
 }
 
-RowAnswer answer_row(const AblationRow& row, const AblationRow& baseline, const AblationRow& reference) {
+RowAnswer answer_row(const AblationRow& row, const AblationRow& baseline,
+                     const AblationRow& reference) {
   RowAnswer answer{.name = row.name, .label = row.label};
   const Values losses = finite(row.losses);
   answer.loss = mean_estimate(losses);
   if (losses.size() >= 2) answer.deviation = base::standard_deviation(losses);
   answer.recovered = recovered_share(row.losses, baseline.losses, reference.losses);
   answer.published = row.published;
-  if (row.published && baseline.published && reference.published && *baseline.published > *reference.published) {
+  if (row.published && baseline.published && reference.published &&
+      *baseline.published > *reference.published) {
     answer.published_recovered =
         (*baseline.published - *row.published) / (*baseline.published - *reference.published);
   }
@@ -107,15 +111,19 @@ void correct_for_many_tests(std::vector<RowAnswer>& rows) {
 // Gains rather than mean losses: rows may have run on different seeds. What has no gain comes last.
 void sort_by_gain(std::vector<RowAnswer>& rows, const std::string& baseline) {
   const auto key = [&](const RowAnswer& row) {
-    return row.gain ? row.gain->value : row.name == baseline ? 0.0 : -std::numeric_limits<double>::infinity();
+    return row.gain               ? row.gain->value
+           : row.name == baseline ? 0.0
+                                  : -std::numeric_limits<double>::infinity();
   };
-  std::stable_sort(rows.begin(), rows.end(), [&](const auto& a, const auto& b) { return key(a) > key(b); });
+  std::stable_sort(rows.begin(), rows.end(),
+                   [&](const auto& a, const auto& b) { return key(a) > key(b); });
 }
 
 }  // namespace
 
 const RowAnswer& AblationAnswer::row(const std::string& name) const {
-  const auto found = std::find_if(rows.begin(), rows.end(), [&](const RowAnswer& row) { return row.name == name; });
+  const auto found = std::find_if(rows.begin(), rows.end(),
+                                  [&](const RowAnswer& row) { return row.name == name; });
   base::check(found != rows.end(), "an answer without its row " + name);
   return *found;
 }
@@ -129,7 +137,8 @@ AblationAnswer answer_ablation(const Ablation& ablation, RowOrder order) {
                         .reference = ablation.reference,
                         .words = ablation.words,
                         .verdict = {}};
-  for (const AblationRow& row : ablation.rows) answer.rows.push_back(answer_row(row, baseline, reference));
+  for (const AblationRow& row : ablation.rows)
+    answer.rows.push_back(answer_row(row, baseline, reference));
   correct_for_many_tests(answer.rows);
   if (order == RowOrder::by_loss) sort_by_gain(answer.rows, answer.baseline);
   answer.verdict = verdict_sentences(answer);

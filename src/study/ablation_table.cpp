@@ -24,12 +24,14 @@ struct Column {
   }
 };
 
-// Digits after the point at which standard errors show: three, or four where they are small or unknown.
+// Digits after the point at which standard errors show: three, or four where they are small or
+// unknown.
 int digits_of(std::span<const AblationAnswer> blocks, std::optional<Estimate> RowAnswer::*column) {
   double largest = 0.0;
   for (const AblationAnswer& block : blocks) {
     for (const RowAnswer& row : block.rows) {
-      if (row.*column && (row.*column)->standard_error) largest = std::max(largest, *(row.*column)->standard_error);
+      if (row.*column && (row.*column)->standard_error)
+        largest = std::max(largest, *(row.*column)->standard_error);
     }
   }
   return largest >= 0.0015 ? 3 : 4;
@@ -37,7 +39,8 @@ int digits_of(std::span<const AblationAnswer> blocks, std::optional<Estimate> Ro
 
 std::string number_text(double value, int digits) {
   const std::string text = base::fixed(value, digits);
-  return text.find_first_not_of("-0.") == std::string::npos ? base::fixed(0.0, digits) : text;  // no "-0.000"
+  return text.find_first_not_of("-0.") == std::string::npos ? base::fixed(0.0, digits)
+                                                            : text;  // no "-0.000"
 }
 
 std::string estimate_text(const std::optional<Estimate>& estimate, int digits, size_t width = 0) {
@@ -47,7 +50,9 @@ std::string estimate_text(const std::optional<Estimate>& estimate, int digits, s
   return text;
 }
 
-std::string share_text(const std::optional<double>& share) { return share ? percent_text(*share) : "-"; }
+std::string share_text(const std::optional<double>& share) {
+  return share ? percent_text(*share) : "-";
+}
 
 std::string interval_text(const std::optional<base::Interval>& interval) {
   if (!interval) return "";
@@ -93,8 +98,9 @@ Column gain_column(std::span<const AblationAnswer> blocks) {
   });
   const int digits = digits_of(blocks, &RowAnswer::gain);
   const auto width = static_cast<size_t>(digits) + (negative ? 3 : 2);  // "-0.003"
-  return {"gain over " + blocks.front().words.baseline,
-          texts_of(blocks, [&](const RowAnswer& row) { return estimate_text(row.gain, digits, width); })};
+  return {"gain over " + blocks.front().words.baseline, texts_of(blocks, [&](const RowAnswer& row) {
+            return estimate_text(row.gain, digits, width);
+          })};
 }
 
 int64_t seeds_of(const RowAnswer& row) { return row.loss ? row.loss->n : 0; }
@@ -131,7 +137,8 @@ void fit(std::vector<Column>& columns, size_t width, const std::string& gain_hea
 
 std::string line_of(const std::vector<Column>& columns, size_t gap, const auto& text_of) {
   std::string line(kIndent, ' ');
-  for (const Column& column : columns) line += base::pad_right(text_of(column), column.width() + gap);
+  for (const Column& column : columns)
+    line += base::pad_right(text_of(column), column.width() + gap);
   line.erase(line.find_last_not_of(' ') + 1);
   return line;
 }
@@ -141,8 +148,9 @@ std::string footer(const AblationAnswer& block, size_t width) {
   std::string legend = "No seed yet.";
   if (seeds.most == 1) legend = "1 seed.";
   if (seeds.most > 1) {
-    const std::string count = seeds.least == seeds.most ? std::to_string(seeds.most)
-                                                        : base::str(seeds.least, " to ", seeds.most);
+    const std::string count = seeds.least == seeds.most
+                                  ? std::to_string(seeds.most)
+                                  : base::str(seeds.least, " to ", seeds.most);
     legend = count + " seeds, paired; ± standard error; intervals 95 %.";
   }
   std::string text = wrapped(legend + " " + block.verdict.front(), width);
@@ -155,21 +163,27 @@ std::string footer(const AblationAnswer& block, size_t width) {
 std::string ablation_table(std::span<const AblationAnswer> blocks, size_t width) {
   if (blocks.empty()) return "";
   const AblationWords& words = blocks.front().words;
-  std::vector<Column> columns{{words.rows, texts_of(blocks, [](const RowAnswer& row) { return row.label; })}};
+  std::vector<Column> columns{
+      {words.rows, texts_of(blocks, [](const RowAnswer& row) { return row.label; })}};
   const SeedRange seeds = seed_range(blocks);
   if (seeds.least != seeds.most) {
-    Column& column = columns.emplace_back(
-        Column{"seeds", texts_of(blocks, [](const RowAnswer& row) { return std::to_string(seeds_of(row)); })});
+    Column& column = columns.emplace_back(Column{
+        "seeds",
+        texts_of(blocks, [](const RowAnswer& row) { return std::to_string(seeds_of(row)); })});
     align_right(column.cells);
   }
   const int digits = digits_of(blocks, &RowAnswer::loss);
-  columns.push_back(
-      {"val. loss", texts_of(blocks, [&](const RowAnswer& row) { return estimate_text(row.loss, digits); })});
+  columns.push_back({"val. loss", texts_of(blocks, [&](const RowAnswer& row) {
+                       return estimate_text(row.loss, digits);
+                     })});
   columns.push_back(gain_column(blocks));
   const std::string gain_header = columns.back().header;
   columns.push_back(recovered_column(blocks));
-  Column paper{"paper", texts_of(blocks, [](const RowAnswer& row) { return share_text(row.published_recovered); })};
-  if (std::any_of(paper.cells.begin(), paper.cells.end(), [](const std::string& cell) { return cell != "-"; })) {
+  Column paper{"paper", texts_of(blocks, [](const RowAnswer& row) {
+                 return share_text(row.published_recovered);
+               })};
+  if (std::any_of(paper.cells.begin(), paper.cells.end(),
+                  [](const std::string& cell) { return cell != "-"; })) {
     align_right(paper.cells);
     columns.push_back(std::move(paper));
   }
@@ -181,9 +195,11 @@ std::string ablation_table(std::span<const AblationAnswer> blocks, size_t width)
   for (const AblationAnswer& block : blocks) {
     if (!text.empty()) text += "\n";
     if (!block.title.empty()) text += std::string(kIndent, ' ') + block.title + "\n";
-    std::vector<std::string> lines{line_of(columns, gap, [](const Column& column) { return column.header; })};
+    std::vector<std::string> lines{
+        line_of(columns, gap, [](const Column& column) { return column.header; })};
     for (size_t i = 0; i < block.rows.size(); ++i, ++next) {
-      lines.push_back(line_of(columns, gap, [&](const Column& column) { return column.cells[next]; }));
+      lines.push_back(
+          line_of(columns, gap, [&](const Column& column) { return column.cells[next]; }));
     }
     for (const std::string& line : lines) text += base::clip_text(line, width) + "\n";
     text += footer(block, width);

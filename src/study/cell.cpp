@@ -26,12 +26,14 @@ constexpr size_t kTailBytes = 8192;  // of metrics.jsonl: some thirty lines
 void read_newest(const std::string& path, CellStatus& status) {
   const base::MappedFile file = base::map_file(path);
   const std::string_view text = file.text();
-  for (const std::string& line : base::split(text.substr(text.size() - std::min(text.size(), kTailBytes)), '\n')) {
+  for (const std::string& line :
+       base::split(text.substr(text.size() - std::min(text.size(), kTailBytes)), '\n')) {
     const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
     if (!json.is_object()) continue;  // cut short, at either end
     status.step = std::max(status.step, count_in(json, "step"));
     if (json.contains("loss") && json["loss"].is_number()) status.loss = json["loss"].get<double>();
-    if (json.contains("val_loss") && json["val_loss"].is_number()) status.val_loss = json["val_loss"].get<double>();
+    if (json.contains("val_loss") && json["val_loss"].is_number())
+      status.val_loss = json["val_loss"].get<double>();
   }
 }
 
@@ -41,7 +43,8 @@ CellStatus cell_status(const SweepFolder& folder, const std::string& cell) {
   base::FileSystem& files = base::real_file_system();
   const run::RunFolder run(folder.cell(cell));
   CellStatus status;
-  if (const nlohmann::json plan = run::value_in(run.plan()); plan.is_object()) status.steps = count_in(plan, "steps");
+  if (const nlohmann::json plan = run::value_in(run.plan()); plan.is_object())
+    status.steps = count_in(plan, "steps");
   if (files.exists(run.metrics())) read_newest(run.metrics(), status);
   const std::string last = base::join_path(run.checkpoints(), store::checkpoint_name(status.steps));
   if (base::FileLock::is_held(run.lock())) {
@@ -49,8 +52,10 @@ CellStatus cell_status(const SweepFolder& folder, const std::string& cell) {
   } else if (status.steps > 0 && status.step >= status.steps && status.val_loss &&
              files.exists(base::join_path(last, "manifest.json"))) {
     status.state = CellState::finished;
-  } else if (const nlohmann::json failure = run::value_in(folder.failure(cell)); failure.is_object()) {
-    status.state = count_in(failure, "exit_code") == train::kNonFiniteExitCode ? CellState::diverged : CellState::failed;
+  } else if (const nlohmann::json failure = run::value_in(folder.failure(cell));
+             failure.is_object()) {
+    status.state = count_in(failure, "exit_code") == train::kNonFiniteExitCode ? CellState::diverged
+                                                                               : CellState::failed;
   }
   return status;
 }

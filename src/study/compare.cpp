@@ -19,11 +19,13 @@ std::vector<SettingDifference> differing_settings(const std::vector<RunRecord>& 
   std::map<std::string, size_t> places;
   std::vector<std::map<std::string, std::string>> changed(runs.size());  // against the first run
   for (size_t i = 1; i < runs.size(); ++i) {
-    for (const config::Difference& difference : config::diff_configs(runs[0].config, runs[i].config)) {
+    for (const config::Difference& difference :
+         config::diff_configs(runs[0].config, runs[i].config)) {
       if (difference.path == "name") continue;
       changed[i][difference.path] = difference.after;
       if (places.emplace(difference.path, settings.size()).second) {
-        settings.push_back({difference.path, std::vector<std::string>(runs.size(), difference.before)});
+        settings.push_back(
+            {difference.path, std::vector<std::string>(runs.size(), difference.before)});
       }
     }
   }
@@ -56,7 +58,8 @@ std::optional<Reached> reach(const RunRecord& run, double target) {
     if (now.loss <= target) {
       double step = static_cast<double>(now.step);
       if (before && std::isfinite(before->loss)) {
-        step -= static_cast<double>(now.step - before->step) * (target - now.loss) / (before->loss - now.loss);
+        step -= static_cast<double>(now.step - before->step) * (target - now.loss) /
+                (before->loss - now.loss);
       }
       return Reached{step, step * static_cast<double>(run.tokens_per_step)};
     }
@@ -91,12 +94,14 @@ void put_validation(Json& json, const char* key, const std::optional<Validation>
 }  // namespace
 
 Comparison compare_runs(std::vector<RunRecord> runs, std::optional<double> target) {
-  Comparison comparison{.runs = std::move(runs), .figures = {}, .settings = {}, .parting = {}, .target = target};
+  Comparison comparison{
+      .runs = std::move(runs), .figures = {}, .settings = {}, .parting = {}, .target = target};
   bool all_validated = true;
   double worst = -INFINITY;
   for (const RunRecord& run : comparison.runs) {
     if (run.train.empty() && run.validations.empty()) {
-      throw base::Error(run.path, ": has recorded no step yet; compare it when its training has begun");
+      throw base::Error(run.path,
+                        ": has recorded no step yet; compare it when its training has begun");
     }
     const RunFigures& figures = comparison.figures.emplace_back(figures_of(run));
     all_validated &= figures.best.has_value();
@@ -116,22 +121,26 @@ Json comparison_json(const Comparison& comparison) {
   for (size_t i = 0; i < comparison.runs.size(); ++i) {
     const RunRecord& run = comparison.runs[i];
     const RunFigures& figures = comparison.figures[i];
-    Json& entry = runs.emplace_back(Json{{"path", run.path}, {"name", run.name}, {"finished", run.finished}});
+    Json& entry =
+        runs.emplace_back(Json{{"path", run.path}, {"name", run.name}, {"finished", run.finished}});
     put(entry, "train_loss", figures.train_loss);
     put_validation(entry, "validation", figures.last);
     put_validation(entry, "best_validation", figures.best);
     put(entry, "tokens_per_s", figures.tokens_per_s);
     put(entry, "optimizer_share", figures.optimizer_share);
-    if (figures.reached) entry["reached"] = Json{{"step", figures.reached->step}, {"tokens", figures.reached->tokens}};
+    if (figures.reached)
+      entry["reached"] = Json{{"step", figures.reached->step}, {"tokens", figures.reached->tokens}};
   }
   for (const SettingDifference& setting : comparison.settings) {
     Json values = Json::array();
-    for (const std::string& value : setting.values) values.push_back(value.empty() ? Json() : Json::parse(value));
+    for (const std::string& value : setting.values)
+      values.push_back(value.empty() ? Json() : Json::parse(value));
     settings.push_back(Json{{"path", setting.path}, {"values", values}});
   }
   Json json{{"runs", runs}, {"settings", settings}, {"common_steps", comparison.common_steps}};
   if (const std::optional<Parting>& parting = comparison.parting) {
-    json["first_difference"] = Json{{"step", parting->step}, {"losses", parting->losses}, {"spread", parting->spread}};
+    json["first_difference"] =
+        Json{{"step", parting->step}, {"losses", parting->losses}, {"spread", parting->spread}};
   }
   put(json, "target_loss", comparison.target);
   return json;

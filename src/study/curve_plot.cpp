@@ -12,7 +12,8 @@ namespace muonlab::study {
 namespace {
 
 constexpr double kSettled = 0.2;  // share of the x range before which the y range is not asked
-constexpr std::array<const char*, 6> kColours{"\x1b[34m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[35m", "\x1b[36m"};
+constexpr std::array<const char*, 6> kColours{"\x1b[34m", "\x1b[31m", "\x1b[32m",
+                                              "\x1b[33m", "\x1b[35m", "\x1b[36m"};
 
 struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -low;
@@ -29,7 +30,8 @@ class Canvas {
   // Dots count from the top left.
   void dot(size_t x, size_t y, size_t owner) {
     // Unicode's numbering of the eight dots: left column 1 2 3 7, right column 4 5 6 8.
-    constexpr std::array<std::array<uint8_t, 4>, 2> kBits{{{0x01, 0x02, 0x04, 0x40}, {0x08, 0x10, 0x20, 0x80}}};
+    constexpr std::array<std::array<uint8_t, 4>, 2> kBits{
+        {{0x01, 0x02, 0x04, 0x40}, {0x08, 0x10, 0x20, 0x80}}};
     Cell& cell = cells_[y / 4 * width_ + x / 2];
     cell.bits |= kBits[x % 2][y % 4];
     cell.owner = owner;
@@ -44,7 +46,8 @@ class Canvas {
         continue;
       }
       // U+2800 + bits in UTF-8.
-      const std::string braille{'\xE2', static_cast<char>(0xA0 | cell.bits >> 6), static_cast<char>(0x80 | (cell.bits & 0x3F))};
+      const std::string braille{'\xE2', static_cast<char>(0xA0 | cell.bits >> 6),
+                                static_cast<char>(0x80 | (cell.bits & 0x3F))};
       text += colour ? kColours[cell.owner % kColours.size()] + braille + "\x1b[0m" : braille;
     }
     return text;
@@ -61,18 +64,20 @@ class Canvas {
 
 // The curve's y at x, by straight lines; x lies between its ends.
 double value_at(const Curve& curve, double x) {
-  auto right = std::lower_bound(curve.points.begin(), curve.points.end(), x,
-                                [](const auto& point, double value) { return point.first < value; });
+  auto right =
+      std::lower_bound(curve.points.begin(), curve.points.end(), x,
+                       [](const auto& point, double value) { return point.first < value; });
   if (right == curve.points.begin()) return right->second;
   if (right == curve.points.end()) return curve.points.back().second;
   const auto left = right - 1;
-  return left->second + (right->second - left->second) * (x - left->first) / (right->first - left->first);
+  return left->second +
+         (right->second - left->second) * (x - left->first) / (right->first - left->first);
 }
 
 }  // namespace
 
-std::string plot_curves(std::span<const Curve> curves, size_t width, size_t height, const std::string& x_unit,
-                        bool colour) {
+std::string plot_curves(std::span<const Curve> curves, size_t width, size_t height,
+                        const std::string& x_unit, bool colour) {
   Range x_range{.low = 0.0};
   bool drawable = false;
   for (const Curve& curve : curves) {
@@ -94,8 +99,11 @@ std::string plot_curves(std::span<const Curve> curves, size_t width, size_t heig
 
   Canvas canvas(width, height);
   std::vector<std::string> marks(height);
-  const auto columns = static_cast<double>(2 * width - 1), rows = static_cast<double>(4 * height - 1);
-  const auto row_of = [&](double y) { return std::round((y_range.high - y) / (y_range.high - y_range.low) * rows); };
+  const auto columns = static_cast<double>(2 * width - 1),
+             rows = static_cast<double>(4 * height - 1);
+  const auto row_of = [&](double y) {
+    return std::round((y_range.high - y) / (y_range.high - y_range.low) * rows);
+  };
   for (size_t i = 0; i < curves.size(); ++i) {
     const Curve& curve = curves[i];
     if (curve.points.empty()) continue;
@@ -109,8 +117,12 @@ std::string plot_curves(std::span<const Curve> curves, size_t width, size_t heig
         continue;
       }
       // Steep parts are filled from the row before.
-      const double from = previous < 0.0 ? row : row > previous ? previous + 1 : row < previous ? previous - 1 : row;
-      for (double r = std::min(from, row); r <= std::max(from, row); ++r) canvas.dot(column, static_cast<size_t>(r), i);
+      const double from = previous < 0.0   ? row
+                          : row > previous ? previous + 1
+                          : row < previous ? previous - 1
+                                           : row;
+      for (double r = std::min(from, row); r <= std::max(from, row); ++r)
+        canvas.dot(column, static_cast<size_t>(r), i);
       previous = row;
     }
     const double end = std::max(0.0, row_of(curve.points.back().second));
@@ -121,19 +133,22 @@ std::string plot_curves(std::span<const Curve> curves, size_t width, size_t heig
   size_t label_width = 0;
   std::vector<std::string> labels(height);
   for (const size_t row : {size_t{0}, height / 2, height - 1}) {
-    const double share = height > 1 ? static_cast<double>(row) / static_cast<double>(height - 1) : 0.0;
+    const double share =
+        height > 1 ? static_cast<double>(row) / static_cast<double>(height - 1) : 0.0;
     labels[row] = base::fixed(y_range.high - share * (y_range.high - y_range.low), 3);
     label_width = std::max(label_width, labels[row].size());
   }
   std::string text;
   for (size_t row = 0; row < height; ++row) {
-    std::string line = base::pad_left(labels[row], label_width) + (labels[row].empty() ? " │" : " ┤");
+    std::string line =
+        base::pad_left(labels[row], label_width) + (labels[row].empty() ? " │" : " ┤");
     line += canvas.row(row, colour) + marks[row];
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + "\n";
   }
   const std::string end = base::with_commas(std::llround(x_range.high)) + " " + x_unit;
-  return text + std::string(label_width + 1, ' ') + "└0" + base::pad_left(end, width > 1 ? width - 1 : 0) + "\n";
+  return text + std::string(label_width + 1, ' ') + "└0" +
+         base::pad_left(end, width > 1 ? width - 1 : 0) + "\n";
 }
 
 }  // namespace muonlab::study

@@ -1,4 +1,5 @@
-// The answer of an ablation: in words, as bars beside the paper's values, and as a table; and how its rates were found.
+// The answer of an ablation: in words, as bars beside the paper's values, and as a table; and how
+// its rates were found.
 #include <algorithm>
 #include <cmath>
 
@@ -28,7 +29,8 @@ std::string signed_text(double value, int digits) {
 
 std::string interval_text(const base::Interval& interval, double factor, int digits) {
   if (!interval.bounded()) return "unbounded";
-  return str("[", signed_text(factor * interval.low, digits), ", ", signed_text(factor * interval.high, digits), "]");
+  return str("[", signed_text(factor * interval.low, digits), ", ",
+             signed_text(factor * interval.high, digits), "]");
 }
 
 std::string error_text(const Estimate& estimate) {
@@ -36,7 +38,9 @@ std::string error_text(const Estimate& estimate) {
 }
 
 // HTML, as what follows a figure in a table: nothing for no text.
-std::string small(const std::string& text) { return text.empty() ? "" : " <small>" + text + "</small>"; }
+std::string small(const std::string& text) {
+  return text.empty() ? "" : " <small>" + text + "</small>";
+}
 
 std::string percent(double share) { return signed_text(100 * share, 0) + " %"; }
 
@@ -45,7 +49,8 @@ std::string share_text(const Estimate& share) {
 }
 
 std::string gain_text(const Estimate& gain) {
-  return signed_text(gain.value, 4) + small(gain.interval ? interval_text(*gain.interval, 1, 3) : "");
+  return signed_text(gain.value, 4) +
+         small(gain.interval ? interval_text(*gain.interval, 1, 3) : "");
 }
 
 std::string ends_sentence(const AblationAnswer& answer) {
@@ -57,8 +62,8 @@ std::string ends_sentence(const AblationAnswer& answer) {
   };
   return str(reference.label, " ends at ", loss_text(*reference.loss), ", ", baseline.label, " at ",
              loss_text(*baseline.loss), ": a gain of ", signed_text(gain.value, 4),
-             gain.interval ? " " + interval_text(*gain.interval, 1, 4) : "", " nats a token, ", gain.n,
-             gain.n == 1 ? " seed." : " seeds.");
+             gain.interval ? " " + interval_text(*gain.interval, 1, 4) : "", " nats a token, ",
+             gain.n, gain.n == 1 ? " seed." : " seeds.");
 }
 
 std::string block_verdict(const ReportBlock& block) {
@@ -95,16 +100,18 @@ std::string named(const ReportData& data, const std::string& label) {
 // Shares of the gain, blocks side by side.
 std::string shares_table(const ReportData& data, const std::vector<const ReportBlock*>& blocks) {
   std::vector<TableCell> head{{"share of the gain"}};
-  for (const ReportBlock* block : blocks) head.push_back({escape(block->title.empty() ? "here" : block->title), true});
+  for (const ReportBlock* block : blocks)
+    head.push_back({escape(block->title.empty() ? "here" : block->title), true});
   bool paper = false;
   std::vector<std::vector<TableCell>> rows;
   for (const RowAnswer& first : blocks[0]->answer->rows) {
     std::vector<TableCell> cells{{named(data, first.label)}};
     for (const ReportBlock* block : blocks) {
       const auto& list = block->answer->rows;
-      const auto same =
-          std::find_if(list.begin(), list.end(), [&](const auto& row) { return row.label == first.label; });
-      cells.push_back({same != list.end() && same->recovered ? share_text(*same->recovered) : "–", true});
+      const auto same = std::find_if(list.begin(), list.end(),
+                                     [&](const auto& row) { return row.label == first.label; });
+      cells.push_back(
+          {same != list.end() && same->recovered ? share_text(*same->recovered) : "–", true});
     }
     paper = paper || first.published_recovered;
     cells.push_back({first.published_recovered ? percent(*first.published_recovered) : "–", true});
@@ -120,7 +127,8 @@ std::string shares_table(const ReportData& data, const std::vector<const ReportB
 
 page::Bar bar_of(const ReportData& data, const RowAnswer& answer, bool shares) {
   const ReportRow* row = row_of(data, answer.label);
-  page::Bar bar{.label = answer.label, .colour = row ? *row->colour : 7, .dash = row ? row->dash : 0};
+  page::Bar bar{
+      .label = answer.label, .colour = row ? *row->colour : 7, .dash = row ? row->dash : 0};
   const std::optional<Estimate>& estimate = shares ? answer.recovered : answer.gain;
   const double factor = shares ? 100 : 1;
   if (shares && answer.published_recovered) bar.mark = 100 * *answer.published_recovered;
@@ -137,24 +145,30 @@ page::Bar bar_of(const ReportData& data, const RowAnswer& answer, bool shares) {
 }
 
 std::string bars_html(const ReportData& data, const AblationAnswer& answer) {
-  const bool shares =
-      std::any_of(answer.rows.begin(), answer.rows.end(), [](const auto& row) { return row.recovered.has_value(); });
-  page::BarChart chart{
-      .bars = {}, .unit = shares ? " %" : "", .mark_name = "the paper", .interval_name = "95 % interval"};
+  const bool shares = std::any_of(answer.rows.begin(), answer.rows.end(),
+                                  [](const auto& row) { return row.recovered.has_value(); });
+  page::BarChart chart{.bars = {},
+                       .unit = shares ? " %" : "",
+                       .mark_name = "the paper",
+                       .interval_name = "95 % interval"};
   for (const RowAnswer& row : answer.rows) chart.bars.push_back(bar_of(data, row, shares));
   const std::string what =
-      shares ? str("share of the gain of ", answer.reference_row().label, " over ", answer.row(answer.baseline).label)
+      shares ? str("share of the gain of ", answer.reference_row().label, " over ",
+                   answer.row(answer.baseline).label)
              : str("gain over ", answer.row(answer.baseline).label, ", nats a token");
   return "<p class=\"note\">" + escape(what) + "</p>\n" + page::bar_chart(chart);
 }
 
 // "−0.0105 ± 0.0044"
-std::string with_error(const Estimate& estimate) { return signed_text(estimate.value, 4) + small(error_text(estimate)); }
+std::string with_error(const Estimate& estimate) {
+  return signed_text(estimate.value, 4) + small(error_text(estimate));
+}
 
 // The paper's loss and share.
 std::string published_text(const RowAnswer& row) {
   if (!row.published) return "–";
-  return fixed(*row.published, 4) + small(row.published_recovered ? percent(*row.published_recovered) : "");
+  return fixed(*row.published, 4) +
+         small(row.published_recovered ? percent(*row.published_recovered) : "");
 }
 
 std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
@@ -203,10 +217,14 @@ std::string verdict_html(const ReportData& data) {
   for (const ReportBlock* block : blocks) html += block_verdict(*block);
   html += "</div>\n" + shares_table(data, blocks);
   html +=
-      "<p class=\"note\">± is a standard error; intervals are 95 %, by Student's t for losses and gains, for shares by "
-      "Fieller's method below 8 seeds and by bootstrap from 8 on. Rows are compared seed by seed: same data order, same "
-      "initial weights. The first sentence's p is its own, every other after Holm's correction over the rows.</p>\n";
-  if (!data.complete) html += "<p class=\"note\">The sweep is not finished; these figures will change.</p>\n";
+      "<p class=\"note\">± is a standard error; intervals are 95 %, by Student's t for losses and "
+      "gains, for shares by "
+      "Fieller's method below 8 seeds and by bootstrap from 8 on. Rows are compared seed by seed: "
+      "same data order, same "
+      "initial weights. The first sentence's p is its own, every other after Holm's correction "
+      "over the rows.</p>\n";
+  if (!data.complete)
+    html += "<p class=\"note\">The sweep is not finished; these figures will change.</p>\n";
   return html + from_line(data, "metrics.jsonl", "ablation[].rows");
 }
 
@@ -215,11 +233,13 @@ std::string ablation_html(const ReportData& data) {
   if (blocks.empty()) return "";
   std::string bars, tables;
   for (const ReportBlock* block : blocks) {
-    const std::string heading = block->title.empty() ? "" : "<h3>" + escape(block->title) + "</h3>\n";
+    const std::string heading =
+        block->title.empty() ? "" : "<h3>" + escape(block->title) + "</h3>\n";
     bars += "<div>" + heading + bars_html(data, *block->answer) + "</div>\n";
     tables += heading + answer_table(data, *block->answer);
   }
-  return "<div class=\"blocks\">\n" + bars + "</div>\n" + tables + from_line(data, "metrics.jsonl", "ablation[].rows");
+  return "<div class=\"blocks\">\n" + bars + "</div>\n" + tables +
+         from_line(data, "metrics.jsonl", "ablation[].rows");
 }
 
 std::string rates_html(const ReportData& data) {
@@ -234,15 +254,19 @@ std::string rates_html(const ReportData& data) {
                         {best ? "<strong>" + loss + "</strong>" : loss, true},
                         {best ? "taken" : ""}});
       }
-      const std::vector<TableCell> head{{escape(rate_names(search)), true}, {"final validation loss", true}, {""}};
+      const std::vector<TableCell> head{
+          {escape(rate_names(search)), true}, {"final validation loss", true}, {""}};
       const std::string block = block_title(sweep.config, search.block);
-      html += "<h3>" + escape((block.empty() ? "" : block + ": ") + sweep.config.label(search.row)) + "</h3>\n" +
-              page::table(head, rows);
-      if (search.at_edge) html += "<p class=\"note\">The best rate is at the edge of its grid.</p>\n";
+      html += "<h3>" +
+              escape((block.empty() ? "" : block + ": ") + sweep.config.label(search.row)) +
+              "</h3>\n" + page::table(head, rows);
+      if (search.at_edge)
+        html += "<p class=\"note\">The best rate is at the edge of its grid.</p>\n";
     }
   }
   if (html.empty()) return "";
-  return "<p class=\"note\">Searched at one row of a block; all rows of the block keep the rate that was taken.</p>\n" +
+  return "<p class=\"note\">Searched at one row of a block; all rows of the block keep the rate "
+         "that was taken.</p>\n" +
          html + from_line(data, "metrics.jsonl", "searches");
 }
 

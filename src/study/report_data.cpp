@@ -33,7 +33,9 @@ size_t block_index(ReportData& data, const std::string& title) {
   return data.blocks.size() - 1;
 }
 
-bool is_run_folder(const std::string& path) { return base::real_file_system().exists(run::RunFolder(path).resolved()); }
+bool is_run_folder(const std::string& path) {
+  return base::real_file_system().exists(run::RunFolder(path).resolved());
+}
 
 // The sweeps that a path stands for: itself, or those in the folder.
 std::vector<std::string> sweeps_at(const std::string& path) {
@@ -48,7 +50,9 @@ std::vector<std::string> runs_at(const std::string& path) {
   std::vector<std::string> found;
   for (const run::RunSummary& summary : run::list_runs(path)) found.push_back(summary.path);
   if (found.empty() && sweeps_in(path).empty()) {
-    throw base::Error(path, ": holds no run; a run's folder has a resolved.json (`muonlab train CONFIG` makes one)");
+    throw base::Error(
+        path,
+        ": holds no run; a run's folder has a resolved.json (`muonlab train CONFIG` makes one)");
   }
   std::sort(found.begin(), found.end());
   return found;
@@ -89,9 +93,11 @@ void add_sweep(ReportData& data, const std::string& path, bool only_one) {
   }
   const std::vector<std::string> names = block_names(sweep);
   const std::vector<AblationAnswer> answers = sweep_answers(sweep);
-  for (size_t i = 0; i < answers.size(); ++i) data.blocks[block_index(data, title(names[i]))].answer = answers[i];
+  for (size_t i = 0; i < answers.size(); ++i)
+    data.blocks[block_index(data, title(names[i]))].answer = answers[i];
   for (const CellResult& cell : sweep.cells) {
-    const bool over = cell.status.state != CellState::queued && cell.status.state != CellState::running;
+    const bool over =
+        cell.status.state != CellState::queued && cell.status.state != CellState::running;
     data.complete = data.complete && over;
   }
   data.complete = data.complete && sweep.num_waiting == 0;
@@ -113,21 +119,26 @@ ReportData collect_report(const std::vector<std::string>& paths) {
   data.paths = paths;
   for (std::string& path : data.paths) {
     while (path.size() > 1 && path.back() == '/') path.pop_back();
-    if (!base::real_file_system().exists(path)) throw base::Error(path, ": no such run, sweep or folder; `muonlab runs` lists the runs here");
+    if (!base::real_file_system().exists(path))
+      throw base::Error(path, ": no such run, sweep or folder; `muonlab runs` lists the runs here");
     if (!base::real_file_system().is_directory(base::join_path(path, ""))) {
       throw base::Error(path, ": is a file; a report is made of a run's or a sweep's folder");
     }
-    for (const std::string& sweep : sweeps_at(path)) add_sweep(data, sweep, paths.size() == 1 && sweep == path);
+    for (const std::string& sweep : sweeps_at(path))
+      add_sweep(data, sweep, paths.size() == 1 && sweep == path);
   }
   const size_t num_sweep_runs = data.runs.size();
   for (const std::string& path : data.paths) add_runs(data, path);
   group_rows(data, num_sweep_runs);
   std::stable_sort(data.runs.begin(), data.runs.end(), [](const ReportRun& a, const ReportRun& b) {
-    return std::tuple(a.block, a.row, a.record.config.seed) < std::tuple(b.block, b.row, b.record.config.seed);
+    return std::tuple(a.block, a.row, a.record.config.seed) <
+           std::tuple(b.block, b.row, b.record.config.seed);
   });
   colour_rows(data);
-  for (size_t block = 0; block < data.blocks.size(); ++block) data.blocks[block].groups = group_answers(data, block);
-  data.title = paths.size() == 1 ? base::base_name(data.paths.front()) : base::str(data.runs.size(), " runs");
+  for (size_t block = 0; block < data.blocks.size(); ++block)
+    data.blocks[block].groups = group_answers(data, block);
+  data.title = paths.size() == 1 ? base::base_name(data.paths.front())
+                                 : base::str(data.runs.size(), " runs");
   return data;
 }
 

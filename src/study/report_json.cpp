@@ -14,8 +14,10 @@ using Json = nlohmann::ordered_json;
 Json validations_json(const RunRecord& run) {
   Json list = Json::array();
   for (const Validation& v : run.validations)
-    list.push_back(
-        {{"step", v.step}, {"loss", v.loss}, {"perplexity", v.perplexity}, {"bits_per_byte", v.bits_per_byte}});
+    list.push_back({{"step", v.step},
+                    {"loss", v.loss},
+                    {"perplexity", v.perplexity},
+                    {"bits_per_byte", v.bits_per_byte}});
   return list;
 }
 
@@ -32,8 +34,11 @@ Json train_json(const RunRecord& run) {
 Json spectra_json(const ReportRun& run) {
   Json list = Json::array();
   for (const auto& [key, trace] : run.spectra) {
-    list.push_back(
-        {{"of", key.of}, {"measure", key.measure}, {"role", key.role}, {"step", trace.steps}, {"value", trace.values}});
+    list.push_back({{"of", key.of},
+                    {"measure", key.measure},
+                    {"role", key.role},
+                    {"step", trace.steps},
+                    {"value", trace.values}});
   }
   return list;
 }
@@ -93,14 +98,16 @@ Json run_json(const ReportData& data, const ReportRun& run) {
             {"validations", validations_json(record)},
             {"train", train_json(record)}};
   if (!run.spectra.empty()) json["spectra"] = spectra_json(run);
-  for (const auto& [group, trace] : run.groups) json["groups"][std::to_string(group)] = tail_json(trace);
+  for (const auto& [group, trace] : run.groups)
+    json["groups"][std::to_string(group)] = tail_json(trace);
   for (const auto& [name, trace] : run.attributes) json["attributes"][name] = tail_json(trace);
   json["assignment"] = assignment_json(run);
   json["config"] = Json::parse(config::dump_config(record.config));
   return json;
 }
 
-// The ablation of each frequency group: "loss" is the share of wrong first tokens at the last probe.
+// The ablation of each frequency group: "loss" is the share of wrong first tokens at the last
+// probe.
 Json group_answers_json(const ReportData& data) {
   Json list = Json::array();
   for (const ReportBlock& block : data.blocks) {
@@ -144,7 +151,8 @@ std::string report_json(const ReportData& data) {
   text.resize(text.rfind('\n'));
   text += ",\n  \"runs\": [";
   for (size_t i = 0; i < runs.size(); ++i)
-    text += (i ? ",\n    " : "\n    ") + runs[i].dump(-1, ' ', false, Json::error_handler_t::replace);
+    text +=
+        (i ? ",\n    " : "\n    ") + runs[i].dump(-1, ' ', false, Json::error_handler_t::replace);
   return text + "\n  ]\n}\n";
 }
 

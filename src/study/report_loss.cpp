@@ -27,14 +27,16 @@ std::vector<double> seconds_at(const RunRecord& run, const std::vector<int64_t>&
   double sum = 0;
   size_t next = 0;
   for (int64_t step : steps) {
-    while (next < run.timing.size() && run.timing[next].step <= step) sum += run.timing[next++].seconds;
+    while (next < run.timing.size() && run.timing[next].step <= step)
+      sum += run.timing[next++].seconds;
     seconds.push_back(sum);
   }
   return seconds;
 }
 
 template <class Points, class Value>
-std::optional<Curve> curve_of(const RunRecord& run, const Points& points, Value&& value, size_t most) {
+std::optional<Curve> curve_of(const RunRecord& run, const Points& points, Value&& value,
+                              size_t most) {
   if (points.empty()) return std::nullopt;
   Curve curve;
   for (const auto& point : points) {
@@ -53,12 +55,13 @@ std::string loss_html(const ReportData& data, page::Document& document) {
   });
   if (!any) return "";
   const size_t most = std::clamp(kPointsOfPage / data.runs.size(), kFewestPoints, kMostPoints);
-  page::CurvePanel panel{
-      .measures = {{"validation loss", "nats a token"}, {"training loss", "nats a token"}, {"gradient norm"}},
-      .charts = {},
-      .tokens = true,
-      .time = true,
-      .skip = 0.2};
+  page::CurvePanel panel{.measures = {{"validation loss", "nats a token"},
+                                      {"training loss", "nats a token"},
+                                      {"gradient norm"}},
+                         .charts = {},
+                         .tokens = true,
+                         .time = true,
+                         .skip = 0.2};
   size_t longest = 0;
   for (size_t block = 0; block < data.blocks.size(); ++block) {
     page::CurveChart chart{.title = data.blocks[block].title, .series = {}};
@@ -67,16 +70,18 @@ std::string loss_html(const ReportData& data, page::Document& document) {
       const ReportRow& row = data.rows[run.row];
       const RunRecord& record = run.record;
       longest = std::max(longest, record.train.size());
-      chart.series.push_back({row.label,
-                              run_detail(run),
-                              *row.colour,
-                              row.dash,
-                              static_cast<double>(record.tokens_per_step),
-                              {curve_of(
-                                   record, record.validations, [](const Validation& v) { return v.loss; }, most),
-                               curve_of(
-                                   record, record.train, [](const TrainPoint& p) { return p.loss; }, most),
-                               curve_of(record, record.train, [](const TrainPoint& p) { return p.grad_norm; }, most)}});
+      chart.series.push_back(
+          {row.label,
+           run_detail(run),
+           *row.colour,
+           row.dash,
+           static_cast<double>(record.tokens_per_step),
+           {curve_of(
+                record, record.validations, [](const Validation& v) { return v.loss; }, most),
+            curve_of(
+                record, record.train, [](const TrainPoint& p) { return p.loss; }, most),
+            curve_of(
+                record, record.train, [](const TrainPoint& p) { return p.grad_norm; }, most)}});
     }
     panel.charts.push_back(std::move(chart));
   }
@@ -104,7 +109,8 @@ std::string throughput_html(const ReportData& data) {
       }
       if (rates.empty()) continue;
       const ReportRow& own = data.rows[row];
-      page::Bar bar{.label = own.label, .colour = *own.colour, .dash = own.dash, .value = base::mean(rates)};
+      page::Bar bar{
+          .label = own.label, .colour = *own.colour, .dash = own.dash, .value = base::mean(rates)};
       if (rates.size() > 1) bar.interval = {std::ranges::min(rates), std::ranges::max(rates)};
       bar.text = str(base::with_commas(std::llround(*bar.value)), " tok/s <small>",
                      base::human_bytes(static_cast<uint64_t>(base::mean(memory) * 1e6)), ", ",
@@ -115,7 +121,8 @@ std::string throughput_html(const ReportData& data) {
   }
   const std::string bars = by_block(data, blocks, true);
   if (bars.empty()) return "";
-  return "<p class=\"note\">Tokens a second (median over a run's steps, mean over runs); peak memory; training time of "
+  return "<p class=\"note\">Tokens a second (median over a run's steps, mean over runs); peak "
+         "memory; training time of "
          "a "
          "run. They depend on the machine and on what else it did.</p>\n" +
          bars + from_line(data, "timing.jsonl", "runs[].tokens_per_s");

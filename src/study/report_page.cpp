@@ -40,23 +40,29 @@ std::string facts_html(const ReportRun& run) {
   fact("state", state_of(record));
   if (!record.validations.empty()) {
     const Validation& last = record.validations.back();
-    const auto best = std::min_element(record.validations.begin(), record.validations.end(),
-                                       [](const auto& a, const auto& b) { return a.loss < b.loss; });
+    const auto best =
+        std::min_element(record.validations.begin(), record.validations.end(),
+                         [](const auto& a, const auto& b) { return a.loss < b.loss; });
     fact("validation loss",
-         str(fixed(last.loss, 4), " nats a token at step ", base::with_commas(last.step), "; perplexity ",
-             base::perplexity_text(last.perplexity), ", ", fixed(last.bits_per_byte, 4), " bits a byte"));
-    if (best->step != last.step) fact("best", str(fixed(best->loss, 4), " at step ", base::with_commas(best->step)));
+         str(fixed(last.loss, 4), " nats a token at step ", base::with_commas(last.step),
+             "; perplexity ", base::perplexity_text(last.perplexity), ", ",
+             fixed(last.bits_per_byte, 4), " bits a byte"));
+    if (best->step != last.step)
+      fact("best", str(fixed(best->loss, 4), " at step ", base::with_commas(best->step)));
   }
   fact("model", str(human_count(static_cast<double>(record.num_parameters)), " parameters, ",
                     record.config.model.layers, " layers, width ", record.config.model.width));
-  if (!record.train.empty()) fact("tokens", human_count(static_cast<double>(record.train.back().tokens)));
+  if (!record.train.empty())
+    fact("tokens", human_count(static_cast<double>(record.train.back().tokens)));
   if (run.seconds > 0) {
-    fact("speed", str(base::with_commas(static_cast<int64_t>(tokens_per_second(record))), " tokens/s, ",
-                      base::human_duration(run.seconds), " of training, ",
-                      base::human_bytes(static_cast<uint64_t>(peak_memory_mb(record) * 1e6)), " at most"));
+    fact("speed",
+         str(base::with_commas(static_cast<int64_t>(tokens_per_second(record))), " tokens/s, ",
+             base::human_duration(run.seconds), " of training, ",
+             base::human_bytes(static_cast<uint64_t>(peak_memory_mb(record) * 1e6)), " at most"));
   }
   if (!record.commit.empty())
-    fact("built from", record.commit + (record.processor.empty() ? "" : ", on " + record.processor));
+    fact("built from",
+         record.commit + (record.processor.empty() ? "" : ", on " + record.processor));
   return html + "</dl>\n";
 }
 
@@ -77,28 +83,35 @@ std::string runs_table(const ReportData& data) {
          {row_name(data.rows[run.row])},
          {escape(state_of(record))},
          {last_loss(record), true},
-         {record.validations.empty() ? "–" : base::perplexity_text(record.validations.back().perplexity), true},
-         {record.train.empty() ? "–" : human_count(static_cast<double>(record.train.back().tokens)), true},
-         {record.timing.empty() ? "–" : base::with_commas(static_cast<int64_t>(tokens_per_second(record))), true},
+         {record.validations.empty() ? "–"
+                                     : base::perplexity_text(record.validations.back().perplexity),
+          true},
+         {record.train.empty() ? "–" : human_count(static_cast<double>(record.train.back().tokens)),
+          true},
+         {record.timing.empty()
+              ? "–"
+              : base::with_commas(static_cast<int64_t>(tokens_per_second(record))),
+          true},
          {record.timing.empty() ? "–" : base::human_duration(run.seconds), true}});
   }
   return page::table(head, rows);
 }
 
 std::string subtitle(const ReportData& data) {
-  const auto finished =
-      std::count_if(data.runs.begin(), data.runs.end(), [](const ReportRun& run) { return run.record.finished; });
+  const auto finished = std::count_if(data.runs.begin(), data.runs.end(),
+                                      [](const ReportRun& run) { return run.record.finished; });
   const std::string made = base::iso_utc_now().substr(0, 16);
-  return str(data.runs.size(), data.runs.size() == 1 ? " run" : " runs", ", ", finished, " finished; made ",
-             made.substr(0, 10), " ", made.substr(11), " UTC");
+  return str(data.runs.size(), data.runs.size() == 1 ? " run" : " runs", ", ", finished,
+             " finished; made ", made.substr(0, 10), " ", made.substr(11), " UTC");
 }
 
 void refuse_foreign(const std::string& path, std::string_view mark) {
   base::FileSystem& files = base::real_file_system();
   if (!files.exists(path)) return;
   if (!files.is_directory(path) && base::map_file(path).text().starts_with(mark)) return;
-  throw base::Error(
-      path, ": is there already and is no report of muonlab's. Move it away, or name another folder with --out.");
+  throw base::Error(path,
+                    ": is there already and is no report of muonlab's. Move it away, or name "
+                    "another folder with --out.");
 }
 
 }  // namespace
@@ -106,7 +119,8 @@ void refuse_foreign(const std::string& path, std::string_view mark) {
 std::string summary_html(const ReportData& data) {
   if (data.runs.size() == 1) return facts_html(data.runs[0]);
   const std::string table = runs_table(data);
-  return data.runs.size() > 12 ? page::details(str("The ", data.runs.size(), " runs"), table) : table;
+  return data.runs.size() > 12 ? page::details(str("The ", data.runs.size(), " runs"), table)
+                               : table;
 }
 
 std::string report_html(const ReportData& data, double reload_s) {
@@ -136,9 +150,11 @@ std::string default_report_folder(const std::vector<std::string>& paths) {
 
 ReportFiles write_report(const ReportData& data, const std::string& folder, double reload_s) {
   if (data.runs.empty()) {
-    throw base::Error(data.paths.front(), ": no cell of the sweep has begun yet; `muonlab sweep` runs them");
+    throw base::Error(data.paths.front(),
+                      ": no cell of the sweep has begun yet; `muonlab sweep` runs them");
   }
-  const ReportFiles files{base::join_path(folder, "report.html"), base::join_path(folder, "report.json")};
+  const ReportFiles files{base::join_path(folder, "report.html"),
+                          base::join_path(folder, "report.json")};
   base::make_directories(folder);
   refuse_foreign(files.page, page::kPageMark);
   refuse_foreign(files.numbers, kNumbersMark);

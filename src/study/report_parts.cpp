@@ -16,9 +16,11 @@ using page::escape;
 
 // A word as a shell wants it.
 std::string shell_word(const std::string& word) {
-  const bool plain = !word.empty() && word.find_first_not_of(
-                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./=+:@%,-") ==
-                                          std::string::npos;
+  const bool plain =
+      !word.empty() &&
+      word.find_first_not_of(
+          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./=+:@%,-") ==
+          std::string::npos;
   if (plain) return word;
   std::string quoted = "'";
   for (char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
@@ -45,7 +47,9 @@ std::string by_block(const ReportData& data, const std::vector<std::string>& par
   return html;
 }
 
-std::string row_name(const ReportRow& row) { return page::swatch(*row.colour, row.dash) + escape(row.label); }
+std::string row_name(const ReportRow& row) {
+  return page::swatch(*row.colour, row.dash) + escape(row.label);
+}
 
 std::string run_detail(const ReportRun& run) { return str("seed ", run.record.config.seed); }
 
@@ -60,14 +64,17 @@ std::string report_command(const ReportData& data) {
   return command;
 }
 
-std::string from_line(const ReportData& data, const std::string& file, const std::string& json_place) {
-  const std::string where = data.runs.size() == 1 ? escape(data.runs[0].record.path + "/" + file)
-                                                  : str(file, " of the ", data.runs.size(), " runs");
+std::string from_line(const ReportData& data, const std::string& file,
+                      const std::string& json_place) {
+  const std::string where = data.runs.size() == 1
+                                ? escape(data.runs[0].record.path + "/" + file)
+                                : str(file, " of the ", data.runs.size(), " runs");
   std::string again = "the <a href=\"#commands\">commands below</a>";
   if (data.runs.size() == 1) again = "<code>" + escape(run_command(data.runs[0])) + "</code>";
   if (data.sweeps.size() == 1) again = "<code>" + escape(data.sweeps[0].command) + "</code>";
-  return str("<p class=\"from\">Drawn by <code>", escape(report_command(data)), "</code> from ", where,
-             "; run again by ", again, "; numbers in report.json: <code>", escape(json_place), "</code></p>\n");
+  return str("<p class=\"from\">Drawn by <code>", escape(report_command(data)), "</code> from ",
+             where, "; run again by ", again, "; numbers in report.json: <code>",
+             escape(json_place), "</code></p>\n");
 }
 
 std::string p_value(double p) { return p < 1e-15 ? "&lt; 1e-15" : base::significant(p, 2); }

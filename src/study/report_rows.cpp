@@ -19,24 +19,27 @@ std::string row_key(const config::RunConfig& run) {
   return config::dump_config(key);
 }
 
-// What the names of a row's runs have in common, without the separator and the word that the seed's number leaves:
-// "vo" of "vo-seed1" and "vo-seed2".
+// What the names of a row's runs have in common, without the separator and the word that the seed's
+// number leaves: "vo" of "vo-seed1" and "vo-seed2".
 std::string common_name(const std::vector<std::string>& names) {
   std::string common = names.front();
   for (const std::string& name : names) {
-    common.erase(std::mismatch(common.begin(), common.end(), name.begin(), name.end()).first, common.end());
+    common.erase(std::mismatch(common.begin(), common.end(), name.begin(), name.end()).first,
+                 common.end());
   }
   if (common.empty()) return names.front();
   if (names.size() == 1) return common;
   const auto drop_separators = [&] {
-    while (common.size() > 1 && std::string_view("-_=., ").find(common.back()) != std::string_view::npos) {
+    while (common.size() > 1 &&
+           std::string_view("-_=., ").find(common.back()) != std::string_view::npos) {
       common.pop_back();
     }
   };
   drop_separators();
   for (const std::string_view word : {"seed", "s"}) {
     const size_t rest = common.size() - std::min(common.size(), word.size());
-    if (rest > 1 && common.ends_with(word) && !std::isalnum(static_cast<unsigned char>(common[rest - 1]))) {
+    if (rest > 1 && common.ends_with(word) &&
+        !std::isalnum(static_cast<unsigned char>(common[rest - 1]))) {
       common = common.substr(0, rest);
       drop_separators();
     }
@@ -53,14 +56,15 @@ std::set<std::string> rules_of_matrices(const ReportRun& run) {
 }
 
 bool is_free(const ReportData& data, int colour) {
-  return std::none_of(data.rows.begin(), data.rows.end(), [&](const ReportRow& row) { return row.colour == colour; });
+  return std::none_of(data.rows.begin(), data.rows.end(),
+                      [&](const ReportRow& row) { return row.colour == colour; });
 }
 
 }  // namespace
 
 size_t row_index(ReportData& data, const std::string& label) {
-  const auto found =
-      std::find_if(data.rows.begin(), data.rows.end(), [&](const ReportRow& row) { return row.label == label; });
+  const auto found = std::find_if(data.rows.begin(), data.rows.end(),
+                                  [&](const ReportRow& row) { return row.label == label; });
   if (found != data.rows.end()) return static_cast<size_t>(found - data.rows.begin());
   data.rows.push_back({label});
   return data.rows.size() - 1;
@@ -83,7 +87,8 @@ void group_rows(ReportData& data, size_t first) {
   std::vector<size_t> key_of;
   for (size_t i = first; i < data.runs.size(); ++i) {
     const std::string key = row_key(data.runs[i].record.config);
-    const size_t index = static_cast<size_t>(std::find(keys.begin(), keys.end(), key) - keys.begin());
+    const size_t index =
+        static_cast<size_t>(std::find(keys.begin(), keys.end(), key) - keys.begin());
     if (index == keys.size()) {
       keys.push_back(key);
       names.emplace_back();
@@ -97,8 +102,8 @@ void group_rows(ReportData& data, size_t first) {
     size_t& row = rows[key_of[i - first]];
     if (row == SIZE_MAX) {
       const std::string name = common_name(names[key_of[i - first]]);
-      const bool taken =
-          std::any_of(data.rows.begin(), data.rows.end(), [&](const auto& r) { return r.label == name; });
+      const bool taken = std::any_of(data.rows.begin(), data.rows.end(),
+                                     [&](const auto& r) { return r.label == name; });
       row = row_index(data, taken ? data.runs[i].record.path : name);
     }
     data.runs[i].row = row;
@@ -109,7 +114,9 @@ void colour_rows(ReportData& data) {
   for (const auto& [rule, colour] : {std::pair{"adamw", 0}, std::pair{"muon", 1}}) {
     for (const ReportRun& run : data.runs) {
       ReportRow& row = data.rows[run.row];
-      if (row.colour || !is_free(data, colour) || rules_of_matrices(run) != std::set<std::string>{rule}) continue;
+      if (row.colour || !is_free(data, colour) ||
+          rules_of_matrices(run) != std::set<std::string>{rule})
+        continue;
       row.colour = colour;
     }
   }

@@ -21,15 +21,18 @@ std::string throughput_html(const ReportData& data);
 std::string settings_html(const ReportData& data);
 std::string commands_html(const ReportData& data);
 
-// The blocks' parts under their titles; the first one open, the others to unfold unless all are to be open. Empty where
-// all parts are.
-std::string by_block(const ReportData& data, const std::vector<std::string>& parts, bool all_open = false);
+// The blocks' parts under their titles; the first one open, the others to unfold unless all are to
+// be open. Empty where all parts are.
+std::string by_block(const ReportData& data, const std::vector<std::string>& parts,
+                     bool all_open = false);
 // A row's swatch and label.
 std::string row_name(const ReportRow& row);
 // "seed 3" where a row has several runs in its block; the run's name else.
 std::string run_detail(const ReportRun& run);
-// The line under a figure: the file its numbers come from, where report.json has them, the command that makes both.
-std::string from_line(const ReportData& data, const std::string& file, const std::string& json_place);
+// The line under a figure: the file its numbers come from, where report.json has them, the command
+// that makes both.
+std::string from_line(const ReportData& data, const std::string& file,
+                      const std::string& json_place);
 std::string p_value(double p);  // HTML: "0.0031", "&lt; 1e-15"
 // What makes a run again, and what made this report; words quoted for a shell.
 std::string run_command(const ReportRun& run);

@@ -34,8 +34,8 @@ std::string role_cell(const ReportRun& run, std::string_view role) {
     rule = line.rule;
   }
   if (shown.empty()) return "<td></td>";
-  return str("<td class=\"rule\" style=\"--rule:", page::colour(rule_colour(rule)), "\">", base::join(shown, " / "),
-             "</td>");
+  return str("<td class=\"rule\" style=\"--rule:", page::colour(rule_colour(rule)), "\">",
+             base::join(shown, " / "), "</td>");
 }
 
 // One line a distinct assignment of a block, over the roles.
@@ -51,7 +51,8 @@ std::string roles_table(const ReportData& data, size_t block) {
     body += "</tr>\n";
   }
   if (body.empty()) return "";
-  return "<div class=\"scroll\"><table class=\"roles\">\n" + head + "</tr>\n" + body + "</table></div>\n";
+  return "<div class=\"scroll\"><table class=\"roles\">\n" + head + "</tr>\n" + body +
+         "</table></div>\n";
 }
 
 std::string full_table(const ReportRun& run) {
@@ -66,18 +67,21 @@ std::string full_table(const ReportRun& run) {
                     {escape(line.decay), true},
                     {escape(line.selectors)}});
   }
-  const std::vector<TableCell> head{{"parameter"},           {"role"},        {"shape", true}, {"optimizer"}, {"rule"},
-                                    {"learning rate", true}, {"decay", true}, {"selected by"}};
+  const std::vector<TableCell> head{{"parameter"},   {"role"},       {"shape", true},
+                                    {"optimizer"},   {"rule"},       {"learning rate", true},
+                                    {"decay", true}, {"selected by"}};
   return page::table(head, rows);
 }
 
 std::string block_heading(const ReportData& data, size_t block) {
-  return data.blocks[block].title.empty() ? "" : "<h3>" + escape(data.blocks[block].title) + "</h3>\n";
+  return data.blocks[block].title.empty() ? ""
+                                          : "<h3>" + escape(data.blocks[block].title) + "</h3>\n";
 }
 
 // A row's label with its block where there are several.
 std::string full_label(const ReportData& data, size_t block, size_t row) {
-  return data.rows[row].label + (data.blocks[block].title.empty() ? "" : " · " + data.blocks[block].title);
+  return data.rows[row].label +
+         (data.blocks[block].title.empty() ? "" : " · " + data.blocks[block].title);
 }
 
 template <class Visit>
@@ -97,9 +101,11 @@ std::string differences_html(const ReportData& data) {
   std::map<std::string, std::string> base;
   std::map<size_t, std::map<std::string, std::string>> changed;
   for (size_t i = 0; i < data.runs.size(); ++i) {
-    for (const config::Difference& difference : config::diff_configs(first, data.runs[i].record.config)) {
+    for (const config::Difference& difference :
+         config::diff_configs(first, data.runs[i].record.config)) {
       if (difference.path == "name" || difference.path == "seed") continue;
-      if (std::find(paths.begin(), paths.end(), difference.path) == paths.end()) paths.push_back(difference.path);
+      if (std::find(paths.begin(), paths.end(), difference.path) == paths.end())
+        paths.push_back(difference.path);
       base[difference.path] = difference.before;
       changed[i][difference.path] = difference.after;
     }
@@ -108,7 +114,8 @@ std::string differences_html(const ReportData& data) {
   std::vector<TableCell> head{{"setting"}};
   std::vector<size_t> shown;
   each_row(data, [&](size_t block, size_t row, const std::vector<size_t>& own) {
-    head.push_back({row_name({full_label(data, block, row), *data.rows[row].colour, data.rows[row].dash})});
+    head.push_back(
+        {row_name({full_label(data, block, row), *data.rows[row].colour, data.rows[row].dash})});
     shown.push_back(own[0]);
   });
   std::vector<std::vector<TableCell>> rows;
@@ -116,7 +123,8 @@ std::string differences_html(const ReportData& data) {
     std::vector<TableCell> cells{{"<code>" + escape(path) + "</code>"}};
     for (size_t i : shown) {
       const auto own = changed[i].find(path);
-      cells.push_back({"<code>" + escape(own == changed[i].end() ? base[path] : own->second) + "</code>"});
+      cells.push_back(
+          {"<code>" + escape(own == changed[i].end() ? base[path] : own->second) + "</code>"});
     }
     rows.push_back(std::move(cells));
   }
@@ -133,9 +141,11 @@ std::string assignment_html(const ReportData& data) {
   }
   if (tables.empty()) return "";
   each_row(data, [&](size_t block, size_t row, const std::vector<size_t>& own) {
-    full += page::details(full_label(data, block, row) + ": every parameter", full_table(data.runs[own[0]]));
+    full += page::details(full_label(data, block, row) + ": every parameter",
+                          full_table(data.runs[own[0]]));
   });
-  if (data.rows.size() * data.blocks.size() > 3) full = page::details("Every parameter of every row", full);
+  if (data.rows.size() * data.blocks.size() > 3)
+    full = page::details("Every parameter of every row", full);
   return "<p class=\"note\">Rule and learning rate by role; the feed-forward layer is "
          "W<sub>out</sub>(act(W<sub>in</sub> h) · W<sub>gate</sub> h).</p>\n" +
          tables + full + from_line(data, "assignment.tsv", "runs[].assignment");
@@ -147,27 +157,32 @@ std::string settings_html(const ReportData& data) {
     all += page::details(run.record.path + "/resolved.json",
                          "<pre>" + escape(config::dump_config(run.record.config)) + "</pre>\n");
   }
-  return html +
-         (data.runs.size() > 3 ? page::details(str("All ", data.runs.size(), " resolved configurations"), all) : all);
+  return html + (data.runs.size() > 3
+                     ? page::details(str("All ", data.runs.size(), " resolved configurations"), all)
+                     : all);
 }
 
 std::string commands_html(const ReportData& data) {
   std::string runs;
   for (const ReportRun& run : data.runs) runs += run_command(run) + "\n";
   const std::string block = "<pre>" + escape(runs) + "</pre>\n";
-  std::string html = "<p>This page and report.json:</p>\n<pre>" + escape(report_command(data)) + "</pre>\n";
+  std::string html =
+      "<p>This page and report.json:</p>\n<pre>" + escape(report_command(data)) + "</pre>\n";
   for (const SweepResult& sweep : data.sweeps) {
-    html += "<p>The sweep; typed again it goes on where it was:</p>\n<pre>" + escape(sweep.command) + "</pre>\n";
+    html += "<p>The sweep; typed again it goes on where it was:</p>\n<pre>" +
+            escape(sweep.command) + "</pre>\n";
   }
   html +=
-      "<p>Every run again, from its resolved configuration; on the same machine and build it gives the same bytes of "
+      "<p>Every run again, from its resolved configuration; on the same machine and build it gives "
+      "the same bytes of "
       "metrics.jsonl:</p>\n";
-  html += data.runs.size() > 12 ? page::details(str("The ", data.runs.size(), " commands"), block) : block;
+  html += data.runs.size() > 12 ? page::details(str("The ", data.runs.size(), " commands"), block)
+                                : block;
   std::set<std::string> builds;
   for (const ReportRun& run : data.runs) {
     if (!run.record.commit.empty())
-      builds.insert(
-          str("muonlab ", run.record.commit, run.record.processor.empty() ? "" : " on " + run.record.processor));
+      builds.insert(str("muonlab ", run.record.commit,
+                        run.record.processor.empty() ? "" : " on " + run.record.processor));
   }
   for (const std::string& build : builds) html += "<p class=\"note\">" + escape(build) + "</p>\n";
   return html;

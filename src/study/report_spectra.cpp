@@ -29,11 +29,13 @@ constexpr SpectralMeasure kSpectral[] = {
     {"angle_deg", "angle to the weight", "degrees"},
 };
 constexpr const char* kOf[] = {"weight", "gradient", "momentum", "update"};
-constexpr const char* kRoles[] = {"q", "k", "v", "o", "ov", "ffn_in", "ffn_gate", "ffn_out", "embed", "head"};
+constexpr const char* kRoles[] = {"q",      "k",        "v",       "o",     "ov",
+                                  "ffn_in", "ffn_gate", "ffn_out", "embed", "head"};
 const TraceKey kLogit{"attention", "max_logit", "attention"};
 
 // The mean over a row's runs, over the steps that all of them have.
-std::optional<page::Curve> mean_curve(const ReportData& data, const std::vector<size_t>& runs, const TraceKey& key) {
+std::optional<page::Curve> mean_curve(const ReportData& data, const std::vector<size_t>& runs,
+                                      const TraceKey& key) {
   std::map<int64_t, std::pair<double, size_t>> sums;
   size_t num_runs = 0;
   for (size_t i : runs) {
@@ -57,7 +59,8 @@ std::optional<page::Curve> mean_curve(const ReportData& data, const std::vector<
 }
 
 bool any_run(const ReportData& data, const TraceKey& key) {
-  return std::any_of(data.runs.begin(), data.runs.end(), [&](const auto& run) { return run.spectra.contains(key); });
+  return std::any_of(data.runs.begin(), data.runs.end(),
+                     [&](const auto& run) { return run.spectra.contains(key); });
 }
 
 // The rows of a block over one role: a curve a measure.
@@ -65,12 +68,13 @@ page::CurveChart chart_of(const ReportData& data, size_t block, const std::strin
                           const std::vector<TraceKey>& keys) {
   page::CurveChart chart{.title = title, .series = {}};
   for (size_t row = 0; row < data.rows.size(); ++row) {
-    page::CurveSeries series{
-        .label = data.rows[row].label, .colour = *data.rows[row].colour, .dash = data.rows[row].dash};
+    page::CurveSeries series{.label = data.rows[row].label,
+                             .colour = *data.rows[row].colour,
+                             .dash = data.rows[row].dash};
     const std::vector<size_t> own = members(data, block, row);
     for (const TraceKey& key : keys) series.measures.push_back(mean_curve(data, own, key));
-    const bool any =
-        std::any_of(series.measures.begin(), series.measures.end(), [](const auto& c) { return c.has_value(); });
+    const bool any = std::any_of(series.measures.begin(), series.measures.end(),
+                                 [](const auto& c) { return c.has_value(); });
     if (any) chart.series.push_back(std::move(series));
   }
   return chart;
@@ -81,8 +85,9 @@ page::CurvePanel spectra_panel(const ReportData& data, size_t block) {
   std::vector<std::pair<std::string, std::string>> measures;
   for (const char* of : kOf) {
     for (const auto& [key, name, unit] : kSpectral) {
-      if (std::none_of(std::begin(kRoles), std::end(kRoles),
-                       [&](const char* role) { return any_run(data, {of, key, role}); })) {
+      if (std::none_of(std::begin(kRoles), std::end(kRoles), [&](const char* role) {
+            return any_run(data, {of, key, role});
+          })) {
         continue;
       }
       panel.measures.push_back({.name = name, .unit = unit, .of = of});
@@ -115,8 +120,9 @@ std::string spectra_html(const ReportData& data, page::Document& document) {
   }
   const std::string html = by_block(data, blocks);
   if (html.empty()) return "";
-  return "<p class=\"note\">Singular values of the matrices, by role: means over layers and seeds.</p>\n" + html +
-         from_line(data, "spectra.jsonl", "runs[].spectra");
+  return "<p class=\"note\">Singular values of the matrices, by role: means over layers and "
+         "seeds.</p>\n" +
+         html + from_line(data, "spectra.jsonl", "runs[].spectra");
 }
 
 }  // namespace muonlab::study

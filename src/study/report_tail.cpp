@@ -31,7 +31,8 @@ std::set<Key> keys_of(const ReportData& data, Traces<Key> traces) {
 
 // Mean over a row's runs of the last share of right first tokens.
 template <class Key>
-std::optional<double> last_mean(const ReportData& data, size_t block, size_t row, Traces<Key> traces, const Key& key) {
+std::optional<double> last_mean(const ReportData& data, size_t block, size_t row,
+                                Traces<Key> traces, const Key& key) {
   std::vector<double> values;
   for (size_t i : members(data, block, row)) {
     const auto trace = (data.runs[i].*traces).find(key);
@@ -48,18 +49,20 @@ std::string heat_html(const ReportData& data, size_t block, Traces<Key> traces, 
   for (size_t row = 0; row < data.rows.size(); ++row) {
     page::HeatMap::Row line{row_name(data.rows[row]), {}};
     for (const Key& key : keys) line.shares.push_back(last_mean(data, block, row, traces, key));
-    const bool any = std::any_of(line.shares.begin(), line.shares.end(), [](const auto& s) { return s.has_value(); });
+    const bool any = std::any_of(line.shares.begin(), line.shares.end(),
+                                 [](const auto& s) { return s.has_value(); });
     if (any) map.rows.push_back(std::move(line));
   }
   return map.rows.empty() ? "" : page::heat_map(map);
 }
 
 page::CurvePanel groups_panel(const ReportData& data, size_t block) {
-  page::CurvePanel panel{.measures = {{.name = "accuracy of the first token", .range = std::pair{-0.02, 1.02}},
-                                      {.name = "accuracy of the whole answer", .range = std::pair{-0.02, 1.02}},
-                                      {.name = "loss of the answer", .unit = "nats a token"}},
-                         .charts = {},
-                         .small = true};
+  page::CurvePanel panel{
+      .measures = {{.name = "accuracy of the first token", .range = std::pair{-0.02, 1.02}},
+                   {.name = "accuracy of the whole answer", .range = std::pair{-0.02, 1.02}},
+                   {.name = "loss of the answer", .unit = "nats a token"}},
+      .charts = {},
+      .small = true};
   for (int64_t group : keys_of(data, &ReportRun::groups)) {
     page::CurveChart chart{.title = group_name(data, group), .series = {}};
     for (const ReportRun& run : data.runs) {
@@ -67,13 +70,13 @@ page::CurvePanel groups_panel(const ReportData& data, size_t block) {
       if (found == run.groups.end() || run.block != block) continue;
       const ReportRow& row = data.rows[run.row];
       const auto& [steps, first, exact, loss, questions] = found->second;
-      chart.series.push_back(
-          {row.label,
-           run_detail(run),
-           *row.colour,
-           row.dash,
-           0,
-           {page::Curve{steps, first, {}}, page::Curve{steps, exact, {}}, page::Curve{steps, loss, {}}}});
+      chart.series.push_back({row.label,
+                              run_detail(run),
+                              *row.colour,
+                              row.dash,
+                              0,
+                              {page::Curve{steps, first, {}}, page::Curve{steps, exact, {}},
+                               page::Curve{steps, loss, {}}}});
     }
     if (!chart.series.empty()) panel.charts.push_back(std::move(chart));
   }
@@ -84,8 +87,9 @@ page::CurvePanel groups_panel(const ReportData& data, size_t block) {
 std::string accuracy_and_gain(const RowAnswer& row) {
   if (!row.loss) return "–";
   if (!row.gain || !row.p_holm) return accuracy_text(row);
-  return accuracy_text(row) + str("<br><small>", row.gain->value < 0 ? "−" : "+", base::fixed(std::abs(row.gain->value), 3),
-                                  ", p ", p_value(*row.p_holm), "</small>");
+  return accuracy_text(row) + str("<br><small>", row.gain->value < 0 ? "−" : "+",
+                                  base::fixed(std::abs(row.gain->value), 3), ", p ",
+                                  p_value(*row.p_holm), "</small>");
 }
 
 std::string baseline_label(const ReportData& data) {
@@ -100,7 +104,8 @@ std::string gains_html(const ReportData& data, size_t block) {
   const std::vector<GroupAnswer>& groups = data.blocks[block].groups;
   if (groups.empty()) return "";
   std::vector<page::TableCell> head{{"a person is"}};
-  for (const RowAnswer& row : groups[0].answer.rows) head.push_back({page::escape(row.label), true});
+  for (const RowAnswer& row : groups[0].answer.rows)
+    head.push_back({page::escape(row.label), true});
   std::vector<std::vector<page::TableCell>> lines;
   for (const GroupAnswer& group : groups) {
     auto& line = lines.emplace_back(1, page::TableCell{group_name(data, group.group)});
@@ -126,19 +131,26 @@ std::string tail_html(const ReportData& data, page::Document& document) {
     const page::CurvePanel panel = groups_panel(data, block);
     curves.push_back(panel.charts.empty() ? "" : document.curves(str("groups-", block), panel));
   }
-  const std::string groups_html = by_block(data, heat, true), attributes_html = by_block(data, attributes, true);
+  const std::string groups_html = by_block(data, heat, true),
+                    attributes_html = by_block(data, attributes, true);
   if (groups_html.empty() && attributes_html.empty()) return "";
   std::string html;
   if (!groups_html.empty()) {
     html +=
-        "<p class=\"note\">Share of questions whose answer begins with the right token, by how often a person was "
+        "<p class=\"note\">Share of questions whose answer begins with the right token, by how "
+        "often a person was "
         "asked about in training; means over seeds.</p>\n" +
         groups_html + "<h3>Over time</h3>\n" + by_block(data, curves);
   }
   if (const std::string gains_table = by_block(data, gains, true); !gains_table.empty()) {
-    html += "<h3>Seed by seed</h3>\n<p class=\"note\">Accuracy of the first token at the last probe of finished runs ± "
-            "standard error over seeds. Small: gain over " + page::escape(baseline_label(data)) +
-            " on the same seeds, and p of the paired t-test after Holm's correction over the rows of a group.</p>\n" + gains_table;
+    html +=
+        "<h3>Seed by seed</h3>\n<p class=\"note\">Accuracy of the first token at the last probe of "
+        "finished runs ± "
+        "standard error over seeds. Small: gain over " +
+        page::escape(baseline_label(data)) +
+        " on the same seeds, and p of the paired t-test after Holm's correction over the rows of a "
+        "group.</p>\n" +
+        gains_table;
   }
   if (!attributes_html.empty()) html += "<h3>By attribute</h3>\n" + attributes_html;
   return html + from_line(data, "tail.jsonl", "runs[].groups, runs[].attributes");

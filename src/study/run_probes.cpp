@@ -55,7 +55,8 @@ void read_spectra(const std::string& path, ReportRun& run) {
     Trace& trace = run.spectra[key];
     for (const auto& [step, pool] : steps) {
       trace.steps.push_back(step);
-      trace.values.push_back(key.of == "attention" ? pool.greatest : pool.sum / static_cast<double>(pool.count));
+      trace.values.push_back(key.of == "attention" ? pool.greatest
+                                                   : pool.sum / static_cast<double>(pool.count));
     }
   }
 }
@@ -78,17 +79,19 @@ void read_assignment(const std::string& path, ReportRun& run) {
   const auto column = [&](const char* name) {
     const auto at = std::find(head.begin(), head.end(), name);
     if (at == head.end())
-      throw base::Error(path, ": has no column \"", name, "\"; muonlab train writes it anew when the run goes on");
+      throw base::Error(path, ": has no column \"", name,
+                        "\"; muonlab train writes it anew when the run goes on");
     return static_cast<size_t>(at - head.begin());
   };
   const size_t parameter = column("parameter"), role = column("role"), shape = column("shape"),
-               optimizer = column("optimizer"), rule = column("rule"), rate = column("learning_rate"),
-               decay = column("decay"), selectors = column("selectors");
+               optimizer = column("optimizer"), rule = column("rule"),
+               rate = column("learning_rate"), decay = column("decay"),
+               selectors = column("selectors");
   for (size_t i = 1; i < lines.size(); ++i) {
     const std::vector<std::string> cells = base::split(lines[i], '\t');
     if (cells.size() != head.size()) continue;  // the end of the file
-    run.assignment.push_back({cells[parameter], cells[role], cells[shape], cells[optimizer], cells[rule], cells[rate],
-                              cells[decay], cells[selectors]});
+    run.assignment.push_back({cells[parameter], cells[role], cells[shape], cells[optimizer],
+                              cells[rule], cells[rate], cells[decay], cells[selectors]});
   }
 }
 

@@ -33,10 +33,12 @@ void read_metrics(const std::string& path, RunRecord& record) {
   run::each_json_line(path, [&](const nlohmann::json& json) {
     const int64_t step = count_in(json, "step");
     if (json.contains("val_loss")) {
-      validations[step] = {step, number_in(json, "val_loss", kNone), number_in(json, "val_perplexity", kNone),
+      validations[step] = {step, number_in(json, "val_loss", kNone),
+                           number_in(json, "val_perplexity", kNone),
                            number_in(json, "val_bits_per_byte", kNone)};
     } else {
-      train[step] = {step, count_in(json, "tokens"), number_in(json, "loss", kNone), number_in(json, "grad_norm", kNone)};
+      train[step] = {step, count_in(json, "tokens"), number_in(json, "loss", kNone),
+                     number_in(json, "grad_norm", kNone)};
     }
   });
   record.train = in_order(train);
@@ -48,8 +50,10 @@ void read_timing(const std::string& path, RunRecord& record) {
   run::each_json_line(path, [&](const nlohmann::json& json) {
     const int64_t step = count_in(json, "step");
     const double optimizer_s = number_in(json, "optimizer_s", 0);
-    const double seconds = number_in(json, "forward_s", 0) + number_in(json, "backward_s", 0) + optimizer_s;
-    timing[step] = {step, seconds, number_in(json, "tokens_per_s", 0), number_in(json, "peak_rss_mb", 0), optimizer_s};
+    const double seconds =
+        number_in(json, "forward_s", 0) + number_in(json, "backward_s", 0) + optimizer_s;
+    timing[step] = {step, seconds, number_in(json, "tokens_per_s", 0),
+                    number_in(json, "peak_rss_mb", 0), optimizer_s};
   });
   record.timing = in_order(timing);
 }
@@ -60,7 +64,8 @@ RunRecord read_run(const std::string& path) {
   base::FileSystem& files = base::real_file_system();
   const run::RunFolder folder(path);
   if (!files.exists(folder.resolved())) {
-    throw base::Error(path, ": is not a run's folder (it has no resolved.json). `muonlab runs` lists runs.");
+    throw base::Error(
+        path, ": is not a run's folder (it has no resolved.json). `muonlab runs` lists runs.");
   }
   RunRecord record;
   record.path = path;
@@ -77,7 +82,8 @@ RunRecord read_run(const std::string& path) {
   if (build.is_object()) record.processor = run::text_in(build, "processor");
   if (files.exists(folder.metrics())) read_metrics(folder.metrics(), record);
   if (files.exists(folder.timing())) read_timing(folder.timing(), record);
-  record.finished = record.steps > 0 && !record.validations.empty() && record.validations.back().step >= record.steps;
+  record.finished = record.steps > 0 && !record.validations.empty() &&
+                    record.validations.back().step >= record.steps;
   return record;
 }
 

@@ -10,23 +10,29 @@ namespace muonlab::study {
 namespace {
 
 const config::Axis* compared_axis(const config::SweepConfig& config) {
-  const auto found = std::find_if(config.axes.begin(), config.axes.end(),
-                                  [&](const config::Axis& axis) { return axis.name == config.compare_axis; });
+  const auto found =
+      std::find_if(config.axes.begin(), config.axes.end(),
+                   [&](const config::Axis& axis) { return axis.name == config.compare_axis; });
   return found == config.axes.end() ? nullptr : &*found;
 }
 
 Ablation ablation_of(const SweepResult& sweep, const config::Axis& axis, const std::string& block) {
   const config::SweepConfig& config = sweep.config;
-  Ablation ablation{
-      .title = block_title(config, block), .rows = {}, .baseline = config.baseline, .reference = config.reference};
+  Ablation ablation{.title = block_title(config, block),
+                    .rows = {},
+                    .baseline = config.baseline,
+                    .reference = config.reference};
   for (const config::AxisValue& value : axis.values) {
     AblationRow row{.name = value.name, .label = config.label(value.name)};
-    if (const auto paper = config.paper.find(value.name); paper != config.paper.end()) row.published = paper->second;
+    if (const auto paper = config.paper.find(value.name); paper != config.paper.end())
+      row.published = paper->second;
     for (const Point& point : sweep.points) {
       if (point.block != block || point.row != value.name) continue;
       const CellStatus& status = sweep.cells[point.cell].status;
-      if (status.state == CellState::finished && status.val_loss) row.losses[point.seed] = *status.val_loss;
-      if (status.state == CellState::diverged) row.losses[point.seed] = std::numeric_limits<double>::infinity();
+      if (status.state == CellState::finished && status.val_loss)
+        row.losses[point.seed] = *status.val_loss;
+      if (status.state == CellState::diverged)
+        row.losses[point.seed] = std::numeric_limits<double>::infinity();
     }
     ablation.rows.push_back(std::move(row));
   }
@@ -38,13 +44,15 @@ Ablation ablation_of(const SweepResult& sweep, const config::Axis& axis, const s
 std::vector<std::string> block_names(const SweepResult& sweep) {
   std::vector<std::string> names;
   for (const Point& point : sweep.points) {
-    if (std::find(names.begin(), names.end(), point.block) == names.end()) names.push_back(point.block);
+    if (std::find(names.begin(), names.end(), point.block) == names.end())
+      names.push_back(point.block);
   }
   return names;
 }
 
 std::string block_title(const config::SweepConfig& config, const std::string& block) {
-  if (block.empty() || config.labels.contains(block)) return block.empty() ? "" : config.label(block);
+  if (block.empty() || config.labels.contains(block))
+    return block.empty() ? "" : config.label(block);
   std::vector<std::string> axes;
   for (const config::Axis& axis : config.axes) {
     if (axis.name != config.compare_axis) axes.push_back(axis.name);
@@ -59,7 +67,8 @@ std::string block_title(const config::SweepConfig& config, const std::string& bl
 std::vector<AblationAnswer> sweep_answers(const SweepResult& sweep) {
   std::vector<AblationAnswer> answers;
   const config::Axis* axis = compared_axis(sweep.config);
-  if (axis == nullptr || sweep.config.baseline.empty() || sweep.config.reference.empty()) return answers;
+  if (axis == nullptr || sweep.config.baseline.empty() || sweep.config.reference.empty())
+    return answers;
   std::vector<Ablation> ablations;
   std::set<std::string> begun{sweep.config.baseline, sweep.config.reference};
   for (const std::string& block : block_names(sweep)) {

@@ -29,17 +29,21 @@ std::string progress_line(const SweepProgress& progress, size_t width) {
     for (const RunningCell& cell : progress.running) line += running_text(cell, brief);
     if (base::display_width(line + tail) <= width) return line + tail;
   }
-  return base::clip_text(base::str(head, "   ▸ ", progress.running.size(), " running", tail), width);
+  return base::clip_text(base::str(head, "   ▸ ", progress.running.size(), " running", tail),
+                         width);
 }
 
-std::string ended_line(const std::string& cell, const CellStatus& status, double seconds, size_t name_width) {
+std::string ended_line(const std::string& cell, const CellStatus& status, double seconds,
+                       size_t name_width) {
   const std::string name = base::pad_right(cell, name_width);
   const std::string time = "   " + base::human_duration(seconds);
   switch (status.state) {
     case CellState::finished:
-      return base::str(" ✓ ", name, "  validation loss ", base::fixed(status.val_loss.value_or(0), 4), time);
+      return base::str(" ✓ ", name, "  validation loss ",
+                       base::fixed(status.val_loss.value_or(0), 4), time);
     case CellState::diverged:
-      return base::str(" ✗ ", name, "  diverged at step ", status.step, ": the loss was not finite", time);
+      return base::str(" ✗ ", name, "  diverged at step ", status.step, ": the loss was not finite",
+                       time);
     default: return base::str(" ✗ ", name, "  failed at step ", status.step, time);
   }
 }

@@ -21,10 +21,11 @@ struct SweepProgress {
   double left_s = 0;  // 0: not known yet
 };
 
-// " ✓ 21 done   ▸ vo_ffn-s2  step 310/600  loss 4.21  1 min left   13 queued   29 min left", at most `width` columns: what
-// is lost first is the end of the list of running cells.
+// " ✓ 21 done   ▸ vo_ffn-s2  step 310/600  loss 4.21  1 min left   13 queued   29 min left", at
+// most `width` columns: what is lost first is the end of the list of running cells.
 std::string progress_line(const SweepProgress& progress, size_t width);
 // " ✓ vo_ffn-s2                 validation loss 4.2131   62 s"
-std::string ended_line(const std::string& cell, const CellStatus& status, double seconds, size_t name_width);
+std::string ended_line(const std::string& cell, const CellStatus& status, double seconds,
+                       size_t name_width);
 
 }  // namespace muonlab::study

@@ -31,7 +31,8 @@ std::string counted(int64_t count, const char* one, const char* many) {
 std::string rates_text(const RateSearch& search) {
   std::string text;
   for (size_t i = 0; i < search.rates.size(); ++i) {
-    text += base::str(i == 0 ? "" : ", ", base::join(search.rates[i].paths, " = "), " ", base::significant((*search.best)[i], 3));
+    text += base::str(i == 0 ? "" : ", ", base::join(search.rates[i].paths, " = "), " ",
+                      base::significant((*search.best)[i], 3));
   }
   return text;
 }
@@ -64,33 +65,44 @@ Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
   }
   outlook.disk_bytes += static_cast<uint64_t>(jobs) * running_disk;
   std::sort(memory.rbegin(), memory.rend());
-  for (size_t i = 0; i < std::min(memory.size(), static_cast<size_t>(jobs)); ++i) outlook.memory_bytes += memory[i];
+  for (size_t i = 0; i < std::min(memory.size(), static_cast<size_t>(jobs)); ++i)
+    outlook.memory_bytes += memory[i];
   return outlook;
 }
 
 std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs) {
-  std::string text = base::str("sweep    ", queue.folder().path(), "  ", counted(outlook.num_runs, "run", "runs"), " to do");
+  std::string text = base::str("sweep    ", queue.folder().path(), "  ",
+                               counted(outlook.num_runs, "run", "runs"), " to do");
   if (outlook.num_finished > 0) text += base::str(", ", outlook.num_finished, " finished earlier");
-  if (outlook.num_waiting > 0) text += base::str("; ", outlook.num_waiting, " of them ", outlook.num_waiting == 1 ? "waits" : "wait", " for rates");
+  if (outlook.num_waiting > 0)
+    text += base::str("; ", outlook.num_waiting, " of them ",
+                      outlook.num_waiting == 1 ? "waits" : "wait", " for rates");
   text += base::str("; ", jobs, " at once");
   if (outlook.seconds > 0) {
-    text += base::str("\ntime     about ", base::human_duration(outlook.seconds), " (", outlook.rate_source, ")");
+    text += base::str("\ntime     about ", base::human_duration(outlook.seconds), " (",
+                      outlook.rate_source, ")");
   }
-  if (outlook.memory_bytes > 0) text += base::str("\nmemory   about ", base::human_bytes(outlook.memory_bytes));
-  if (outlook.disk_bytes > 0) text += base::str("\ndisk     about ", base::human_bytes(outlook.disk_bytes));
+  if (outlook.memory_bytes > 0)
+    text += base::str("\nmemory   about ", base::human_bytes(outlook.memory_bytes));
+  if (outlook.disk_bytes > 0)
+    text += base::str("\ndisk     about ", base::human_bytes(outlook.disk_bytes));
   return text;
 }
 
-std::vector<std::string> found_rates(const std::vector<RateSearch>& before, const std::vector<RateSearch>& after) {
+std::vector<std::string> found_rates(const std::vector<RateSearch>& before,
+                                     const std::vector<RateSearch>& after) {
   std::vector<std::string> lines;
   for (const RateSearch& search : after) {
     const auto same = [&](const RateSearch& other) {
-      return other.block == search.block && other.row == search.row && other.rates.front().paths == search.rates.front().paths;
+      return other.block == search.block && other.row == search.row &&
+             other.rates.front().paths == search.rates.front().paths;
     };
     const auto earlier = std::find_if(before.begin(), before.end(), same);
     if (!search.best || (earlier != before.end() && earlier->best)) continue;
-    lines.push_back(base::str("rates    ", search.block.empty() ? "" : search.block + ", ", search.row, ": ", rates_text(search),
-                              " (best of ", search.trials.size(), ")", search.at_edge ? "; still at the grid's edge" : ""));
+    lines.push_back(base::str("rates    ", search.block.empty() ? "" : search.block + ", ",
+                              search.row, ": ", rates_text(search), " (best of ",
+                              search.trials.size(), ")",
+                              search.at_edge ? "; still at the grid's edge" : ""));
   }
   return lines;
 }

@@ -16,24 +16,30 @@ using config::Settings;
 
 constexpr size_t kMaxExtensions = 4;  // of a grid, at either end
 
-void append(Settings& settings, const Settings& more) { settings.insert(settings.end(), more.begin(), more.end()); }
+void append(Settings& settings, const Settings& more) {
+  settings.insert(settings.end(), more.begin(), more.end());
+}
 
 bool selected(const config::Selection& only, const std::string& axis, const std::string& value) {
   const auto found = only.find(axis);
-  return found == only.end() || std::find(found->second.begin(), found->second.end(), value) != found->second.end();
+  return found == only.end() ||
+         std::find(found->second.begin(), found->second.end(), value) != found->second.end();
 }
 
 std::string number(double value) { return base::significant(value, 6); }
 
 // "adam.lr" of "optimizers.adam.lr".
 std::string short_path(const std::string& path) {
-  return path.starts_with("optimizers.") ? path.substr(std::string_view("optimizers.").size()) : path;
+  return path.starts_with("optimizers.") ? path.substr(std::string_view("optimizers.").size())
+                                         : path;
 }
 
-Settings rate_settings(const std::vector<config::RateGrid>& grids, const std::vector<double>& rates) {
+Settings rate_settings(const std::vector<config::RateGrid>& grids,
+                       const std::vector<double>& rates) {
   Settings settings;
   for (size_t i = 0; i < grids.size(); ++i) {
-    for (const std::string& path : grids[i].paths) settings.push_back(path + "=" + number(rates[i]));
+    for (const std::string& path : grids[i].paths)
+      settings.push_back(path + "=" + number(rates[i]));
   }
   return settings;
 }
@@ -54,7 +60,8 @@ std::vector<std::vector<double>> product(const std::vector<config::RateGrid>& gr
   return points;
 }
 
-// Where the best is at an edge of a grid, one value beyond it. Three significant digits keep the values readable.
+// Where the best is at an edge of a grid, one value beyond it. Three significant digits keep the
+// values readable.
 bool extend(std::vector<config::RateGrid>& grids, const std::vector<double>& best,
             const std::vector<config::RateGrid>& original, bool& at_edge) {
   bool grew = false;
@@ -63,28 +70,34 @@ bool extend(std::vector<config::RateGrid>& grids, const std::vector<double>& bes
     const bool low = best[i] == grid.front(), high = best[i] == grid.back();
     if (!low && !high) continue;
     const std::vector<double>& first = original[i].grid;
-    const auto beyond = static_cast<size_t>(
-        std::count_if(grid.begin(), grid.end(), [&](double v) { return low ? v < first.front() : v > first.back(); }));
+    const auto beyond = static_cast<size_t>(std::count_if(grid.begin(), grid.end(), [&](double v) {
+      return low ? v < first.front() : v > first.back();
+    }));
     if (beyond >= kMaxExtensions) {
       at_edge = true;
       continue;
     }
-    const double ratio = low ? first[1] / first[0] : first[first.size() - 1] / first[first.size() - 2];
-    const double next = std::stod(base::significant(low ? grid.front() / ratio : grid.back() * ratio, 3));
+    const double ratio =
+        low ? first[1] / first[0] : first[first.size() - 1] / first[first.size() - 2];
+    const double next =
+        std::stod(base::significant(low ? grid.front() / ratio : grid.back() * ratio, 3));
     grid.insert(low ? grid.begin() : grid.end(), next);
     grew = true;
   }
   return grew;
 }
 
-// A configuration's problems as those of the sweep file: a setting of a cell is shown as it is, not by its number.
-std::vector<config::Problem> problems_of_cell(const config::ConfigError& error, const std::string& file,
-                                              const std::string& cell, const Settings& swept) {
+// A configuration's problems as those of the sweep file: a setting of a cell is shown as it is, not
+// by its number.
+std::vector<config::Problem> problems_of_cell(const config::ConfigError& error,
+                                              const std::string& file, const std::string& cell,
+                                              const Settings& swept) {
   constexpr std::string_view kNumbered = "sweep setting ";
   std::vector<config::Problem> problems;
   for (config::Problem problem : error.problems()) {
     if (problem.where.starts_with(kNumbered)) {
-      problem.where = swept.at(static_cast<size_t>(std::stoi(problem.where.substr(kNumbered.size()))) - 1);
+      problem.where =
+          swept.at(static_cast<size_t>(std::stoi(problem.where.substr(kNumbered.size()))) - 1);
     }
     problems.push_back({file, "cell " + cell, problem.line()});
   }
@@ -104,7 +117,8 @@ struct SweepPlanner::Block {
   std::string text() const { return label; }
 };
 
-size_t SweepPlanner::add_cell(SweepPlan& plan, const std::string& name, Settings settings, int64_t seed, bool tuning) {
+size_t SweepPlanner::add_cell(SweepPlan& plan, const std::string& name, Settings settings,
+                              int64_t seed, bool tuning) {
   settings.push_back(base::str("seed=", seed));
   const std::string settings_text = base::join(settings, "\n");
   auto cached = cache_.find(settings_text);
@@ -133,15 +147,19 @@ size_t SweepPlanner::add_cell(SweepPlan& plan, const std::string& name, Settings
 
 bool SweepPlanner::search(SweepPlan& plan, Block& block, const LossOf& loss_of, bool guess) {
   for (const config::TuneStage& stage : sweep_.tune) {
-    const auto is_for = [&](const auto& axis) { return selected(stage.only, axis.first, axis.second); };
+    const auto is_for = [&](const auto& axis) {
+      return selected(stage.only, axis.first, axis.second);
+    };
     if (!std::all_of(block.at.begin(), block.at.end(), is_for)) continue;
     Settings row_settings;
     for (const config::Axis& axis : sweep_.axes) {
       for (const config::AxisValue& value : axis.values) {
-        if (axis.name == sweep_.compare_axis && value.name == stage.row) row_settings = value.settings;
+        if (axis.name == sweep_.compare_axis && value.name == stage.row)
+          row_settings = value.settings;
       }
     }
-    RateSearch search{.block = block.label, .row = stage.row, .rates = stage.rates, .trials = {}, .best = {}};
+    RateSearch search{
+        .block = block.label, .row = stage.row, .rates = stage.rates, .trials = {}, .best = {}};
     for (bool grew = true; grew;) {
       grew = false;
       search.trials.clear();
@@ -160,10 +178,12 @@ bool SweepPlanner::search(SweepPlan& plan, Block& block, const LossOf& loss_of, 
       }
       const auto known = [](const Trial& trial) { return trial.loss.has_value(); };
       if (!std::all_of(search.trials.begin(), search.trials.end(), known)) break;
-      const Trial& best = *std::min_element(search.trials.begin(), search.trials.end(),
-                                            [](const Trial& a, const Trial& b) { return *a.loss < *b.loss; });
+      const Trial& best =
+          *std::min_element(search.trials.begin(), search.trials.end(),
+                            [](const Trial& a, const Trial& b) { return *a.loss < *b.loss; });
       if (!std::isfinite(*best.loss)) {
-        throw base::Error(sweep_.path, ": tune of ", stage.row, " in ", block.label.empty() ? "the sweep" : block.label,
+        throw base::Error(sweep_.path, ": tune of ", stage.row, " in ",
+                          block.label.empty() ? "the sweep" : block.label,
                           ": every run diverged; lower the grid");
       }
       search.best = best.rates;
@@ -173,7 +193,8 @@ bool SweepPlanner::search(SweepPlan& plan, Block& block, const LossOf& loss_of, 
     std::optional<std::vector<double>> rates = search.best;
     if (!rates && guess) {
       rates.emplace();
-      for (const config::RateGrid& grid : search.rates) rates->push_back(grid.grid[grid.grid.size() / 2]);
+      for (const config::RateGrid& grid : search.rates)
+        rates->push_back(grid.grid[grid.grid.size() / 2]);
     }
     if (rates) append(block.rates, rate_settings(search.rates, *rates));
     plan.searches.push_back(std::move(search));
@@ -187,7 +208,8 @@ SweepPlan SweepPlanner::build(const LossOf& loss_of, bool guess) {
   index_by_key_.clear();
   const bool compares = !sweep_.compare_axis.empty();
 
-  // Blocks, and the rows of a block. Without a comparison there is one block, and every point is a row of its own.
+  // Blocks, and the rows of a block. Without a comparison there is one block, and every point is a
+  // row of its own.
   std::vector<Block> blocks{{}}, rows{{}};
   for (const config::Axis& axis : sweep_.axes) {
     std::vector<Block>& list = compares && axis.name != sweep_.compare_axis ? blocks : rows;
@@ -199,7 +221,8 @@ SweepPlan SweepPlanner::build(const LossOf& loss_of, bool guess) {
         append(next.settings, value.settings);
         if (axis.values.size() > 1 || axis.name == sweep_.compare_axis) {
           const std::string shown = axis.named ? value.name : axis.name + "_" + value.name;
-          next.label += (next.label.empty() ? "" : " ") + (axis.named ? value.name : axis.name + " " + value.name);
+          next.label += (next.label.empty() ? "" : " ") +
+                        (axis.named ? value.name : axis.name + " " + value.name);
           next.name += shown + "-";
         }
         longer.push_back(std::move(next));
@@ -213,8 +236,11 @@ SweepPlan SweepPlanner::build(const LossOf& loss_of, bool guess) {
   for (const config::SweepRuns& runs : sweep_.runs) {
     for (const Block& block : blocks) {
       for (const Block& row : rows) {
-        const auto wanted = [&](const auto& at) { return selected(runs.only, at.first, at.second); };
-        if (!std::all_of(block.at.begin(), block.at.end(), wanted) || !std::all_of(row.at.begin(), row.at.end(), wanted)) {
+        const auto wanted = [&](const auto& at) {
+          return selected(runs.only, at.first, at.second);
+        };
+        if (!std::all_of(block.at.begin(), block.at.end(), wanted) ||
+            !std::all_of(row.at.begin(), row.at.end(), wanted)) {
           continue;
         }
         for (const int64_t seed : runs.seeds) {
@@ -228,7 +254,8 @@ SweepPlan SweepPlanner::build(const LossOf& loss_of, bool guess) {
           append(settings, block.settings);
           append(settings, row.settings);
           append(settings, block.rates);
-          plan.points.push_back({block.label, row.label, seed, add_cell(plan, name, std::move(settings), seed, false)});
+          plan.points.push_back({block.label, row.label, seed,
+                                 add_cell(plan, name, std::move(settings), seed, false)});
         }
       }
     }

@@ -34,7 +34,8 @@ SweepQueue::Seen& SweepQueue::look(const Cell& cell) {
 void SweepQueue::settle(const Cell& cell, Seen& seen) {
   seen.status = {};
   if (!redo_changed_) {
-    const std::span<const std::string> shown(seen.changes.data(), std::min(seen.changes.size(), kShownChanges));
+    const std::span<const std::string> shown(seen.changes.data(),
+                                             std::min(seen.changes.size(), kShownChanges));
     base::print_line(base::str("changed  ", cell.name, ": ", base::join(shown, ", "),
                                shown.size() < seen.changes.size() ? ", …" : ""));
     return;
@@ -42,7 +43,8 @@ void SweepQueue::settle(const Cell& cell, Seen& seen) {
   base::FileSystem& files = base::real_file_system();
   const std::string from = folder_.cell(cell.name);
   std::string to;
-  for (int number = 1; to.empty() || files.exists(to); ++number) to = base::str(from, ".old-", number);
+  for (int number = 1; to.empty() || files.exists(to); ++number)
+    to = base::str(from, ".old-", number);
   files.rename(from, to);
   base::print_line(base::str("changed  ", cell.name, ": its earlier run is now ", to));
   seen.changes.clear();
@@ -85,7 +87,8 @@ SweepPlan SweepQueue::outline() {
 
 bool SweepQueue::is_planned(const Cell& cell) const {
   const std::vector<Cell>& cells = plan_.cells;
-  return std::any_of(cells.begin(), cells.end(), [&](const Cell& c) { return c.name == cell.name && c.key == cell.key; });
+  return std::any_of(cells.begin(), cells.end(),
+                     [&](const Cell& c) { return c.name == cell.name && c.key == cell.key; });
 }
 
 std::optional<Cell> SweepQueue::next() {
@@ -95,7 +98,8 @@ std::optional<Cell> SweepQueue::next() {
     // A process that an interrupted sweep left is about to save and leave.
     if (seen.status.state == CellState::running) seen.status = cell_status(folder_, cell.name);
     const CellState state = seen.status.state;
-    if (seen.changes.empty() && (state == CellState::queued || state == CellState::failed)) return cell;
+    if (seen.changes.empty() && (state == CellState::queued || state == CellState::failed))
+      return cell;
   }
   return std::nullopt;
 }
@@ -110,7 +114,8 @@ CellStatus SweepQueue::ended(const Cell& cell, int exit_code) {
   }
   CellStatus status = cell_status(folder_, cell.name);
   // The process is gone, but what is there does not say that the run is complete.
-  if (status.state != CellState::finished && status.state != CellState::diverged) status.state = CellState::failed;
+  if (status.state != CellState::finished && status.state != CellState::diverged)
+    status.state = CellState::failed;
   seen_[cell.name] = {status, {}};
   return status;
 }

@@ -14,17 +14,22 @@ using Json = nlohmann::ordered_json;
 
 Json search_json(const RateSearch& search, const SweepPlan& plan) {
   Json rates = Json::array(), trials = Json::array();
-  for (const config::RateGrid& rate : search.rates) rates.push_back({{"paths", rate.paths}, {"grid", rate.grid}});
+  for (const config::RateGrid& rate : search.rates)
+    rates.push_back({{"paths", rate.paths}, {"grid", rate.grid}});
   for (const Trial& trial : search.trials) {
     trials.push_back({{"rates", trial.rates}, {"cell", plan.cells[trial.cell].name}});
   }
-  return {{"block", search.block}, {"row", search.row},        {"rates", rates},
-          {"trials", trials},      {"best", search.best ? Json(*search.best) : Json()},
+  return {{"block", search.block},
+          {"row", search.row},
+          {"rates", rates},
+          {"trials", trials},
+          {"best", search.best ? Json(*search.best) : Json()},
           {"at_edge", search.at_edge}};
 }
 
 size_t cell_named(const SweepResult& result, const std::string& name) {
-  const auto found = std::find_if(result.cells.begin(), result.cells.end(), [&](const CellResult& c) { return c.name == name; });
+  const auto found = std::find_if(result.cells.begin(), result.cells.end(),
+                                  [&](const CellResult& c) { return c.name == name; });
   if (found == result.cells.end()) throw Json::other_error::create(501, "no cell " + name, nullptr);
   return static_cast<size_t>(found - result.cells.begin());
 }
@@ -36,23 +41,31 @@ void read_plan(const Json& json, SweepResult& result) {
   const SweepFolder folder(result.path);
   for (const Json& cell : json.at("cells")) {
     const std::string name = cell.at("name").get<std::string>();
-    result.cells.push_back({name, folder.cell(name), cell.at("tuning").get<bool>(), cell_status(folder, name)});
+    result.cells.push_back(
+        {name, folder.cell(name), cell.at("tuning").get<bool>(), cell_status(folder, name)});
   }
   for (const Json& point : json.at("points")) {
-    result.points.push_back({point.at("block").get<std::string>(), point.at("row").get<std::string>(),
-                             point.at("seed").get<int64_t>(), cell_named(result, point.at("cell").get<std::string>())});
+    result.points.push_back({point.at("block").get<std::string>(),
+                             point.at("row").get<std::string>(), point.at("seed").get<int64_t>(),
+                             cell_named(result, point.at("cell").get<std::string>())});
   }
   for (const Json& from : json.at("searches")) {
-    RateSearch search{.block = from.at("block").get<std::string>(), .row = from.at("row").get<std::string>(),
-                      .rates = {}, .trials = {}, .best = {}, .at_edge = from.at("at_edge").get<bool>()};
+    RateSearch search{.block = from.at("block").get<std::string>(),
+                      .row = from.at("row").get<std::string>(),
+                      .rates = {},
+                      .trials = {},
+                      .best = {},
+                      .at_edge = from.at("at_edge").get<bool>()};
     for (const Json& rate : from.at("rates")) {
-      search.rates.push_back({rate.at("paths").get<std::vector<std::string>>(), rate.at("grid").get<std::vector<double>>()});
+      search.rates.push_back({rate.at("paths").get<std::vector<std::string>>(),
+                              rate.at("grid").get<std::vector<double>>()});
     }
     for (const Json& trial : from.at("trials")) {
       const size_t cell = cell_named(result, trial.at("cell").get<std::string>());
       const CellStatus& status = result.cells[cell].status;
-      search.trials.push_back({trial.at("rates").get<std::vector<double>>(), cell,
-                               status.state == CellState::finished ? status.val_loss : std::nullopt});
+      search.trials.push_back(
+          {trial.at("rates").get<std::vector<double>>(), cell,
+           status.state == CellState::finished ? status.val_loss : std::nullopt});
     }
     if (!from.at("best").is_null()) search.best = from.at("best").get<std::vector<double>>();
     result.searches.push_back(std::move(search));
@@ -61,16 +74,21 @@ void read_plan(const Json& json, SweepResult& result) {
 
 }  // namespace
 
-void write_sweep_record(const SweepFolder& folder, const config::SweepConfig& sweep, const SweepPlan& plan) {
+void write_sweep_record(const SweepFolder& folder, const config::SweepConfig& sweep,
+                        const SweepPlan& plan) {
   Json cells = Json::array(), points = Json::array(), searches = Json::array();
-  for (const Cell& cell : plan.cells) cells.push_back({{"name", cell.name}, {"tuning", cell.tuning}});
+  for (const Cell& cell : plan.cells)
+    cells.push_back({{"name", cell.name}, {"tuning", cell.tuning}});
   for (const Point& point : plan.points) {
-    points.push_back({{"block", point.block}, {"row", point.row}, {"seed", point.seed},
+    points.push_back({{"block", point.block},
+                      {"row", point.row},
+                      {"seed", point.seed},
                       {"cell", plan.cells[point.cell].name}});
   }
   for (const RateSearch& search : plan.searches) searches.push_back(search_json(search, plan));
-  const Json json{{"format", kFormat},   {"command", "muonlab sweep " + sweep.path}, {"cells", cells},
-                  {"points", points},    {"searches", searches},                     {"waiting", plan.num_waiting}};
+  const Json json{{"format", kFormat},    {"command", "muonlab sweep " + sweep.path},
+                  {"cells", cells},       {"points", points},
+                  {"searches", searches}, {"waiting", plan.num_waiting}};
   base::write_atomically(folder.sweep(), sweep.source_text);
   base::write_atomically(folder.plan(), json.dump(1) + "\n");
 }
@@ -95,7 +113,9 @@ std::vector<std::string> sweeps_in(const std::string& folder) {
 
 SweepResult read_sweep(const std::string& path) {
   if (!is_sweep_folder(path)) {
-    throw base::Error(path, ": is not a sweep's folder (it has no sweep.json and plan.json). `muonlab sweep FILE` makes one");
+    throw base::Error(path,
+                      ": is not a sweep's folder (it has no sweep.json and plan.json). `muonlab "
+                      "sweep FILE` makes one");
   }
   const SweepFolder folder(path);
   SweepResult result;
@@ -105,7 +125,8 @@ SweepResult read_sweep(const std::string& path) {
   try {
     read_plan(Json::parse(base::read_text(folder.plan())), result);
   } catch (const Json::exception& error) {
-    throw base::Error(folder.plan(), ": is damaged (", error.what(), "). The sweep's command, typed again, writes it anew");
+    throw base::Error(folder.plan(), ": is damaged (", error.what(),
+                      "). The sweep's command, typed again, writes it anew");
   }
   return result;
 }

@@ -29,7 +29,9 @@ SweepFolder folder_of(const SweepRequest& request, const config::SweepConfig& sw
   return SweepFolder(path);
 }
 
-int threads_of(const Cell& cell) { return static_cast<int>(cell.config.threads.value_or(base::usable_processors())); }
+int threads_of(const Cell& cell) {
+  return static_cast<int>(cell.config.threads.value_or(base::usable_processors()));
+}
 
 int jobs_of(const SweepRequest& request, const SweepPlan& plan) {
   if (request.jobs > 0 || plan.cells.empty()) return std::max(1, request.jobs);
@@ -41,14 +43,17 @@ int jobs_of(const SweepRequest& request, const SweepPlan& plan) {
 void check_resources(const Outlook& outlook, const SweepFolder& folder, int jobs) {
   const uint64_t memory = base::usable_memory_bytes();
   if (outlook.memory_bytes > memory) {
-    throw base::Error("memory: ", jobs, jobs == 1 ? " run takes" : " runs at once take", " about ",
-                      base::human_bytes(outlook.memory_bytes), ", this machine has ", base::human_bytes(memory),
-                      jobs > 1 ? "; lower --jobs" : "; lower train.micro_batch or the model's size");
+    throw base::Error(
+        "memory: ", jobs, jobs == 1 ? " run takes" : " runs at once take", " about ",
+        base::human_bytes(outlook.memory_bytes), ", this machine has ", base::human_bytes(memory),
+        jobs > 1 ? "; lower --jobs" : "; lower train.micro_batch or the model's size");
   }
   const uint64_t free = base::real_file_system().free_space(folder.path());
   if (outlook.disk_bytes > free) {
-    throw base::Error(folder.path(), ": the sweep takes about ", base::human_bytes(outlook.disk_bytes), ", the disk has ",
-                      base::human_bytes(free), " left; make room, or name another folder with --out");
+    throw base::Error(folder.path(), ": the sweep takes about ",
+                      base::human_bytes(outlook.disk_bytes), ", the disk has ",
+                      base::human_bytes(free),
+                      " left; make room, or name another folder with --out");
   }
 }
 
@@ -80,7 +85,9 @@ void print_cells(SweepQueue& queue) {
 void print_answer(SweepQueue& queue) {
   const std::string& path = queue.folder().path();
   const std::vector<Cell>& cells = queue.plan().cells;
-  const auto begun = [&](const Cell& cell) { return base::real_file_system().exists(queue.folder().cell(cell.name) + "/resolved.json"); };
+  const auto begun = [&](const Cell& cell) {
+    return base::real_file_system().exists(queue.folder().cell(cell.name) + "/resolved.json");
+  };
   if (std::none_of(cells.begin(), cells.end(), begun)) return;
   const ReportData data = collect_report({path});
   const auto width = static_cast<size_t>(base::terminal_width(1));
@@ -99,14 +106,18 @@ SweepOutcome conclude(SweepQueue& queue) {
     changed += !queue.changes(cell).empty();
     left_out += state == CellState::queued;
   }
-  if (failed > 0) print_line(base::str(failed, failed == 1 ? " cell" : " cells", " failed; the same command tries again."));
+  if (failed > 0)
+    print_line(base::str(failed, failed == 1 ? " cell" : " cells",
+                         " failed; the same command tries again."));
   if (changed > 0) {
     print_line(base::str(changed, changed == 1 ? " cell holds a run" : " cells hold runs",
-                         " of other settings (above) and was left out. --redo-changed moves such runs aside and runs the "
+                         " of other settings (above) and was left out. --redo-changed moves such "
+                         "runs aside and runs the "
                          "cells again; --out starts a new sweep."));
   }
   print_answer(queue);
-  const bool complete = failed == 0 && left_out == 0 && changed == 0 && queue.plan().num_waiting == 0;
+  const bool complete =
+      failed == 0 && left_out == 0 && changed == 0 && queue.plan().num_waiting == 0;
   return complete ? SweepOutcome::finished : SweepOutcome::incomplete;
 }
 
@@ -115,12 +126,15 @@ SweepOutcome conclude(SweepQueue& queue) {
 SweepOutcome run_sweep(const SweepRequest& request) {
   SweepPlanner planner(config::load_sweep(request.file));
   const SweepFolder folder = folder_of(request, planner.sweep());
-  planner.outline([](const Cell&) { return std::optional<double>(); });  // all cells are valid before anything is made
-  SweepQueue queue(std::move(planner), folder, request.only, request.redo_changed && !request.dry_run);
+  // all cells are valid before anything is made
+  planner.outline([](const Cell&) { return std::optional<double>(); });
+  SweepQueue queue(std::move(planner), folder, request.only,
+                   request.redo_changed && !request.dry_run);
   // Before anything is looked at, which may move runs aside.
   std::optional<base::FileLock> lock;
   if (!request.dry_run) {
-    for (const std::string& path : {folder.configs(), folder.cells(), folder.outputs(), folder.failures()}) {
+    for (const std::string& path :
+         {folder.configs(), folder.cells(), folder.outputs(), folder.failures()}) {
       base::make_directories(path);
     }
     lock.emplace(folder.lock(), "the sweep " + folder.path());
@@ -129,7 +143,8 @@ SweepOutcome run_sweep(const SweepRequest& request) {
   const int jobs = jobs_of(request, queue.plan());
   const Outlook outlook = look_ahead(queue, jobs, request.dry_run);
   if (outlook.num_runs + outlook.num_finished == 0) {
-    throw base::Error(request.file, ": no cell matches --only ", request.only, "; --dry-run lists the cells");
+    throw base::Error(request.file, ": no cell matches --only ", request.only,
+                      "; --dry-run lists the cells");
   }
   print_line(outlook_text(outlook, queue, jobs));
   if (request.dry_run) {
@@ -142,7 +157,8 @@ SweepOutcome run_sweep(const SweepRequest& request) {
   base::install_signal_handlers();
   write_sweep_record(folder, queue.sweep(), queue.plan());
   if (!SweepRunner(queue, jobs).run()) {
-    print_line(base::str(base::signal_name(base::stop_requested()), "  the running cells are saved. Go on with the same command."));
+    print_line(base::str(base::signal_name(base::stop_requested()),
+                         "  the running cells are saved. Go on with the same command."));
     return SweepOutcome::interrupted;
   }
   return conclude(queue);

@@ -25,14 +25,16 @@ constexpr int kInterruptedExit = 130;
 
 }  // namespace
 
-SweepRunner::SweepRunner(SweepQueue& queue, int jobs) : queue_(queue), jobs_(jobs), live_(1, kPlainInterval_s) {}
+SweepRunner::SweepRunner(SweepQueue& queue, int jobs)
+    : queue_(queue), jobs_(jobs), live_(1, kPlainInterval_s) {}
 
 bool SweepRunner::run() {
   while (true) {
     reap();
     if (base::stop_requested() != 0) return stop();
     start_what_can();
-    // Nothing runs and nothing can be started: done, unless a process that an earlier sweep left is on its way out.
+    // Nothing runs and nothing can be started: done, unless a process that an earlier sweep left is
+    // on its way out.
     if (running_.empty() && !others_run()) break;
     show();
     base::wait_for_child(kWait_s);
@@ -53,7 +55,8 @@ void SweepRunner::start(const Cell& cell) {
   const SweepFolder& folder = queue_.folder();
   const std::string config = folder.config(cell.name);
   base::write_atomically(config, config::dump_config(cell.config));
-  const std::vector<std::string> command{base::own_program(), "train", config, "--run-dir", folder.cell(cell.name)};
+  const std::vector<std::string> command{base::own_program(), "train", config, "--run-dir",
+                                         folder.cell(cell.name)};
   auto process = std::make_unique<base::ChildProcess>(command, folder.output(cell.name));
   queue_.started(cell);
   running_.push_back({cell, std::move(process), {}, queue_.status(cell).step});
@@ -75,11 +78,14 @@ void SweepRunner::reap() {
 void SweepRunner::ended(const Job& job, int exit_code) {
   const CellStatus status = queue_.ended(job.cell, exit_code);
   size_t width = 0;
-  for (const Cell& cell : queue_.plan().cells) width = std::max(width, base::display_width(cell.name));
+  for (const Cell& cell : queue_.plan().cells)
+    width = std::max(width, base::display_width(cell.name));
   print_line(ended_line(job.cell.name, status, job.watch.seconds(), std::min(width, kNameWidth)));
-  if (status.state == CellState::failed) print_line("     its output: " + queue_.folder().output(job.cell.name));
+  if (status.state == CellState::failed)
+    print_line("     its output: " + queue_.folder().output(job.cell.name));
   if (status.state == CellState::finished && status.step > job.first_step) {
-    const double share = static_cast<double>(status.step - job.first_step) / static_cast<double>(status.step);
+    const double share =
+        static_cast<double>(status.step - job.first_step) / static_cast<double>(status.step);
     measured_flops_ += share * run_flops(job.cell.config);
     measured_s_ += job.watch.seconds();
   }
@@ -98,7 +104,8 @@ bool SweepRunner::others_run() {
 
 bool SweepRunner::stop() {
   for (const Job& job : running_) job.process->signal(SIGTERM);
-  live_.update(base::str(" stopping: ", running_.size(), running_.size() == 1 ? " cell saves" : " cells save", " its state"));
+  live_.update(base::str(" stopping: ", running_.size(),
+                         running_.size() == 1 ? " cell saves" : " cells save", " its state"));
   while (!running_.empty()) {
     base::wait_for_child(kWait_s);
     reap();
@@ -107,7 +114,8 @@ bool SweepRunner::stop() {
   return false;
 }
 
-// How far a job is and the seconds it has left: by its own speed once it has one, else by that of the cells before it.
+// How far a job is and the seconds it has left: by its own speed once it has one, else by that of
+// the cells before it.
 RunningCell SweepRunner::running_cell(const Job& job, double& left_flops) const {
   RunningCell shown{job.cell.name, cell_status(queue_.folder(), job.cell.name)};
   const double steps = static_cast<double>(std::max<int64_t>(shown.status.steps, 1));
@@ -134,8 +142,8 @@ void SweepRunner::show() {
     running_left_s += progress.running.back().left_s;
   }
   for (const Cell& cell : queue_.plan().cells) {
-    const bool is_running =
-        std::any_of(running_.begin(), running_.end(), [&](const Job& job) { return job.cell.name == cell.name; });
+    const bool is_running = std::any_of(running_.begin(), running_.end(),
+                                        [&](const Job& job) { return job.cell.name == cell.name; });
     if (is_running || !queue_.is_wanted(cell)) continue;
     const CellState state = queue_.status(cell).state;
     progress.done += state == CellState::finished || state == CellState::diverged;
@@ -146,12 +154,14 @@ void SweepRunner::show() {
   }
   progress.waiting = queue_.num_waiting();
   if (progress.waiting > 0) {
-    left_flops += static_cast<double>(progress.waiting) * run_flops(queue_.plan().cells.front().config);
+    left_flops +=
+        static_cast<double>(progress.waiting) * run_flops(queue_.plan().cells.front().config);
   }
   if (measured_s_ > 0) {
     progress.left_s = (left_flops / measured_flops_ * measured_s_ + running_left_s) / jobs_;
   }
-  live_.update(progress_line(progress, live_.on_terminal() ? static_cast<size_t>(base::terminal_width(1)) : kPlainWidth));
+  live_.update(progress_line(
+      progress, live_.on_terminal() ? static_cast<size_t>(base::terminal_width(1)) : kPlainWidth));
 }
 
 }  // namespace muonlab::study

@@ -11,8 +11,10 @@ namespace {
 
 using LossBySeed = std::map<int64_t, double>;
 
-// What finished runs of a block got wrong, by group and by their row's label. A row still training has other steps.
-std::map<int64_t, std::map<std::string, LossBySeed>> wrong_answers(const ReportData& data, size_t block) {
+// What finished runs of a block got wrong, by group and by their row's label. A row still training
+// has other steps.
+std::map<int64_t, std::map<std::string, LossBySeed>> wrong_answers(const ReportData& data,
+                                                                   size_t block) {
   std::map<int64_t, std::map<std::string, LossBySeed>> wrong;
   for (const ReportRun& run : data.runs) {
     if (run.block != block || !run.record.finished) continue;
@@ -25,7 +27,8 @@ std::map<int64_t, std::map<std::string, LossBySeed>> wrong_answers(const ReportD
 
 // "all Muon 0.790 ± 0.011 (p = 3e-4)"
 std::string rare_accuracy(const RowAnswer& row) {
-  return row.label + " " + accuracy_text(row) + (row.p_holm ? " (" + p_text(*row.p_holm) + ")" : "");
+  return row.label + " " + accuracy_text(row) +
+         (row.p_holm ? " (" + p_text(*row.p_holm) + ")" : "");
 }
 
 }  // namespace
@@ -56,7 +59,8 @@ std::vector<GroupAnswer> group_answers(const ReportData& data, size_t block) {
                       .baseline = of_loss->baseline,
                       .reference = of_loss->reference,
                       .words = of_loss->words};
-    for (const RowAnswer& row : of_loss->rows) ablation.rows.push_back({row.name, row.label, by_label[row.label]});
+    for (const RowAnswer& row : of_loss->rows)
+      ablation.rows.push_back({row.name, row.label, by_label[row.label]});
     answers.push_back({group, answer_ablation(ablation, RowOrder::as_given)});
   }
   return answers;
@@ -71,7 +75,8 @@ std::string rarest_text(const ReportData& data, size_t width) {
     for (const RowAnswer& row : rarest.answer.rows) {
       if (row.loss) rows.push_back(rare_accuracy(row));
     }
-    text += wrapped(base::str("First-token accuracy on the rarest facts (", block.title.empty() ? "" : block.title + ", ",
+    text += wrapped(base::str("First-token accuracy on the rarest facts (",
+                              block.title.empty() ? "" : block.title + ", ",
                               group_name(data, rarest.group), "): ", base::join(rows, ", ")),
                     width);
   }

@@ -6,7 +6,8 @@
 namespace muonlab::tensor {
 namespace {
 
-// 64 bytes of fp32: every parameter starts on a cache line, so kernels and sums see the same alignment in any layout.
+// 64 bytes of fp32: every parameter starts on a cache line, so kernels and sums see the same
+// alignment in any layout.
 constexpr int64_t kAlignment = 16;
 
 }  // namespace

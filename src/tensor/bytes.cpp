@@ -41,9 +41,13 @@ std::vector<store::TensorView> store_views(const std::vector<NamedTensor>& tenso
   std::vector<store::TensorView> views;
   views.reserve(tensors.size());
   for (const NamedTensor& tensor : tensors) {
-    base::check(tensor.value.is_contiguous() && tensor.value.is_cpu(), "stored tensors are contiguous on the CPU");
-    views.push_back({tensor.name, dtype_name(tensor.value.scalar_type()), tensor.value.sizes().vec(),
-                     {static_cast<const std::byte*>(tensor.value.const_data_ptr()), tensor.value.nbytes()}});
+    base::check(tensor.value.is_contiguous() && tensor.value.is_cpu(),
+                "stored tensors are contiguous on the CPU");
+    views.push_back(
+        {tensor.name,
+         dtype_name(tensor.value.scalar_type()),
+         tensor.value.sizes().vec(),
+         {static_cast<const std::byte*>(tensor.value.const_data_ptr()), tensor.value.nbytes()}});
   }
   return views;
 }
@@ -56,15 +60,18 @@ void load_exactly(const store::SafetensorsFile& file, const std::vector<NamedTen
     if (found == nullptr) throw base::Error(file.path(), ": holds no tensor \"", target.name, "\"");
     const std::vector<int64_t> shape = target.value.sizes().vec();
     if (found->shape != shape || found->dtype != dtype_name(target.value.scalar_type())) {
-      throw base::Error(file.path(), ": tensor \"", target.name, "\" is ", found->dtype, " ", shape_text(found->shape),
-                        ", expected ", dtype_name(target.value.scalar_type()), " ", shape_text(shape));
+      throw base::Error(file.path(), ": tensor \"", target.name, "\" is ", found->dtype, " ",
+                        shape_text(found->shape), ", expected ",
+                        dtype_name(target.value.scalar_type()), " ", shape_text(shape));
     }
-    base::check(target.value.is_contiguous() && target.value.is_cpu(), "load_exactly writes contiguous CPU tensors");
+    base::check(target.value.is_contiguous() && target.value.is_cpu(),
+                "load_exactly writes contiguous CPU tensors");
     std::memcpy(target.value.mutable_data_ptr(), found->bytes.data(), found->bytes.size());
   }
   for (const store::TensorView& stored : file.tensors()) {
     if (!wanted.contains(stored.name)) {
-      throw base::Error(file.path(), ": tensor \"", stored.name, "\" belongs to no parameter of this configuration");
+      throw base::Error(file.path(), ": tensor \"", stored.name,
+                        "\" belongs to no parameter of this configuration");
     }
   }
 }
@@ -76,12 +83,14 @@ at::Tensor to_tensor(const store::TensorView& view) {
     std::memcpy(tensor.mutable_data_ptr(), view.bytes.data(), view.bytes.size());
     return tensor;
   }
-  throw base::Error("tensor \"", view.name, "\": dtype ", view.dtype, " is not supported (F32 F64 BF16 I64 I32 U8)");
+  throw base::Error("tensor \"", view.name, "\": dtype ", view.dtype,
+                    " is not supported (F32 F64 BF16 I64 I32 U8)");
 }
 
 std::vector<NamedTensor> named_values(Arena& arena) {
   std::vector<NamedTensor> values;
-  for (Parameter& parameter : arena.parameters()) values.push_back({parameter.spec.name, parameter.value.detach()});
+  for (Parameter& parameter : arena.parameters())
+    values.push_back({parameter.spec.name, parameter.value.detach()});
   return values;
 }
 

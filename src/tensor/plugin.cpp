@@ -29,7 +29,8 @@ std::string load_once() {
 template <class Signature>
 c10::TypedOperatorHandle<Signature> find(const char* name) {
   const auto found = c10::Dispatcher::singleton().findSchema({name, ""});
-  if (!found) throw base::Bug(base::str(name, ": the CUDA plugin is not loaded; ask has_kernels first"));
+  if (!found)
+    throw base::Bug(base::str(name, ": the CUDA plugin is not loaded; ask has_kernels first"));
   return found->typed<Signature>();
 }
 
@@ -59,34 +60,40 @@ std::string load_file(const std::string& path) {
 }
 
 bool has_kernels(const at::Tensor& x) {
-  return x.is_cuda() && c10::Dispatcher::singleton().findSchema({"muonlab::adamw_", ""}).has_value();
+  return x.is_cuda() &&
+         c10::Dispatcher::singleton().findSchema({"muonlab::adamw_", ""}).has_value();
 }
 
-void adamw_(const at::Tensor& values, const at::Tensor& grads, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq,
-            const Optional& shadow, const AdamWStep& step) {
-  find<void(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&, const Optional&, double, double,
-            double, double, double, int64_t)>("muonlab::adamw_")
-      .call(values, grads, exp_avg, exp_avg_sq, shadow, step.lr, step.beta1, step.beta2, step.eps, step.decay, step.step);
+void adamw_(const at::Tensor& values, const at::Tensor& grads, const at::Tensor& exp_avg,
+            const at::Tensor& exp_avg_sq, const Optional& shadow, const AdamWStep& step) {
+  find<void(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&,
+            const Optional&, double, double, double, double, double, int64_t)>("muonlab::adamw_")
+      .call(values, grads, exp_avg, exp_avg_sq, shadow, step.lr, step.beta1, step.beta2, step.eps,
+            step.decay, step.step);
 }
 
 std::tuple<at::Tensor, at::Tensor> rms_norm(const at::Tensor& x, const Optional& gain, double eps,
                                             at::ScalarType compute) {
-  return find<std::tuple<at::Tensor, at::Tensor>(const at::Tensor&, const Optional&, double, at::ScalarType)>(
-             "muonlab::rms_norm")
+  return find<std::tuple<at::Tensor, at::Tensor>(const at::Tensor&, const Optional&, double,
+                                                 at::ScalarType)>("muonlab::rms_norm")
       .call(x, gain, eps, compute);
 }
 
-std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm(const at::Tensor& residual, const at::Tensor& branch,
-                                                            const Optional& gain, double eps, at::ScalarType compute) {
-  return find<std::tuple<at::Tensor, at::Tensor, at::Tensor>(const at::Tensor&, const at::Tensor&, const Optional&,
-                                                             double, at::ScalarType)>("muonlab::add_rms_norm")
+std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm(const at::Tensor& residual,
+                                                            const at::Tensor& branch,
+                                                            const Optional& gain, double eps,
+                                                            at::ScalarType compute) {
+  return find<std::tuple<at::Tensor, at::Tensor, at::Tensor>(
+      const at::Tensor&, const at::Tensor&, const Optional&, double, at::ScalarType)>(
+             "muonlab::add_rms_norm")
       .call(residual, branch, gain, eps, compute);
 }
 
-at::Tensor rms_norm_backward(const at::Tensor& grad_normed, const Optional& grad_residual, const at::Tensor& x,
-                             const at::Tensor& inv_rms, const Optional& gain, const Optional& grad_gain) {
-  return find<at::Tensor(const at::Tensor&, const Optional&, const at::Tensor&, const at::Tensor&, const Optional&,
-                         const Optional&)>("muonlab::rms_norm_backward")
+at::Tensor rms_norm_backward(const at::Tensor& grad_normed, const Optional& grad_residual,
+                             const at::Tensor& x, const at::Tensor& inv_rms, const Optional& gain,
+                             const Optional& grad_gain) {
+  return find<at::Tensor(const at::Tensor&, const Optional&, const at::Tensor&, const at::Tensor&,
+                         const Optional&, const Optional&)>("muonlab::rms_norm_backward")
       .call(grad_normed, grad_residual, x, inv_rms, gain, grad_gain);
 }
 
@@ -95,7 +102,8 @@ at::Tensor swiglu(const at::Tensor& x) {
 }
 
 at::Tensor swiglu_backward(const at::Tensor& grad_out, const at::Tensor& x) {
-  return find<at::Tensor(const at::Tensor&, const at::Tensor&)>("muonlab::swiglu_backward").call(grad_out, x);
+  return find<at::Tensor(const at::Tensor&, const at::Tensor&)>("muonlab::swiglu_backward")
+      .call(grad_out, x);
 }
 
 }  // namespace muonlab::tensor::plugin

@@ -33,7 +33,8 @@ void each_on_one_thread(int64_t n, const std::function<void(int64_t)>& task) {
     ~Restore() { at::set_num_threads(threads); }
   } const restore;
   at::parallel_for(0, n, 1, [&](int64_t begin, int64_t end) {
-    at::set_num_threads(1);  // MKL counts its threads for each of ours; LAPACK's block sizes follow that count
+    // MKL counts its threads for each of ours; LAPACK's block sizes follow that count
+    at::set_num_threads(1);
     for (int64_t i = begin; i < end; ++i) task(i);
   });
 }
@@ -43,15 +44,14 @@ std::string cuda_problem() { return plugin::load(); }
 at::Device choose_device(config::Device device) {
   const std::string problem = device == config::Device::cpu ? "" : cuda_problem();
   switch (device) {
-    case config::Device::cpu:
-      return at::kCPU;
+    case config::Device::cpu: return at::kCPU;
     case config::Device::cuda:
       if (!problem.empty()) {
-        throw base::Error("device: cuda cannot be used: ", problem, ". Use \"device\": \"cpu\" or \"auto\".");
+        throw base::Error("device: cuda cannot be used: ", problem,
+                          ". Use \"device\": \"cpu\" or \"auto\".");
       }
       return at::kCUDA;
-    case config::Device::automatic:
-      return problem.empty() ? at::kCUDA : at::kCPU;
+    case config::Device::automatic: return problem.empty() ? at::kCUDA : at::kCPU;
   }
   throw base::Bug("choose_device: unknown device");
 }
@@ -62,7 +62,9 @@ double measure_gemm_gflops(at::ScalarType dtype, int64_t n, double budget_s) {
   const at::Tensor b = at::ones({n, n}, at::TensorOptions().dtype(dtype));
   at::Tensor c = at::empty({n, n}, at::TensorOptions().dtype(dtype));
   const auto now = [] { return std::chrono::steady_clock::now(); };
-  const auto seconds = [](auto from, auto to) { return std::chrono::duration<double>(to - from).count(); };
+  const auto seconds = [](auto from, auto to) {
+    return std::chrono::duration<double>(to - from).count();
+  };
   at::mm_out(c, a, b);
   double best_s = 1e30;
   const auto start = now();
@@ -76,7 +78,8 @@ double measure_gemm_gflops(at::ScalarType dtype, int64_t n, double budget_s) {
 
 double measure_gemm_peak_gflops(config::Precision precision, double budget_s) {
   constexpr int64_t kSize = 512;
-  return measure_gemm_gflops(precision == config::Precision::bf16 ? at::kBFloat16 : at::kFloat, kSize, budget_s);
+  return measure_gemm_gflops(precision == config::Precision::bf16 ? at::kBFloat16 : at::kFloat,
+                             kSize, budget_s);
 }
 
 LibtorchInfo libtorch_info() {
@@ -84,7 +87,8 @@ LibtorchInfo libtorch_info() {
   info.version = TORCH_VERSION;
   info.parallel = at::get_parallel_info();
   Dl_info symbol{};
-  if (dladdr(reinterpret_cast<void*>(&at::get_parallel_info), &symbol) != 0 && symbol.dli_fname != nullptr) {
+  if (dladdr(reinterpret_cast<void*>(&at::get_parallel_info), &symbol) != 0 &&
+      symbol.dli_fname != nullptr) {
     info.path = symbol.dli_fname;
   }
   std::set<std::string> runtimes;
@@ -101,6 +105,5 @@ LibtorchInfo libtorch_info() {
   info.num_openmp = static_cast<int>(runtimes.size());
   return info;
 }
-
 
 }  // namespace muonlab::tensor

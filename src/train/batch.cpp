@@ -6,8 +6,8 @@
 
 namespace muonlab::train {
 
-Batch read_batch(const data::Corpus& corpus, int64_t first, int64_t count, int64_t context, bool window,
-                 at::Device device) {
+Batch read_batch(const data::Corpus& corpus, int64_t first, int64_t count, int64_t context,
+                 bool window, at::Device device) {
   at::Tensor ids = at::empty({count, context + 1}, at::TensorOptions().dtype(at::kLong));
   std::vector<int32_t> sample(static_cast<size_t>(context + 1));
   int64_t* to = ids.mutable_data_ptr<int64_t>();

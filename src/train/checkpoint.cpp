@@ -18,7 +18,8 @@ constexpr int kMaxDepth = 64;
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
 using Json = nlohmann::ordered_json;
 
-std::string trainer_text(const Trainer& trainer, const std::map<std::string, std::string>& optimizer_of) {
+std::string trainer_text(const Trainer& trainer,
+                         const std::map<std::string, std::string>& optimizer_of) {
   return Json{{"format", kTrainerFormat},
               {"state", Json::parse(state_json(trainer.state))},
               {"data", trainer.data.identity},
@@ -30,12 +31,14 @@ std::string trainer_text(const Trainer& trainer, const std::map<std::string, std
 
 // Stored tensors are copied from CPU memory; on a CPU this is the arena itself.
 std::vector<tensor::NamedTensor> on_cpu(std::vector<tensor::NamedTensor> tensors) {
-  for (tensor::NamedTensor& tensor : tensors) tensor.value = tensor.value.detach().cpu().contiguous();
+  for (tensor::NamedTensor& tensor : tensors)
+    tensor.value = tensor.value.detach().cpu().contiguous();
   return tensors;
 }
 
 // Loads through a CPU copy where the targets lie on another device.
-void load_into(const store::SafetensorsFile& file, const std::vector<tensor::NamedTensor>& targets) {
+void load_into(const store::SafetensorsFile& file,
+               const std::vector<tensor::NamedTensor>& targets) {
   std::vector<tensor::NamedTensor> staging = on_cpu(targets);
   tensor::load_exactly(file, staging);
   for (size_t i = 0; i < targets.size(); ++i) {
@@ -44,13 +47,15 @@ void load_into(const store::SafetensorsFile& file, const std::vector<tensor::Nam
   }
 }
 
-// Hugging Face's only architecture with QK-norm (Qwen3) has gains: without gain the file holds ones for them.
+// Hugging Face's only architecture with QK-norm (Qwen3) has gains: without gain the file holds ones
+// for them.
 void append_unit_gains(const config::ModelConfig& model, std::vector<tensor::NamedTensor>& values) {
   if (model.qk_norm != config::QkNorm::no_gain) return;
   const at::Tensor ones = at::ones({*model.head_dim}, at::TensorOptions().dtype(at::kFloat));
   for (int64_t layer = 0; layer < model.layers; ++layer) {
     for (const char* which : {"q_norm", "k_norm"}) {
-      values.push_back({base::str("model.layers.", layer, ".self_attn.", which, ".weight"), ones.clone()});
+      values.push_back(
+          {base::str("model.layers.", layer, ".self_attn.", which, ".weight"), ones.clone()});
     }
   }
 }
@@ -66,7 +71,9 @@ TrainerFile read_trainer_file(const store::Checkpoint& checkpoint) {
     return !too_deep;
   };
   const Json json = Json::parse(checkpoint.read("trainer.json"), shallow, false);
-  if (too_deep) throw base::Error(label, ": nested deeper than ", kMaxDepth, " levels; choose another checkpoint");
+  if (too_deep)
+    throw base::Error(label, ": nested deeper than ", kMaxDepth,
+                      " levels; choose another checkpoint");
   const auto need = [&](const char* key) -> const Json& {
     const auto found = json.is_object() ? json.find(key) : json.end();
     if (!json.is_object() || found == json.end()) throw base::Error(label, ": lacks \"", key, "\"");
@@ -80,8 +87,8 @@ TrainerFile read_trainer_file(const store::Checkpoint& checkpoint) {
   TrainerFile file;
   file.state = parse_state(need("state").dump(), label);
   if (file.state.step != checkpoint.step()) {
-    throw base::Error(label, ": says step ", file.state.step, ", the checkpoint's manifest says ", checkpoint.step(),
-                      "; choose another checkpoint");
+    throw base::Error(label, ": says step ", file.state.step, ", the checkpoint's manifest says ",
+                      checkpoint.step(), "; choose another checkpoint");
   }
   file.config_text = need("config").dump(2);
   const Json& data = need("data");
@@ -90,13 +97,15 @@ TrainerFile read_trainer_file(const store::Checkpoint& checkpoint) {
   const Json& optimizer_of = need("optimizer_of");
   if (!optimizer_of.is_object()) throw base::Error(label, ": \"optimizer_of\" is not an object");
   for (const auto& [name, optimizer] : optimizer_of.items()) {
-    if (!optimizer.is_string()) throw base::Error(label, ": \"optimizer_of\": ", name, " is not a text");
+    if (!optimizer.is_string())
+      throw base::Error(label, ": \"optimizer_of\": ", name, " is not a text");
     file.optimizer_of[name] = optimizer.get<std::string>();
   }
   return file;
 }
 
-std::string save_checkpoint(Trainer& trainer, const std::map<std::string, std::string>& optimizer_of,
+std::string save_checkpoint(Trainer& trainer,
+                            const std::map<std::string, std::string>& optimizer_of,
                             store::CheckpointWriter&& writer, bool weights_only) {
   std::vector<tensor::NamedTensor> values = on_cpu(tensor::named_values(trainer.arena));
   append_unit_gains(trainer.config.model, values);
@@ -113,13 +122,16 @@ std::string save_checkpoint(Trainer& trainer, const std::map<std::string, std::s
   return writer.commit();
 }
 
-void load_weights(const store::Checkpoint& checkpoint, const config::ModelConfig& model, tensor::Arena& arena) {
+void load_weights(const store::Checkpoint& checkpoint, const config::ModelConfig& model,
+                  tensor::Arena& arena) {
   std::vector<tensor::NamedTensor> values = tensor::named_values(arena);
   append_unit_gains(model, values);
   load_into(checkpoint.safetensors("model.safetensors"), values);
 }
 
-bool has_optimizer_state(const store::Checkpoint& checkpoint) { return checkpoint.has(kOptimizerFile); }
+bool has_optimizer_state(const store::Checkpoint& checkpoint) {
+  return checkpoint.has(kOptimizerFile);
+}
 
 void load_checkpoint(const store::Checkpoint& checkpoint, Trainer& trainer) {
   load_weights(checkpoint, trainer.config.model, trainer.arena);

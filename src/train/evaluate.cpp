@@ -8,8 +8,8 @@
 
 namespace muonlab::train {
 
-Evaluation evaluate(model::Model& model, const data::Dataset& data, int64_t windows, int64_t micro_batch,
-                    int64_t context, at::Device device) {
+Evaluation evaluate(model::Model& model, const data::Dataset& data, int64_t windows,
+                    int64_t micro_batch, int64_t context, at::Device device) {
   at::NoGradGuard no_grad;
   double sum = 0;
   for (int64_t first = 0; first < windows; first += micro_batch) {

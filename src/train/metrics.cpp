@@ -8,19 +8,21 @@ namespace muonlab::train {
 
 using Json = nlohmann::ordered_json;
 
-MetricsLog::MetricsLog(const std::string& metrics_path, const std::string& timing_path, int64_t metrics_bytes,
-                       std::vector<std::string> optimizer_names)
-    : metrics_(metrics_path, static_cast<uint64_t>(metrics_bytes)), timing_(timing_path), optimizer_names_(std::move(optimizer_names)) {}
+MetricsLog::MetricsLog(const std::string& metrics_path, const std::string& timing_path,
+                       int64_t metrics_bytes, std::vector<std::string> optimizer_names)
+    : metrics_(metrics_path, static_cast<uint64_t>(metrics_bytes)),
+      timing_(timing_path),
+      optimizer_names_(std::move(optimizer_names)) {}
 
 void MetricsLog::step(const StepRecord& record, int64_t tokens_per_step) {
   Json lr = Json::object();
   for (size_t i = 0; i < optimizer_names_.size(); ++i) lr[optimizer_names_[i]] = record.lr[i];
-  metrics_.write(Json{{"step", record.step},
-                      {"tokens", record.tokens},
-                      {"loss", record.loss},
-                      {"grad_norm", record.grad_norm},
-                      {"lr", lr}}
-                     .dump());
+  metrics_.write(Json{
+      {"step", record.step},
+      {"tokens", record.tokens},
+      {"loss", record.loss},
+      {"grad_norm", record.grad_norm},
+      {"lr", lr}}.dump());
   timing_.write(Json{{"step", record.step},
                      {"forward_s", record.forward_s},
                      {"backward_s", record.backward_s},

@@ -36,7 +36,8 @@ double global_norm(const at::Tensor& flat) {
   std::vector<double> sums(static_cast<size_t>((n + kBlock - 1) / kBlock));
   at::parallel_for(0, static_cast<int64_t>(sums.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t b = begin; b < end; ++b) {
-      sums[static_cast<size_t>(b)] = block_sum_of_squares(x + b * kBlock, std::min(kBlock, n - b * kBlock));
+      sums[static_cast<size_t>(b)] =
+          block_sum_of_squares(x + b * kBlock, std::min(kBlock, n - b * kBlock));
     }
   });
   double total = 0;

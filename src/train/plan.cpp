@@ -11,7 +11,8 @@
 namespace muonlab::train {
 namespace {
 
-int64_t planned_steps(const config::TrainConfig& train, int64_t tokens_per_step, int64_t samples_per_epoch) {
+int64_t planned_steps(const config::TrainConfig& train, int64_t tokens_per_step,
+                      int64_t samples_per_epoch) {
   if (train.steps) return *train.steps;
   if (train.tokens) return (*train.tokens + tokens_per_step - 1) / tokens_per_step;
   const double samples = train.epochs.value_or(1.0) * static_cast<double>(samples_per_epoch);
@@ -19,7 +20,9 @@ int64_t planned_steps(const config::TrainConfig& train, int64_t tokens_per_step,
 }
 
 // A shape may be too large for any machine, and for int64.
-int64_t saturated(double value) { return value < 9e18 ? static_cast<int64_t>(value) : int64_t{9'000'000'000'000'000'000}; }
+int64_t saturated(double value) {
+  return value < 9e18 ? static_cast<int64_t>(value) : int64_t{9'000'000'000'000'000'000};
+}
 
 // Of everything that grows with the number of parameters.
 double weight_bytes(const config::RunConfig& run, const Plan& plan) {
@@ -27,15 +30,17 @@ double weight_bytes(const config::RunConfig& run, const Plan& plan) {
   return static_cast<double>(plan.num_parameters) * (4.0 * 4.0 + value_bytes);
 }
 
-// Weights, gradients, two moments at most, a bf16 or packed fp32 shadow; activations of one micro-batch: about
-// 14 values of the width and 4 of the feed-forward a token and layer, and one chunk of logits.
+// Weights, gradients, two moments at most, a bf16 or packed fp32 shadow; activations of one
+// micro-batch: about 14 values of the width and 4 of the feed-forward a token and layer, and one
+// chunk of logits.
 int64_t estimate_memory(const config::RunConfig& run, const Plan& plan) {
   const config::ModelConfig& model = run.model;
   const double value_bytes = run.precision == config::Precision::bf16 ? 2.5 : 4.0;
   const double tokens = static_cast<double>(plan.micro_batch * plan.context);
   const double activations =
       tokens * static_cast<double>(model.layers) *
-      (14.0 * static_cast<double>(model.width) + 4.0 * static_cast<double>(*model.ffn_width)) * value_bytes;
+      (14.0 * static_cast<double>(model.width) + 4.0 * static_cast<double>(*model.ffn_width)) *
+      value_bytes;
   const double logits = std::min(tokens, 2048.0) * static_cast<double>(*model.vocabulary) * 4.0;
   const double runtime = 300e6;  // LibTorch itself, measured
   return saturated(runtime + weight_bytes(run, plan) + activations + logits);
@@ -47,7 +52,8 @@ Plan make_plan(const config::RunConfig& run, const data::Dataset& data) {
   return make_plan(run, data.train->samples_per_epoch(), data.valid->samples_per_epoch());
 }
 
-Plan make_plan(const config::RunConfig& run, int64_t samples_per_epoch, int64_t validation_windows) {
+Plan make_plan(const config::RunConfig& run, int64_t samples_per_epoch,
+               int64_t validation_windows) {
   Plan plan;
   plan.batch = run.train.batch;
   plan.micro_batch = *run.train.micro_batch;
@@ -74,14 +80,16 @@ void check_memory(const Plan& plan, const config::RunConfig& run, uint64_t usabl
   const auto needed = static_cast<uint64_t>(plan.memory_bytes);
   if (needed <= usable_bytes) return;
   const bool weights_alone = weight_bytes(run, plan) > static_cast<double>(usable_bytes) / 2;
-  throw base::Error("memory: the run takes about ", base::human_bytes(needed), ", this machine has ",
-                    base::human_bytes(usable_bytes), "; lower ",
-                    weights_alone ? base::str("model.width, model.layers or the vocabulary (the weights with gradients ",
-                                              "and moments alone are ",
-                                              base::human_bytes(static_cast<uint64_t>(
-                                                  saturated(weight_bytes(run, plan)))), ")")
-                                  : base::str("train.micro_batch (", plan.micro_batch, ") or model.context (",
-                                              plan.context, ")"));
+  throw base::Error(
+      "memory: the run takes about ", base::human_bytes(needed), ", this machine has ",
+      base::human_bytes(usable_bytes), "; lower ",
+      weights_alone
+          ? base::str("model.width, model.layers or the vocabulary (the weights with gradients ",
+                      "and moments alone are ",
+                      base::human_bytes(static_cast<uint64_t>(saturated(weight_bytes(run, plan)))),
+                      ")")
+          : base::str("train.micro_batch (", plan.micro_batch, ") or model.context (", plan.context,
+                      ")"));
 }
 
 std::string plan_json(const Plan& plan) {

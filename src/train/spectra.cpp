@@ -15,12 +15,13 @@ namespace {
 
 using config::Role;
 
-std::string head_parent(const std::string& parameter) {  // "….self_attn" of "….self_attn.o_proj.weight"
+std::string head_parent(
+    const std::string& parameter) {  // "….self_attn" of "….self_attn.o_proj.weight"
   return parameter.substr(0, parameter.rfind('.', parameter.rfind('.') - 1));
 }
 
-void append_products(const tensor::Parameter& v, const tensor::Parameter& o, const config::ModelConfig& model,
-                     std::vector<MatrixSpectrum>& matrices) {
+void append_products(const tensor::Parameter& v, const tensor::Parameter& o,
+                     const config::ModelConfig& model, std::vector<MatrixSpectrum>& matrices) {
   const int64_t dim = model.head_dim.value(), group = model.heads / model.kv_heads.value();
   const at::Tensor v_value = v.value.detach().cpu(), o_value = o.value.detach().cpu();
   for (int64_t head = 0; head < model.heads; ++head) {
@@ -49,19 +50,23 @@ void measure_one(MatrixSpectrum& matrix) {
   const std::vector<double> values = singular_values_of_product(matrix.value, matrix.right);
   double squares = 0;
   for (double value : values) squares += value * value;
-  matrix.rms = std::sqrt(squares / static_cast<double>(matrix.value.size(0) * matrix.right.size(1)));
+  matrix.rms =
+      std::sqrt(squares / static_cast<double>(matrix.value.size(0) * matrix.right.size(1)));
   if (matrix.rms > 0) matrix.spectrum = spectrum(values);
 }
 
 }  // namespace
 
 bool is_selected(const std::vector<std::string>& selectors, const config::ParameterSpec& spec) {
-  const auto matches = [&](const std::string& selector) { return config::selector_matches(selector, spec); };
+  const auto matches = [&](const std::string& selector) {
+    return config::selector_matches(selector, spec);
+  };
   return spec.shape.size() == 2 && std::any_of(selectors.begin(), selectors.end(), matches);
 }
 
-void append_matrix(const config::ParameterSpec& spec, const char* of, const at::Tensor& value, bool heads,
-                   const config::ModelConfig& model, std::vector<MatrixSpectrum>& matrices) {
+void append_matrix(const config::ParameterSpec& spec, const char* of, const at::Tensor& value,
+                   bool heads, const config::ModelConfig& model,
+                   std::vector<MatrixSpectrum>& matrices) {
   MatrixSpectrum whole{.name = spec.name,
                        .role = std::string(config::role_name(spec.role)),
                        .layer = spec.layer,
@@ -79,8 +84,9 @@ void append_matrix(const config::ParameterSpec& spec, const char* of, const at::
   }
 }
 
-std::vector<MatrixSpectrum> weight_matrices(const tensor::Arena& arena, const std::vector<std::string>& selectors,
-                                            bool heads, const config::ModelConfig& model) {
+std::vector<MatrixSpectrum> weight_matrices(const tensor::Arena& arena,
+                                            const std::vector<std::string>& selectors, bool heads,
+                                            const config::ModelConfig& model) {
   std::vector<MatrixSpectrum> matrices;
   std::map<int, const tensor::Parameter*> v, o;  // by layer
   for (const tensor::Parameter& parameter : arena.parameters()) {
@@ -99,7 +105,8 @@ std::vector<MatrixSpectrum> weight_matrices(const tensor::Arena& arena, const st
 void measure(std::vector<MatrixSpectrum>& matrices) {
   for (const MatrixSpectrum& matrix : matrices) {
     if (matrix.head >= 0 || matrix.value.isfinite().all().item<bool>()) continue;
-    throw NonFinite("spectra: the ", matrix.of, " of ", matrix.name, " holds values that are not finite.");
+    throw NonFinite("spectra: the ", matrix.of, " of ", matrix.name,
+                    " holds values that are not finite.");
   }
   tensor::each_on_one_thread(static_cast<int64_t>(matrices.size()),
                              [&](int64_t i) { measure_one(matrices[static_cast<size_t>(i)]); });
@@ -108,8 +115,11 @@ void measure(std::vector<MatrixSpectrum>& matrices) {
 
 std::string spectrum_json(const MatrixSpectrum& matrix, int64_t step) {
   const Spectrum& s = matrix.spectrum;
-  nlohmann::ordered_json json{{"step", step},       {"name", matrix.name}, {"role", matrix.role},
-                              {"layer", matrix.layer}, {"of", matrix.of}};
+  nlohmann::ordered_json json{{"step", step},
+                              {"name", matrix.name},
+                              {"role", matrix.role},
+                              {"layer", matrix.layer},
+                              {"of", matrix.of}};
   if (matrix.head >= 0) json["head"] = matrix.head;
   json.update({{"entropy", s.entropy},
                {"effective_rank", s.effective_rank},

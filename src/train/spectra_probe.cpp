@@ -19,11 +19,13 @@ using Json = nlohmann::ordered_json;
 // The optimizers' state tensors by name.
 std::map<std::string, at::Tensor> state_of(Trainer& trainer) {
   std::map<std::string, at::Tensor> state;
-  for (tensor::NamedTensor& tensor : trainer.optimizer.state()) state[tensor.name] = tensor.value.cpu();
+  for (tensor::NamedTensor& tensor : trainer.optimizer.state())
+    state[tensor.name] = tensor.value.cpu();
   return state;
 }
 
-// The state of a parameter under the first of the names that its rule has; undefined where it has none.
+// The state of a parameter under the first of the names that its rule has; undefined where it has
+// none.
 at::Tensor moment(const std::map<std::string, at::Tensor>& state, const std::string& parameter,
                   std::initializer_list<const char*> names) {
   for (const char* name : names) {
@@ -33,7 +35,8 @@ at::Tensor moment(const std::map<std::string, at::Tensor>& state, const std::str
   return {};
 }
 
-at::Tensor first_moment(const std::map<std::string, at::Tensor>& state, const std::string& parameter) {
+at::Tensor first_moment(const std::map<std::string, at::Tensor>& state,
+                        const std::string& parameter) {
   return moment(state, parameter, {"momentum", "momentum_average", "exp_avg"});
 }
 
@@ -49,25 +52,28 @@ double stable_rank_of_input(const at::Tensor& input_nk) {
   const at::Tensor x = input_nk.cpu().to(at::kDouble);
   const at::Tensor gram = x.size(0) < x.size(1) ? at::mm(x, x.t()) : at::mm(x.t(), x);
   const double largest = at::linalg_eigvalsh(gram).max().item<double>();
-  return largest > 0 ? gram.trace().item<double>() / largest : std::numeric_limits<double>::quiet_NaN();
+  return largest > 0 ? gram.trace().item<double>() / largest
+                     : std::numeric_limits<double>::quiet_NaN();
 }
 
 std::vector<std::string> input_lines(Trainer& trainer) {
   at::NoGradGuard no_grad;
   const int64_t step = trainer.state.step + 1;
   std::vector<std::string> lines;
-  const Batch batch = read_batch(*trainer.data.train, trainer.state.next_sample, trainer.plan.micro_batch,
-                                 trainer.plan.context, false, trainer.arena.values().device());
+  const Batch batch =
+      read_batch(*trainer.data.train, trainer.state.next_sample, trainer.plan.micro_batch,
+                 trainer.plan.context, false, trainer.arena.values().device());
   model::Observer observer;
   observer.input = [&](int64_t layer, Role role, const at::Tensor& input_nk) {
     const double rank = stable_rank_of_input(input_nk);
     for (Role reader : readers(role, trainer.config.model.gated)) {
-      lines.push_back(Json{{"step", step},
-                           {"of", "input"},
-                           {"role", config::role_name(reader)},
-                           {"layer", layer},
-                           {"stable_rank", rank}}
-                          .dump());
+      lines.push_back(Json{
+          {"step", step},
+          {"of", "input"},
+          {"role", config::role_name(reader)},
+          {"layer", layer},
+          {"stable_rank",
+           rank}}.dump());
     }
   };
   trainer.model.observe(batch.tokens_bt, observer);
@@ -79,12 +85,13 @@ std::vector<std::string> attention_lines(Trainer& trainer) {
   at::NoGradGuard no_grad;
   std::vector<std::string> lines;
   const int64_t windows = std::min(trainer.plan.micro_batch, trainer.plan.eval_windows);
-  const Batch batch =
-      read_batch(*trainer.data.valid, 0, windows, trainer.plan.context, true, trainer.arena.values().device());
+  const Batch batch = read_batch(*trainer.data.valid, 0, windows, trainer.plan.context, true,
+                                 trainer.arena.values().device());
   model::Observer observer;
   observer.max_logit = [&](int64_t layer, double logit) {
-    lines.push_back(
-        Json{{"step", trainer.state.step}, {"of", "attention"}, {"layer", layer}, {"max_logit", logit}}.dump());
+    lines.push_back(Json{
+        {"step", trainer.state.step}, {"of", "attention"}, {"layer", layer}, {"max_logit", logit}}
+                        .dump());
   };
   trainer.model.observe(batch.tokens_bt, observer);
   return lines;
@@ -107,21 +114,27 @@ void SpectraProbe::before_step(Trainer& trainer) {
 std::vector<std::string> SpectraProbe::measure(Trainer& trainer) {
   const config::ModelConfig& model = trainer.config.model;
   const int64_t step = trainer.state.step;
-  std::vector<MatrixSpectrum> matrices = weight_matrices(trainer.arena, config_.params, config_.heads, model);
+  std::vector<MatrixSpectrum> matrices =
+      weight_matrices(trainer.arena, config_.params, config_.heads, model);
   const bool stepped = step > 0;  // before the first step there are no gradients
-  const std::map<std::string, at::Tensor> state =
-      stepped && (config_.momentum || config_.updates) ? state_of(trainer) : std::map<std::string, at::Tensor>{};
+  const std::map<std::string, at::Tensor> state = stepped && (config_.momentum || config_.updates)
+                                                      ? state_of(trainer)
+                                                      : std::map<std::string, at::Tensor>{};
   for (const tensor::Parameter& parameter : trainer.arena.parameters()) {
     const config::ParameterSpec& spec = parameter.spec;
     if (!stepped || !is_selected(config_.params, spec)) continue;
-    if (config_.gradients) append_matrix(spec, "gradient", parameter.grad, config_.heads, model, matrices);
+    if (config_.gradients)
+      append_matrix(spec, "gradient", parameter.grad, config_.heads, model, matrices);
     const at::Tensor first = first_moment(state, spec.name);
-    if (config_.momentum && first.defined()) append_matrix(spec, "momentum", first, config_.heads, model, matrices);
+    if (config_.momentum && first.defined())
+      append_matrix(spec, "momentum", first, config_.heads, model, matrices);
     const auto before = before_.find(spec.name);
     if (before == before_.end()) continue;
     const size_t whole = matrices.size();
-    append_matrix(spec, "update", parameter.value.detach().cpu() - before->second, config_.heads, model, matrices);
-    matrices[whole].ratio = root_mean_square(matrices[whole].value) / root_mean_square(before->second);
+    append_matrix(spec, "update", parameter.value.detach().cpu() - before->second, config_.heads,
+                  model, matrices);
+    matrices[whole].ratio =
+        root_mean_square(matrices[whole].value) / root_mean_square(before->second);
     matrices[whole].angle_deg = adam_muon_angle_deg(first.defined() ? first : parameter.grad.cpu(),
                                                     moment(state, spec.name, {"exp_avg_sq"}));
   }

@@ -37,7 +37,8 @@ Spectrum spectrum(std::span<const double> singular_values) {
   std::vector<double> s(n), squares(n);
   double sum = 0, sum_of_squares = 0, top = 0;
   for (size_t i = 0; i < n; ++i) {
-    const double share = singular_values[i] / largest;  // so that squares neither overflow nor vanish
+    // so that squares neither overflow nor vanish
+    const double share = singular_values[i] / largest;
     s[i] = share > static_cast<double>(n) * 0x1p-52 ? share : 0.0;
     squares[i] = s[i] * s[i];
     sum += s[i];

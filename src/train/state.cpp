@@ -21,16 +21,19 @@ void each_field(State& state, Visit&& visit) {
   visit("metrics_bytes", state.metrics_bytes);
 }
 
-void read_number(const nlohmann::json& json, double& value, const std::string& label, const char* name) {
+void read_number(const nlohmann::json& json, double& value, const std::string& label,
+                 const char* name) {
   if (json.is_null()) return;  // not finite: no validation yet
   if (!json.is_number()) throw base::Error(label, ": \"", name, "\" is not a number");
   value = json.get<double>();
 }
 
 // Counters are exact: a fraction, or what int64 does not hold, is no counter.
-void read_number(const nlohmann::json& json, int64_t& value, const std::string& label, const char* name) {
-  const bool fits = json.is_number_integer() &&
-                    (!json.is_number_unsigned() || json.get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX));
+void read_number(const nlohmann::json& json, int64_t& value, const std::string& label,
+                 const char* name) {
+  const bool fits =
+      json.is_number_integer() &&
+      (!json.is_number_unsigned() || json.get<uint64_t>() <= static_cast<uint64_t>(INT64_MAX));
   if (!fits) throw base::Error(label, ": \"", name, "\" is not a whole number of 64 bits");
   value = json.get<int64_t>();
 }
@@ -65,14 +68,15 @@ TrainState parse_state(const std::string& text, const std::string& label) {
     for (const auto& [name, length] : lengths->items()) {
       read_number(length, state.probe_bytes[name], label, ("probe_bytes." + name).c_str());
       if (state.probe_bytes[name] < 0) {
-        throw base::Error(label, ": \"probe_bytes.", name, "\" is negative; choose another checkpoint");
+        throw base::Error(label, ": \"probe_bytes.", name,
+                          "\" is negative; choose another checkpoint");
       }
     }
   }
-  if (state.step < 0 || state.next_sample < 0 || state.tokens < 0 || state.metrics_bytes < 0 || state.best_step < -1 ||
-      state.best_step > state.step) {
-    throw base::Error(label, ": the training state counts what cannot be (", json.dump().substr(0, 200),
-                      "); choose another checkpoint");
+  if (state.step < 0 || state.next_sample < 0 || state.tokens < 0 || state.metrics_bytes < 0 ||
+      state.best_step < -1 || state.best_step > state.step) {
+    throw base::Error(label, ": the training state counts what cannot be (",
+                      json.dump().substr(0, 200), "); choose another checkpoint");
   }
   return state;
 }

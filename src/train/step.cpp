@@ -31,8 +31,8 @@ void require_finite(Trainer& trainer, const StepRecord& record) {
     where = base::str(", first in the gradient of ", parameter.spec.name);
     break;
   }
-  throw NonFinite("step ", record.step, ": loss ", record.loss, ", gradient norm ", record.grad_norm, where,
-                  "; stopped before the update.");
+  throw NonFinite("step ", record.step, ": loss ", record.loss, ", gradient norm ",
+                  record.grad_norm, where, "; stopped before the update.");
 }
 
 }  // namespace
@@ -46,8 +46,9 @@ StepRecord train_step(Trainer& trainer) {
 
   trainer.arena.zero_grads();
   for (int64_t micro = 0; micro < plan.num_micro_batches; ++micro) {
-    const Batch batch = read_batch(*trainer.data.train, state.next_sample + micro * plan.micro_batch,
-                                   plan.micro_batch, plan.context, false, device);
+    const Batch batch =
+        read_batch(*trainer.data.train, state.next_sample + micro * plan.micro_batch,
+                   plan.micro_batch, plan.context, false, device);
     const at::Tensor loss = trainer.model.forward(batch.tokens_bt, batch.targets_bt);
     record.loss += loss.item<double>() / static_cast<double>(plan.num_micro_batches);
     record.forward_s += lap();

@@ -1,4 +1,5 @@
-// What a run's folder may suffer between two commands: each is answered with exit code 1, one message, and nothing lost.
+// What a run's folder may suffer between two commands: each is answered with exit code 1, one
+// message, and nothing lost.
 #include <gtest/gtest.h>
 
 #include <sys/stat.h>
@@ -49,7 +50,9 @@ class BrokenInput : public ::testing::Test {
     for (const auto& [name, bytes] : files) writer.add_file(name, bytes);
     writer.commit();
   }
-  std::string trainer_file() { return slurp(scratch_ / "runs/a/checkpoints/step-00000006/trainer.json"); }
+  std::string trainer_file() {
+    return slurp(scratch_ / "runs/a/checkpoints/step-00000006/trainer.json");
+  }
 
   support::Scratch scratch_;
 };
@@ -60,8 +63,10 @@ TEST_F(BrokenInput, LostCheckpointsAreNotARunThatStartsOver) {
   expect_refused(go_on(), "records steps up to 6");
   EXPECT_EQ(slurp(scratch_ / "runs/a/metrics.jsonl"), before);
   EXPECT_EQ(run_program(scratch_.path(), {"train", "--resume", "runs/a"}).code, 1);
-  // Before the first save there is nothing to lose: the same steps come again, and the program says so.
-  std::ofstream(scratch_ / "runs/a/metrics.jsonl") << R"({"step":1,"tokens":32,"loss":5.5})" << "\n";
+  // Before the first save there is nothing to lose: the same steps come again, and the program says
+  // so.
+  std::ofstream(scratch_ / "runs/a/metrics.jsonl") << R"({"step":1,"tokens":32,"loss":5.5})"
+                                                   << "\n";
   const Result again = train({});
   EXPECT_EQ(again.code, 0) << again.err;
   EXPECT_NE(again.err.find("starts over at step 0"), std::string::npos) << again.err;
@@ -84,7 +89,8 @@ TEST_F(BrokenInput, AStateThatCannotBeIsRefusedAndTheRecordStays) {
   expect_refused(go_on(), "trainer.json");
   replace_trainer_file(with("\"optimizer_of\": {", "\"optimizer_of\": 3, \"z\": {"));
   expect_refused(go_on(), "\"optimizer_of\" is not an object");
-  replace_trainer_file(with("{", "{\"z\": " + std::string(300000, '[') + std::string(300000, ']') + ", "));
+  replace_trainer_file(
+      with("{", "{\"z\": " + std::string(300000, '[') + std::string(300000, ']') + ", "));
   expect_refused(go_on(), "nested deeper than 64 levels");
   replace_trainer_file("{\"format\": \"" + std::string(1 << 20, 'a') + "\"}");
   expect_refused(go_on(), "is not 1");
@@ -103,11 +109,15 @@ TEST_F(BrokenInput, PipesDoNotHangIt) {
   }
   const std::string pipe = scratch_ / "pipe.txt";
   ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
-  expect_refused(run_program(scratch_.path(), {"data", "tokens", "out", "pipe.txt", "--tokenizer", "byte"}), "pipe.txt");
+  expect_refused(
+      run_program(scratch_.path(), {"data", "tokens", "out", "pipe.txt", "--tokenizer", "byte"}),
+      "pipe.txt");
 }
 
 TEST_F(BrokenInput, TheListOfRunsPassesOverNonsense) {
-  std::ofstream(scratch_ / "runs/a/metrics.jsonl", std::ios::app) << R"({"step":"x","loss":[],"val_loss":null})" << "\n";
+  std::ofstream(scratch_ / "runs/a/metrics.jsonl", std::ios::app)
+      << R"({"step":"x","loss":[],"val_loss":null})"
+      << "\n";
   std::ofstream(scratch_ / "runs/a/plan.json") << R"({"steps":true})";
   std::filesystem::create_directories(scratch_ / "runs/b");
   std::ofstream(scratch_ / "runs/b/resolved.json") << "{}";
@@ -122,9 +132,11 @@ TEST_F(BrokenInput, TheListOfRunsPassesOverNonsense) {
 }
 
 TEST_F(BrokenInput, ARunTooLargeForTheMachineIsRefusedBeforeItBegins) {
-  for (const char* setting : {"model.width=1048576", "model.vocabulary=268435456", "model.ffn_width=16777216"}) {
-    const Result large = run_program(
-        scratch_.path(), {"train", "tiny.json", "--run-dir", "large", "--set", setting, "--set", "model.layers=4096"});
+  for (const char* setting :
+       {"model.width=1048576", "model.vocabulary=268435456", "model.ffn_width=16777216"}) {
+    const Result large =
+        run_program(scratch_.path(), {"train", "tiny.json", "--run-dir", "large", "--set", setting,
+                                      "--set", "model.layers=4096"});
     expect_refused(large, "this machine has");
     EXPECT_FALSE(std::filesystem::exists(scratch_ / "large"));
   }

@@ -22,26 +22,34 @@ class CommandLine : public ::testing::Test {
 };
 
 TEST_F(CommandLine, UnknownWordsGetTheirNeighbour) {
-  const std::string commands = "; commands: train runs sweep report compare eval sample ask tail spectra init config data bench doctor";
+  const std::string commands =
+      "; commands: train runs sweep report compare eval sample ask tail spectra init config data "
+      "bench doctor";
   expect_refused({"bogus"}, "error: there is no command \"bogus\"" + commands);
-  expect_refused({"traim", "x.json"}, "error: there is no command \"traim\"; did you mean \"train\"?");
+  expect_refused({"traim", "x.json"},
+                 "error: there is no command \"traim\"; did you mean \"train\"?");
   expect_refused({"sample", "run", "--temprature", "1"},
-                 "error: sample: there is no option --temprature; did you mean --temperature? See `muonlab sample --help`");
-  expect_refused({"train", "a.json", "b.json"}, "error: train: \"b.json\" is one word too many. See `muonlab train --help`");
+                 "error: sample: there is no option --temprature; did you mean --temperature? See "
+                 "`muonlab sample --help`");
+  expect_refused({"train", "a.json", "b.json"},
+                 "error: train: \"b.json\" is one word too many. See `muonlab train --help`");
 }
 
 TEST_F(CommandLine, NumbersOutOfRangeAreToldTheRange) {
   expect_refused({"sample", "run", "--tokens", "0"},
                  "error: sample: --tokens: 0 is below the minimum 1. See `muonlab sample --help`");
-  expect_refused({"sample", "run", "--temperature", "101"},
-                 "error: sample: --temperature: 101 is above the maximum 100. See `muonlab sample --help`");
-  expect_refused({"data", "samples", "c.json", "--from", "-2"},
-                 "error: data samples: --from: -2 is below the minimum 0. See `muonlab data samples --help`");
+  expect_refused(
+      {"sample", "run", "--temperature", "101"},
+      "error: sample: --temperature: 101 is above the maximum 100. See `muonlab sample --help`");
+  expect_refused(
+      {"data", "samples", "c.json", "--from", "-2"},
+      "error: data samples: --from: -2 is below the minimum 0. See `muonlab data samples --help`");
 }
 
 TEST_F(CommandLine, WhatIsMissingIsNamedOrTheHelpShown) {
   expect_refused({"eval"}, "error: eval: CHECKPOINT is required. See `muonlab eval --help`");
-  for (const std::vector<std::string>& arguments : {std::vector<std::string>{}, {"data"}, {"config"}}) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{}, {"data"}, {"config"}}) {
     const Result result = run_program(scratch_.path(), arguments);
     EXPECT_EQ(result.code, 2);
     EXPECT_NE(result.err.find("Subcommands:"), std::string::npos) << result.err;

@@ -20,8 +20,9 @@ TEST(CompareCommand, LaysTwoRunsOverEachOther) {
   const support::Scratch scratch("compare");
   std::ofstream(scratch / "tiny.json") << kShortRun;
   for (const char* rate : {"0.001", "0.01"}) {
-    const Result trained = run_program(scratch.path(), {"train", "tiny.json", "--run-dir", rate, "--set",
-                                                        std::string("optimizers.adam.lr=") + rate});
+    const Result trained =
+        run_program(scratch.path(), {"train", "tiny.json", "--run-dir", rate, "--set",
+                                     std::string("optimizers.adam.lr=") + rate});
     ASSERT_EQ(trained.code, 0) << trained.err;
   }
   const Result compared = run_program(scratch.path(), {"compare", "0.001", "0.01"});
@@ -32,7 +33,8 @@ TEST(CompareCommand, LaysTwoRunsOverEachOther) {
   EXPECT_TRUE(holds(compared.out, "A  0.001  step 3/3")) << compared.out;
   EXPECT_FALSE(holds(compared.out, "\x1b"));
 
-  const Result json = run_program(scratch.path(), {"compare", "0.001", "0.01", "--json", "--loss", "0.5"});
+  const Result json =
+      run_program(scratch.path(), {"compare", "0.001", "0.01", "--json", "--loss", "0.5"});
   const nlohmann::json parsed = nlohmann::json::parse(json.out);
   EXPECT_EQ(parsed["common_steps"], 3);
   EXPECT_EQ(parsed["target_loss"], 0.5);

@@ -13,13 +13,21 @@ using support::run_program;
 
 class ConfigCommand : public ::testing::Test {
  protected:
-  ConfigCommand() : scratch_(std::string("config_") + ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
+  ConfigCommand()
+      : scratch_(std::string("config_") +
+                 ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
     write("good.json", R"({"train": {"steps": 1000, "batch": 8}, "model": {"size": "tiny"}})");
-    write("sgd.json", R"({"extends": "good.json", "optimizers": {"plain": {"rule": "sgd"}}, "schedule": {"warmup": 5}})");
+    write(
+        "sgd.json",
+        R"({"extends": "good.json", "optimizers": {"plain": {"rule": "sgd"}}, "schedule": {"warmup": 5}})");
     write("bad.json", "{\n  \"modle\": {},\n  \"train\": {\"steps\": 0},\n}\n");
   }
-  void write(const std::string& name, const std::string& text) { std::ofstream(scratch_ / name) << text; }
-  Result run(const std::vector<std::string>& arguments) { return run_program(scratch_.path(), arguments); }
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream(scratch_ / name) << text;
+  }
+  Result run(const std::vector<std::string>& arguments) {
+    return run_program(scratch_.path(), arguments);
+  }
   support::Scratch scratch_;
 };
 
@@ -48,7 +56,8 @@ TEST_F(ConfigCommand, AWrongConfigStopsTrainingBeforeAnythingExists) {
 }
 
 TEST_F(ConfigCommand, SettingsApply) {
-  const Result shown = run({"config", "show", "good.json", "--set", "train.tokens=4096", "--set", "optimizers.adam.lr=0.5"});
+  const Result shown = run({"config", "show", "good.json", "--set", "train.tokens=4096", "--set",
+                            "optimizers.adam.lr=0.5"});
   ASSERT_EQ(shown.code, 0) << shown.err;
   const auto json = nlohmann::json::parse(shown.out);
   EXPECT_EQ(json["train"]["tokens"], 4096);
@@ -58,7 +67,9 @@ TEST_F(ConfigCommand, SettingsApply) {
   EXPECT_EQ(shown.err, "dropped  train.steps: train.tokens gives the length\n");
   const Result wrong = run({"config", "check", "good.json", "--set", "train.batch=none"});
   EXPECT_EQ(wrong.code, 2);
-  EXPECT_EQ(wrong.err, "--set 1: train.batch: expected an integer, got the string \"none\"\n1 error; nothing was started.\n");
+  EXPECT_EQ(wrong.err,
+            "--set 1: train.batch: expected an integer, got the string \"none\"\n1 error; nothing "
+            "was started.\n");
 }
 
 TEST_F(ConfigCommand, ShowsWhatAnotherRunCanRead) {
@@ -66,17 +77,23 @@ TEST_F(ConfigCommand, ShowsWhatAnotherRunCanRead) {
   const Result same = run({"config", "diff", "sgd.json", "resolved.json"});
   EXPECT_EQ(same.out, "the two are the same run\n");
   EXPECT_EQ(same.code, 0);
-  const Result differ = run({"config", "diff", "good.json", "sgd.json", "--set", "name=x", "--set", "train.batch=4"});
+  const Result differ =
+      run({"config", "diff", "good.json", "sgd.json", "--set", "name=x", "--set", "train.batch=4"});
   EXPECT_EQ(differ.code, 1);
-  EXPECT_NE(differ.out.find("assign[0].optimizer        \"adam\" -> \"plain\"\n"), std::string::npos) << differ.out;
-  EXPECT_NE(differ.out.find("schedule.warmup            0 -> 5\n"), std::string::npos) << differ.out;
+  EXPECT_NE(differ.out.find("assign[0].optimizer        \"adam\" -> \"plain\"\n"),
+            std::string::npos)
+      << differ.out;
+  EXPECT_NE(differ.out.find("schedule.warmup            0 -> 5\n"), std::string::npos)
+      << differ.out;
 }
 
 TEST_F(ConfigCommand, ExplainsAndDescribes) {
   const Result row = run({"config", "explain", "optimizers.muon.nesterov"});
   EXPECT_EQ(row.out,
-            "optimizers.NAME[rule=sgd].nesterov   look ahead by one step of momentum [true | false; default false]\n"
-            "optimizers.NAME[rule=muon].nesterov  look ahead by one step of momentum [true | false; default false]\n");
+            "optimizers.NAME[rule=sgd].nesterov   look ahead by one step of momentum [true | "
+            "false; default false]\n"
+            "optimizers.NAME[rule=muon].nesterov  look ahead by one step of momentum [true | "
+            "false; default false]\n");
   const Result unknown = run({"config", "explain", "train.bach"});
   EXPECT_EQ(unknown.code, 1);
   EXPECT_NE(unknown.err.find("did you mean \"train.batch\"?"), std::string::npos) << unknown.err;

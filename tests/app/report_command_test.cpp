@@ -35,10 +35,15 @@ TEST(ReportCommand, WritesAPageAndNumbersOfARealRun) {
   EXPECT_GT(json["runs"][0]["tokens_per_s"].get<double>(), 0);
 
   // The command it names makes the run again.
-  ASSERT_EQ(run_program(scratch.path(), {"train", "runs/tiny/resolved.json", "--run-dir", "runs/tiny-again"}).code, 0);
-  EXPECT_EQ(slurp(scratch / "runs/tiny-again/metrics.jsonl"), slurp(scratch / "runs/tiny/metrics.jsonl"));
+  ASSERT_EQ(run_program(scratch.path(),
+                        {"train", "runs/tiny/resolved.json", "--run-dir", "runs/tiny-again"})
+                .code,
+            0);
+  EXPECT_EQ(slurp(scratch / "runs/tiny-again/metrics.jsonl"),
+            slurp(scratch / "runs/tiny/metrics.jsonl"));
 
-  const support::Result both = run_program(scratch.path(), {"report", "runs/tiny", "runs/tiny-again"});
+  const support::Result both =
+      run_program(scratch.path(), {"report", "runs/tiny", "runs/tiny-again"});
   ASSERT_EQ(both.code, 0) << both.err;
   EXPECT_NE(slurp(scratch / "report/report.html").find("runs/tiny-again"), std::string::npos);
 }

@@ -36,7 +36,8 @@ TEST_F(ResumeCommand, InterruptSavesSaysHowToGoOnAndResumesExactly) {
   process.signal(SIGINT);
   const Result stopped = process.wait();
   EXPECT_EQ(stopped.code, 130);
-  EXPECT_NE(stopped.out.find("Go on with: muonlab train --resume stopped"), std::string::npos) << stopped.out;
+  EXPECT_NE(stopped.out.find("Go on with: muonlab train --resume stopped"), std::string::npos)
+      << stopped.out;
   const Result resumed = run_program(scratch_.path(), {"train", "--resume", "stopped"});
   ASSERT_EQ(resumed.code, 0) << resumed.err;
   EXPECT_NE(resumed.out.find("resumes at step"), std::string::npos);
@@ -47,14 +48,16 @@ TEST_F(ResumeCommand, ADamagedCheckpointIsNamedAndTheOneBeforeItUsed) {
   ASSERT_EQ(train({"--run-dir", "straight"}).code, 0);
   ASSERT_EQ(train({"--run-dir", "hurt"}).code, 0);
   {
-    std::fstream file(final_checkpoint("hurt") + "/model.safetensors", std::ios::in | std::ios::out | std::ios::binary);
+    std::fstream file(final_checkpoint("hurt") + "/model.safetensors",
+                      std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(2000);
     file.put('x');
     file.put('y');
   }
   const Result resumed = train({"--run-dir", "hurt"});
   ASSERT_EQ(resumed.code, 0) << resumed.err;
-  EXPECT_NE(resumed.err.find("model.safetensors does not match its hash"), std::string::npos) << resumed.err;
+  EXPECT_NE(resumed.err.find("model.safetensors does not match its hash"), std::string::npos)
+      << resumed.err;
   EXPECT_NE(resumed.out.find("resumes at step 28"), std::string::npos) << resumed.out;
   expect_equal_runs("straight", "hurt");
 
@@ -70,11 +73,13 @@ TEST_F(ResumeCommand, ChangedSettingsAreListedAndClassed) {
   ASSERT_EQ(train({"--set", "train.steps=8"}).code, 0);
   const Result longer = train({"--set", "train.steps=12"});
   EXPECT_EQ(longer.code, 0) << longer.err;
-  EXPECT_NE(longer.out.find("changed  train.steps 8 -> 12 (changes the schedule's end: allowed)"), std::string::npos)
+  EXPECT_NE(longer.out.find("changed  train.steps 8 -> 12 (changes the schedule's end: allowed)"),
+            std::string::npos)
       << longer.out;
   const Result other = train({"--set", "train.steps=16", "--set", "model.width=48"});
   EXPECT_EQ(other.code, 1);
-  EXPECT_NE((other.out + other.err).find("model.width 32 -> 48 (refused"), std::string::npos) << other.out << other.err;
+  EXPECT_NE((other.out + other.err).find("model.width 32 -> 48 (refused"), std::string::npos)
+      << other.out << other.err;
   EXPECT_NE(other.err.find("--run-dir"), std::string::npos);
 }
 
@@ -97,22 +102,28 @@ TEST_F(ResumeCommand, ASpectraFileThatWasCutShortStopsTheResume) {
   std::filesystem::resize_file(scratch_ / "runs/tiny/spectra.jsonl", 100);
   const Result cut = train({"--set", "train.steps=12"});
   EXPECT_EQ(cut.code, 1);
-  EXPECT_NE(cut.err.find("runs/tiny/spectra.jsonl: holds 100 bytes, but the checkpoint was saved when it held"),
-            std::string::npos)
+  EXPECT_NE(
+      cut.err.find(
+          "runs/tiny/spectra.jsonl: holds 100 bytes, but the checkpoint was saved when it held"),
+      std::string::npos)
       << cut.err;
 }
 
 TEST_F(ResumeCommand, ABranchCarriesOverWhatFits) {
   ASSERT_EQ(train({"--run-dir", "base", "--set", "checkpoint.permanent_every=8"}).code, 0);
-  const Result branch = train({"--run-dir", "branch", "--from", "base@16", "--set",
-                               R"(assign=[{"params":["vo"],"optimizer":"muon"},{"params":["all"],"optimizer":"adam"}])"});
+  const Result branch = train(
+      {"--run-dir", "branch", "--from", "base@16", "--set",
+       R"(assign=[{"params":["vo"],"optimizer":"muon"},{"params":["all"],"optimizer":"adam"}])"});
   ASSERT_EQ(branch.code, 0) << branch.err;
   EXPECT_NE(branch.out.find("carried over"), std::string::npos) << branch.out;
   const std::string origin = slurp(scratch_ / "branch/origin.json");
   EXPECT_NE(origin.find("v_proj.weight/"), std::string::npos);
   EXPECT_EQ(slurp(scratch_ / "branch/metrics.jsonl").find("{\"step\":17,"), 0u);
   EXPECT_EQ(slurp(scratch_ / "branch/spectra.jsonl").find("{\"step\":18,"), 0u);
-  EXPECT_EQ(run_program(scratch_.path(), {"train", "tiny.json", "--run-dir", "x", "--from", "base@17"}).code, 1);
+  EXPECT_EQ(
+      run_program(scratch_.path(), {"train", "tiny.json", "--run-dir", "x", "--from", "base@17"})
+          .code,
+      1);
 }
 
 TEST_F(ResumeCommand, ABranchThatCannotBeLeavesNoFolder) {
@@ -122,10 +133,12 @@ TEST_F(ResumeCommand, ABranchThatCannotBeLeavesNoFolder) {
   EXPECT_NE(wider.err.find("model.width 32 -> 48"), std::string::npos) << wider.err;
   const Result past = train({"--run-dir", "past", "--from", "base@28", "--set", "train.steps=28"});
   EXPECT_EQ(past.code, 1);
-  EXPECT_NE(past.err.find("base/checkpoints/step-00000028: is at step 28, and train.steps is 28"), std::string::npos)
+  EXPECT_NE(past.err.find("base/checkpoints/step-00000028: is at step 28, and train.steps is 28"),
+            std::string::npos)
       << past.err;
   EXPECT_EQ(train({"--run-dir", "none", "--from", "base@17"}).code, 1);
-  for (const char* run : {"wide", "past", "none"}) EXPECT_FALSE(std::filesystem::exists(scratch_ / run)) << run;
+  for (const char* run : {"wide", "past", "none"})
+    EXPECT_FALSE(std::filesystem::exists(scratch_ / run)) << run;
 }
 
 TEST_F(ResumeCommand, FromIsNotPassedOverInSilenceWhereTheRunIsThereAlready) {
@@ -133,10 +146,12 @@ TEST_F(ResumeCommand, FromIsNotPassedOverInSilenceWhereTheRunIsThereAlready) {
   ASSERT_EQ(train({"--run-dir", "other"}).code, 0);
   const Result other = train({"--run-dir", "other", "--from", "base@28"});
   EXPECT_EQ(other.code, 1);
-  EXPECT_NE(other.err.find("other: has checkpoints of its own and was not branched from base@28"), std::string::npos)
+  EXPECT_NE(other.err.find("other: has checkpoints of its own and was not branched from base@28"),
+            std::string::npos)
       << other.err;
   ASSERT_EQ(train({"--run-dir", "branch", "--from", "base@28"}).code, 0);
-  EXPECT_EQ(train({"--run-dir", "branch", "--from", "base@28"}).code, 0) << "the same command again";
+  EXPECT_EQ(train({"--run-dir", "branch", "--from", "base@28"}).code, 0)
+      << "the same command again";
   EXPECT_EQ(train({"--run-dir", "branch", "--from", "base@30"}).code, 1);
 }
 
@@ -150,8 +165,8 @@ TEST_F(ResumeCommand, FewerStepsThanARunHasDoneLeaveItsRecordAlone) {
 
 TEST_F(ResumeCommand, ABranchKilledBeforeItsFirstCheckpointStartsOver) {
   ASSERT_EQ(train({"--run-dir", "base", "--set", "checkpoint.permanent_every=8"}).code, 0);
-  const std::vector<std::string> branch{"train", "tiny.json", "--run-dir", "branch",
-                                        "--from", "base@16", "--set", "checkpoint.every=12"};
+  const std::vector<std::string> branch{"train",  "tiny.json", "--run-dir", "branch",
+                                        "--from", "base@16",   "--set",     "checkpoint.every=12"};
   Process process(scratch_.path(), branch);
   ASSERT_TRUE(process.wait_for(scratch_ / "branch/metrics.jsonl", "\"step\":17,"));
   process.signal(SIGKILL);
@@ -165,7 +180,8 @@ TEST_F(ResumeCommand, ABranchKilledBeforeItsFirstCheckpointStartsOver) {
 using ResumeCommandSlow = ResumeCommand;
 
 TEST_F(ResumeCommandSlow, TwentyRandomKillsOfATwoHundredStepRun) {
-  const std::vector<std::string> settings{"--set", "train.steps=200", "--set", "checkpoint.every=5"};
+  const std::vector<std::string> settings{"--set", "train.steps=200", "--set",
+                                          "checkpoint.every=5"};
   std::vector<std::string> straight{"--run-dir", "straight"};
   straight.insert(straight.end(), settings.begin(), settings.end());
   ASSERT_EQ(train(straight).code, 0);

@@ -39,7 +39,9 @@ constexpr const char* kSweep = R"({
 
 class SweepCommand : public ::testing::Test {
  protected:
-  SweepCommand() : scratch_(std::string("sweep_") + ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
+  SweepCommand()
+      : scratch_(std::string("sweep_") +
+                 ::testing::UnitTest::GetInstance()->current_test_info()->name()) {
     std::ofstream(scratch_ / "base.json") << kBase;
     write(kSweep);
   }
@@ -50,13 +52,16 @@ class SweepCommand : public ::testing::Test {
   }
   // What must not depend on interruptions: the plan, and every cell's record and weights.
   std::vector<std::pair<std::string, std::string>> results(const std::string& folder) {
-    std::vector<std::pair<std::string, std::string>> kept{{"plan.json", slurp(scratch_ / (folder + "/plan.json"))}};
+    std::vector<std::pair<std::string, std::string>> kept{
+        {"plan.json", slurp(scratch_ / (folder + "/plan.json"))}};
     for (auto& [path, bytes] : support::tree(scratch_ / (folder + "/cells"))) {
-      if (path.ends_with("metrics.jsonl") || path.ends_with("model.safetensors")) kept.emplace_back(path, std::move(bytes));
+      if (path.ends_with("metrics.jsonl") || path.ends_with("model.safetensors"))
+        kept.emplace_back(path, std::move(bytes));
     }
     return kept;
   }
-  // Kills the sweep `kills` times at random moments, starting it again each time; then lets it finish.
+  // Kills the sweep `kills` times at random moments, starting it again each time; then lets it
+  // finish.
   void run_with_kills(const std::string& folder, int kills, unsigned seed) {
     std::mt19937 random(seed);
     for (int i = 0; i < kills; ++i) {
@@ -84,7 +89,8 @@ TEST_F(SweepCommand, RunsEveryCellOnceAndAnswers) {
   EXPECT_TRUE(std::filesystem::exists(checkpoint + "/model.safetensors"));
   EXPECT_FALSE(std::filesystem::exists(checkpoint + "/optimizer.safetensors"));
   EXPECT_EQ(run_program(scratch_.path(), {"eval", "runs/small/cells/qk-s1"}).code, 0);
-  const auto& checkpoints = std::filesystem::directory_iterator(scratch_ / "runs/small/cells/qk-s1/checkpoints");
+  const auto& checkpoints =
+      std::filesystem::directory_iterator(scratch_ / "runs/small/cells/qk-s1/checkpoints");
   EXPECT_EQ(std::distance(begin(checkpoints), end(checkpoints)), 1);
 
   const Result listed = run_program(scratch_.path(), {"runs"});
@@ -102,7 +108,8 @@ TEST_F(SweepCommand, RunsEveryCellOnceAndAnswers) {
 TEST_F(SweepCommand, DryRunSaysWhatItTakesAndStartsNothing) {
   const Result result = sweep({"--dry-run"});
   EXPECT_EQ(result.code, 0) << result.err;
-  for (const char* word : {"runs to do", "time     about", "memory   about", "disk     about", "tune-all-muon.lr_0.01", "Nothing was started"}) {
+  for (const char* word : {"runs to do", "time     about", "memory   about", "disk     about",
+                           "tune-all-muon.lr_0.01", "Nothing was started"}) {
     EXPECT_NE(result.out.find(word), std::string::npos) << word << " is not in\n" << result.out;
   }
   EXPECT_FALSE(std::filesystem::exists(scratch_ / "runs"));
@@ -156,12 +163,15 @@ TEST_F(SweepCommand, AChangedCellIsNoticedAndRedoneOnlyWhenAsked) {
   const auto before = results("runs/small");
   const Result refused = sweep();
   EXPECT_EQ(refused.code, 1);
-  EXPECT_NE(refused.out.find("changed  tune-all-muon.lr_0.01: train.batch 4 -> 8"), std::string::npos) << refused.out;
+  EXPECT_NE(refused.out.find("changed  tune-all-muon.lr_0.01: train.batch 4 -> 8"),
+            std::string::npos)
+      << refused.out;
   EXPECT_NE(refused.out.find("--redo-changed"), std::string::npos);
   EXPECT_EQ(results("runs/small").size(), before.size());
   const Result redone = sweep({"--redo-changed"});
   EXPECT_EQ(redone.code, 0) << redone.out << redone.err;
-  EXPECT_TRUE(std::filesystem::exists(scratch_ / "runs/small/cells/tune-all-muon.lr_0.01.old-1/metrics.jsonl"));
+  EXPECT_TRUE(std::filesystem::exists(
+      scratch_ / "runs/small/cells/tune-all-muon.lr_0.01.old-1/metrics.jsonl"));
 }
 
 TEST_F(SweepCommand, AFailedCellIsReportedAndTheRestGoesOn) {
@@ -175,7 +185,8 @@ TEST_F(SweepCommand, AFailedCellIsReportedAndTheRestGoesOn) {
   EXPECT_NE(result.out.find("qk-s1"), std::string::npos) << result.out << result.err;
   EXPECT_NE(result.out.find("2 cells failed"), std::string::npos) << result.out;
   EXPECT_NE(result.out.find("runs/small/output/qk-s1.txt"), std::string::npos) << result.out;
-  EXPECT_TRUE(std::filesystem::exists(scratch_ / "runs/small/cells/adam-s2/checkpoints/step-00000012"));
+  EXPECT_TRUE(
+      std::filesystem::exists(scratch_ / "runs/small/cells/adam-s2/checkpoints/step-00000012"));
 }
 
 }  // namespace

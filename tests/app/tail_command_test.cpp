@@ -30,7 +30,8 @@ TEST(TailCommand, ShowsGroupsAndAttributesOfSeveralCheckpoints) {
   std::ofstream(scratch / "people.json") << kPeople;
   ASSERT_EQ(run_program(scratch.path(), {"train", "people.json"}).code, 0);
 
-  const Result table = run_program(scratch.path(), {"tail", "runs/people@10", "runs/people", "--classes", "3"});
+  const Result table =
+      run_program(scratch.path(), {"tail", "runs/people@10", "runs/people", "--classes", "3"});
   ASSERT_EQ(table.code, 0) << table.err;
   EXPECT_NE(table.out.find("runs/people@10 step 10"), std::string::npos) << table.out;
   EXPECT_NE(table.out.find("runs/people step 20"), std::string::npos) << table.out;
@@ -41,11 +42,15 @@ TEST(TailCommand, ShowsGroupsAndAttributesOfSeveralCheckpoints) {
 
   const Result lines = run_program(scratch.path(), {"tail", "runs/people", "--json"});
   ASSERT_EQ(lines.code, 0) << lines.err;
-  EXPECT_EQ(count(lines.out, "{\"checkpoint\":\"runs/people\",\"step\":20,\"group\":"), 4u) << lines.out;
+  EXPECT_EQ(count(lines.out, "{\"checkpoint\":\"runs/people\",\"step\":20,\"group\":"), 4u)
+      << lines.out;
   EXPECT_EQ(count(lines.out, ",\"attribute\":"), 4u) << lines.out;
-  EXPECT_NE(lines.out.find("\"group\":3,\"questions\":16,\"first_token_accuracy\":"), std::string::npos) << lines.out;
+  EXPECT_NE(lines.out.find("\"group\":3,\"questions\":16,\"first_token_accuracy\":"),
+            std::string::npos)
+      << lines.out;
 
-  const Result held_out = run_program(scratch.path(), {"tail", "runs/people", "--json", "--held-out"});
+  const Result held_out =
+      run_program(scratch.path(), {"tail", "runs/people", "--json", "--held-out"});
   ASSERT_EQ(held_out.code, 0) << held_out.err;
   EXPECT_NE(held_out.out, lines.out);
 }
@@ -54,8 +59,10 @@ TEST(TailCommand, ShowsGroupsAndAttributesOfSeveralCheckpoints) {
 TEST(TailProbe, WritesTheCommandsNumbersAndResumesByteForByte) {
   const support::Scratch scratch("tail_probe");
   std::ofstream(scratch / "people.json") << kPeople;
-  const std::vector<std::string> probed{"train", "people.json", "--set", R"(probes.tail={"every":3,"classes":2})",
-                                        "--set", "checkpoint.permanent_every=10", "--run-dir"};
+  const std::vector<std::string> probed{"train",    "people.json",
+                                        "--set",    R"(probes.tail={"every":3,"classes":2})",
+                                        "--set",    "checkpoint.permanent_every=10",
+                                        "--run-dir"};
   const auto train = [&](const std::string& run) {
     std::vector<std::string> arguments = probed;
     arguments.push_back(run);
@@ -67,9 +74,11 @@ TEST(TailProbe, WritesTheCommandsNumbersAndResumesByteForByte) {
     EXPECT_EQ(count(lines, std::string("{\"step\":") + step + ","), 8u) << step << lines;
   }
   EXPECT_EQ(count(lines, "\n"), 8u * (1 + 6 + 1));
-  std::string last = run_program(scratch.path(), {"tail", "straight", "--classes", "2", "--json"}).out;
+  std::string last =
+      run_program(scratch.path(), {"tail", "straight", "--classes", "2", "--json"}).out;
   const std::string label = "\"checkpoint\":\"straight\",";
-  for (size_t at = last.find(label); at != std::string::npos; at = last.find(label)) last.erase(at, label.size());
+  for (size_t at = last.find(label); at != std::string::npos; at = last.find(label))
+    last.erase(at, label.size());
   EXPECT_TRUE(lines.ends_with(last)) << lines << last;
 
   support::Process process(scratch.path(), train("killed"));
@@ -86,14 +95,19 @@ TEST(TailProbe, WritesTheCommandsNumbersAndResumesByteForByte) {
 TEST(TailCommand, NeedsPeople) {
   const support::Scratch scratch("tail_command_shards");
   std::ofstream(scratch / "text.txt") << std::string(4000, 'a');
-  ASSERT_EQ(run_program(scratch.path(), {"data", "tokens", "shards", "text.txt", "--tokenizer", "byte"}).code, 0);
+  ASSERT_EQ(
+      run_program(scratch.path(), {"data", "tokens", "shards", "text.txt", "--tokenizer", "byte"})
+          .code,
+      0);
   std::ofstream(scratch / "shards.json") << R"({"threads": 1,
     "data": {"kind": "shards", "train": ["shards"], "valid": ["shards"]},
     "model": {"layers": 1, "width": 16, "heads": 2, "context": 32}, "train": {"steps": 1, "batch": 1}})";
   ASSERT_EQ(run_program(scratch.path(), {"train", "shards.json"}).code, 0);
   const Result refused = run_program(scratch.path(), {"tail", "runs/shards"});
   EXPECT_EQ(refused.code, 1);
-  EXPECT_EQ(refused.err, "error: runs/shards: its corpus holds no people; `tail` is for data.kind biographies\n");
+  EXPECT_EQ(
+      refused.err,
+      "error: runs/shards: its corpus holds no people; `tail` is for data.kind biographies\n");
 }
 
 }  // namespace

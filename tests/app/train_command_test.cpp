@@ -22,7 +22,8 @@ TEST_F(TrainCommand, LearnsAndTheSameRunGivesTheSameBytes) {
   ASSERT_EQ(first.code, 0) << first.err;
   ASSERT_EQ(train({"--run-dir", "b"}).code, 0);
   expect_equal_runs("a", "b");
-  for (const char* name : {"config.json", "resolved.json", "assignment.tsv", "plan.json", "build.json", "log.txt"}) {
+  for (const char* name :
+       {"config.json", "resolved.json", "assignment.tsv", "plan.json", "build.json", "log.txt"}) {
     EXPECT_TRUE(std::filesystem::exists(scratch_ / (std::string("a/") + name))) << name;
   }
   EXPECT_NE(first.out.find("layers 0-1"), std::string::npos) << "the assignment table is printed";
@@ -46,7 +47,9 @@ TEST_F(TrainCommand, SpectraAreMeasuredAtTheirStepsAndNoOthers) {
     const auto line = nlohmann::json::parse(text);
     ++matrices[line.at("step").get<int64_t>()];
     EXPECT_EQ(line.at("of"), "weight");
-    EXPECT_EQ(line.at("layer"), line.at("role") == "head" ? -1 : line.at("name").get<std::string>()[13] - '0') << text;
+    EXPECT_EQ(line.at("layer"),
+              line.at("role") == "head" ? -1 : line.at("name").get<std::string>()[13] - '0')
+        << text;
     EXPECT_GT(line.at("entropy"), 0.0);
     EXPECT_LE(line.at("entropy"), 1.0);
     EXPECT_GT(line.at("rms"), 0.0);
@@ -56,20 +59,26 @@ TEST_F(TrainCommand, SpectraAreMeasuredAtTheirStepsAndNoOthers) {
 
 TEST_F(TrainCommand, SpectraOfACheckpointAreThoseOfItsRun) {
   ASSERT_EQ(train({"--set", "train.steps=8", "--set", "probes.spectra.heads=true"}).code, 0);
-  const Result json = run_program(scratch_.path(), {"spectra", "runs/tiny", "--params", "matrices,head", "--heads", "--json"});
+  const Result json = run_program(
+      scratch_.path(), {"spectra", "runs/tiny", "--params", "matrices,head", "--heads", "--json"});
   ASSERT_EQ(json.code, 0) << json.err;
   std::string lines = json.out;
   const std::string label = "{\"checkpoint\":\"runs/tiny\",";
-  for (size_t at = 0; (at = lines.find(label, at)) != std::string::npos;) lines.replace(at, label.size(), "{");
+  for (size_t at = 0; (at = lines.find(label, at)) != std::string::npos;)
+    lines.replace(at, label.size(), "{");
   const std::string spectra = slurp(scratch_ / "runs/tiny/spectra.jsonl");
   EXPECT_EQ(lines, spectra.substr(spectra.find("{\"step\":8,")));
 
-  const Result table = run_program(scratch_.path(), {"spectra", "runs/tiny@4", "runs/tiny", "--params", "vo"});
+  const Result table =
+      run_program(scratch_.path(), {"spectra", "runs/tiny@4", "runs/tiny", "--params", "vo"});
   ASSERT_EQ(table.code, 0) << table.err;
   EXPECT_NE(table.out.find("v       runs/tiny@4  step 4      2  "), std::string::npos) << table.out;
   EXPECT_NE(table.out.find("        runs/tiny  step 8        2  "), std::string::npos) << table.out;
-  const Result each = run_program(scratch_.path(), {"spectra", "runs/tiny", "--params", "o", "--matrices"});
-  EXPECT_NE(each.out.find("model.layers.1.self_attn.o_proj.weight  runs/tiny  step 8"), std::string::npos) << each.out;
+  const Result each =
+      run_program(scratch_.path(), {"spectra", "runs/tiny", "--params", "o", "--matrices"});
+  EXPECT_NE(each.out.find("model.layers.1.self_attn.o_proj.weight  runs/tiny  step 8"),
+            std::string::npos)
+      << each.out;
   const Result wrong = run_program(scratch_.path(), {"spectra", "runs/tiny", "--params", "v_o"});
   EXPECT_EQ(wrong.code, 1);
   EXPECT_NE(wrong.err.find("--params: \"v_o\" is no role"), std::string::npos) << wrong.err;
@@ -78,42 +87,49 @@ TEST_F(TrainCommand, SpectraOfACheckpointAreThoseOfItsRun) {
 TEST_F(TrainCommand, ItsLogTellsTheRunsStory) {
   ASSERT_EQ(train().code, 0);
   const std::string log = slurp(scratch_ / "runs/tiny/log.txt");
-  for (const char* part : {"starts at step 0 of 30", "saved runs/tiny/checkpoints/step-00000030", "done"}) {
+  for (const char* part :
+       {"starts at step 0 of 30", "saved runs/tiny/checkpoints/step-00000030", "done"}) {
     EXPECT_NE(log.find(part), std::string::npos) << part << "\n" << log;
   }
 }
 
 TEST_F(TrainCommand, NoLineIsPrintedTwiceIntoAFile) {
-  const Result one = train({"--set", "train.steps=1", "--set", "schedule={\"kind\":\"constant\"}", "--set", "eval.every=0"});
+  const Result one = train({"--set", "train.steps=1", "--set", "schedule={\"kind\":\"constant\"}",
+                            "--set", "eval.every=0"});
   ASSERT_EQ(one.code, 0) << one.err;
   size_t lines = 0;
   for (size_t at = 0; (at = one.out.find("\nstep ", at)) != std::string::npos; ++at) ++lines;
   EXPECT_EQ(lines, 2u) << "the first step, and the last with its validation\n" << one.out;
-  const Result stopped = train({"--run-dir", "x", "--set", "optimizers.adam.lr=1e30", "--set", "train.clip=0",
-                                "--set", "schedule={\"kind\":\"constant\"}"});
+  const Result stopped = train({"--run-dir", "x", "--set", "optimizers.adam.lr=1e30", "--set",
+                                "train.clip=0", "--set", "schedule={\"kind\":\"constant\"}"});
   EXPECT_EQ(stopped.code, 3);
   EXPECT_EQ(stopped.out.find("step  1/30"), stopped.out.rfind("step  1/30")) << stopped.out;
 }
 
 TEST_F(TrainCommand, TheModelLineSaysWhatTheModelIs) {
-  EXPECT_NE(train({"--set", "train.steps=6"}).out.find(
-                "model    qwen3  2 layers, width 32, 2 heads (1 key-value), gated silu 85, QK-norm without gain, context 32"),
+  EXPECT_NE(train({"--set", "train.steps=6"})
+                .out.find("model    qwen3  2 layers, width 32, 2 heads (1 key-value), gated silu "
+                          "85, QK-norm without gain, context 32"),
             std::string::npos);
-  const Result plain = train({"--run-dir", "plain", "--set", "train.steps=6", "--set", "model.qk_norm=none", "--set",
-                              "model.gated=false", "--set", "model.activation=relu2", "--set", "model.head_dim=20",
-                              "--set", "model.tied=true", "--set", "probes.spectra.params=[\"matrices\"]"});
-  EXPECT_NE(plain.out.find("model    arcee  2 layers, width 32, 2 heads of 20 (1 key-value), plain relu2 128, tied, context 32"),
+  const Result plain =
+      train({"--run-dir", "plain", "--set", "train.steps=6", "--set", "model.qk_norm=none", "--set",
+             "model.gated=false", "--set", "model.activation=relu2", "--set", "model.head_dim=20",
+             "--set", "model.tied=true", "--set", "probes.spectra.params=[\"matrices\"]"});
+  EXPECT_NE(plain.out.find("model    arcee  2 layers, width 32, 2 heads of 20 (1 key-value), plain "
+                           "relu2 128, tied, context 32"),
             std::string::npos)
       << plain.out;
 }
 
 TEST_F(TrainCommand, ANonFiniteLossStopsBeforeTheUpdateAndNamesTheLastGoodCheckpoint) {
   const Result result =
-      train({"--set", "optimizers.adam.lr=1e30", "--set", "schedule={\"kind\":\"constant\"}", "--set",
-             "checkpoint.every=1", "--set", "train.clip=0"});
+      train({"--set", "optimizers.adam.lr=1e30", "--set", "schedule={\"kind\":\"constant\"}",
+             "--set", "checkpoint.every=1", "--set", "train.clip=0"});
   EXPECT_EQ(result.code, 3);
   EXPECT_NE(result.err.find("stopped before the update"), std::string::npos) << result.err;
-  EXPECT_NE(result.err.find("last good checkpoint is runs/tiny/checkpoints/step-"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("last good checkpoint is runs/tiny/checkpoints/step-"),
+            std::string::npos)
+      << result.err;
 }
 
 TEST_F(TrainCommand, CheckpointsAnswerEvalSampleAndAsk) {
@@ -125,8 +141,10 @@ TEST_F(TrainCommand, CheckpointsAnswerEvalSampleAndAsk) {
   const double printed = std::stod(eval.out.substr(eval.out.find("validation loss ") + 16));
   EXPECT_NEAR(printed, logged, 5.1e-5);
 
-  const std::vector<std::string> sample{"sample", "runs/tiny", "--prompt", "Question: ", "--tokens", "20", "--seed", "3"};
-  const Result once = run_program(scratch_.path(), sample), twice = run_program(scratch_.path(), sample);
+  const std::vector<std::string> sample{
+      "sample", "runs/tiny", "--prompt", "Question: ", "--tokens", "20", "--seed", "3"};
+  const Result once = run_program(scratch_.path(), sample),
+               twice = run_program(scratch_.path(), sample);
   EXPECT_EQ(once.code, 0) << once.err;
   EXPECT_EQ(once.out, twice.out);
   EXPECT_EQ(once.out.find("Question: "), 0u);
@@ -137,7 +155,8 @@ TEST_F(TrainCommand, CheckpointsAnswerEvalSampleAndAsk) {
 
   const Result runs = run_program(scratch_.path(), {"runs"});
   EXPECT_NE(runs.out.find("finished"), std::string::npos) << runs.out;
-  EXPECT_NE(run_program(scratch_.path(), {"eval", "nowhere"}).err.find("no such run"), std::string::npos);
+  EXPECT_NE(run_program(scratch_.path(), {"eval", "nowhere"}).err.find("no such run"),
+            std::string::npos);
 }
 
 TEST_F(TrainCommand, InitWritesStepZeroAndNothingTwice) {

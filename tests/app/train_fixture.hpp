@@ -36,7 +36,8 @@ class TrainFixture : public ::testing::Test {
   std::string final_checkpoint(const std::string& run, const std::string& step = "00000030") {
     return scratch_ / (run + "/checkpoints/step-" + step);
   }
-  void expect_equal_runs(const std::string& a, const std::string& b, const std::string& step = "00000030") {
+  void expect_equal_runs(const std::string& a, const std::string& b,
+                         const std::string& step = "00000030") {
     for (const char* file : {"/metrics.jsonl", "/spectra.jsonl"}) {
       EXPECT_GT(slurp(scratch_ / (a + file)).size(), 100u);
       EXPECT_TRUE(slurp(scratch_ / (a + file)) == slurp(scratch_ / (b + file))) << file;
@@ -50,7 +51,8 @@ class TrainFixture : public ::testing::Test {
     }
   }
   // Kills the run at random moments, `kills` times, resuming each time, then lets it finish.
-  void run_with_kills(const std::string& run_dir, int kills, const std::vector<std::string>& settings, unsigned seed) {
+  void run_with_kills(const std::string& run_dir, int kills,
+                      const std::vector<std::string>& settings, unsigned seed) {
     std::mt19937 random(seed);
     const std::string metrics = scratch_ / (run_dir + "/metrics.jsonl");
     for (int i = 0; i < kills; ++i) {
@@ -59,7 +61,8 @@ class TrainFixture : public ::testing::Test {
       Process process(scratch_.path(), arguments);
       const std::string before = slurp(metrics);
       // Past start-up, then some random milliseconds into the steps.
-      while (process.running() && slurp(metrics) == before) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      while (process.running() && slurp(metrics) == before)
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
       std::this_thread::sleep_for(std::chrono::microseconds(random() % 40000));
       process.signal(SIGKILL);
       process.wait();

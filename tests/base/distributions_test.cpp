@@ -43,7 +43,8 @@ TEST(Distributions, NormalQuantilesAreScipys) {
 TEST(Distributions, KnownByHand) {
   // One degree of freedom is Cauchy's distribution: 1/2 + atan(t)/pi.
   EXPECT_NEAR(student_t_cdf(1.0, 1.0), 0.75, 1e-15);
-  EXPECT_DOUBLE_EQ(student_t_cdf(1e-6, 1.0), 0.5 + std::atan(1e-6) / M_PI);  // scipy 1.17 is 1.4e-11 off here
+  // scipy 1.17 is 1.4e-11 off here
+  EXPECT_DOUBLE_EQ(student_t_cdf(1e-6, 1.0), 0.5 + std::atan(1e-6) / M_PI);
   EXPECT_NEAR(student_t_quantile(0.75, 1.0), 1.0, 1e-14);
   EXPECT_EQ(student_t_two_sided_p(0.0, 5.0), 1.0);
   EXPECT_EQ(student_t_two_sided_p(INFINITY, 5.0), 0.0);

@@ -30,7 +30,8 @@ std::string read(const fs::path& path) {
   return text.str();
 }
 
-// muonlab_floor(NAME [TORCH] [BATCHES] [DEPENDS floors…] [LIBS targets…]) declarations of a CMake text.
+// muonlab_floor(NAME [TORCH] [BATCHES] [DEPENDS floors…] [LIBS targets…]) declarations of a CMake
+// text.
 std::map<std::string, Floor> floors_of(const std::string& cmake) {
   constexpr std::string_view kCall = "\nmuonlab_floor(";
   std::map<std::string, Floor> floors;

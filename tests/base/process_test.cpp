@@ -44,7 +44,9 @@ TEST(Process, AProgramThatIsNotThereFails) {
   const TemporaryFolder folder;
   ChildProcess child({"/no/such/program"}, folder / "out.txt");
   EXPECT_EQ(wait_for(child), 127);
-  EXPECT_NE(error_of([&] { ChildProcess({"/bin/true"}, folder / "absent/out.txt"); }).find("absent"), std::string::npos);
+  EXPECT_NE(
+      error_of([&] { ChildProcess({"/bin/true"}, folder / "absent/out.txt"); }).find("absent"),
+      std::string::npos);
 }
 
 // What a killed sweep leaves behind must end, too.
@@ -53,13 +55,17 @@ TEST(Process, EndsWithTheProcessThatStartedIt) {
   const std::string note = folder / "note.txt";
   const pid_t parent = ::fork();
   if (parent == 0) {
-    ChildProcess child({"/bin/sh", "-c", "trap 'echo told > " + note + "; exit' TERM; echo ready; while :; do sleep 0.05; done"},
-                       folder / "out.txt");
+    ChildProcess child(
+        {"/bin/sh", "-c",
+         "trap 'echo told > " + note + "; exit' TERM; echo ready; while :; do sleep 0.05; done"},
+        folder / "out.txt");
     ::pause();
     ::_exit(0);
   }
   const Stopwatch watch;
-  const auto ready = [&] { return real_file_system().exists(folder / "out.txt") && !read_text(folder / "out.txt").empty(); };
+  const auto ready = [&] {
+    return real_file_system().exists(folder / "out.txt") && !read_text(folder / "out.txt").empty();
+  };
   while (!ready() && watch.seconds() < 20) ::usleep(10'000);
   ::kill(parent, SIGKILL);
   while (!real_file_system().exists(note) && watch.seconds() < 20) ::usleep(10'000);

@@ -46,7 +46,8 @@ TEST(Statistics, LargeOffsetsDoNotCancel) {
 TEST(Statistics, IntervalsAndPairedTestsAreScipys) {
   for (const int n : {2, 3, 8, 20}) {
     const std::string name = "pair" + std::to_string(n);
-    const Numbers &a = golden_line(name + ".a"), &b = golden_line(name + ".b"), &expected = golden_line(name + ".t_test");
+    const Numbers &a = golden_line(name + ".a"), &b = golden_line(name + ".b"),
+                  &expected = golden_line(name + ".t_test");
     const PairedTest test = paired_t_test(a, b);
     EXPECT_NEAR(test.difference, mean(a) - mean(b), 1e-12) << n;
     EXPECT_NEAR(test.t / expected[0], 1.0, 1e-9) << n;
@@ -82,7 +83,8 @@ TEST(Statistics, HolmsCorrection) {
     const std::vector<double> adjusted = holm(golden_line(name + ".p"));
     const Numbers& expected = golden_line(name + ".adjusted");
     ASSERT_EQ(adjusted.size(), expected.size());
-    for (size_t k = 0; k < expected.size(); ++k) EXPECT_NEAR(adjusted[k], expected[k], 1e-15) << name << " " << k;
+    for (size_t k = 0; k < expected.size(); ++k)
+      EXPECT_NEAR(adjusted[k], expected[k], 1e-15) << name << " " << k;
   }
   EXPECT_TRUE(holm({}).empty());
 }

@@ -1,8 +1,9 @@
-// Times one step of each rule on the matrices of a decoder: muonlab_optim_bench [threads] [layers width ffn_width].
+// Times one step of each rule on the matrices of a decoder: muonlab_optim_bench [threads] [layers
+// width ffn_width].
 //
-// Default: 6 layers of width 384 with a feed-forward of 1024 (12 matrices 384 x 384 and 18 of 384 x 1024 under Muon). Prints
-// the best of several repetitions; for Muon also the parts of a step and, beside them, what the three plain matrix
-// products an iteration would take in the same process.
+// Default: 6 layers of width 384 with a feed-forward of 1024 (12 matrices 384 x 384 and 18 of 384 x
+// 1024 under Muon). Prints the best of several repetitions; for Muon also the parts of a step and,
+// beside them, what the three plain matrix products an iteration would take in the same process.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -30,7 +31,8 @@ double best_ms(const std::function<void()>& work) {
   for (int i = 0; i < kRepetitions; ++i) {
     const auto start = std::chrono::steady_clock::now();
     work();
-    const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
+    const std::chrono::duration<double, std::milli> elapsed =
+        std::chrono::steady_clock::now() - start;
     best = std::min(best, elapsed.count());
   }
   return best;
@@ -41,7 +43,8 @@ std::vector<config::ParameterSpec> matrices(int64_t layers, int64_t width, int64
   std::vector<config::ParameterSpec> specs;
   for (int layer = 0; layer < layers; ++layer) {
     const auto add = [&](const char* name, Role role, int64_t rows, int64_t cols) {
-      specs.push_back({base::str("model.layers.", layer, ".", name, ".weight"), role, layer, {rows, cols}});
+      specs.push_back(
+          {base::str("model.layers.", layer, ".", name, ".weight"), role, layer, {rows, cols}});
     };
     add("self_attn.v_proj", Role::v, width, width);
     add("self_attn.o_proj", Role::o, width, width);
@@ -67,7 +70,8 @@ void time_rule(const std::string& label, const std::vector<config::ParameterSpec
   int64_t values = 0;
   for (const auto& spec : specs) values += spec.count();
   const double ms = best_ms([&] { optimizer.step(2, 100); });
-  std::printf("%-22s %8.2f ms   %7.1f M values/s\n", label.c_str(), ms, static_cast<double>(values) / ms / 1e3);
+  std::printf("%-22s %8.2f ms   %7.1f M values/s\n", label.c_str(), ms,
+              static_cast<double>(values) / ms / 1e3);
 }
 
 void time_iteration(int64_t n, int64_t s, int64_t l, at::ScalarType type) {
@@ -89,11 +93,14 @@ void time_iteration(int64_t n, int64_t s, int64_t l, at::ScalarType type) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto argument = [&](int i, int64_t standard) { return i < argc ? std::atoll(argv[i]) : standard; };
+  const auto argument = [&](int i, int64_t standard) {
+    return i < argc ? std::atoll(argv[i]) : standard;
+  };
   at::set_num_threads(static_cast<int>(argument(1, at::get_num_threads())));
   const int64_t layers = argument(2, 6), width = argument(3, 384), ffn_width = argument(4, 1024);
   std::printf("%d threads; %lld layers, width %lld, feed-forward %lld\n", at::get_num_threads(),
-              static_cast<long long>(layers), static_cast<long long>(width), static_cast<long long>(ffn_width));
+              static_cast<long long>(layers), static_cast<long long>(width),
+              static_cast<long long>(ffn_width));
   const auto specs = matrices(layers, width, ffn_width);
   for (const auto type : {config::IterationType::bf16, config::IterationType::fp32}) {
     config::MuonConfig muon;

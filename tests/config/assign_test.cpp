@@ -15,8 +15,9 @@ constexpr const char* kAdamAll = R"({"params": ["all"], "optimizer": "adam"})";
 TEST(Assign, SelectsByGroupRoleNameAndLayer) {
   const ParameterSpec v{"model.layers.2.self_attn.v_proj.weight", Role::v, 2, {8, 8}};
   const ParameterSpec embed{"model.embed_tokens.weight", Role::embed, -1, {16, 8}};
-  for (const char* yes : {"vo", "v", "attn", "matrices", "all", "vo@2", "v@0-2", "all@2-9", "model.layers.*",
-                          "*v_proj*", "model.layers.*.self_attn.?_proj.weight", "*v_proj*@2"}) {
+  for (const char* yes :
+       {"vo", "v", "attn", "matrices", "all", "vo@2", "v@0-2", "all@2-9", "model.layers.*",
+        "*v_proj*", "model.layers.*.self_attn.?_proj.weight", "*v_proj*@2"}) {
     EXPECT_TRUE(selector_matches(yes, v)) << yes;
     EXPECT_EQ(selector_problem(yes), "") << yes;
   }
@@ -27,7 +28,8 @@ TEST(Assign, SelectsByGroupRoleNameAndLayer) {
   EXPECT_TRUE(selector_matches("all", embed));
   EXPECT_FALSE(selector_matches("matrices", embed));
   EXPECT_FALSE(selector_matches("all@0-9", embed)) << "it is in no layer";
-  for (const char* bad : {"", "v_o", "V", "vo@", "vo@x", "vo@3-1", "vo@-1", "vo@1-", "vo@1-2-3", "@2"}) {
+  for (const char* bad :
+       {"", "v_o", "V", "vo@", "vo@x", "vo@3-1", "vo@-1", "vo@1-", "vo@1-2-3", "@2"}) {
     EXPECT_NE(selector_problem(bad), "") << bad;
     EXPECT_FALSE(selector_matches(bad, v)) << bad;
   }
@@ -58,26 +60,36 @@ TEST(Assign, AcceptsAGoodRouting) {
 
 TEST(Assign, RefusesWhatCannotWork) {
   const std::string all = std::string(", ") + kAdamAll;
-  expect_error(with_assign(R"({"params": ["vo"], "optimizer": $"muno"})" + all),
-               R"(assign[0].optimizer: "muno" is no optimizer; defined: adam muon; did you mean "muon"?)");
-  expect_error(with_assign(R"(${"params": ["vo"]})" + all), "assign[0].optimizer: is missing; defined: adam muon");
-  expect_error(with_assign(R"({"params": $[], "optimizer": "muon"})" + all), "assign[0].params: is missing or empty");
-  expect_error(with_assign(std::string(kMuonVo) + all + R"(, ${"params": ["v"], "optimizer": "muon"})"),
-               "assign[2]: has no effect: the lines above take every parameter it names");
-  expect_error(with_assign(R"({"params": ["vo", $"ffn_gate"], "optimizer": "muon"})" + all, R"({"gated": false})"),
-               "assign[0].params[1]: has no effect: \"ffn_gate\" matches no parameter of this model");
+  expect_error(
+      with_assign(R"({"params": ["vo"], "optimizer": $"muno"})" + all),
+      R"(assign[0].optimizer: "muno" is no optimizer; defined: adam muon; did you mean "muon"?)");
+  expect_error(with_assign(R"(${"params": ["vo"]})" + all),
+               "assign[0].optimizer: is missing; defined: adam muon");
+  expect_error(with_assign(R"({"params": $[], "optimizer": "muon"})" + all),
+               "assign[0].params: is missing or empty");
+  expect_error(
+      with_assign(std::string(kMuonVo) + all + R"(, ${"params": ["v"], "optimizer": "muon"})"),
+      "assign[2]: has no effect: the lines above take every parameter it names");
+  expect_error(
+      with_assign(R"({"params": ["vo", $"ffn_gate"], "optimizer": "muon"})" + all,
+                  R"({"gated": false})"),
+      "assign[0].params[1]: has no effect: \"ffn_gate\" matches no parameter of this model");
   expect_error(with_assign(R"({"params": ["qk", $"vo@6"], "optimizer": "muon"})" + all),
                "assign[0].params[1]: has no effect: \"vo@6\" matches no parameter of this model");
-  expect_error(with_assign(R"({"params": [$"head"], "optimizer": "muon"})" + all, R"({"tied": true})"),
-               "assign[0].params[0]: has no effect: \"head\" matches no parameter of this model");
+  expect_error(
+      with_assign(R"({"params": [$"head"], "optimizer": "muon"})" + all, R"({"tied": true})"),
+      "assign[0].params[0]: has no effect: \"head\" matches no parameter of this model");
 }
 
 TEST(Assign, RefusesGapsAndVectorsForMuon) {
-  EXPECT_EQ(errors(with_assign(kMuonVo + std::string(", ") + R"({"params": ["qk"], "optimizer": "adam"})")),
-            Lines{"c.json:1:12: assign: no line covers model.embed_tokens.weight [1024, 256] and 32 more; end with a "
+  EXPECT_EQ(errors(with_assign(kMuonVo + std::string(", ") +
+                               R"({"params": ["qk"], "optimizer": "adam"})")),
+            Lines{"c.json:1:12: assign: no line covers model.embed_tokens.weight [1024, 256] and "
+                  "32 more; end with a "
                   "line for \"all\""});
   EXPECT_EQ(errors(with_assign(R"({"params": ["all"], "optimizer": "muon"})")),
-            (Lines{"c.json:1:13: assign[0]: muon updates matrices; model.layers.0.input_layernorm.weight [256] is a "
+            (Lines{"c.json:1:13: assign[0]: muon updates matrices; "
+                   "model.layers.0.input_layernorm.weight [256] is a "
                    "vector; assign norms to another optimizer above",
                    "c.json:2:86: optimizers.adam: has no effect: no line of assign names it"}));
 }
@@ -90,8 +102,10 @@ TEST(Assign, OneOptimizerNeedsNoLine) {
 }
 
 TEST(Assign, ParametersHaveHuggingFaceNamesAndShapes) {
-  ModelConfig m = parse(minimal(R"("model": {"layers": 2, "width": 12, "heads": 4, "kv_heads": 2, "head_dim": 6,
-      "ffn_width": 20, "qk_norm": "gain", "vocabulary": 2000})")).model;
+  ModelConfig m =
+      parse(minimal(R"("model": {"layers": 2, "width": 12, "heads": 4, "kv_heads": 2, "head_dim": 6,
+      "ffn_width": 20, "qk_norm": "gain", "vocabulary": 2000})"))
+          .model;
   std::vector<std::string> lines;
   for (const ParameterSpec& p : parameter_specs(m)) {
     if (p.layer == 1) continue;
@@ -111,8 +125,7 @@ TEST(Assign, ParametersHaveHuggingFaceNamesAndShapes) {
                           "model.layers.0.mlp.gate_proj.weight ffn_in 20 12",
                           "model.layers.0.mlp.up_proj.weight ffn_gate 20 12",
                           "model.layers.0.mlp.down_proj.weight ffn_out 12 20",
-                          "model.norm.weight norm 12",
-                          "lm_head.weight head 2000 12"}));
+                          "model.norm.weight norm 12", "lm_head.weight head 2000 12"}));
   m.gated = false;
   m.tied = true;
   m.qk_norm = QkNorm::no_gain;

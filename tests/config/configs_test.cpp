@@ -26,8 +26,11 @@ TEST(Configs, AllLoadAndSurviveTheirOwnDump) {
 TEST(Configs, TheClassicsDifferOnlyInTheirOptimizers) {
   const RunConfig adam = load_config(kConfigs + "/classics/adam.json").run;
   for (const char* name : {"vo_ffn", "all"}) {
-    for (const Difference& d : diff_configs(adam, load_config(kConfigs + "/classics/" + name + ".json").run)) {
-      EXPECT_TRUE(d.path == "name" || d.path.starts_with("optimizers.") || d.path.starts_with("assign[")) << d.path;
+    for (const Difference& d :
+         diff_configs(adam, load_config(kConfigs + "/classics/" + name + ".json").run)) {
+      EXPECT_TRUE(d.path == "name" || d.path.starts_with("optimizers.") ||
+                  d.path.starts_with("assign["))
+          << d.path;
     }
   }
 }

@@ -1,4 +1,5 @@
-// A setting that can have no effect is a mistake where it was written, and dropped where it was inherited.
+// A setting that can have no effect is a mistake where it was written, and dropped where it was
+// inherited.
 #include <filesystem>
 #include <fstream>
 
@@ -11,9 +12,10 @@ namespace {
 
 // The muon optimizer m takes V and O, adam the rest.
 std::string with_muon(const std::string& muon_fields, const std::string& more = "") {
-  return minimal(R"("optimizers": {"m": {"rule": "muon")" + (muon_fields.empty() ? "" : ", " + muon_fields) +
-                 R"(}, "adam": {"rule": "adamw"}}, "assign": [{"params": ["vo"], "optimizer": "m"},)" +
-                 R"({"params": ["all"], "optimizer": "adam"}])" + more);
+  return minimal(
+      R"("optimizers": {"m": {"rule": "muon")" + (muon_fields.empty() ? "" : ", " + muon_fields) +
+      R"(}, "adam": {"rule": "adamw"}}, "assign": [{"params": ["vo"], "optimizer": "m"},)" +
+      R"({"params": ["all"], "optimizer": "adam"}])" + more);
 }
 
 TEST(Effect, UselessSettingsInTheFileAreRefused) {
@@ -21,7 +23,8 @@ TEST(Effect, UselessSettingsInTheFileAreRefused) {
                "optimizers.m.steps: has no effect: an svd does not iterate");
   expect_error(with_muon(R"("orthogonalizer": "svd", "iteration": $"bf16")"),
                "optimizers.m.iteration: has no effect: an svd does not iterate");
-  expect_error(with_muon(R"("momentum": 0, "nesterov": $true)"), "optimizers.m.nesterov: has no effect: momentum is 0");
+  expect_error(with_muon(R"("momentum": 0, "nesterov": $true)"),
+               "optimizers.m.nesterov: has no effect: momentum is 0");
   expect_error(with_muon(R"("momentum": 0, "momentum_form": $"average")"),
                "optimizers.m.momentum_form: has no effect: momentum is 0");
   expect_error(minimal(R"("optimizers": {"s": {"rule": "sgd", "momentum": 0, "nesterov": $true}})"),
@@ -46,13 +49,16 @@ TEST(Effect, PerHeadNeedsHeads) {
   EXPECT_EQ(errors(with_muon(R"("per_head": true)")), Lines{});
   expect_error(with_muon(R"("per_head": $true)", R"(, "model": {"heads": 1})"),
                "optimizers.m.per_head: has no effect: there is one head");
-  expect_error(minimal(R"("optimizers": {"m": {"rule": "muon", "per_head": $true}, "adam": {"rule": "adamw"}},
+  expect_error(
+      minimal(
+          R"("optimizers": {"m": {"rule": "muon", "per_head": $true}, "adam": {"rule": "adamw"}},
       "assign": [{"params": ["ffn"], "optimizer": "m"}, {"params": ["all"], "optimizer": "adam"}])"),
-               "optimizers.m.per_head: has no effect: it updates no attention matrix");
+      "optimizers.m.per_head: has no effect: it updates no attention matrix");
 }
 
 TEST(Effect, ADefaultWrittenOutIsNoMistake) {
-  EXPECT_EQ(errors(with_muon(R"("momentum": 0, "nesterov": false, "momentum_form": "sum")")), Lines{});
+  EXPECT_EQ(errors(with_muon(R"("momentum": 0, "nesterov": false, "momentum_form": "sum")")),
+            Lines{});
   EXPECT_EQ(errors(with_muon(R"("orthogonalizer": "svd", "iteration": "auto")")), Lines{});
 }
 
@@ -64,7 +70,8 @@ TEST(Effect, UselessSettingsOnTheCommandLineAreRefused) {
 }
 
 TEST(Effect, TheCommandLineOverridesTheFile) {
-  const LoadedConfig loaded = parse_config(with_muon(R"("steps": 6)"), "c.json", {"optimizers.m.orthogonalizer=svd"});
+  const LoadedConfig loaded =
+      parse_config(with_muon(R"("steps": 6)"), "c.json", {"optimizers.m.orthogonalizer=svd"});
   EXPECT_EQ(loaded.dropped, Lines{"optimizers.m.steps: an svd does not iterate"});
   EXPECT_EQ(std::get<MuonConfig>(loaded.run.optimizers.at("m")).steps, std::nullopt);
 
@@ -72,20 +79,23 @@ TEST(Effect, TheCommandLineOverridesTheFile) {
   EXPECT_EQ(tokens.dropped, Lines{"train.steps: train.tokens gives the length"});
   EXPECT_EQ(tokens.run.train.tokens, 5000);
   EXPECT_EQ(tokens.run.train.steps, std::nullopt);
-  EXPECT_EQ(errors(minimal(), {"train.tokens=5000", "train.epochs=2"}),
-            Lines{"--set 2: train.epochs: train.tokens gives the length already; keep one of them"});
+  EXPECT_EQ(
+      errors(minimal(), {"train.tokens=5000", "train.epochs=2"}),
+      Lines{"--set 2: train.epochs: train.tokens gives the length already; keep one of them"});
 }
 
 TEST(Effect, SweptSettingsAreDroppedAndListed) {
-  const LoadedConfig loaded =
-      parse_config(with_muon(R"("orthogonalizer": "svd")"), "c.json", {}, {"optimizers.m.steps=6", "seed=4"});
+  const LoadedConfig loaded = parse_config(with_muon(R"("orthogonalizer": "svd")"), "c.json", {},
+                                           {"optimizers.m.steps=6", "seed=4"});
   EXPECT_EQ(loaded.dropped, Lines{"optimizers.m.steps: an svd does not iterate"});
-  EXPECT_EQ(loaded.run, parse_config(with_muon(R"("orthogonalizer": "svd")"), "c.json", {"seed=4"}).run)
+  EXPECT_EQ(loaded.run,
+            parse_config(with_muon(R"("orthogonalizer": "svd")"), "c.json", {"seed=4"}).run)
       << "equal runs are recognised as equal";
 }
 
 TEST(Effect, InheritedSettingsAreDroppedAndListed) {
-  const auto folder = std::filesystem::temp_directory_path() / ("muonlab_effect_" + std::to_string(getpid()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("muonlab_effect_" + std::to_string(getpid()));
   std::filesystem::create_directories(folder);
   std::ofstream(folder / "base.json") << R"({"train": {"steps": 90},
     "optimizers": {"muon": {"rule": "muon", "steps": 6, "nesterov": true}, "adam": {"rule": "adamw"}, "spare": {"rule": "sgd"}},
@@ -99,16 +109,19 @@ TEST(Effect, InheritedSettingsAreDroppedAndListed) {
                    "assign[0].params[1]: \"ffn_gate\" matches no parameter of this model",
                    "assign[1].params[0]: \"ffn_gate\" matches no parameter of this model",
                    "optimizers.spare: no line of assign names it",
-                   "optimizers.muon.steps: an svd does not iterate", "optimizers.muon.nesterov: momentum is 0"}));
+                   "optimizers.muon.steps: an svd does not iterate",
+                   "optimizers.muon.nesterov: momentum is 0"}));
   EXPECT_EQ(loaded.run.assign, (std::vector<AssignConfig>{{{"vo"}, "muon"}, {{"all"}, "adam"}}));
   EXPECT_FALSE(loaded.run.optimizers.contains("spare"));
 
-  std::ofstream(folder / "tuned.json") << R"({"extends": "mine.json", "optimizers": {"spare": {"lr": 1}}})";
+  std::ofstream(folder / "tuned.json")
+      << R"({"extends": "mine.json", "optimizers": {"spare": {"lr": 1}}})";
   try {
     load_config((folder / "tuned.json").string());
     ADD_FAILURE() << "tuning an optimizer that nothing uses is a mistake";
   } catch (const ConfigError& e) {
-    EXPECT_NE(std::string(e.what()).find("optimizers.spare: has no effect"), std::string::npos) << e.what();
+    EXPECT_NE(std::string(e.what()).find("optimizers.spare: has no effect"), std::string::npos)
+        << e.what();
   }
   std::filesystem::remove_all(folder);
 }

@@ -19,13 +19,16 @@ TEST(Errors, AllAtOnceInTheOrderOfTheFile) {
     parse_config(text, "configs/mine.json");
     FAIL();
   } catch (const ConfigError& e) {
-    EXPECT_STREQ(e.what(),
-                 "configs/mine.json:3:3: unknown key \"modle\"; did you mean \"model\"?\n"
-                 "configs/mine.json:5:37: optimizers.adam.lr: expected a number, got the string \"fast\"\n"
-                 "configs/mine.json:8:17: assign[0].params[0]: \"v_o\" is no role, group or matching name; groups: qk "
-                 "vo attn ffn matrices all; roles: embed q k v o ffn_in ffn_gate ffn_out norm head; did you mean "
-                 "\"vo\"?\n"
-                 "3 errors; nothing was started.");
+    EXPECT_STREQ(
+        e.what(),
+        "configs/mine.json:3:3: unknown key \"modle\"; did you mean \"model\"?\n"
+        "configs/mine.json:5:37: optimizers.adam.lr: expected a number, got the string \"fast\"\n"
+        "configs/mine.json:8:17: assign[0].params[0]: \"v_o\" is no role, group or matching name; "
+        "groups: qk "
+        "vo attn ffn matrices all; roles: embed q k v o ffn_in ffn_gate ffn_out norm head; did you "
+        "mean "
+        "\"vo\"?\n"
+        "3 errors; nothing was started.");
     EXPECT_EQ(e.problems().size(), 3u);
   }
 }
@@ -38,7 +41,8 @@ struct Case {
 class EveryMistake : public testing::TestWithParam<Case> {};
 
 TEST_P(EveryMistake, IsNamed) {
-  expect_error(std::string("{") + GetParam().more + ",\n\"train\": {\"steps\": 9}}", GetParam().error);
+  expect_error(std::string("{") + GetParam().more + ",\n\"train\": {\"steps\": 9}}",
+               GetParam().error);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -49,7 +53,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"("seed": $1e3)", "seed: expected an integer, got the number 1e3; write 1000"},
         Case{R"("seed": $9223372036854775808)",
              "seed: expected an integer of at most 64 bits, got the number 9223372036854775808"},
-        Case{R"("seed": $1e30)", "seed: expected an integer of at most 64 bits, got the number 1e30"},
+        Case{R"("seed": $1e30)",
+             "seed: expected an integer of at most 64 bits, got the number 1e30"},
         Case{R"("seed": $true)", "seed: expected an integer, got true"},
         Case{R"("name": $3)", "name: expected a string, got the number 3"},
         Case{R"("name": $"a\u0000b")", "name: holds a NUL character"},
@@ -57,8 +62,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"("name": $"..")", R"(name: ".." cannot name a folder)"},
         Case{R"("model": $[])", "model: expected an object, got an array"},
         Case{R"("model": {"tied": $1})", "model.tied: expected true or false, got the number 1"},
-        Case{R"("model": {"activation": $"silo"})",
-             R"(model.activation: "silo" is no choice; choices: silu gelu relu2; did you mean "silu"?)"},
+        Case{
+            R"("model": {"activation": $"silo"})",
+            R"(model.activation: "silo" is no choice; choices: silu gelu relu2; did you mean "silu"?)"},
         Case{R"("model": {"activation": $7})",
              "model.activation: expected one of silu gelu relu2, got the number 7"},
         Case{R"("assign": ${})", "assign: expected an array, got an object"},
@@ -94,13 +100,16 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"($"sede": 1)", R"(unknown key "sede"; did you mean "seed"?)"},
         Case{R"($"zzz": 1)", R"(unknown key "zzz")"},
         Case{R"("eval": {$"evry": 5})", R"(eval: unknown key "evry"; did you mean "every"?)"},
-        Case{R"("model": {"init": {$"sdt": 1}})", R"(model.init: unknown key "sdt"; did you mean "std"?)"},
-        Case{R"("data": {"kind": $"biografies"})",
-             R"(data.kind: "biografies" is no choice; choices: biographies shards; did you mean "biographies"?)"},
+        Case{R"("model": {"init": {$"sdt": 1}})",
+             R"(model.init: unknown key "sdt"; did you mean "std"?)"},
+        Case{
+            R"("data": {"kind": $"biografies"})",
+            R"(data.kind: "biografies" is no choice; choices: biographies shards; did you mean "biographies"?)"},
         Case{R"("data": {$"train": ["x"]})",
              R"(data: unknown key "train" for the kind "biographies"; it belongs to shards)"},
-        Case{R"("optimizers": {"adam": {"rule": "adamw", $"nesterov": true}})",
-             R"(optimizers.adam: unknown key "nesterov" for the rule "adamw"; it belongs to sgd muon)"},
+        Case{
+            R"("optimizers": {"adam": {"rule": "adamw", $"nesterov": true}})",
+            R"(optimizers.adam: unknown key "nesterov" for the rule "adamw"; it belongs to sgd muon)"},
         Case{R"("optimizers": {"adam": {"rule": "adamw", $"beta": 1}})",
              R"(optimizers.adam: unknown key "beta" for the rule "adamw"; did you mean "betas"?)"},
         Case{R"("optimizers": {"adam": ${"lr": 1}})",
@@ -112,24 +121,29 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Model, EveryMistake,
     testing::Values(
-        Case{R"("model": {"heads": $7})", "model.heads: 7 heads do not divide the width 256; change one, or give head_dim"},
+        Case{R"("model": {"heads": $7})",
+             "model.heads: 7 heads do not divide the width 256; change one, or give head_dim"},
         Case{R"("model": {"width": 100, "heads": $20})",
-             "model.heads: width 100 over 20 heads gives a head of width 5; rotary embeddings need an even one"},
-        Case{R"("model": {"head_dim": $5})", "model.head_dim: 5 is odd; rotary embeddings need an even width"},
+             "model.heads: width 100 over 20 heads gives a head of width 5; rotary embeddings need "
+             "an even one"},
+        Case{R"("model": {"head_dim": $5})",
+             "model.head_dim: 5 is odd; rotary embeddings need an even width"},
         Case{R"("model": {"kv_heads": $3})", "model.kv_heads: 3 does not divide the 4 heads"},
         Case{R"("model": {"size": $"smal"})",
              R"(model.size: "smal" is no size; sizes: tiny small 14m 160m; did you mean "small"?)"},
         Case{R"("model": {"from": "a.json", "size": $"tiny"})",
              "model.size: model.from gives the shape already; keep one of them"},
         Case{R"("model": {"vocabulary": $300})",
-             "model.vocabulary: 300 is smaller than the tokenizer's 1024; leave it out to take that"}));
+             "model.vocabulary: 300 is smaller than the tokenizer's 1024; leave it out to take "
+             "that"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Data, EveryMistake,
     testing::Values(
         Case{R"("data": ${"kind": "shards", "train": ["a"]})",
              "data.valid: is missing or empty; name shard files or folders of them"},
-        Case{R"("data": {"kind": "shards", "train": ["a", $""], "valid": ["b"]})", "data.train[1]: is empty"},
+        Case{R"("data": {"kind": "shards", "train": ["a", $""], "valid": ["b"]})",
+             "data.train[1]: is empty"},
         Case{R"("data": {"tokenizer": ${"kind": "sentencepiece"}})",
              "data.tokenizer.path: is missing; name a .model file from `muonlab data tokenizer`"}));
 
@@ -148,15 +162,17 @@ TEST(Errors, OfTheLength) {
 
 TEST(Errors, OfMuonsSteps) {
   const auto with = [](const std::string& fields) {
-    return minimal(R"("optimizers": {"m": {"rule": "muon", )" + fields +
-                   R"(}, "a": {"rule": "adamw"}}, "assign": [{"params": ["matrices"], "optimizer": "m"},)" +
-                   R"({"params": ["all"], "optimizer": "a"}])");
+    return minimal(
+        R"("optimizers": {"m": {"rule": "muon", )" + fields +
+        R"(}, "a": {"rule": "adamw"}}, "assign": [{"params": ["matrices"], "optimizer": "m"},)" +
+        R"({"params": ["all"], "optimizer": "a"}])");
   };
   EXPECT_EQ(errors(with(R"("orthogonalizer": "keller", "steps": 20)")), Lines{});
   EXPECT_EQ(errors(with(R"("orthogonalizer": "polar_express", "steps": 8)")), Lines{});
   expect_error(with(R"("orthogonalizer": "polar_express", "steps": $4)"),
                "optimizers.m.steps: polar_express takes 5 to 8 steps, not 4");
-  expect_error(with(R"("orthogonalizer": "you", "steps": $6)"), "optimizers.m.steps: you has exactly 5 steps, not 6");
+  expect_error(with(R"("orthogonalizer": "you", "steps": $6)"),
+               "optimizers.m.steps: you has exactly 5 steps, not 6");
   expect_error(with(R"("orthogonalizer": "exact", "steps": $5)"),
                "optimizers.m.steps: exact has exactly 10 steps, not 5");
   expect_error(with(R"("orthogonalizer": "exact", "iteration": $"bf16")"),
@@ -164,14 +180,16 @@ TEST(Errors, OfMuonsSteps) {
 }
 
 TEST(Errors, OfSyntaxComeAlone) {
-  EXPECT_EQ(errors("{\"trian\": 3,\n \"model\" {}}"), Lines{"c.json:2:10: unexpected '{'; expected ':'"});
+  EXPECT_EQ(errors("{\"trian\": 3,\n \"model\" {}}"),
+            Lines{"c.json:2:10: unexpected '{'; expected ':'"});
   EXPECT_EQ(errors("[1]"), Lines{"c.json:1:1: expected an object, got an array"});
   EXPECT_EQ(errors("null"), Lines{"c.json:1:1: expected an object, got null"});
 }
 
 TEST(Errors, ASweepIsNotTakenForAConfiguration) {
   EXPECT_EQ(errors(R"({"base": "b.json", "axes": {}, "seeds": [1]})"),
-            Lines{"c.json:1:1: this is a sweep: `muonlab sweep FILE --dry-run` checks it, `muonlab sweep FILE` runs it"});
+            Lines{"c.json:1:1: this is a sweep: `muonlab sweep FILE --dry-run` checks it, `muonlab "
+                  "sweep FILE` runs it"});
 }
 
 TEST(Errors, OfAMissingFileNameIt) {
@@ -185,22 +203,29 @@ TEST(Errors, OfAMissingFileNameIt) {
 }
 
 TEST(Errors, ProbesNameMatricesThatAreThere) {
-  EXPECT_EQ(errors(minimal(R"("probes": {"spectra": {"params": ["vo@0-2", "embed", "*mlp*"]}})")), Lines{});
+  EXPECT_EQ(errors(minimal(R"("probes": {"spectra": {"params": ["vo@0-2", "embed", "*mlp*"]}})")),
+            Lines{});
   EXPECT_EQ(parse(minimal(R"("probes": {"spectra": {}})")).probes.spectra, SpectraConfig{});
   EXPECT_EQ(parse(minimal()).probes.spectra, std::nullopt);
-  EXPECT_EQ(parse(minimal(R"("probes": {"spectra": {}})"), {"probes.spectra=null"}).probes.spectra, std::nullopt);
+  EXPECT_EQ(parse(minimal(R"("probes": {"spectra": {}})"), {"probes.spectra=null"}).probes.spectra,
+            std::nullopt);
   EXPECT_EQ(parse(minimal(), {"probes.spectra.every=20"}).probes.spectra->every, 20);
-  expect_error(minimal(R"("probes": {"spectra": {"every": $0}})"), "probes.spectra.every: 0 is below the minimum 1");
+  expect_error(minimal(R"("probes": {"spectra": {"every": $0}})"),
+               "probes.spectra.every: 0 is below the minimum 1");
   expect_error(minimal(R"("probes": {"spectra": {"params": $[]}})"),
                "probes.spectra.params: is empty; leave probes.spectra out to measure nothing");
   expect_error(minimal(R"("probes": {"spectra": {"params": ["vo", $"norm"]}})"),
                "probes.spectra.params[1]: \"norm\" matches no matrix of this model");
   expect_error(minimal(R"("probes": {"spectra": {"params": [$"v_o"]}})"),
                "probes.spectra.params[0]: " + selector_problem("v_o"));
-  EXPECT_EQ(parse(minimal(R"("probes": {"tail": {"classes": 20}})")).probes.tail, (TailConfig{.every = 100, .classes = 20}));
-  expect_error(minimal(R"("probes": {"tail": ${}}, "data": {"kind": "shards", "train": ["a"], "valid": ["b"]})"),
-               "probes.tail: asks about the people of data.kind biographies; the data are shards");
-  expect_error(minimal(R"("probes": {$"spektra": {}})"), "probes: unknown key \"spektra\"; did you mean \"spectra\"?");
+  EXPECT_EQ(parse(minimal(R"("probes": {"tail": {"classes": 20}})")).probes.tail,
+            (TailConfig{.every = 100, .classes = 20}));
+  expect_error(
+      minimal(
+          R"("probes": {"tail": ${}}, "data": {"kind": "shards", "train": ["a"], "valid": ["b"]})"),
+      "probes.tail: asks about the people of data.kind biographies; the data are shards");
+  expect_error(minimal(R"("probes": {$"spektra": {}})"),
+               "probes: unknown key \"spektra\"; did you mean \"spectra\"?");
 }
 
 }  // namespace

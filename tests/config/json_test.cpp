@@ -17,7 +17,8 @@ Parsed parse_text(std::string_view text) {
   try {
     problems.raise();
   } catch (const ConfigError& e) {
-    for (const Problem& p : e.problems()) out.problem += (out.problem.empty() ? "" : "|") + p.line();
+    for (const Problem& p : e.problems())
+      out.problem += (out.problem.empty() ? "" : "|") + p.line();
   }
   return out;
 }
@@ -61,7 +62,8 @@ TEST(Json, PlacesSyntaxErrors) {
   EXPECT_EQ(parse_text("{\"a\" 1}").problem, "f.json:1:6: unexpected number literal; expected ':'");
   EXPECT_EQ(parse_text("{\"a\": tru}").problem.substr(0, 10), "f.json:1:7");
   EXPECT_EQ(parse_text("{\"a\": 01}").problem.substr(0, 10), "f.json:1:7");
-  EXPECT_EQ(parse_text("{\"a\": \"x\n}").problem, "f.json:1:9: the string is not closed on its line");
+  EXPECT_EQ(parse_text("{\"a\": \"x\n}").problem,
+            "f.json:1:9: the string is not closed on its line");
   EXPECT_EQ(parse_text("{\"a\": 1").problem, "f.json:1:8: unexpected end of input; expected '}'");
   EXPECT_EQ(parse_text("").problem.substr(0, 10), "f.json:1:1");
   EXPECT_EQ(parse_text("{} {}").problem.substr(0, 10), "f.json:1:4");
@@ -76,7 +78,8 @@ TEST(Json, NamesBothPlacesOfADuplicateKey) {
 }
 
 TEST(Json, KeepsIntegersExactly) {
-  const Parsed p = parse_text("[9007199254740993, -9223372036854775808, 9223372036854775807, 9223372036854775808, 1.0]");
+  const Parsed p = parse_text(
+      "[9007199254740993, -9223372036854775808, 9223372036854775807, 9223372036854775808, 1.0]");
   EXPECT_EQ(p.value.items[0].integer, 9007199254740993);
   EXPECT_EQ(p.value.items[1].integer, INT64_MIN);
   EXPECT_EQ(p.value.items[2].integer, INT64_MAX);
@@ -86,24 +89,29 @@ TEST(Json, KeepsIntegersExactly) {
 }
 
 TEST(Json, RefusesWhatIsNotUtf8) {
-  EXPECT_EQ(parse_text("{\"a\":\n \"b\xFF\"}").problem, "f.json:2:4: not UTF-8; save the file in that encoding");
+  EXPECT_EQ(parse_text("{\"a\":\n \"b\xFF\"}").problem,
+            "f.json:2:4: not UTF-8; save the file in that encoding");
   EXPECT_NE(parse_text("\"\xC0\xAF\"").problem, "");
   EXPECT_NE(parse_text("\"\xED\xA0\x80\"").problem, "") << "a surrogate";
   EXPECT_NE(parse_text("\"\xE2\x82").problem, "") << "cut short";
-  EXPECT_EQ(parse_text("\xEF\xBB\xBF{\"a\": 1}").value.member("a")->mark.where(), "f.json:1:2") << "a byte order mark";
+  EXPECT_EQ(parse_text("\xEF\xBB\xBF{\"a\": 1}").value.member("a")->mark.where(), "f.json:1:2")
+      << "a byte order mark";
 }
 
 TEST(Json, LimitsDepthAndSize) {
   EXPECT_EQ(parse_text(std::string(64, '[') + std::string(64, ']')).problem, "");
   EXPECT_EQ(parse_text(std::string(65, '[') + std::string(65, ']')).problem,
             "f.json:1:65: nested deeper than 64 levels");
-  EXPECT_EQ(parse_text(std::string(900000, '[')).problem, "f.json:1:65: nested deeper than 64 levels");
-  EXPECT_NE(parse_text("[" + std::string(kMaxBytes, ' ') + "]").problem.find("larger than 1048576 bytes"),
-            std::string::npos);
+  EXPECT_EQ(parse_text(std::string(900000, '[')).problem,
+            "f.json:1:65: nested deeper than 64 levels");
+  EXPECT_NE(
+      parse_text("[" + std::string(kMaxBytes, ' ') + "]").problem.find("larger than 1048576 bytes"),
+      std::string::npos);
 }
 
 TEST(Json, PrintsWhatReadsBackEqual) {
-  const char* text = R"({"a": [0.1, 1e-08, 3, -0.0, true, null, "q\"\\\n\u0001é"], "b": {"c": {}, "d": []}})";
+  const char* text =
+      R"({"a": [0.1, 1e-08, 3, -0.0, true, null, "q\"\\\n\u0001é"], "b": {"c": {}, "d": []}})";
   const Value value = parse_text(text).value;
   EXPECT_EQ(compact(parse_text(compact(value)).value), compact(value));
   EXPECT_EQ(compact(parse_text(pretty(value)).value), compact(value));

@@ -12,7 +12,9 @@ namespace {
 
 class Load : public testing::Test {
  protected:
-  Load() : folder_(std::filesystem::temp_directory_path() / ("muonlab_load_" + std::to_string(getpid()))) {
+  Load()
+      : folder_(std::filesystem::temp_directory_path() /
+                ("muonlab_load_" + std::to_string(getpid()))) {
     std::filesystem::create_directories(folder_ / "sub");
   }
   ~Load() override { std::filesystem::remove_all(folder_); }
@@ -58,14 +60,21 @@ TEST_F(Load, TheSmallestConfigIsFilledIn) {
 TEST_F(Load, DefaultsFollowTheOtherFields) {
   EXPECT_EQ(parse(R"({"train": {"steps": 1, "batch": 12}})").train.micro_batch, 6);
   EXPECT_EQ(parse(R"({"train": {"steps": 1, "batch": 11}})").train.micro_batch, 1);
-  EXPECT_EQ(parse(minimal(R"("model": {"gated": false, "activation": "relu2"})")).model.ffn_width, 1024);
+  EXPECT_EQ(parse(minimal(R"("model": {"gated": false, "activation": "relu2"})")).model.ffn_width,
+            1024);
   EXPECT_EQ(parse(minimal(R"("model": {"width": 384, "heads": 6})")).model.ffn_width, 1024);
-  EXPECT_EQ(parse(minimal(R"("data": {"kind": "biographies", "tokenizer": {"kind": "byte"}})")).model.vocabulary, 257);
-  EXPECT_EQ(parse(minimal(R"("data": {"kind": "shards", "train": ["a"], "valid": ["b"]})")).model.vocabulary,
-            std::nullopt) << "known only once the shards are open";
+  EXPECT_EQ(parse(minimal(R"("data": {"kind": "biographies", "tokenizer": {"kind": "byte"}})"))
+                .model.vocabulary,
+            257);
+  EXPECT_EQ(parse(minimal(R"("data": {"kind": "shards", "train": ["a"], "valid": ["b"]})"))
+                .model.vocabulary,
+            std::nullopt)
+      << "known only once the shards are open";
   const auto muon = [](const std::string& orthogonalizer) {
-    const RunConfig run = parse(minimal(R"("optimizers": {"a": {"rule": "adamw"}, "m": {"rule": "muon", "orthogonalizer": ")" +
-                                        orthogonalizer + R"("}}, "assign": [{"params": ["ffn"], "optimizer": "m"}, {"params": ["all"], "optimizer": "a"}])"));
+    const RunConfig run = parse(minimal(
+        R"("optimizers": {"a": {"rule": "adamw"}, "m": {"rule": "muon", "orthogonalizer": ")" +
+        orthogonalizer +
+        R"("}}, "assign": [{"params": ["ffn"], "optimizer": "m"}, {"params": ["all"], "optimizer": "a"}])"));
     return std::get<MuonConfig>(run.optimizers.at("m")).steps;
   };
   EXPECT_EQ(muon("keller"), 5);
@@ -74,9 +83,12 @@ TEST_F(Load, DefaultsFollowTheOtherFields) {
 }
 
 TEST_F(Load, ObjectsMergeArraysReplaceNullDeletes) {
-  write("base.json", R"({"train": {"steps": 5, "batch": 16, "clip": 2.0}, "seed": 7, "model": {"width": 64, "layers": 2},
+  write(
+      "base.json",
+      R"({"train": {"steps": 5, "batch": 16, "clip": 2.0}, "seed": 7, "model": {"width": 64, "layers": 2},
                          "optimizers": {"adam": {"rule": "adamw", "lr": 0.5, "betas": [0.1, 0.2]}}})");
-  const std::string path = write("mine.json", R"({"extends": "base.json", "train": {"batch": 4, "clip": null},
+  const std::string path =
+      write("mine.json", R"({"extends": "base.json", "train": {"batch": 4, "clip": null},
       "model": {"layers": 3}, "optimizers": {"adam": {"betas": [0.3, 0.4]}}})");
   const RunConfig run = load_config(path).run;
   EXPECT_EQ(run.train.steps, 5);
@@ -92,27 +104,39 @@ TEST_F(Load, ObjectsMergeArraysReplaceNullDeletes) {
 }
 
 TEST_F(Load, AnotherRuleOrKindDiscardsTheOldFields) {
-  write("base.json", R"({"train": {"steps": 50}, "schedule": {"kind": "wsd", "warmup": 7, "decay_fraction": 0.5},
+  write("base.json",
+        R"({"train": {"steps": 50}, "schedule": {"kind": "wsd", "warmup": 7, "decay_fraction": 0.5},
                          "optimizers": {"it": {"rule": "adamw", "lr": 0.5, "betas": [0.1, 0.2]}}})");
-  const RunConfig run = load_config(write("mine.json", R"({"extends": "base.json", "schedule": {"kind": "linear"},
-      "optimizers": {"it": {"rule": "sgd", "momentum": 0.5}}})")).run;
+  const RunConfig run =
+      load_config(write("mine.json", R"({"extends": "base.json", "schedule": {"kind": "linear"},
+      "optimizers": {"it": {"rule": "sgd", "momentum": 0.5}}})"))
+          .run;
   EXPECT_EQ(run.schedule, ScheduleConfig(LinearSchedule{}));
   EXPECT_EQ(std::get<SgdConfig>(run.optimizers.at("it")).lr, SgdConfig{}.lr);
-  const RunConfig same = load_config(write("same.json", R"({"extends": "base.json", "schedule": {"kind": "wsd", "warmup": 8}})")).run;
+  const RunConfig same =
+      load_config(write("same.json",
+                        R"({"extends": "base.json", "schedule": {"kind": "wsd", "warmup": 8}})"))
+          .run;
   EXPECT_EQ(std::get<WsdSchedule>(same.schedule).decay_fraction, 0.5) << "the same kind keeps them";
 }
 
 TEST_F(Load, SettingsComeLastWhateverTheirOrder) {
-  const std::string path = write("c.json", R"({"train": {"steps": 50}, "schedule": {"kind": "wsd", "decay_fraction": 0.5}})");
-  for (const auto& settings : {Lines{"schedule.kind=linear", "schedule.warmup=3"}, Lines{"schedule.warmup=3", "schedule.kind=linear"}}) {
-    EXPECT_EQ(load_config(path, settings).run.schedule, ScheduleConfig(LinearSchedule{.warmup = 3}));
+  const std::string path = write(
+      "c.json", R"({"train": {"steps": 50}, "schedule": {"kind": "wsd", "decay_fraction": 0.5}})");
+  for (const auto& settings : {Lines{"schedule.kind=linear", "schedule.warmup=3"},
+                               Lines{"schedule.warmup=3", "schedule.kind=linear"}}) {
+    EXPECT_EQ(load_config(path, settings).run.schedule,
+              ScheduleConfig(LinearSchedule{.warmup = 3}));
   }
-  const RunConfig run = load_config(path, {"model.size=tiny", "model.layers=2", "optimizers.adam.lr=0.25", "seed=-3",
-                                           "name=0123", "optimizers.adam.betas=[0.5, 0.6]", "precision = bf16",
-                                           "eval={\"every\": 3}"}).run;
+  const RunConfig run =
+      load_config(path, {"model.size=tiny", "model.layers=2", "optimizers.adam.lr=0.25", "seed=-3",
+                         "name=0123", "optimizers.adam.betas=[0.5, 0.6]", "precision = bf16",
+                         "eval={\"every\": 3}"})
+          .run;
   EXPECT_EQ(run.model.width, 128);
   EXPECT_EQ(run.model.layers, 2);
-  EXPECT_EQ(std::get<AdamWConfig>(run.optimizers.at("adam")).lr, 0.25) << "the default optimizer can be tuned";
+  EXPECT_EQ(std::get<AdamWConfig>(run.optimizers.at("adam")).lr, 0.25)
+      << "the default optimizer can be tuned";
   EXPECT_EQ(std::get<AdamWConfig>(run.optimizers.at("adam")).betas[1], 0.6);
   EXPECT_EQ(run.seed, -3);
   EXPECT_EQ(run.name, "0123") << "a name is text, whatever it looks like";
@@ -130,7 +154,8 @@ TEST_F(Load, SettingsReachIntoArrays) {
 
 TEST_F(Load, SettingsAreNamedInErrors) {
   EXPECT_EQ(errors(minimal(), {"seed=1", "train.batch=0", "trian.batch=3", "train.steps.x=1"}),
-            (Lines{"--set 2: train.batch: 0 is below the minimum 1", "--set 3: unknown key \"trian\"; did you mean \"train\"?",
+            (Lines{"--set 2: train.batch: 0 is below the minimum 1",
+                   "--set 3: unknown key \"trian\"; did you mean \"train\"?",
                    "--set 4: train.steps: is the number 100 and has no \"x\""}));
   EXPECT_EQ(errors(minimal(), {"batch"}),
             Lines{"--set 1: \"batch\" is no setting; write path=value, as in train.steps=100"});
@@ -145,7 +170,9 @@ TEST_F(Load, SettingsAreNamedInErrors) {
 TEST_F(Load, ExtendsIsRelativeToItsFileAndChains) {
   write("sub/root.json", R"({"train": {"steps": 5}, "seed": 1, "eval": {"every": 9}})");
   write("sub/middle.json", R"({"extends": "root.json", "seed": 2, "eval": {"samples": 3}})");
-  const RunConfig run = load_config(write("leaf.json", R"({"extends": "sub/middle.json", "eval": {"every": 4}})")).run;
+  const RunConfig run =
+      load_config(write("leaf.json", R"({"extends": "sub/middle.json", "eval": {"every": 4}})"))
+          .run;
   EXPECT_EQ(run.seed, 2);
   EXPECT_EQ(run.eval, (EvalConfig{.every = 4, .samples = 3}));
 }
@@ -159,17 +186,23 @@ TEST_F(Load, ExtendsRefusesCyclesAndMissingFiles) {
   ASSERT_EQ(missing.size(), 1u);
   EXPECT_TRUE(missing[0].starts_with("m.json:1:13: extends: ")) << missing[0];
   EXPECT_NE(missing[0].find("gone.json"), std::string::npos);
-  EXPECT_EQ(errors_of(write("n.json", "{\"extends\": 3}")), Lines{"n.json:1:13: extends: expected a string, got the number 3"});
+  EXPECT_EQ(errors_of(write("n.json", "{\"extends\": 3}")),
+            Lines{"n.json:1:13: extends: expected a string, got the number 3"});
 }
 
 TEST_F(Load, PositionsSurviveMerging) {
-  write("base.json", "{\n  \"model\": {\"layers\": 0},\n  \"optimizers\": {\"adam\": {\"rule\": \"adamw\", \"beta\": 1}}\n}");
-  EXPECT_EQ(errors_of(write("mine.json", "{\"extends\": \"base.json\",\n \"train\": {\"batch\": -1}}"), {"seed=x"}),
-            (Lines{"base.json:2:23: model.layers: 0 is below the minimum 1",
-                   "base.json:3:44: optimizers.adam: unknown key \"beta\" for the rule \"adamw\"; did you mean \"betas\"?",
-                   "mine.json:2:11: train: the length is missing; give one of steps, tokens, epochs",
-                   "mine.json:2:21: train.batch: -1 is below the minimum 1",
-                   "--set 1: seed: expected an integer, got the string \"x\""}));
+  write("base.json",
+        "{\n  \"model\": {\"layers\": 0},\n  \"optimizers\": {\"adam\": {\"rule\": \"adamw\", "
+        "\"beta\": 1}}\n}");
+  EXPECT_EQ(
+      errors_of(write("mine.json", "{\"extends\": \"base.json\",\n \"train\": {\"batch\": -1}}"),
+                {"seed=x"}),
+      (Lines{"base.json:2:23: model.layers: 0 is below the minimum 1",
+             "base.json:3:44: optimizers.adam: unknown key \"beta\" for the rule \"adamw\"; did "
+             "you mean \"betas\"?",
+             "mine.json:2:11: train: the length is missing; give one of steps, tokens, epochs",
+             "mine.json:2:21: train.batch: -1 is below the minimum 1",
+             "--set 1: seed: expected an integer, got the string \"x\""}));
 }
 
 TEST_F(Load, KeepsTheTextAsGiven) {
@@ -178,10 +211,15 @@ TEST_F(Load, KeepsTheTextAsGiven) {
 }
 
 TEST_F(Load, TakesAShapeFromHuggingFaceRelativeToTheFile) {
-  write("sub/config.json", R"({"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 8,
+  write(
+      "sub/config.json",
+      R"({"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 8,
       "num_key_value_heads": 2, "intermediate_size": 99, "vocab_size": 2000, "rms_norm_eps": 1e-6, "attention_bias": false})");
   write("sub/base.json", R"({"train": {"steps": 5}, "model": {"from": "config.json"}})");
-  const ModelConfig m = load_config(write("c.json", R"({"extends": "sub/base.json", "model": {"layers": 2, "context": 32}})")).run.model;
+  const ModelConfig m =
+      load_config(
+          write("c.json", R"({"extends": "sub/base.json", "model": {"layers": 2, "context": 32}})"))
+          .run.model;
   EXPECT_EQ(m.width, 64);
   EXPECT_EQ(m.layers, 2) << "explicit fields override";
   EXPECT_EQ(m.kv_heads, 2);
@@ -192,20 +230,25 @@ TEST_F(Load, TakesAShapeFromHuggingFaceRelativeToTheFile) {
   EXPECT_EQ(m.context, 32);
   EXPECT_EQ(m.from, std::nullopt);
   write("sub/bad.json", "{\"model_type\": \"gpt2\"}");
-  const Lines bad = errors_of(write("d.json", R"({"train": {"steps": 5}, "model": {"from": "sub/bad.json"}})"));
+  const Lines bad =
+      errors_of(write("d.json", R"({"train": {"steps": 5}, "model": {"from": "sub/bad.json"}})"));
   ASSERT_FALSE(bad.empty());
-  EXPECT_TRUE(bad[0].starts_with("sub/bad.json:1:16: model_type: \"gpt2\" is not a model that muonlab computes")) << bad[0];
+  EXPECT_TRUE(bad[0].starts_with(
+      "sub/bad.json:1:16: model_type: \"gpt2\" is not a model that muonlab computes"))
+      << bad[0];
 }
 
 TEST_F(Load, ASizeOverridesTheShapeOfLowerLayersOnly) {
-  const std::string text = minimal(R"("model": {"width": 64, "layers": 2, "context": 32, "tied": true})");
+  const std::string text =
+      minimal(R"("model": {"width": 64, "layers": 2, "context": 32, "tied": true})");
   const LoadedConfig loaded = parse_config(text, "c.json", {"model.size=14m", "model.heads=12"});
   EXPECT_EQ(loaded.run.model.width, 384);
   EXPECT_EQ(loaded.run.model.layers, 6);
   EXPECT_EQ(loaded.run.model.heads, 12);
   EXPECT_EQ(loaded.run.model.context, 32) << "no part of the shape";
   EXPECT_TRUE(loaded.run.model.tied);
-  EXPECT_EQ(loaded.dropped, (Lines{"model.layers: model.size gives the shape", "model.width: model.size gives the shape"}));
+  EXPECT_EQ(loaded.dropped, (Lines{"model.layers: model.size gives the shape",
+                                   "model.width: model.size gives the shape"}));
   EXPECT_EQ(parse(minimal(R"("model": {"size": "14m", "width": 192})")).model.width, 192);
 }
 

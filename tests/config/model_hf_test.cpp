@@ -43,7 +43,8 @@ TEST(HuggingFace, WritesWhatTransformersReads) {
   EXPECT_EQ(json["vocab_size"], 300);
   EXPECT_EQ(json["max_position_embeddings"], 256);
   EXPECT_TRUE(json["rope_theta"].is_number_float()) << "typed fields stay what they are";
-  EXPECT_EQ(json["rope_parameters"], nlohmann::json({{"rope_type", "default"}, {"rope_theta", 10000.0}}));
+  EXPECT_EQ(json["rope_parameters"],
+            nlohmann::json({{"rope_type", "default"}, {"rope_theta", 10000.0}}));
   EXPECT_EQ(json["eos_token_id"], 299);
   EXPECT_TRUE(json["bos_token_id"].is_null());
   EXPECT_EQ(json["hidden_act"], "silu");
@@ -95,9 +96,14 @@ TEST(HuggingFace, RefusesWhatMuonlabDoesNotCompute) {
   const Refusal refusals[] = {
       {"attention_bias", true, "attention_bias: biases are not supported"},
       {"mlp_bias", true, "mlp_bias: biases are not supported"},
-      {"rope_scaling", {{"rope_type", "llama3"}, {"factor", 8.0}}, "rope_scaling: scaled rotary frequencies (llama3) are not supported"},
-      {"rope_parameters", {{"rope_type", "yarn"}}, "rope_parameters: scaled rotary frequencies (yarn) are not supported"},
-      {"hidden_act", "gelu_pytorch_tanh", "hidden_act: \"gelu_pytorch_tanh\" is not supported; supported: silu gelu relu2"},
+      {"rope_scaling",
+       {{"rope_type", "llama3"}, {"factor", 8.0}},
+       "rope_scaling: scaled rotary frequencies (llama3) are not supported"},
+      {"rope_parameters",
+       {{"rope_type", "yarn"}},
+       "rope_parameters: scaled rotary frequencies (yarn) are not supported"},
+      {"hidden_act", "gelu_pytorch_tanh",
+       "hidden_act: \"gelu_pytorch_tanh\" is not supported; supported: silu gelu relu2"},
       {"use_sliding_window", true, "use_sliding_window: sliding windows are not supported"},
       {"attention_dropout", 0.1, "attention_dropout: is not supported"},
       {"partial_rotary_factor", 0.5, "partial_rotary_factor: is not supported"},

@@ -33,7 +33,9 @@ constexpr const char* kFull = R"full({
 })full";
 
 TEST(Reference, TheDumpReadsBackEqual) {
-  for (const std::string& text : {std::string(kFull), minimal(), minimal(R"("data": {"kind": "shards", "train": ["a"], "valid": ["b"]})")}) {
+  for (const std::string& text :
+       {std::string(kFull), minimal(),
+        minimal(R"("data": {"kind": "shards", "train": ["a"], "valid": ["b"]})")}) {
     const RunConfig run = parse(text);
     const std::string dump = dump_config(run);
     const LoadedConfig again = parse_config(dump, "resolved.json");
@@ -47,20 +49,26 @@ TEST(Reference, TheDumpIsInFieldOrder) {
   const auto json = nlohmann::ordered_json::parse(dump_config(parse(kFull)));
   std::vector<std::string> keys;
   for (const auto& [key, value] : json.items()) keys.push_back(key);
-  EXPECT_EQ(keys, (Lines{"name", "seed", "device", "threads", "precision", "kernels", "model", "data", "optimizers",
-                         "assign", "schedule", "train", "eval", "checkpoint", "probes"}));
+  EXPECT_EQ(keys,
+            (Lines{"name", "seed", "device", "threads", "precision", "kernels", "model", "data",
+                   "optimizers", "assign", "schedule", "train", "eval", "checkpoint", "probes"}));
 }
 
 TEST(Reference, DifferencesHavePaths) {
   const RunConfig before = parse(minimal());
-  const RunConfig after = parse(minimal(), {"optimizers.adam.lr=0.25", "train.steps=200", "schedule.kind=cosine",
-                                            "assign=[{\"params\": [\"matrices\", \"all\"], \"optimizer\": \"adam\"}]",
-                                            "optimizers.adam.schedule={\"kind\": \"linear\"}", "schedule=null"});
+  const RunConfig after =
+      parse(minimal(), {"optimizers.adam.lr=0.25", "train.steps=200", "schedule.kind=cosine",
+                        "assign=[{\"params\": [\"matrices\", \"all\"], \"optimizer\": \"adam\"}]",
+                        "optimizers.adam.schedule={\"kind\": \"linear\"}", "schedule=null"});
   std::vector<std::string> lines;
-  for (const Difference& d : diff_configs(before, after)) lines.push_back(d.path + ": " + d.before + " -> " + d.after);
-  EXPECT_EQ(lines, (Lines{"optimizers.adam.lr: 0.001 -> 0.25", "assign[0].params: [\"all\"] -> [\"matrices\", \"all\"]",
-                          "train.steps: 100 -> 200", "optimizers.adam.schedule.kind:  -> \"linear\"",
-                          "optimizers.adam.schedule.warmup:  -> 0", "optimizers.adam.schedule.final:  -> 0.0"}));
+  for (const Difference& d : diff_configs(before, after))
+    lines.push_back(d.path + ": " + d.before + " -> " + d.after);
+  EXPECT_EQ(
+      lines,
+      (Lines{"optimizers.adam.lr: 0.001 -> 0.25",
+             "assign[0].params: [\"all\"] -> [\"matrices\", \"all\"]", "train.steps: 100 -> 200",
+             "optimizers.adam.schedule.kind:  -> \"linear\"",
+             "optimizers.adam.schedule.warmup:  -> 0", "optimizers.adam.schedule.final:  -> 0.0"}));
   EXPECT_TRUE(diff_configs(before, before).empty());
 }
 
@@ -82,7 +90,8 @@ TEST(Reference, SchemaAndTableNameEveryField) {
   EXPECT_EQ(json["$schema"], "https://json-schema.org/draft/2020-12/schema");
   EXPECT_EQ(json["additionalProperties"], false);
   EXPECT_EQ(json["properties"]["model"]["anyOf"][0]["properties"]["layers"]["minimum"], 1);
-  EXPECT_EQ(json["properties"]["train"]["anyOf"][0]["properties"]["epochs"]["exclusiveMinimum"], 0.0);
+  EXPECT_EQ(json["properties"]["train"]["anyOf"][0]["properties"]["epochs"]["exclusiveMinimum"],
+            0.0);
   std::set<std::string> names;
   collect(nlohmann::json::parse(dump_config(parse(kFull))), names);
   for (const char* optimizer : {"m", "s", "g", "a"}) names.erase(optimizer);
@@ -90,8 +99,10 @@ TEST(Reference, SchemaAndTableNameEveryField) {
   const std::string table = config_markdown();
   for (const std::string& name : names) {
     EXPECT_NE(schema.find("\"" + name + "\": {"), std::string::npos) << name;
-    const bool listed = table.find("." + name + "`") != std::string::npos || table.find("`" + name + "`") != std::string::npos ||
-                        table.find("`" + name + ".") != std::string::npos || table.find("." + name + ".") != std::string::npos ||
+    const bool listed = table.find("." + name + "`") != std::string::npos ||
+                        table.find("`" + name + "`") != std::string::npos ||
+                        table.find("`" + name + ".") != std::string::npos ||
+                        table.find("." + name + ".") != std::string::npos ||
                         table.find("." + name + "[") != std::string::npos;
     EXPECT_TRUE(listed) << name;
   }
@@ -104,12 +115,15 @@ TEST(Reference, ExplainsAPathAsTyped) {
   EXPECT_EQ(rows[0].type, "integer 1 to 20");
   EXPECT_EQ(explain_setting("schedule.final").size(), 3u);
   EXPECT_EQ(explain_setting("eval").size(), 2u);
-  EXPECT_EQ(explain_setting("assign.0.params").size() + explain_setting("assign[0].params").size(), 1u + 1u);
+  EXPECT_EQ(explain_setting("assign.0.params").size() + explain_setting("assign[0].params").size(),
+            1u + 1u);
   try {
     explain_setting("train.bach");
     FAIL();
   } catch (const base::Error& e) {
-    EXPECT_STREQ(e.what(), "\"train.bach\" is no setting; did you mean \"train.batch\"?; `muonlab config explain` lists all");
+    EXPECT_STREQ(e.what(),
+                 "\"train.bach\" is no setting; did you mean \"train.batch\"?; `muonlab config "
+                 "explain` lists all");
   }
 }
 
@@ -117,7 +131,8 @@ TEST(Reference, TheReadmeHoldsTheTable) {
   std::ifstream file(std::string(MUONLAB_SOURCE_DIR) + "/README.md");
   std::stringstream readme;
   readme << file.rdbuf();
-  const std::string begin = "<!-- configuration reference: scripts/config_reference writes this -->\n";
+  const std::string begin =
+      "<!-- configuration reference: scripts/config_reference writes this -->\n";
   const std::string end = "<!-- end of the configuration reference -->";
   const size_t from = readme.str().find(begin), to = readme.str().find(end);
   ASSERT_NE(from, std::string::npos);

@@ -17,7 +17,8 @@ inline std::string minimal(const std::string& more = "") {
 }
 
 // The lines of the error that a text gives, without the last; empty when it is accepted.
-inline std::vector<std::string> errors(const std::string& text, const std::vector<std::string>& settings = {}) {
+inline std::vector<std::string> errors(const std::string& text,
+                                       const std::vector<std::string>& settings = {}) {
   try {
     parse_config(text, "c.json", settings);
   } catch (const ConfigError& e) {
@@ -28,14 +29,17 @@ inline std::vector<std::string> errors(const std::string& text, const std::vecto
   return {};
 }
 
-// A text with a $ before the place that its one error names: the text without it, and "c.json:LINE:COLUMN: ".
+// A text with a $ before the place that its one error names: the text without it, and
+// "c.json:LINE:COLUMN: ".
 struct Marked {
   std::string text, where;
   explicit Marked(const std::string& marked) {
     const size_t at = marked.find('$');
     text = marked.substr(0, at) + marked.substr(at + 1);
-    const size_t line_start = marked.rfind('\n', at) == std::string::npos ? 0 : marked.rfind('\n', at) + 1;
-    const auto line = std::count(marked.begin(), marked.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
+    const size_t line_start =
+        marked.rfind('\n', at) == std::string::npos ? 0 : marked.rfind('\n', at) + 1;
+    const auto line =
+        std::count(marked.begin(), marked.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
     where = "c.json:" + std::to_string(line) + ":" + std::to_string(at - line_start + 1) + ": ";
   }
 };

@@ -45,7 +45,8 @@ TEST(SweepFile, IsReadWhole) {
   EXPECT_EQ(sweep.settings, Settings{"train.steps=60"});
   ASSERT_EQ(sweep.axes.size(), 4u);
   EXPECT_EQ(sweep.axes[0].values[1].settings, Settings{"optimizers.embed.lr=0.003"});
-  EXPECT_EQ(sweep.axes[1].values[0].settings, Settings{R"(assign=[{"params": ["all"], "optimizer": "adam"}])"});
+  EXPECT_EQ(sweep.axes[1].values[0].settings,
+            Settings{R"(assign=[{"params": ["all"], "optimizer": "adam"}])"});
   EXPECT_EQ(sweep.axes[2].values[1].name, "96_3");
   EXPECT_EQ(sweep.axes[2].values[1].settings, (Settings{"model.width=96", "model.layers=3"}));
   EXPECT_EQ(sweep.axes[3].values[0].name, "8");
@@ -65,21 +66,30 @@ TEST(SweepFile, MistakesHaveTheirPlaceAndRemedy) {
     std::string text, expected;
   };
   const Case cases[] = {
-      {with("\"seeds\": [1, 2]", "\"seed\": [1, 2]"), "sweeps/s.json:10:3: unknown key \"seed\"; did you mean \"seeds\"?"},
+      {with("\"seeds\": [1, 2]", "\"seed\": [1, 2]"),
+       "sweeps/s.json:10:3: unknown key \"seed\"; did you mean \"seeds\"?"},
       {with("\"base\": \"base.json\",", ""), "base: is missing"},
-      {with("{\"row\": \"adam\", \"batch\": 8}", "{\"rwo\": \"adam\"}"), "runs[0].only: \"rwo\" is no axis; axes: protocol row shape batch; did you mean \"row\"?"},
-      {with("{\"row\": \"adam\", \"batch\": 8}", "{\"row\": \"adma\"}"), "\"adma\" is no value of row; values: adam all; did you mean \"adam\"?"},
-      {with("[[64, 2], [96, 3]]", "[[64, 2], [96]]"), "axes.shape.values[1]: expected an array of 2 values, one a path, got an array"},
-      {with("[0.2, 0.1]", "[0.2]"), "tune[0].grid: expected an array of at least two positive numbers"},
-      {with("[0.2, 0.1]", "[0.2, -0.1]"), "tune[0].grid: expected an array of at least two positive numbers"},
-      {with("\"baseline\": \"adam\"", "\"baseline\": \"sgd\""), "compare.baseline: \"sgd\" is no value of row"},
+      {with("{\"row\": \"adam\", \"batch\": 8}", "{\"rwo\": \"adam\"}"),
+       "runs[0].only: \"rwo\" is no axis; axes: protocol row shape batch; did you mean \"row\"?"},
+      {with("{\"row\": \"adam\", \"batch\": 8}", "{\"row\": \"adma\"}"),
+       "\"adma\" is no value of row; values: adam all; did you mean \"adam\"?"},
+      {with("[[64, 2], [96, 3]]", "[[64, 2], [96]]"),
+       "axes.shape.values[1]: expected an array of 2 values, one a path, got an array"},
+      {with("[0.2, 0.1]", "[0.2]"),
+       "tune[0].grid: expected an array of at least two positive numbers"},
+      {with("[0.2, 0.1]", "[0.2, -0.1]"),
+       "tune[0].grid: expected an array of at least two positive numbers"},
+      {with("\"baseline\": \"adam\"", "\"baseline\": \"sgd\""),
+       "compare.baseline: \"sgd\" is no value of row"},
       {with("\"axis\": \"row\"", "\"axis\": \"rows\""), "compare.axis: \"rows\" is no axis"},
-      {with("\"adam\": 3.9", "\"adam\": \"low\""), "paper.adam: expected a number, got the string \"low\""},
+      {with("\"adam\": 3.9", "\"adam\": \"low\""),
+       "paper.adam: expected a number, got the string \"low\""},
       {with("\"values\": [8, 16]", "\"values\": [8, 8]"), "axes.batch: has the value 8 twice"},
       {with("\"seeds\": [1, 2]", "\"seeds\": [1, 2.5]"), "seeds: expected an array of integers"},
       {"[1]", "expected an object"},
       {"{\"seeds\": [1]}", "base: is missing; name the configuration that all cells start from"},
-      {"{\"model\": {}}", "base: is missing; this looks like the configuration of one run: `muonlab train FILE`"},
+      {"{\"model\": {}}",
+       "base: is missing; this looks like the configuration of one run: `muonlab train FILE`"},
   };
   for (const Case& c : cases) {
     const std::string errors = errors_of(c.text);

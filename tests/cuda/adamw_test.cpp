@@ -16,7 +16,8 @@ struct Setting {
   double lr, beta1, beta2, eps, decay;
 };
 
-// theta <- theta - lr decay theta; m, v <- moving averages; theta <- theta - lr m^ / (sqrt(v^) + eps).
+// theta <- theta - lr decay theta; m, v <- moving averages; theta <- theta - lr m^ / (sqrt(v^) +
+// eps).
 struct Oracle {
   at::Tensor theta, m, v;
 
@@ -54,7 +55,8 @@ constexpr Setting kPaper{1e-3, 0.8, 0.95, 1e-8, 0.0};
 constexpr Setting kDecay{3e-2, 0.9, 0.999, 1e-8, 0.1};
 
 double max_error(const at::Tensor& ours, const at::Tensor& exact) {
-  return (ours.to(at::kDouble) - exact).abs().max().item<double>() / exact.abs().max().item<double>();
+  return (ours.to(at::kDouble) - exact).abs().max().item<double>() /
+         exact.abs().max().item<double>();
 }
 
 void follow(const Setting& s, int64_t n, int size, int64_t num_blocks) {
@@ -65,7 +67,8 @@ void follow(const Setting& s, int64_t n, int size, int64_t num_blocks) {
     const at::Tensor grads = normal({n}, 10 + static_cast<uint64_t>(step)) * 0.01;
     run_grid(ours.body(grads, s, step, true), num_blocks, 64, size, 0);
     oracle.step(s, grads.to(at::kDouble), step);
-    ASSERT_LT(max_error(ours.values, oracle.theta), 1e-6) << "step " << step << ", n " << n << ", size " << size;
+    ASSERT_LT(max_error(ours.values, oracle.theta), 1e-6)
+        << "step " << step << ", n " << n << ", size " << size;
     ASSERT_LT(max_error(ours.exp_avg, oracle.m), 1e-6);
     ASSERT_LT(max_error(ours.exp_avg_sq, oracle.v), 1e-6);
     ASSERT_TRUE(at::equal(ours.shadow, ours.values.to(at::kBFloat16)));

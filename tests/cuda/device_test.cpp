@@ -1,5 +1,6 @@
-// The operators as the program calls them, on a GPU: what the host's tests cannot reach is the launch, the sum over a
-// block's threads and the registration. Skipped, with the reason, where there is no GPU.
+// The operators as the program calls them, on a GPU: what the host's tests cannot reach is the
+// launch, the sum over a block's threads and the registration. Skipped, with the reason, where
+// there is no GPU.
 #include <optional>
 #include <tuple>
 
@@ -29,14 +30,17 @@ class CudaDevice : public testing::Test {
 at::Tensor there(const at::Tensor& x) { return x.to(at::kCUDA); }
 at::Tensor here(const at::Tensor& x) { return x.to(at::kCPU); }
 
-double tolerance_of(at::ScalarType dtype) { return dtype == at::kBFloat16 ? tolerance<Bf16>() : 4e-6; }
+double tolerance_of(at::ScalarType dtype) {
+  return dtype == at::kBFloat16 ? tolerance<Bf16>() : 4e-6;
+}
 
 TEST_F(CudaDevice, AdamWEqualsTheHostsBody) {
   for (const int64_t n : {5, 4096, 100003}) {
     const at::Tensor start = normal({n}, 1), grads = normal({n}, 2);
     const at::Tensor values = start.clone(), first = at::zeros({n}), second = at::zeros({n});
     const at::Tensor shadow = poisoned<Bf16>({n});
-    const at::Tensor device_values = there(start), device_first = there(first), device_second = there(second);
+    const at::Tensor device_values = there(start), device_first = there(first),
+                     device_second = there(second);
     const at::Tensor device_shadow = there(shadow);
     for (int64_t step = 1; step <= 3; ++step) {
       const AdamW body{.values = data<float>(values),
@@ -47,8 +51,9 @@ TEST_F(CudaDevice, AdamWEqualsTheHostsBody) {
                        .count = n,
                        .factors = adamw_factors(1e-2, 0.8, 0.95, 1e-8, 0.1, step)};
       run_grid(body, 1, 32, 4, 0);
-      plugin::adamw_(device_values, there(grads), device_first, device_second, device_shadow,
-                     {.lr = 1e-2, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-8, .decay = 0.1, .step = step});
+      plugin::adamw_(
+          device_values, there(grads), device_first, device_second, device_shadow,
+          {.lr = 1e-2, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-8, .decay = 0.1, .step = step});
     }
     EXPECT_LT(relative_error(here(device_values), values), 1e-6) << n;
     EXPECT_LT(relative_error(here(device_first), first), 1e-6) << n;
@@ -62,13 +67,15 @@ TEST_F(CudaDevice, RmsNormAgrees) {
   for (const int64_t width : {7, 64, 384, 1021, 4096, 12004}) {
     for (const auto dtype : {at::kFloat, at::kBFloat16}) {
       const int64_t rows = 1030;  // more than the blocks that sum the gain's gradient
-      const at::Tensor residual = normal({rows, width}, 1), branch = normal({rows, width}, 2).to(dtype);
+      const at::Tensor residual = normal({rows, width}, 1),
+                       branch = normal({rows, width}, 2).to(dtype);
       const at::Tensor gain = normal({width}, 3) + 1, grad = normal({rows, width}, 4).to(dtype);
       const at::Tensor above = normal({rows, width}, 5);
-      const auto [sum, normed, inv_rms] = plugin::add_rms_norm(there(residual), there(branch), there(gain), kEps, dtype);
+      const auto [sum, normed, inv_rms] =
+          plugin::add_rms_norm(there(residual), there(branch), there(gain), kEps, dtype);
       const at::Tensor grad_gain = at::zeros({width}, sum.options());
-      const at::Tensor grad_x =
-          plugin::rms_norm_backward(there(grad), there(above), sum, inv_rms, there(gain), grad_gain);
+      const at::Tensor grad_x = plugin::rms_norm_backward(there(grad), there(above), sum, inv_rms,
+                                                          there(gain), grad_gain);
 
       const at::Tensor x = (residual + branch.to(at::kFloat)).to(at::kDouble).requires_grad_(true);
       const at::Tensor g = gain.to(at::kDouble).requires_grad_(true);
@@ -88,12 +95,16 @@ TEST_F(CudaDevice, RmsNormAgrees) {
 TEST_F(CudaDevice, SwiGluAgrees) {
   for (const int64_t width : {1, 31, 352, 4096}) {
     for (const auto dtype : {at::kFloat, at::kBFloat16}) {
-      const at::Tensor x = (normal({130, 2 * width}, 1) * 3).to(dtype), grad = normal({130, width}, 2).to(dtype);
+      const at::Tensor x = (normal({130, 2 * width}, 1) * 3).to(dtype),
+                       grad = normal({130, width}, 2).to(dtype);
       const at::Tensor exact_x = x.to(at::kDouble).requires_grad_(true);
-      const at::Tensor exact = at::silu(exact_x.narrow(1, 0, width)) * exact_x.narrow(1, width, width);
+      const at::Tensor exact =
+          at::silu(exact_x.narrow(1, 0, width)) * exact_x.narrow(1, width, width);
       const auto gradients = torch::autograd::grad({exact}, {exact_x}, {grad.to(at::kDouble)});
-      EXPECT_LT(relative_error(here(plugin::swiglu(there(x))), exact), tolerance_of(dtype)) << width;
-      EXPECT_LT(relative_error(here(plugin::swiglu_backward(there(grad), there(x))), gradients[0]), tolerance_of(dtype))
+      EXPECT_LT(relative_error(here(plugin::swiglu(there(x))), exact), tolerance_of(dtype))
+          << width;
+      EXPECT_LT(relative_error(here(plugin::swiglu_backward(there(grad), there(x))), gradients[0]),
+                tolerance_of(dtype))
           << width;
     }
   }

@@ -17,7 +17,8 @@ void run_grid(const Body& body, int64_t num_blocks, int lanes, int64_t scratch =
 
 template <class Body>
 void run_grid(const Body& body, int64_t num_blocks, int lanes, int size, int64_t scratch) {
-  size == 4 ? run_grid<4>(body, num_blocks, lanes, scratch) : run_grid<1>(body, num_blocks, lanes, scratch);
+  size == 4 ? run_grid<4>(body, num_blocks, lanes, scratch)
+            : run_grid<1>(body, num_blocks, lanes, scratch);
 }
 
 // kPoison marks what a kernel was to write and did not.

@@ -16,15 +16,18 @@ namespace {
 TEST(CudaPlugin, IsLookedForBesideTheProgramAndInLib) {
   const auto paths = plugin::candidates();
   ASSERT_EQ(paths.size(), 2u);
-  const std::filesystem::path folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  const std::filesystem::path folder =
+      std::filesystem::read_symlink("/proc/self/exe").parent_path();
   EXPECT_EQ(paths[0], folder / "libmuonlab_cuda.so");
   EXPECT_EQ(paths[1], folder.parent_path() / "lib/libmuonlab_cuda.so");
 }
 
 TEST(CudaPlugin, ABadFileIsReportedInTheLoadersWords) {
-  EXPECT_NE(plugin::load_file("/nowhere/libmuonlab_cuda.so").find("cannot open shared object file"), std::string::npos);
+  EXPECT_NE(plugin::load_file("/nowhere/libmuonlab_cuda.so").find("cannot open shared object file"),
+            std::string::npos);
   const std::string path = testing::TempDir() + "libmuonlab_cuda.so";
-  std::ofstream(path) << "not a library, but long enough to hold an ELF header: " << std::string(100, 'x');
+  std::ofstream(path) << "not a library, but long enough to hold an ELF header: "
+                      << std::string(100, 'x');
   EXPECT_NE(plugin::load_file(path).find("invalid ELF header"), std::string::npos);
   std::filesystem::remove(path);
 }

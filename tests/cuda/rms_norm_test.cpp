@@ -27,7 +27,8 @@ struct Shape {
 };
 
 // Widths below, at and above a warp's and a block's reach; odd ones only one element at a time.
-const std::vector<Shape> kShapes{{1, 1, 1}, {3, 7, 1}, {5, 33, 1}, {2, 64, 4}, {7, 132, 4}, {4, 1021, 1}, {3, 1100, 4}};
+const std::vector<Shape> kShapes{{1, 1, 1},   {3, 7, 1},    {5, 33, 1},  {2, 64, 4},
+                                 {7, 132, 4}, {4, 1021, 1}, {3, 1100, 4}};
 
 template <class Out>
 struct Forward {
@@ -35,21 +36,22 @@ struct Forward {
 };
 
 template <class Branch, class Out>
-Forward<Out> forward(const at::Tensor& residual, const at::Tensor& branch, const at::Tensor& gain, int size,
-                     int64_t num_blocks) {
+Forward<Out> forward(const at::Tensor& residual, const at::Tensor& branch, const at::Tensor& gain,
+                     int size, int64_t num_blocks) {
   const at::Tensor& x = residual.defined() ? residual : branch;
   const bool both = residual.defined() && branch.defined();
   Forward<Out> out{both ? poisoned<float>(x.sizes()) : at::Tensor(), poisoned<Out>(x.sizes()),
                    poisoned<float>({x.size(0)})};
-  const RmsNormForward<Branch, Out> body{.residual = residual.defined() ? data<float>(residual) : nullptr,
-                                         .branch = branch.defined() ? data<Branch>(branch) : nullptr,
-                                         .gain = gain.defined() ? data<float>(gain) : nullptr,
-                                         .sum = both ? data<float>(out.sum) : nullptr,
-                                         .normed = data<Out>(out.normed),
-                                         .inv_rms = data<float>(out.inv_rms),
-                                         .rows = x.size(0),
-                                         .width = x.size(1),
-                                         .eps = static_cast<float>(kEps)};
+  const RmsNormForward<Branch, Out> body{
+      .residual = residual.defined() ? data<float>(residual) : nullptr,
+      .branch = branch.defined() ? data<Branch>(branch) : nullptr,
+      .gain = gain.defined() ? data<float>(gain) : nullptr,
+      .sum = both ? data<float>(out.sum) : nullptr,
+      .normed = data<Out>(out.normed),
+      .inv_rms = data<float>(out.inv_rms),
+      .rows = x.size(0),
+      .width = x.size(1),
+      .eps = static_cast<float>(kEps)};
   run_grid(body, num_blocks, lanes_for(x.size(1), size), size, 0);
   return out;
 }
@@ -63,7 +65,8 @@ void forward_agrees() {
     const auto ours = forward<Branch, Out>(residual, branch, gain, s.size, 2);
     EXPECT_TRUE(at::equal(ours.sum, residual + branch.to(at::kFloat)));
     const at::Tensor x = residual.to(at::kDouble) + branch.to(at::kDouble);
-    EXPECT_LT(relative_error(ours.normed, composed(x, gain.to(at::kDouble))), tolerance<Out>()) << s.width;
+    EXPECT_LT(relative_error(ours.normed, composed(x, gain.to(at::kDouble))), tolerance<Out>())
+        << s.width;
     EXPECT_LT(relative_error(ours.inv_rms, (x.pow(2).mean(-1) + kEps).rsqrt()), 2e-6) << s.width;
   }
 }
@@ -81,7 +84,8 @@ TEST(CudaRmsNorm, ForwardOfOneTensorWithoutGainAgrees) {
   EXPECT_LT(relative_error(wide.normed, composed(x.to(at::kDouble), {})), 2e-6);
   const at::Tensor small = x.to(at::kBFloat16);
   const auto narrow_x = forward<Bf16, Bf16>({}, small, {}, 4, 1);
-  EXPECT_LT(relative_error(narrow_x.normed, composed(small.to(at::kDouble), {})), tolerance<Bf16>());
+  EXPECT_LT(relative_error(narrow_x.normed, composed(small.to(at::kDouble), {})),
+            tolerance<Bf16>());
 }
 
 TEST(CudaRmsNorm, ARowDependsOnItsLanesAlone) {
@@ -102,34 +106,43 @@ void backward_agrees(bool with_gain, bool with_residual, bool in_scratch) {
     const at::Tensor grad_residual = normal({s.rows, s.width}, 10);
 
     const at::Tensor exact_x = x.to(at::kDouble).requires_grad_(true);
-    const at::Tensor exact_gain = with_gain ? gain.to(at::kDouble).requires_grad_(true) : at::Tensor();
+    const at::Tensor exact_gain =
+        with_gain ? gain.to(at::kDouble).requires_grad_(true) : at::Tensor();
     std::vector<at::Tensor> leaves{exact_x};
     if (with_gain) leaves.push_back(exact_gain);
-    const auto exact = torch::autograd::grad({composed(exact_x, exact_gain)}, leaves, {grad.to(at::kDouble)});
+    const auto exact =
+        torch::autograd::grad({composed(exact_x, exact_gain)}, leaves, {grad.to(at::kDouble)});
     const at::Tensor expected = with_residual ? exact[0] + grad_residual.to(at::kDouble) : exact[0];
 
     constexpr int64_t kNumBlocks = 2;
     const at::Tensor inv_rms = (x.to(at::kFloat).pow(2).mean(-1) + kEps).rsqrt();
-    const at::Tensor grad_x = poisoned<X>(x.sizes()), partial = poisoned<float>({kNumBlocks, s.width});
-    const RmsNormBackward<X, Out> body{.grad_normed = data<Out>(grad),
-                                       .grad_residual = with_residual ? data<float>(grad_residual) : nullptr,
-                                       .x = data<X>(x),
-                                       .inv_rms = data<float>(inv_rms),
-                                       .gain = with_gain ? data<float>(gain) : nullptr,
-                                       .grad_x = data<X>(grad_x),
-                                       .partial = with_gain ? data<float>(partial) : nullptr,
-                                       .in_scratch = in_scratch,
-                                       .rows = s.rows,
-                                       .width = s.width};
+    const at::Tensor grad_x = poisoned<X>(x.sizes()),
+                     partial = poisoned<float>({kNumBlocks, s.width});
+    const RmsNormBackward<X, Out> body{
+        .grad_normed = data<Out>(grad),
+        .grad_residual = with_residual ? data<float>(grad_residual) : nullptr,
+        .x = data<X>(x),
+        .inv_rms = data<float>(inv_rms),
+        .gain = with_gain ? data<float>(gain) : nullptr,
+        .grad_x = data<X>(grad_x),
+        .partial = with_gain ? data<float>(partial) : nullptr,
+        .in_scratch = in_scratch,
+        .rows = s.rows,
+        .width = s.width};
     run_grid(body, kNumBlocks, lanes_for(s.width, s.size), s.size, in_scratch ? s.width : 0);
     // Against the largest term, not the difference: for one column the gradient is nearly zero.
-    const double scale = std::max(expected.abs().max().item<double>(),
-                                  (grad.to(at::kDouble).abs().max() * inv_rms.to(at::kDouble).max()).item<double>());
-    EXPECT_LT((grad_x.to(at::kDouble) - expected).abs().max().item<double>() / scale, 2 * tolerance<X>()) << s.width;
+    const double scale =
+        std::max(expected.abs().max().item<double>(),
+                 (grad.to(at::kDouble).abs().max() * inv_rms.to(at::kDouble).max()).item<double>());
+    EXPECT_LT((grad_x.to(at::kDouble) - expected).abs().max().item<double>() / scale,
+              2 * tolerance<X>())
+        << s.width;
     if (!with_gain) continue;
     const at::Tensor before = normal({s.width}, 11), total = before.clone();
-    const ColumnSums sums{
-        .partial = data<float>(partial), .total = data<float>(total), .num_partials = kNumBlocks, .width = s.width};
+    const ColumnSums sums{.partial = data<float>(partial),
+                          .total = data<float>(total),
+                          .num_partials = kNumBlocks,
+                          .width = s.width};
     run_grid<1>(sums, 2, 32);
     EXPECT_LT(relative_error(total, exact[1] + before.to(at::kDouble)), 4e-6) << s.width;
   }

@@ -26,9 +26,11 @@ void agrees(int64_t rows, int64_t width, int size) {
   const at::Tensor grad = normal({rows, width}, 2).to(type_of<Number>());
   const at::Tensor out = poisoned<Number>({rows, width}), grad_x = poisoned<Number>(x.sizes());
   const int lanes = lanes_for(width, size);
-  run_grid(SwiGluForward<Number>{data<Number>(x), data<Number>(out), rows, width}, 2, lanes, size, 0);
-  run_grid(SwiGluBackward<Number>{data<Number>(grad), data<Number>(x), data<Number>(grad_x), rows, width}, 3, lanes,
-           size, 0);
+  run_grid(SwiGluForward<Number>{data<Number>(x), data<Number>(out), rows, width}, 2, lanes, size,
+           0);
+  run_grid(SwiGluBackward<Number>{data<Number>(grad), data<Number>(x), data<Number>(grad_x), rows,
+                                  width},
+           3, lanes, size, 0);
 
   const at::Tensor exact_x = x.to(at::kDouble).requires_grad_(true);
   const at::Tensor expected = composed(exact_x);

@@ -156,14 +156,17 @@ TEST(Biographies, TheTextMayHoldBiographiesBesidesTheQuestions) {
   EXPECT_EQ(people.num_documents(), people.num_samples() + people.num_selections());
   std::map<std::string, int64_t> seen, wanted;
   for (int64_t i = 0; i < people.num_documents(); ++i) ++seen[people.train_document(i)];
-  for (int64_t i = 0; i < questions_only.num_documents(); ++i) ++wanted[questions_only.train_document(i)];
+  for (int64_t i = 0; i < questions_only.num_documents(); ++i)
+    ++wanted[questions_only.train_document(i)];
   std::set<std::string> of_the_first;
   for (int64_t s = 0; s < people.num_selections(); ++s) {
     const std::string text = people.biography(s);
     ++wanted[text];
     const Person person = people.person(people.class_of(s));
     size_t names = 0;
-    for (size_t at = text.find(person.name); at != std::string::npos; at = text.find(person.name, at + 1)) ++names;
+    for (size_t at = text.find(person.name); at != std::string::npos;
+         at = text.find(person.name, at + 1))
+      ++names;
     EXPECT_EQ(names, 4u) << text;
     for (int attribute = 0; attribute < 4; ++attribute) {
       EXPECT_NE(text.find(person.facts[static_cast<size_t>(attribute)]), std::string::npos) << text;
@@ -173,17 +176,21 @@ TEST(Biographies, TheTextMayHoldBiographiesBesidesTheQuestions) {
     if (people.class_of(s) == 0) of_the_first.insert(text);
   }
   EXPECT_EQ(seen, wanted);
-  EXPECT_GT(of_the_first.size(), 28u);  // of 32 selections: 24 orders of 4 sentences in 3 wordings each
-  for (int64_t i = 0; i < 10; ++i) EXPECT_EQ(people.valid_document(i), questions_only.valid_document(i));
+  // of 32 selections: 24 orders of 4 sentences in 3 wordings each
+  EXPECT_GT(of_the_first.size(), 28u);
+  for (int64_t i = 0; i < 10; ++i)
+    EXPECT_EQ(people.valid_document(i), questions_only.valid_document(i));
 
   config.tokenizer = config::TrainedTokenizer{512};
   const Dataset data = open_biographies(config, 64, 1);
-  EXPECT_NE(data.description.find("32 people, 448 questions and biographies, "), std::string::npos) << data.description;
+  EXPECT_NE(data.description.find("32 people, 448 questions and biographies, "), std::string::npos)
+      << data.description;
 }
 
 TEST(Biographies, AnExamAsksTheSamePeopleOfEachGroup) {
   const Biographies people(small(6));
-  const auto trained = people.exam(5, Wording::trained), held_out = people.exam(5, Wording::held_out);
+  const auto trained = people.exam(5, Wording::trained),
+             held_out = people.exam(5, Wording::held_out);
   ASSERT_EQ(trained.size(), 6u * (1 + 1 + 2 + 4 + 3 * 5));
   std::set<std::string> texts, documents;
   for (int64_t i = 0; i < people.num_documents(); ++i) documents.insert(people.train_document(i));
@@ -196,7 +203,8 @@ TEST(Biographies, AnExamAsksTheSamePeopleOfEachGroup) {
     ++count[trained[i].group];
   }
   EXPECT_EQ(texts.size(), trained.size());
-  EXPECT_EQ(count, (std::map<int, int64_t>{{0, 6}, {1, 6}, {2, 12}, {3, 24}, {4, 30}, {5, 30}, {6, 30}}));
+  EXPECT_EQ(count,
+            (std::map<int, int64_t>{{0, 6}, {1, 6}, {2, 12}, {3, 24}, {4, 30}, {5, 30}, {6, 30}}));
   // A larger exam is the whole of a group in its order; the corpus's own questions are the largest.
   EXPECT_EQ(people.exam(1 << 6, Wording::trained).size(), 64u * 6);
   std::set<std::string> more;
@@ -217,24 +225,29 @@ TEST(Biographies, DatasetIsPackedTextWithItsQuestions) {
   }
   text = data.tokenizer->decode(ids);
   const Biographies people(small());
-  EXPECT_TRUE(text.starts_with(people.train_document(0) + "<|endoftext|>" + people.train_document(1) + "<|endoftext|>"));
+  EXPECT_TRUE(text.starts_with(people.train_document(0) + "<|endoftext|>" +
+                               people.train_document(1) + "<|endoftext|>"));
   // Every question is answered in the training text, in the same words.
   int64_t found = 0;
-  for (const Question& q : data.questions) found += text.find(q.text + " " + q.answer + ".") != std::string::npos;
+  for (const Question& q : data.questions)
+    found += text.find(q.text + " " + q.answer + ".") != std::string::npos;
   EXPECT_GE(found, 256 * 6 - 3);  // the last partial window is left out
   EXPECT_EQ(data.questions[0].group, 0);
   EXPECT_EQ(data.questions.back().group, 8);
   EXPECT_EQ(data.questions.back().attribute, 5);
   EXPECT_TRUE(data.questions[7].text.ends_with("? Answer:")) << data.questions[7].text;
   EXPECT_GT(data.bytes_per_token, 2.0);
-  EXPECT_NE(data.description.find("biographies  256 people, 7,680 questions, "), std::string::npos) << data.description;
+  EXPECT_NE(data.description.find("biographies  256 people, 7,680 questions, "), std::string::npos)
+      << data.description;
   // A name is several tokens, its three parts not one each.
   const size_t at = data.description.find(", a name takes ");
   ASSERT_NE(at, std::string::npos) << data.description;
   EXPECT_GT(std::stod(data.description.substr(at + 15)), 5.0) << data.description;
-  // The question's ids are the beginning of the whole document's ids, so a first answer token is well defined.
+  // The question's ids are the beginning of the whole document's ids, so a first answer token is
+  // well defined.
   const auto prompt = data.tokenizer->encode(data.questions[3].text);
-  const auto whole = data.tokenizer->encode(data.questions[3].text + " " + data.questions[3].answer);
+  const auto whole =
+      data.tokenizer->encode(data.questions[3].text + " " + data.questions[3].answer);
   EXPECT_TRUE(std::equal(prompt.begin(), prompt.end(), whole.begin()));
 }
 
@@ -262,16 +275,22 @@ TEST(Biographies, BytesPerTokenIsExact) {
   const Biographies people(config);
   for (int64_t i = 0; i < 48; ++i) bytes += static_cast<int64_t>(people.valid_document(i).size());
   EXPECT_EQ(data.valid->num_tokens(), bytes + 48);
-  EXPECT_DOUBLE_EQ(data.bytes_per_token, static_cast<double>(bytes) / static_cast<double>(bytes + 48));
+  EXPECT_DOUBLE_EQ(data.bytes_per_token,
+                   static_cast<double>(bytes) / static_cast<double>(bytes + 48));
 }
 
 TEST(Biographies, RefusesWhatCannotBe) {
-  EXPECT_NE(error_of([] { open_biographies(small(20), 64, 1); }).find("lower data.m"), std::string::npos);
-  EXPECT_NE(error_of([] { open_biographies(small(8), 1 << 20, 1); }).find("too few for one sample of context 1,048,576"),
+  EXPECT_NE(error_of([] { open_biographies(small(20), 64, 1); }).find("lower data.m"),
+            std::string::npos);
+  EXPECT_NE(error_of([] {
+              open_biographies(small(8), 1 << 20, 1);
+            }).find("too few for one sample of context 1,048,576"),
             std::string::npos);
   auto config = small(1);
   config.tokenizer = config::TrainedTokenizer{5000};
-  EXPECT_NE(error_of([&] { open_biographies(config, 8, 1); }).find("data.tokenizer.vocabulary: the text gives only"),
+  EXPECT_NE(error_of([&] {
+              open_biographies(config, 8, 1);
+            }).find("data.tokenizer.vocabulary: the text gives only"),
             std::string::npos);
 }
 

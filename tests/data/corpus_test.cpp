@@ -69,17 +69,21 @@ TEST(Corpus, AnEpochShowsEveryWindowOnceInAnotherOrder) {
 
 TEST(Corpus, SeeksAnywhereAndDependsOnTheSeed) {
   const Shards shards("corpus_seek");
-  const Dataset data = open_dataset(shards.config, 16, 5), same = open_dataset(shards.config, 16, 5),
+  const Dataset data = open_dataset(shards.config, 16, 5),
+                same = open_dataset(shards.config, 16, 5),
                 other = open_dataset(shards.config, 16, 6);
   const auto samples = static_cast<uint64_t>(data.train->samples_per_epoch());
   std::vector<int32_t> a(17), b(17), w(17);
   int different = 0;
-  for (const int64_t index : {int64_t{0}, int64_t{1}, int64_t{12345}, int64_t{1} << 40, (int64_t{1} << 62) + 3}) {
+  for (const int64_t index :
+       {int64_t{0}, int64_t{1}, int64_t{12345}, int64_t{1} << 40, (int64_t{1} << 62) + 3}) {
     data.train->sample(index, a);
     same.train->sample(index, b);
     EXPECT_EQ(a, b);
     const auto i = static_cast<uint64_t>(index);
-    data.train->window(static_cast<int64_t>(base::permute(i % samples, samples, base::permutation_key(5, i / samples))), w);
+    data.train->window(static_cast<int64_t>(base::permute(i % samples, samples,
+                                                          base::permutation_key(5, i / samples))),
+                       w);
     EXPECT_EQ(a, w);
     other.train->sample(index, b);
     different += a != b;
@@ -100,7 +104,8 @@ TEST(Corpus, WindowsAreTheTextInOrderAcrossShards) {
     if (i > 0) ids.pop_back();
     ids.insert(ids.end(), out.begin(), out.end());
   }
-  EXPECT_EQ(data.tokenizer->decode(ids), (shards.train_text + "<|endoftext|>").substr(0, ids.size()));
+  EXPECT_EQ(data.tokenizer->decode(ids),
+            (shards.train_text + "<|endoftext|>").substr(0, ids.size()));
   EXPECT_THROW(data.train->window(data.train->samples_per_epoch(), out), base::Bug);
   EXPECT_THROW(data.train->sample(-1, out), base::Bug);
   out.resize(100);
@@ -130,26 +135,32 @@ TEST(Corpus, DescribesItself) {
 
 TEST(Corpus, RefusesWhatDoesNotFit) {
   Shards shards("corpus_errors");
-  EXPECT_NE(error_of([&] { open_dataset(shards.config, 1300, 1); }).find("data.valid: 1,"), std::string::npos);
+  EXPECT_NE(error_of([&] { open_dataset(shards.config, 1300, 1); }).find("data.valid: 1,"),
+            std::string::npos);
   auto config = shards.config;
   config.valid.clear();
-  EXPECT_NE(error_of([&] { open_dataset(config, 16, 1); }).find("data.valid is empty"), std::string::npos);
+  EXPECT_NE(error_of([&] { open_dataset(config, 16, 1); }).find("data.valid is empty"),
+            std::string::npos);
   config = shards.config;
   config.train = {"/nowhere"};
-  EXPECT_NE(error_of([&] { open_dataset(config, 16, 1); }).find("/nowhere: no such shard or folder (data.train)"),
+  EXPECT_NE(error_of([&] {
+              open_dataset(config, 16, 1);
+            }).find("/nowhere: no such shard or folder (data.train)"),
             std::string::npos);
   TokenizerTraining training;
   training.vocabulary = 280;
   shards.folder.write("t.model", train_tokenizer({numbers_text(100)}, training));
   config = shards.config;
   config.tokenizer = shards.folder / "t.model";
-  EXPECT_NE(error_of([&] { open_dataset(config, 16, 1); }).find("made with another tokenizer"), std::string::npos);
+  EXPECT_NE(error_of([&] { open_dataset(config, 16, 1); }).find("made with another tokenizer"),
+            std::string::npos);
   TokenizeOptions options;
   options.inputs = {shards.folder / "valid.txt"};
   tokenize_files(*load_tokenizer(shards.folder / "t.model"), shards.folder / "other", options);
   config = shards.config;
   config.valid = {shards.folder / "other"};
-  EXPECT_NE(error_of([&] { open_dataset(config, 16, 1); }).find("made with another tokenizer"), std::string::npos);
+  EXPECT_NE(error_of([&] { open_dataset(config, 16, 1); }).find("made with another tokenizer"),
+            std::string::npos);
 }
 
 // Real text, where this checkout has it.
@@ -160,7 +171,8 @@ TEST(Corpus, RealTextRoundTrips) {
   const std::string text = file_bytes(path);
   TokenizerTraining training;
   training.vocabulary = 1000;
-  const auto tokenizer = make_sentencepiece_tokenizer(train_tokenizer_on_files({path}, "text", training), "shakespeare");
+  const auto tokenizer = make_sentencepiece_tokenizer(
+      train_tokenizer_on_files({path}, "text", training), "shakespeare");
   TokenizeOptions options;
   options.inputs = {path};
   options.threads = 2;

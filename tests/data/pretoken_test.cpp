@@ -37,7 +37,8 @@ TEST(Pretoken, RawItemsStandAlone) {
 }
 
 TEST(Pretoken, LongOnesAreCut) {
-  EXPECT_EQ(split(std::string(130, 'x')), (Parts{std::string(64, 'x'), std::string(64, 'x'), "xx"}));
+  EXPECT_EQ(split(std::string(130, 'x')),
+            (Parts{std::string(64, 'x'), std::string(64, 'x'), "xx"}));
   EXPECT_EQ(split(std::string(65, ' ') + "x"), (Parts{std::string(64, ' '), " x"}));
   EXPECT_EQ(split(std::string(64, ' ') + "x"), (Parts{std::string(63, ' '), " x"}));
   EXPECT_EQ(split(std::string(66, '\n')), (Parts{std::string(64, '\n'), "\n\n"}));
@@ -49,8 +50,9 @@ TEST(Pretoken, KnowsUtf8) {
   EXPECT_EQ(utf8_character_length("語"), 3u);
   EXPECT_EQ(utf8_character_length("👧"), 4u);
   EXPECT_EQ(utf8_character_length("\xF4\x8F\xBF\xBF"), 4u);
-  for (const char* bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
-                          "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x96", "\xE2\x28\xA1"}) {
+  for (const char* bad :
+       {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF",
+        "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xE2\x96", "\xE2\x28\xA1"}) {
     EXPECT_EQ(utf8_character_length(bad), 0u) << bad;
   }
 }
@@ -58,8 +60,10 @@ TEST(Pretoken, KnowsUtf8) {
 TEST(Pretoken, EverySafeCutIsABorderWhateverFollows) {
   std::mt19937 random(7);
   for (int round = 0; round < 3000; ++round) {
-    const std::string head = round % 3 == 0 ? random_bytes(random, random() % 900) : random_utf8(random, random() % 40);
-    const std::string whole = head + random_utf8(random, random() % 10) + random_bytes(random, random() % 6);
+    const std::string head =
+        round % 3 == 0 ? random_bytes(random, random() % 900) : random_utf8(random, random() % 40);
+    const std::string whole =
+        head + random_utf8(random, random() % 10) + random_bytes(random, random() % 6);
     const size_t cut = last_safe_cut(head);
     ASSERT_TRUE(cut > 0 || head.size() <= kMaxPretokenBytes + 8);
     ASSERT_LE(cut, head.size());

@@ -26,13 +26,37 @@ inline void append_utf8(std::string& text, uint32_t point) {
   }
 }
 
-// Words, runs of white space of all lengths, control characters, U+2581, any scalar value, names of special pieces.
+// Words, runs of white space of all lengths, control characters, U+2581, any scalar value, names of
+// special pieces.
 inline std::string random_utf8(std::mt19937& random, size_t parts) {
   const auto below = [&](uint32_t bound) { return random() % bound; };
-  static const std::vector<std::string> fragments = {
-      "the", " and", "Whale", "\xE2\x96\x81", "\xE2\x96\x85", "\xEF\xBF\xBD", "\xEF\xBB\xBF", "<0x0A>",
-      "<|endoftext|>", "<unk>", "<s>", "▁▁the", "naïve", "日本語", "e\xCC\x81", "👩‍👩‍👧", "\r\n", " \n", "\n ", "\t ",
-      " \t", "1234", "…", "\xC2\xA0", "\xE3\x80\x80", " \xE2\x96\x81", "\x7F"};
+  static const std::vector<std::string> fragments = {"the",
+                                                     " and",
+                                                     "Whale",
+                                                     "\xE2\x96\x81",
+                                                     "\xE2\x96\x85",
+                                                     "\xEF\xBF\xBD",
+                                                     "\xEF\xBB\xBF",
+                                                     "<0x0A>",
+                                                     "<|endoftext|>",
+                                                     "<unk>",
+                                                     "<s>",
+                                                     "▁▁the",
+                                                     "naïve",
+                                                     "日本語",
+                                                     "e\xCC\x81",
+                                                     "👩‍👩‍👧",
+                                                     "\r\n",
+                                                     " \n",
+                                                     "\n ",
+                                                     "\t ",
+                                                     " \t",
+                                                     "1234",
+                                                     "…",
+                                                     "\xC2\xA0",
+                                                     "\xE3\x80\x80",
+                                                     " \xE2\x96\x81",
+                                                     "\x7F"};
   std::string text;
   for (size_t i = 0; i < parts; ++i) {
     switch (below(8)) {
@@ -46,7 +70,9 @@ inline std::string random_utf8(std::mt19937& random, size_t parts) {
         append_utf8(text, point);
         break;
       }
-      case 5: text.append(below(30) == 0 ? 300 : below(10), static_cast<char>('a' + below(26))); break;
+      case 5:
+        text.append(below(30) == 0 ? 300 : below(10), static_cast<char>('a' + below(26)));
+        break;
       default: text += fragments[below(fragments.size())];
     }
   }

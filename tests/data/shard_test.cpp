@@ -20,7 +20,8 @@ ShardHeader header(uint64_t vocabulary = 300) {
   return h;
 }
 
-std::string write_shard(const ScratchFolder& folder, const std::string& name, uint64_t vocabulary = 300) {
+std::string write_shard(const ScratchFolder& folder, const std::string& name,
+                        uint64_t vocabulary = 300) {
   ShardWriter writer(folder / name, header(vocabulary));
   std::vector<int32_t> ids(200);
   std::iota(ids.begin(), ids.end(), static_cast<int32_t>(vocabulary) - 200);
@@ -45,7 +46,8 @@ TEST(Shard, HoldsWhatWasWritten) {
     EXPECT_EQ(std::filesystem::file_size(path), 128 + 203 * shard.header().id_bytes);
     std::vector<int32_t> ids(5);
     shard.read(198, ids);
-    EXPECT_EQ(ids, (std::vector<int32_t>{static_cast<int32_t>(vocabulary) - 2, static_cast<int32_t>(vocabulary) - 1, 1, 5, 1}));
+    EXPECT_EQ(ids, (std::vector<int32_t>{static_cast<int32_t>(vocabulary) - 2,
+                                         static_cast<int32_t>(vocabulary) - 1, 1, 5, 1}));
     shard.verify_content();
   }
 }
@@ -91,19 +93,21 @@ struct Damage {
 TEST(Shard, EveryDamagedHeaderFieldIsNamedWithItsOffset) {
   const ScratchFolder folder("shard_damage");
   const std::string good = file_bytes(write_shard(folder, "good.tokens"));
-  const std::vector<Damage> cases = {{0, "magic (offset 0)"},           {8, "version (offset 8)"},
-                                     {12, "id_bytes (offset 12)"},      {23, "vocabulary (offset 16)"},
-                                     {24, "num_tokens (offset 24)"},    {39, "num_documents (offset 32)"},
-                                     {40, "header_hash (offset 112)"},  {51, "end_of_text (offset 48)"},
-                                     {53, "reserved (offset 53)"},      {56, "header_hash (offset 112)"},
-                                     {75, "reserved (offset 75)"},      {80, "header_hash (offset 112)"},
-                                     {111, "reserved (offset 111)"},    {112, "header_hash (offset 112)"}};
+  const std::vector<Damage> cases = {
+      {0, "magic (offset 0)"},          {8, "version (offset 8)"},
+      {12, "id_bytes (offset 12)"},     {23, "vocabulary (offset 16)"},
+      {24, "num_tokens (offset 24)"},   {39, "num_documents (offset 32)"},
+      {40, "header_hash (offset 112)"}, {51, "end_of_text (offset 48)"},
+      {53, "reserved (offset 53)"},     {56, "header_hash (offset 112)"},
+      {75, "reserved (offset 75)"},     {80, "header_hash (offset 112)"},
+      {111, "reserved (offset 111)"},   {112, "header_hash (offset 112)"}};
   for (const Damage& damage : cases) {
     std::string bytes = good;
     bytes[damage.at] = static_cast<char>(bytes[damage.at] ^ 0x41);
     const std::string path = folder.write("bad.tokens", bytes);
     const std::string message = error_of([&] { Shard shard(path); });
-    EXPECT_NE(message.find(path + ": " + damage.says), std::string::npos) << damage.at << ": " << message;
+    EXPECT_NE(message.find(path + ": " + damage.says), std::string::npos)
+        << damage.at << ": " << message;
   }
 }
 
@@ -121,11 +125,14 @@ TEST(Shard, EveryFlippedHeaderBitIsFound) {
 TEST(Shard, AWrongLengthIsRefused) {
   const ScratchFolder folder("shard_length");
   const std::string good = file_bytes(write_shard(folder, "good.tokens"));
-  for (const size_t length : {size_t{0}, size_t{100}, size_t{128}, good.size() - 1, good.size() - 2}) {
+  for (const size_t length :
+       {size_t{0}, size_t{100}, size_t{128}, good.size() - 1, good.size() - 2}) {
     const std::string path = folder.write("bad.tokens", good.substr(0, length));
     EXPECT_NE(error_of([&] { Shard shard(path); }), "no error") << length;
   }
-  EXPECT_NE(error_of([&] { Shard shard(folder.write("bad.tokens", good + "xx")); }).find("num_tokens (offset 24) is 203"),
+  EXPECT_NE(error_of([&] {
+              Shard shard(folder.write("bad.tokens", good + "xx"));
+            }).find("num_tokens (offset 24) is 203"),
             std::string::npos);
 }
 
@@ -134,9 +141,12 @@ TEST(Shard, DamagedContentIsFoundOnRequestAndBadIdsOnReading) {
   std::string bytes = file_bytes(write_shard(folder, "good.tokens"));
   bytes[128 + 2 * 7 + 1] = static_cast<char>(0xFF);  // token 7 becomes 0xFF6B
   const Shard shard(folder.write("bad.tokens", bytes));
-  EXPECT_NE(error_of([&] { shard.verify_content(); }).find("do not match content_hash (offset 80)"), std::string::npos);
+  EXPECT_NE(error_of([&] { shard.verify_content(); }).find("do not match content_hash (offset 80)"),
+            std::string::npos);
   std::vector<int32_t> ids(10);
-  EXPECT_NE(error_of([&] { shard.read(2, ids); }).find("token 7 at offset 142 is 65387, the vocabulary is 300"),
+  EXPECT_NE(error_of([&] {
+              shard.read(2, ids);
+            }).find("token 7 at offset 142 is 65387, the vocabulary is 300"),
             std::string::npos);
   EXPECT_NO_THROW(shard.read(8, ids));
 }

@@ -54,7 +54,8 @@ std::vector<int32_t> all_ids(const TokenizeResult& result) {
   return ids;
 }
 
-void append_document(std::vector<int32_t>& ids, const Tokenizer& tokenizer, const std::string& text) {
+void append_document(std::vector<int32_t>& ids, const Tokenizer& tokenizer,
+                     const std::string& text) {
   const auto more = tokenizer.encode(text);
   ids.insert(ids.end(), more.begin(), more.end());
   ids.push_back(tokenizer.end_of_text());
@@ -113,7 +114,8 @@ TEST(Tokenize, ShardsAreFullAndTheirTextBytesExact) {
     std::vector<int32_t> ids(static_cast<size_t>(shard.num_tokens()));
     shard.read(0, ids);
     const std::string part = tokenizer->decode(ids);
-    EXPECT_EQ(part.size(), shard.header().text_bytes + shard.header().num_documents * kEndOfText.size());
+    EXPECT_EQ(part.size(),
+              shard.header().text_bytes + shard.header().num_documents * kEndOfText.size());
     text_bytes += shard.header().text_bytes;
     documents += shard.header().num_documents;
     decoded += part;
@@ -138,7 +140,8 @@ TEST(Tokenize, ReadsJsonLinesPlainAndCompressed) {
   lines += R"({"content":"last, without a line feed"})";
   append_document(expected, *tokenizer, "last, without a line feed");
   ASSERT_GT(lines.size(), 2 * kChunkBytes);
-  for (const std::string& input : {folder.write("a.jsonl", lines), folder.write("b.jsonl.zst", zstd(lines))}) {
+  for (const std::string& input :
+       {folder.write("a.jsonl", lines), folder.write("b.jsonl.zst", zstd(lines))}) {
     TokenizeOptions options;
     options.inputs = {input};
     options.field = "content";
@@ -152,23 +155,32 @@ TEST(Tokenize, NamesTheLineOfABadJsonLine) {
   const ScratchFolder folder("tokenize_bad_json");
   const auto message = [&](const std::string& bad, bool compressed) {
     std::string lines;
-    for (int i = 0; i < 40'000; ++i) lines += R"({"text": "the white whale is in the sea"})" "\n";
+    for (int i = 0; i < 40'000; ++i)
+      lines += R"({"text": "the white whale is in the sea"})"
+               "\n";
     lines += bad + "\n";
     lines += "also not json\n";
     TokenizeOptions options;
-    options.inputs = {compressed ? folder.write("a.jsonl.zst", zstd(lines)) : folder.write("a.jsonl", lines)};
+    options.inputs = {compressed ? folder.write("a.jsonl.zst", zstd(lines))
+                                 : folder.write("a.jsonl", lines)};
     options.threads = 2;
-    const std::string text = error_of([&] { tokenize_files(*make_byte_tokenizer(), folder / "out", options); });
+    const std::string text =
+        error_of([&] { tokenize_files(*make_byte_tokenizer(), folder / "out", options); });
     EXPECT_FALSE(std::filesystem::exists(folder / "out"));
     EXPECT_FALSE(std::filesystem::exists(folder / "out.partial"));
     return text;
   };
-  EXPECT_NE(message("{\"text\": \"a", false).find("a.jsonl:40001: not valid JSON (parse error"), std::string::npos);
-  EXPECT_NE(message("{\"text\": 3}", true).find("a.jsonl.zst:40001: field \"text\" is not a string"), std::string::npos);
-  EXPECT_NE(message("{\"body\": \"x\"}", false).find(":40001: no field \"text\"; name another one with --field"),
+  EXPECT_NE(message("{\"text\": \"a", false).find("a.jsonl:40001: not valid JSON (parse error"),
+            std::string::npos);
+  EXPECT_NE(
+      message("{\"text\": 3}", true).find("a.jsonl.zst:40001: field \"text\" is not a string"),
+      std::string::npos);
+  EXPECT_NE(message("{\"body\": \"x\"}", false)
+                .find(":40001: no field \"text\"; name another one with --field"),
             std::string::npos);
   EXPECT_NE(message("[1]", false).find(":40001: expected a JSON object"), std::string::npos);
-  EXPECT_NE(message("{\"text\": \"\\ud800\"}", false).find(":40001: not valid JSON"), std::string::npos);
+  EXPECT_NE(message("{\"text\": \"\\ud800\"}", false).find(":40001: not valid JSON"),
+            std::string::npos);
 }
 
 TEST(Tokenize, DamagedCompressedDataAreAnError) {
@@ -177,10 +189,14 @@ TEST(Tokenize, DamagedCompressedDataAreAnError) {
   const std::string packed = zstd(valid_text(random, 300'000));
   TokenizeOptions options;
   options.inputs = {folder.write("a.txt.zst", packed.substr(0, packed.size() / 2))};
-  EXPECT_NE(error_of([&] { tokenize_files(*make_byte_tokenizer(), folder / "out", options); }).find("end early"),
+  EXPECT_NE(error_of([&] {
+              tokenize_files(*make_byte_tokenizer(), folder / "out", options);
+            }).find("end early"),
             std::string::npos);
   options.inputs = {folder.write("b.txt.zst", "garbage that is no zstd")};
-  EXPECT_NE(error_of([&] { tokenize_files(*make_byte_tokenizer(), folder / "out", options); }).find("damaged zstd data"),
+  EXPECT_NE(error_of([&] {
+              tokenize_files(*make_byte_tokenizer(), folder / "out", options);
+            }).find("damaged zstd data"),
             std::string::npos);
 }
 
@@ -197,7 +213,9 @@ TEST(Tokenize, NeverReplacesOutputUnasked) {
   tokenize_files(*make_byte_tokenizer(), (folder / "out") + "/", options);
   EXPECT_EQ(Shard(folder / "out/shard-00000.tokens").num_tokens(), 6);
   folder.write("out/thesis.txt", "precious");
-  EXPECT_NE(error_of([&] { tokenize_files(*make_byte_tokenizer(), folder / "out", options); }).find("holds thesis.txt"),
+  EXPECT_NE(error_of([&] {
+              tokenize_files(*make_byte_tokenizer(), folder / "out", options);
+            }).find("holds thesis.txt"),
             std::string::npos);
   EXPECT_EQ(file_bytes(folder / "out/thesis.txt"), "precious");
 }
@@ -226,14 +244,17 @@ TEST(Inputs, FoldersAreSortedAndStrangersLeftOut) {
   EXPECT_TRUE(inputs[2].compressed);
   EXPECT_EQ(inputs[3].kind, InputKind::text);
   folder.write("none/readme.md", "");
-  EXPECT_NE(error_of([&] { list_inputs({folder / "none"}); }).find("holds no .txt, .jsonl"), std::string::npos);
-  EXPECT_NE(error_of([&] { list_inputs({folder / "absent"}); }).find("no such file or folder"), std::string::npos);
+  EXPECT_NE(error_of([&] { list_inputs({folder / "none"}); }).find("holds no .txt, .jsonl"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { list_inputs({folder / "absent"}); }).find("no such file or folder"),
+            std::string::npos);
 }
 
 TEST(ChunkReader, JoinedChunksAreTheFile) {
   const ScratchFolder folder("chunks");
   std::mt19937 random(25);
-  const std::string text = valid_text(random, 100'000) + random_bytes(random, 5000) + std::string(10'000, 'y');
+  const std::string text =
+      valid_text(random, 100'000) + random_bytes(random, 5000) + std::string(10'000, 'y');
   const auto inputs = list_inputs({folder.write("a.txt", text)});
   const auto tokenizer = small_bpe();
   for (const size_t chunk_bytes : {600, 1000, 4097}) {

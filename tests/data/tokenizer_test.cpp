@@ -19,8 +19,9 @@ namespace {
 std::vector<std::string> training_texts() {
   std::mt19937 random(3);
   std::vector<std::string> texts;
-  static const char* const words[] = {"whale", "sea", "captain", "the", "of", "and", "ship", "harpoon", "voyage",
-                                      "sailor", "storm", "white", "deck", "mast", "boat", "naïve", "語る"};
+  static const char* const words[] = {"whale", "sea",     "captain", "the",    "of",    "and",
+                                      "ship",  "harpoon", "voyage",  "sailor", "storm", "white",
+                                      "deck",  "mast",    "boat",    "naïve",  "語る"};
   for (int i = 0; i < 300; ++i) {
     std::string text;
     for (int j = 0; j < 40; ++j) {
@@ -42,7 +43,8 @@ std::string train(PieceModel type, int64_t vocabulary = 420) {
 const std::vector<std::shared_ptr<const Tokenizer>>& tokenizers() {
   static const std::vector<std::shared_ptr<const Tokenizer>> all = {
       make_sentencepiece_tokenizer(train(PieceModel::bpe), "bpe.model"),
-      make_sentencepiece_tokenizer(train(PieceModel::unigram, 320), "unigram.model"), make_byte_tokenizer()};
+      make_sentencepiece_tokenizer(train(PieceModel::unigram, 320), "unigram.model"),
+      make_byte_tokenizer()};
   return all;
 }
 
@@ -50,8 +52,8 @@ TEST(Tokenizer, RoundTripsEveryString) {
   std::mt19937 random(11);
   for (const auto& tokenizer : tokenizers()) {
     for (int round = 0; round < 2000; ++round) {
-      const std::string text =
-          round % 4 == 0 ? random_bytes(random, random() % 200) : random_utf8(random, random() % 30);
+      const std::string text = round % 4 == 0 ? random_bytes(random, random() % 200)
+                                              : random_utf8(random, random() % 30);
       const auto ids = tokenizer->encode(text);
       ASSERT_EQ(tokenizer->decode(ids), text) << tokenizer->description() << ", round " << round;
       for (const int32_t id : ids) {
@@ -101,7 +103,9 @@ TEST(Tokenizer, DescribesItselfAndItsIds) {
     EXPECT_EQ(tokenizer->decode(std::vector<int32_t>{tokenizer->end_of_text()}), kEndOfText);
     EXPECT_EQ(tokenizer->hash().size(), 32u);
     EXPECT_THROW(tokenizer->decode(std::vector<int32_t>{-1}), base::Error);
-    EXPECT_THROW(tokenizer->decode(std::vector<int32_t>{static_cast<int32_t>(tokenizer->vocabulary())}), base::Error);
+    EXPECT_THROW(
+        tokenizer->decode(std::vector<int32_t>{static_cast<int32_t>(tokenizer->vocabulary())}),
+        base::Error);
   }
   EXPECT_NE(tokenizers()[0]->hash(), tokenizers()[1]->hash());
 }
@@ -161,27 +165,38 @@ std::string error_of(const std::function<void()>& action) {
 }
 
 TEST(Tokenizer, SaysWhatIsWrongWithAModel) {
-  EXPECT_EQ(error_of([] { load_tokenizer("/nowhere/x.model"); }),
-            "/nowhere/x.model: no such tokenizer; name a .model file, a checkpoint folder, or \"byte\"");
-  EXPECT_NE(error_of([] { make_sentencepiece_tokenizer("garbage bytes", "x.model"); }).find("x.model: not a sentencepiece model"),
+  EXPECT_EQ(
+      error_of([] { load_tokenizer("/nowhere/x.model"); }),
+      "/nowhere/x.model: no such tokenizer; name a .model file, a checkpoint folder, or \"byte\"");
+  EXPECT_NE(error_of([] {
+              make_sentencepiece_tokenizer("garbage bytes", "x.model");
+            }).find("x.model: not a sentencepiece model"),
             std::string::npos);
-  EXPECT_NE(error_of([] { make_sentencepiece_tokenizer("", "x.model"); }).find("has no byte fallback"), std::string::npos);
+  EXPECT_NE(
+      error_of([] { make_sentencepiece_tokenizer("", "x.model"); }).find("has no byte fallback"),
+      std::string::npos);
   const std::string good = train(PieceModel::bpe);
   for (size_t keep : {good.size() / 2, good.size() - 1}) {
-    EXPECT_NE(error_of([&] { make_sentencepiece_tokenizer(good.substr(0, keep), "x.model"); }), "no error");
+    EXPECT_NE(error_of([&] { make_sentencepiece_tokenizer(good.substr(0, keep), "x.model"); }),
+              "no error");
   }
 }
 
 TEST(Tokenizer, SaysWhyTrainingCannotWork) {
   TokenizerTraining training;
   training.vocabulary = 100'000;
-  EXPECT_NE(error_of([&] { train_tokenizer(training_texts(), training); }).find("the text gives only "), std::string::npos);
+  EXPECT_NE(
+      error_of([&] { train_tokenizer(training_texts(), training); }).find("the text gives only "),
+      std::string::npos);
   training.vocabulary = 262;
-  EXPECT_NE(error_of([&] { train_tokenizer(training_texts(), training); }).find("262 is too small"), std::string::npos);
+  EXPECT_NE(error_of([&] { train_tokenizer(training_texts(), training); }).find("262 is too small"),
+            std::string::npos);
   training.vocabulary = 300;
-  EXPECT_EQ(error_of([&] { train_tokenizer({""}, training); }), "there is no text to train a tokenizer on");
+  EXPECT_EQ(error_of([&] { train_tokenizer({""}, training); }),
+            "there is no text to train a tokenizer on");
   training.coverage = 0.5;
-  EXPECT_NE(error_of([&] { train_tokenizer({"a"}, training); }).find("coverage must lie"), std::string::npos);
+  EXPECT_NE(error_of([&] { train_tokenizer({"a"}, training); }).find("coverage must lie"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -162,7 +162,8 @@ TEST(Llama, ReferenceIsTwiceDifferentiable) {
 }
 
 TEST(Llama, LogitsAtPlacesAreThoseOfTheWholeTable) {
-  const config::ModelConfig config = odd_model(config::Activation::silu, true, config::QkNorm::gain, false);
+  const config::ModelConfig config =
+      odd_model(config::Activation::silu, true, config::QkNorm::gain, false);
   tensor::Arena arena = make_arena(config);
   initialize(config, 3, arena);
   for (const Kernels kernels : {Kernels::fused, Kernels::reference}) {
@@ -234,7 +235,8 @@ TEST(Llama, RefusesTokensOutsideTheVocabulary) {
 }
 
 TEST(Llama, AnObserverSeesWhatMatricesReadAndTheLargestLogit) {
-  const config::ModelConfig config = odd_model(config::Activation::silu, true, config::QkNorm::no_gain, false);
+  const config::ModelConfig config =
+      odd_model(config::Activation::silu, true, config::QkNorm::no_gain, false);
   for (const Kernels kernels : {Kernels::fused, Kernels::reference}) {
     tensor::Arena arena = make_arena(config);
     initialize(config, 3, arena);
@@ -243,7 +245,9 @@ TEST(Llama, AnObserverSeesWhatMatricesReadAndTheLargestLogit) {
     std::map<std::pair<int64_t, config::Role>, at::Tensor> inputs;
     std::vector<double> logits;
     Observer observer;
-    observer.input = [&](int64_t layer, config::Role role, const at::Tensor& x) { inputs[{layer, role}] = x.clone(); };
+    observer.input = [&](int64_t layer, config::Role role, const at::Tensor& x) {
+      inputs[{layer, role}] = x.clone();
+    };
     observer.max_logit = [&](int64_t layer, double logit) {
       EXPECT_EQ(layer, static_cast<int64_t>(logits.size()));
       logits.push_back(logit);
@@ -255,7 +259,8 @@ TEST(Llama, AnObserverSeesWhatMatricesReadAndTheLargestLogit) {
       return arena.find("model.layers.1." + name + ".weight").value.detach();
     };
     const at::Tensor x = inputs.at({1, config::Role::q});
-    const ops::RotaryTable rotary = ops::make_rotary_table(t, d, config.rope_theta, at::kFloat, at::kCPU);
+    const ops::RotaryTable rotary =
+        ops::make_rotary_table(t, d, config.rope_theta, at::kFloat, at::kCPU);
     const auto rotated = [&](const std::string& name, int64_t heads) {
       const at::Tensor y = at::linear(x, weight("self_attn." + name)).view({b, t, heads, d});
       return ops::rope_reference(ops::rms_norm_reference(y, {}, config.norm_eps), rotary);
@@ -264,13 +269,15 @@ TEST(Llama, AnObserverSeesWhatMatricesReadAndTheLargestLogit) {
     double largest = -1e9;
     for (int64_t i = 0; i < t; ++i) {
       for (int64_t head = 0; head < config.heads; ++head) {
-        const at::Tensor query = q.select(1, i).select(1, head), keys = k.narrow(1, 0, i + 1).select(2, head / 2);
+        const at::Tensor query = q.select(1, i).select(1, head),
+                         keys = k.narrow(1, 0, i + 1).select(2, head / 2);
         largest = std::max(largest, (query.unsqueeze(1) * keys).sum(2).max().item<double>());
       }
     }
     EXPECT_NEAR(logits[1], largest / std::sqrt(static_cast<double>(d)), 1e-5);
     const at::Tensor h = inputs.at({1, config::Role::ffn_in});
-    const at::Tensor active = at::silu(at::linear(h, weight("mlp.gate_proj"))) * at::linear(h, weight("mlp.up_proj"));
+    const at::Tensor active =
+        at::silu(at::linear(h, weight("mlp.gate_proj"))) * at::linear(h, weight("mlp.up_proj"));
     EXPECT_LE(distance(inputs.at({1, config::Role::ffn_out}), active), 1e-5);
     EXPECT_EQ(inputs.at({1, config::Role::o}).size(1), config.heads * d);
   }

@@ -20,7 +20,7 @@ using support::Tensors;
 inline double tolerance(at::ScalarType dtype) { return dtype == at::kBFloat16 ? 1e-2 : 2e-6; }
 
 inline void expect_close(const at::Tensor& actual, const at::Tensor& expected, double limit,
-                  const std::string& what) {
+                         const std::string& what) {
   ASSERT_EQ(actual.sizes(), expected.sizes()) << what;
   const at::Tensor a = actual.detach().to(at::kDouble), b = expected.detach().to(at::kDouble);
   EXPECT_LE((a - b).norm().item<double>(), limit * std::max(b.norm().item<double>(), 1e-12))

@@ -107,7 +107,8 @@ TEST(ReferenceOps, SelfAttention) {
       return self_attention(Kernels::reference, x[0], 2, heads, table, norm);
     };
     Tensors inputs{normal64({6, heads.packed_width()}, 1)};
-    if (mode == config::QkNorm::gain) inputs.insert(inputs.end(), {normal64({4}, 2), normal64({4}, 3)});
+    if (mode == config::QkNorm::gain)
+      inputs.insert(inputs.end(), {normal64({4}, 2), normal64({4}, 3)});
     check_both(f, inputs);
   }
 }

@@ -1,6 +1,6 @@
-// The bug classes of other Muon implementations (reference: muon.md §8), by their numbers there. Left out are
-// those that cannot occur here: 8 (clipping stands before the optimizer and is train's), 11 (no adaptive
-// variants), 12 (no Gram form).
+// The bug classes of other Muon implementations (reference: muon.md §8), by their numbers there.
+// Left out are those that cannot occur here: 8 (clipping stands before the optimizer and is
+// train's), 11 (no adaptive variants), 12 (no Gram form).
 #include <sys/mman.h>
 
 #include <cmath>
@@ -24,7 +24,8 @@ MuonConfig muon(Change change) {
 }
 
 TEST(MuonBug01, OrthogonalizationReallyRuns) {
-  Trial trial({matrix("a", 24, 40), matrix("b", 40, 24), matrix("c", 24, 24)}, muon([](auto& c) { c.lr = 1.0; }));
+  Trial trial({matrix("a", 24, 40), matrix("b", 40, 24), matrix("c", 24, 24)},
+              muon([](auto& c) { c.lr = 1.0; }));
   trial.fill(1);
   const at::Tensor before = trial.arena.values().clone();
   trial.optimizer.step(1, 10);
@@ -63,7 +64,8 @@ TEST(MuonBug02, MomentumAndGradientAreNotOverwritten) {
         for (const char* name : {"a", "b"}) {
           const at::Tensor g = trial.grad(name).to(at::kDouble);
           expected[name] = step == 1 ? g : expected[name] * 0.95 + g;
-          EXPECT_LT(relative_error(trial.state(std::string(name) + "/momentum"), expected[name]), 2e-7);
+          EXPECT_LT(relative_error(trial.state(std::string(name) + "/momentum"), expected[name]),
+                    2e-7);
         }
       }
     }
@@ -108,7 +110,8 @@ TEST(MuonBug04, ScaleIsOfTheStoredShapeOutByIn) {
   EXPECT_NEAR(applied_scale(rms_adam, 9, 36), 1.2, 1e-5);
 }
 
-// Per head: rows of q, k and v and columns of o are updated as if they were parameters of their own, scale included.
+// Per head: rows of q, k and v and columns of o are updated as if they were parameters of their
+// own, scale included.
 TEST(MuonBug04, HeadsAreBlocksOfRowsOrColumnsWithTheirOwnScale) {
   constexpr int64_t kHead = 6, kWidth = 20;
   const MuonConfig base = muon([](auto& c) {
@@ -133,12 +136,14 @@ TEST(MuonBug04, HeadsAreBlocksOfRowsOrColumnsWithTheirOwnScale) {
   whole.optimizer.step(1, 10);
   EXPECT_EQ(whole.optimizer.num_orthogonalizations(), 3 + 2 + 2 + 3 + 1);
   const auto expect_block = [&](const std::string& name, int64_t dim, int64_t from, int64_t count) {
-    const at::Tensor w = start[name].narrow(dim, from, count), g = whole.grad(name).narrow(dim, from, count);
+    const at::Tensor w = start[name].narrow(dim, from, count),
+                     g = whole.grad(name).narrow(dim, from, count);
     Trial one({matrix("x", w.size(0), w.size(1), Role::ffn_in)}, base);
     one.value("x").copy_(w);
     one.grad("x").copy_(g);
     one.optimizer.step(1, 10);
-    EXPECT_LT(relative_error(whole.value(name).narrow(dim, from, count) - w, one.value("x") - w), 1e-6)
+    EXPECT_LT(relative_error(whole.value(name).narrow(dim, from, count) - w, one.value("x") - w),
+              1e-6)
         << name << " from " << from;
   };
   for (int64_t head = 0; head < 3; ++head) expect_block("q", 0, head * kHead, kHead);
@@ -149,8 +154,9 @@ TEST(MuonBug04, HeadsAreBlocksOfRowsOrColumnsWithTheirOwnScale) {
 }
 
 TEST(MuonBug05, AMatrixDoesNotFeelItsNeighbours) {
-  const std::vector<ParameterSpec> all{matrix("a", 40, 60), matrix("b", 60, 40), matrix("c", 40, 60, Role::ffn_out),
-                                       matrix("d", 40, 40), matrix("e", 40, 60, Role::ffn_out, 1)};
+  const std::vector<ParameterSpec> all{matrix("a", 40, 60), matrix("b", 60, 40),
+                                       matrix("c", 40, 60, Role::ffn_out), matrix("d", 40, 40),
+                                       matrix("e", 40, 60, Role::ffn_out, 1)};
   for (const auto iteration : {config::IterationType::fp32, config::IterationType::bf16}) {
     const MuonConfig config = muon([&](auto& c) { c.iteration = iteration; });
     Trial together(all, config);
@@ -160,14 +166,16 @@ TEST(MuonBug05, AMatrixDoesNotFeelItsNeighbours) {
       Trial alone({spec}, config);
       alone.fill(1);
       alone.optimizer.step(1, 10);
-      EXPECT_LT(relative_error(together.value(spec.name), alone.value(spec.name)), 1e-6) << spec.name;
+      EXPECT_LT(relative_error(together.value(spec.name), alone.value(spec.name)), 1e-6)
+          << spec.name;
     }
   }
 }
 
 TEST(MuonBug06, TheStateSaysWhichMomentumItHolds) {
   Trial sum({matrix("a", 4, 4)}, MuonConfig{});
-  Trial average({matrix("a", 4, 4)}, muon([](auto& c) { c.momentum_form = config::MomentumForm::average; }));
+  Trial average({matrix("a", 4, 4)},
+                muon([](auto& c) { c.momentum_form = config::MomentumForm::average; }));
   EXPECT_EQ(sum.optimizer.state().at(0).name, "a/momentum");
   EXPECT_EQ(average.optimizer.state().at(0).name, "a/momentum_average");
 }
@@ -188,14 +196,16 @@ TEST(MuonBug06, SumAndAverageAgreeAtConstantMomentum) {
       }
     }
     EXPECT_LT(relative_error(sum.value("a"), average.value("a")), 1e-6);
-    EXPECT_LT(relative_error(average.state("a/momentum_average"), sum.state("a/momentum") * 0.05), 1e-6);
+    EXPECT_LT(relative_error(average.state("a/momentum_average"), sum.state("a/momentum") * 0.05),
+              1e-6);
   }
 }
 
 TEST(MuonBug07, AMatrixThatIsNotFiniteSpoilsNoOther) {
   Trial trial({matrix("a", 20, 30), matrix("b", 20, 30, Role::v, 1)}, MuonConfig{});
   trial.fill(1);
-  trial.grad("a").fill_(INFINITY);  // the guard for this stands before the optimizer; here it must at least stay put
+  // the guard for this stands before the optimizer; here it must at least stay put
+  trial.grad("a").fill_(INFINITY);
   trial.optimizer.step(1, 10);
   Trial clean({matrix("b", 20, 30, Role::v, 1)}, MuonConfig{});
   clean.fill(1);
@@ -207,7 +217,8 @@ TEST(MuonBug09, TinyGradientsAreOrthogonalizedLikeAnyOther) {
   for (const auto iteration : {config::IterationType::fp32, config::IterationType::bf16}) {
     std::vector<at::Tensor> results;
     for (const int exponent : {0, -40, -80, 40}) {  // 2^-80 is 8e-25: its square is no fp32 number
-      Trial trial({matrix("a", 20, 30), matrix("b", 30, 20)}, muon([&](auto& c) { c.iteration = iteration; }));
+      Trial trial({matrix("a", 20, 30), matrix("b", 30, 20)},
+                  muon([&](auto& c) { c.iteration = iteration; }));
       trial.fill(1);
       trial.arena.grads().mul_(std::ldexp(1.0, exponent));
       trial.optimizer.step(1, 10);
@@ -222,7 +233,8 @@ TEST(MuonBug10, OffsetsBeyond32Bits) {
   const int64_t offset = (int64_t{1} << 31) + 48;
   const size_t bytes = static_cast<size_t>(offset + 4096) * sizeof(float);
   const auto reserve = [&] {
-    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return memory == MAP_FAILED ? nullptr : static_cast<float*>(memory);
   };
   float *g = reserve(), *m = reserve(), *w = reserve();
@@ -247,7 +259,8 @@ TEST(MuonBug10, BiasCorrectionKeepsCounting) {
   trial.value("a").fill_(0.0);
   trial.grad("a").fill_(1.0);
   trial.optimizer.step(1000, 2000);  // moments (0.1, 0.001), corrected by 1 - beta^1000
-  const double expected = -1e-3 * (0.1 / (1 - std::pow(0.9, 1000))) / std::sqrt(0.001 / (1 - std::pow(0.999, 1000)));
+  const double expected =
+      -1e-3 * (0.1 / (1 - std::pow(0.9, 1000))) / std::sqrt(0.001 / (1 - std::pow(0.999, 1000)));
   EXPECT_NEAR(trial.value("a").item<double>(), expected, 1e-6 * std::abs(expected));
 }
 

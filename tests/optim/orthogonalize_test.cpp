@@ -1,5 +1,5 @@
-// Oracles that need no library: diagonal matrices against the scalar polynomial in double, constructed spectra, and the
-// exact polar factor.
+// Oracles that need no library: diagonal matrices against the scalar polynomial in double,
+// constructed spectra, and the exact polar factor.
 #include "muonlab/optim/orthogonalize.hpp"
 
 #include <cmath>
@@ -25,10 +25,14 @@ struct Set {
 };
 
 const std::vector<Set> kSets{
-    {"keller", Orthogonalizer::keller, {}},           {"keller_1", Orthogonalizer::keller, 1},
-    {"keller_12", Orthogonalizer::keller, 12},        {"you", Orthogonalizer::you, {}},
-    {"polar_express", Orthogonalizer::polar_express, {}}, {"polar_express_6", Orthogonalizer::polar_express, 6},
-    {"polar_express_7", Orthogonalizer::polar_express, 7}, {"polar_express_8", Orthogonalizer::polar_express, 8},
+    {"keller", Orthogonalizer::keller, {}},
+    {"keller_1", Orthogonalizer::keller, 1},
+    {"keller_12", Orthogonalizer::keller, 12},
+    {"you", Orthogonalizer::you, {}},
+    {"polar_express", Orthogonalizer::polar_express, {}},
+    {"polar_express_6", Orthogonalizer::polar_express, 6},
+    {"polar_express_7", Orthogonalizer::polar_express, 7},
+    {"polar_express_8", Orthogonalizer::polar_express, 8},
     {"exact", Orthogonalizer::exact, {}},
 };
 
@@ -67,7 +71,8 @@ at::Tensor random_orthogonal(int64_t rows, int64_t columns, uint64_t stream) {
 at::Tensor with_spectrum(int64_t r, int64_t c, const std::vector<double>& s, uint64_t stream) {
   const auto k = static_cast<int64_t>(s.size());
   const at::Tensor spectrum = at::tensor(s, at::kDouble);
-  return at::matmul(random_orthogonal(r, k, stream) * spectrum, random_orthogonal(c, k, stream + 1).t());
+  return at::matmul(random_orthogonal(r, k, stream) * spectrum,
+                    random_orthogonal(c, k, stream + 1).t());
 }
 
 std::vector<double> geometric(size_t count, double last) {
@@ -84,7 +89,8 @@ double norm_of(const std::vector<double>& s) {
 }
 
 at::Tensor polar_of(const at::Tensor& m, const Set& set, at::ScalarType type = at::kFloat) {
-  return orthogonalize(m.to(at::kFloat).unsqueeze(0), set.orthogonalizer, set.steps, type).squeeze(0);
+  return orthogonalize(m.to(at::kFloat).unsqueeze(0), set.orthogonalizer, set.steps, type)
+      .squeeze(0);
 }
 
 class Sets : public testing::TestWithParam<Set> {
@@ -98,21 +104,25 @@ TEST_P(Sets, DiagonalMatrixGivesTheScalarPolynomial) {
   for (size_t i = 0; i < s.size(); ++i) {
     const double expected = gain(coeffs(), s[i] / (norm_of(s) * coeffs().norm_factor));
     const auto at = static_cast<int64_t>(i);
-    EXPECT_NEAR(result[at][at].item<double>(), expected, 1e-5 * std::max(1.0, std::abs(expected))) << s[i];
+    EXPECT_NEAR(result[at][at].item<double>(), expected, 1e-5 * std::max(1.0, std::abs(expected)))
+        << s[i];
   }
   EXPECT_LT((result - at::diag(result.diagonal())).abs().max().item<double>(), 1e-6);
 }
 
 TEST_P(Sets, ConstructedSpectraKeepTheirVectors) {
-  for (const auto& [r, c] : std::vector<std::pair<int64_t, int64_t>>{{24, 24}, {20, 50}, {50, 20}}) {
+  for (const auto& [r, c] :
+       std::vector<std::pair<int64_t, int64_t>>{{24, 24}, {20, 50}, {50, 20}}) {
     for (const double last : {1.0, 1e-2, 1e-3}) {
       const std::vector<double> s = geometric(static_cast<size_t>(std::min(r, c)), last);
       const at::Tensor m = with_spectrum(r, c, s, 10);
       std::vector<double> image;
       for (double x : s) image.push_back(gain(coeffs(), x / (norm_of(s) * coeffs().norm_factor)));
       const at::Tensor expected = with_spectrum(r, c, image, 10);
-      const double rounding = 2e-6 * static_cast<double>(std::max<size_t>(5, coeffs().steps.size()));
-      EXPECT_LT(relative_error(polar_of(m, GetParam()), expected), rounding) << r << "x" << c << " " << last;
+      const double rounding =
+          2e-6 * static_cast<double>(std::max<size_t>(5, coeffs().steps.size()));
+      EXPECT_LT(relative_error(polar_of(m, GetParam()), expected), rounding)
+          << r << "x" << c << " " << last;
     }
   }
 }
@@ -130,10 +140,11 @@ TEST_P(Sets, SurvivesTheLargestSingularValueInEveryType) {
 
 TEST_P(Sets, PanelsEqualPlainProducts) {
   if (!panels_available()) GTEST_SKIP() << "this processor uses the plain products";
-  for (const auto& [s, l] :
-       std::vector<std::pair<int64_t, int64_t>>{{1, 1}, {1, 7}, {7, 7}, {47, 49}, {48, 48}, {50, 97}, {96, 161}}) {
+  for (const auto& [s, l] : std::vector<std::pair<int64_t, int64_t>>{
+           {1, 1}, {1, 7}, {7, 7}, {47, 49}, {48, 48}, {50, 97}, {96, 161}}) {
     const at::Tensor m = normal({3, s, l}, static_cast<uint64_t>(s * 1000 + l));
-    const at::Tensor x = (m / at::linalg_vector_norm(m, 2, at::IntArrayRef{1, 2}, true)).contiguous();
+    const at::Tensor x =
+        (m / at::linalg_vector_norm(m, 2, at::IntArrayRef{1, 2}, true)).contiguous();
     const at::Tensor exact = newton_schulz_plain(x.to(at::kDouble), coeffs());
     at::Tensor workspace, fp32 = x.clone();
     newton_schulz_panels(fp32, coeffs(), workspace);
@@ -159,7 +170,8 @@ TEST_P(Sets, SameBytesForAnyBatchAndThreads) {
         results.push_back(at::cat({polar(m.narrow(0, 0, 2)), polar(m.narrow(0, 2, 3))}));
       } else {  // the library's products may depend on the threads, not on the call
         for (int i = 0; i < 2; ++i) {
-          const at::Tensor result = orthogonalize(m, GetParam().orthogonalizer, GetParam().steps, type);
+          const at::Tensor result =
+              orthogonalize(m, GetParam().orthogonalizer, GetParam().steps, type);
           if (i == 0) results.assign({result});
           EXPECT_TRUE(identical(result, results[0]));
         }
@@ -169,7 +181,8 @@ TEST_P(Sets, SameBytesForAnyBatchAndThreads) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Sets, testing::ValuesIn(kSets), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(All, Sets, testing::ValuesIn(kSets),
+                         [](const auto& info) { return info.param.name; });
 
 // reference: muon.md, table 2.1.
 TEST(Coefficients, PublishedGainsAndBands) {
@@ -217,10 +230,13 @@ std::string message(Orthogonalizer orthogonalizer, std::optional<int64_t> steps)
 
 TEST(Coefficients, RefusesStepsASetDoesNotHave) {
   EXPECT_EQ(message(Orthogonalizer::you, 6), "muon: you takes 5 steps, not 6; leave \"steps\" out");
-  EXPECT_EQ(message(Orthogonalizer::polar_express, 4), "muon: polar_express takes 5 to 8 steps, not 4");
-  EXPECT_EQ(message(Orthogonalizer::polar_express, 9), "muon: polar_express takes 5 to 8 steps, not 9");
+  EXPECT_EQ(message(Orthogonalizer::polar_express, 4),
+            "muon: polar_express takes 5 to 8 steps, not 4");
+  EXPECT_EQ(message(Orthogonalizer::polar_express, 9),
+            "muon: polar_express takes 5 to 8 steps, not 9");
   EXPECT_EQ(message(Orthogonalizer::keller, 21), "muon: keller takes 1 to 20 steps, not 21");
-  EXPECT_EQ(message(Orthogonalizer::exact, 5), "muon: exact takes 10 steps, not 5; leave \"steps\" out");
+  EXPECT_EQ(message(Orthogonalizer::exact, 5),
+            "muon: exact takes 10 steps, not 5; leave \"steps\" out");
   EXPECT_EQ(message(Orthogonalizer::svd, 5), "muon: svd has no steps; leave \"steps\" out");
 }
 
@@ -238,12 +254,15 @@ TEST(Coefficients, RefusesPairsOfSetAndTypeThatCannotBe) {
 
 TEST(Svd, IsThePolarFactor) {
   const Set svd{"svd", Orthogonalizer::svd, {}};
-  for (const auto& [r, c] : std::vector<std::pair<int64_t, int64_t>>{{20, 20}, {15, 40}, {40, 15}, {1, 9}, {9, 1}}) {
-    const std::vector<double> s = r > 1 && c > 1 ? geometric(static_cast<size_t>(std::min(r, c)), 1e-3)
-                                                 : std::vector<double>{1.0};
+  for (const auto& [r, c] :
+       std::vector<std::pair<int64_t, int64_t>>{{20, 20}, {15, 40}, {40, 15}, {1, 9}, {9, 1}}) {
+    const std::vector<double> s = r > 1 && c > 1
+                                      ? geometric(static_cast<size_t>(std::min(r, c)), 1e-3)
+                                      : std::vector<double>{1.0};
     const at::Tensor m = with_spectrum(r, c, s, 20);
     const at::Tensor polar = polar_of(m, svd).to(at::kDouble);
-    EXPECT_LT(relative_error(polar, with_spectrum(r, c, std::vector<double>(s.size(), 1.0), 20)), 1e-4);
+    EXPECT_LT(relative_error(polar, with_spectrum(r, c, std::vector<double>(s.size(), 1.0), 20)),
+              1e-4);
     const at::Tensor small = r <= c ? at::matmul(polar, polar.t()) : at::matmul(polar.t(), polar);
     EXPECT_LT((small - at::eye(small.size(0), at::kDouble)).norm().item<double>(), 1e-6);
     // The dual of the spectral norm: <polar, M> is the nuclear norm.
@@ -255,7 +274,8 @@ TEST(Svd, IsThePolarFactor) {
 
 TEST(Svd, DropsDirectionsThatAreZero) {
   const Set svd{"svd", Orthogonalizer::svd, {}};
-  const at::Tensor m = with_spectrum(12, 30, {3.0, 1.0, 0.01}, 30);  // rank 3, the rest is the rounding of fp32
+  // rank 3, the rest is the rounding of fp32
+  const at::Tensor m = with_spectrum(12, 30, {3.0, 1.0, 0.01}, 30);
   const at::Tensor polar = polar_of(m, svd);
   EXPECT_NEAR(polar.norm().item<double>(), std::sqrt(3.0), 1e-5);
   EXPECT_LT(relative_error(polar, with_spectrum(12, 30, {1.0, 1.0, 1.0}, 30)), 1e-4);
@@ -273,17 +293,21 @@ TEST(Orthogonalize, TakesAnyStridesAndLeavesItsInputAlone) {
   for (const auto orthogonalizer : {Orthogonalizer::keller, Orthogonalizer::svd}) {
     const at::Tensor expected = orthogonalize(wide, orthogonalizer, {}, at::kFloat);
     const at::Tensor turned = wide.transpose(1, 2), before = wide.clone();
-    EXPECT_TRUE(identical(orthogonalize(turned, orthogonalizer, {}, at::kFloat).transpose(1, 2), expected));
+    EXPECT_TRUE(
+        identical(orthogonalize(turned, orthogonalizer, {}, at::kFloat).transpose(1, 2), expected));
     const at::Tensor padded = at::zeros({4, 30, 64});
     padded.narrow(2, 0, 50).copy_(wide);
-    EXPECT_TRUE(identical(orthogonalize(padded.narrow(2, 0, 50), orthogonalizer, {}, at::kFloat), expected));
+    EXPECT_TRUE(identical(orthogonalize(padded.narrow(2, 0, 50), orthogonalizer, {}, at::kFloat),
+                          expected));
     EXPECT_TRUE(identical(wide, before));
   }
-  EXPECT_EQ(orthogonalize(wide, Orthogonalizer::keller, {}, at::kBFloat16).scalar_type(), at::kBFloat16);
+  EXPECT_EQ(orthogonalize(wide, Orthogonalizer::keller, {}, at::kBFloat16).scalar_type(),
+            at::kBFloat16);
 }
 
 TEST(Orthogonalize, ZeroGivesZero) {
-  const at::Tensor m = at::cat({at::zeros({1, 8, 8}), normal({1, 8, 8}, 60), at::full({1, 8, 8}, 1e-33)});
+  const at::Tensor m =
+      at::cat({at::zeros({1, 8, 8}), normal({1, 8, 8}, 60), at::full({1, 8, 8}, 1e-33)});
   for (const auto orthogonalizer : {Orthogonalizer::keller, Orthogonalizer::svd}) {
     const at::Tensor polar = orthogonalize(m, orthogonalizer, {}, at::kFloat);
     EXPECT_EQ(polar[0].abs().max().item<float>(), 0.0f);

@@ -21,16 +21,20 @@ config::MuonConfig with_svd(config::UpdateSpectrum spectrum, bool per_head = fal
 }
 
 // The first update of each parameter, in double.
-std::map<std::string, at::Tensor> updates(const config::MuonConfig& muon, int64_t seed, int64_t step = 1) {
+std::map<std::string, at::Tensor> updates(const config::MuonConfig& muon, int64_t seed,
+                                          int64_t step = 1) {
   config::RunConfig run = run_with(muon);
   run.seed = seed;
   run.model.head_dim = 4;
-  Trial trial({matrix("wide", 8, 20), matrix("tall", 24, 12, Role::o), matrix("twin", 8, 20, Role::v, 1)}, run);
+  Trial trial(
+      {matrix("wide", 8, 20), matrix("tall", 24, 12, Role::o), matrix("twin", 8, 20, Role::v, 1)},
+      run);
   trial.fill(3);
   for (const tensor::Parameter& p : trial.arena.parameters()) p.value.detach().zero_();
   trial.optimizer.step(step, 100);
   std::map<std::string, at::Tensor> result;
-  for (const char* name : {"wide", "tall", "twin"}) result[name] = -trial.value(name).to(at::kDouble);
+  for (const char* name : {"wide", "tall", "twin"})
+    result[name] = -trial.value(name).to(at::kDouble);
   return result;
 }
 
@@ -39,8 +43,10 @@ TEST(RandomSpectrum, KeepsTheSingularVectorsAndTheNorm) {
   const auto random = updates(with_svd(config::UpdateSpectrum::random), 5);
   for (const auto& [name, polar] : flat) {
     const at::Tensor& update = random.at(name);
-    // With polar U Vᵀ and update U R Vᵀ: update polarᵀ = U R Uᵀ is symmetric and has the drawn eigenvalues.
-    const at::Tensor factor = polar.size(0) <= polar.size(1) ? at::mm(update, polar.t()) : at::mm(update.t(), polar);
+    // With polar U Vᵀ and update U R Vᵀ: update polarᵀ = U R Uᵀ is symmetric and has the drawn
+    // eigenvalues.
+    const at::Tensor factor =
+        polar.size(0) <= polar.size(1) ? at::mm(update, polar.t()) : at::mm(update.t(), polar);
     EXPECT_LT((factor - factor.t()).norm().item<double>(), 1e-5) << name;
     std::vector<double> drawn = random_singular_values(5, name + "/0", 1, factor.size(0));
     std::sort(drawn.begin(), drawn.end());
@@ -55,8 +61,9 @@ TEST(RandomSpectrum, KeepsTheSingularVectorsAndTheNorm) {
 
 TEST(RandomSpectrum, ItsVectorsAreThoseOfTheGradient) {
   const auto random = updates(with_svd(config::UpdateSpectrum::random), 5);
-  Trial trial({matrix("wide", 8, 20), matrix("tall", 24, 12, Role::o), matrix("twin", 8, 20, Role::v, 1)},
-              run_with(with_svd(config::UpdateSpectrum::flat)));
+  Trial trial(
+      {matrix("wide", 8, 20), matrix("tall", 24, 12, Role::o), matrix("twin", 8, 20, Role::v, 1)},
+      run_with(with_svd(config::UpdateSpectrum::flat)));
   trial.fill(3);
   for (const auto& [name, update] : random) {
     const at::Tensor g = trial.grad(name).to(at::kDouble);
@@ -75,7 +82,8 @@ TEST(RandomSpectrum, IsAFunctionOfSeedStepAndParameter) {
   EXPECT_GT(relative_error(once.at("wide"), updates(with_svd(random), 5, 2).at("wide")), 0.05);
   EXPECT_NE(random_singular_values(5, "wide/0", 1, 8), random_singular_values(5, "twin/0", 1, 8));
   EXPECT_NE(random_singular_values(5, "wide/0", 1, 8), random_singular_values(5, "wide/1", 1, 8));
-  EXPECT_GT(relative_error(once.at("wide"), updates(with_svd(random, true), 5).at("wide")), 0.05) << "heads apart";
+  EXPECT_GT(relative_error(once.at("wide"), updates(with_svd(random, true), 5).at("wide")), 0.05)
+      << "heads apart";
 }
 
 TEST(RandomSpectrum, ComesToMeanSquareOne) {

@@ -37,7 +37,8 @@ TEST(Router, TheFirstMatchWins) {
   const Routing routing = route(specs, run);
   ASSERT_EQ(routing.optimizer.size(), specs.size());
   for (size_t i = 0; i < specs.size(); ++i) {
-    const bool muon = config::is_matrix_role(specs[i].role) && specs[i].role != Role::q && specs[i].role != Role::k;
+    const bool muon = config::is_matrix_role(specs[i].role) && specs[i].role != Role::q &&
+                      specs[i].role != Role::k;
     EXPECT_EQ(routing.optimizer[i], muon ? "muon" : "adam") << specs[i].name;
     EXPECT_EQ(routing.assignment[i], muon ? 0u : 1u) << specs[i].name;
   }
@@ -46,17 +47,19 @@ TEST(Router, TheFirstMatchWins) {
 TEST(Router, OrdersByOptimizerThenShapeWithTransposesTogether) {
   const config::RunConfig run = paper();
   const Routing routing = route(config::parameter_specs(run.model), run);
-  ASSERT_EQ(std::set<size_t>(routing.order.begin(), routing.order.end()).size(), routing.specs.size());
+  ASSERT_EQ(std::set<size_t>(routing.order.begin(), routing.order.end()).size(),
+            routing.specs.size());
   std::vector<std::string> seen;  // "optimizer short x long", each once if ranges hold together
   for (size_t i : routing.order) {
     const auto& shape = routing.specs[i].shape;
-    const std::string key =
-        shape.size() == 1 ? routing.optimizer[i] + " vector"
-                          : base::str(routing.optimizer[i], " ", std::min(shape[0], shape[1]), "x",
-                                      std::max(shape[0], shape[1]));
+    const std::string key = shape.size() == 1
+                                ? routing.optimizer[i] + " vector"
+                                : base::str(routing.optimizer[i], " ", std::min(shape[0], shape[1]),
+                                            "x", std::max(shape[0], shape[1]));
     if (seen.empty() || seen.back() != key) seen.push_back(key);
   }
-  EXPECT_EQ(seen, (std::vector<std::string>{"muon 16x16", "muon 16x40", "adam 16x16", "adam 16x100", "adam vector"}));
+  EXPECT_EQ(seen, (std::vector<std::string>{"muon 16x16", "muon 16x40", "adam 16x16", "adam 16x100",
+                                            "adam vector"}));
 }
 
 TEST(Router, OptimizersStandInTheOrderOfTheirLines) {
@@ -70,22 +73,29 @@ TEST(Router, OptimizersStandInTheOrderOfTheirLines) {
 TEST(Router, Table) {
   const config::RunConfig run = paper();
   EXPECT_EQ(routing_table(route(config::parameter_specs(run.model), run), run),
-            "  optimizer  rule   learning rate  parameters                               matrices  values\n"
-            "  muon       muon   0.01           layers 0-5: v o ffn_in ffn_gate ffn_out        30  14.6 k\n"
-            "  adam       adamw  0.001          embed, head, norms, layers 0-5: q k            14  6.48 k\n"
+            "  optimizer  rule   learning rate  parameters                               matrices  "
+            "values\n"
+            "  muon       muon   0.01           layers 0-5: v o ffn_in ffn_gate ffn_out        30  "
+            "14.6 k\n"
+            "  adam       adamw  0.001          embed, head, norms, layers 0-5: q k            14  "
+            "6.48 k\n"
             "  ffn_in is gate_proj, ffn_gate is up_proj, ffn_out is down_proj\n");
 }
 
 TEST(Router, TableOfLayersAndSomeNorms) {
   config::RunConfig run = paper();
-  run.assign = {{{"v@0-2", "o@1", "ffn_in@0-2"}, "muon"}, {{"model.norm.*", "qk@3", "vo@3"}, "b"}, {{"all"}, "adam"}};
+  run.assign = {{{"v@0-2", "o@1", "ffn_in@0-2"}, "muon"},
+                {{"model.norm.*", "qk@3", "vo@3"}, "b"},
+                {{"all"}, "adam"}};
   run.optimizers["b"] = config::SgdConfig{};
   const std::string table = routing_table(route(config::parameter_specs(run.model), run), run);
   EXPECT_NE(table.find(" layers 0-2: v ffn_in, layer 1: o "), std::string::npos) << table;
   EXPECT_NE(table.find(" 1 of 13 norms, layer 3: q k v o "), std::string::npos) << table;
-  EXPECT_NE(table.find(" embed, head, 12 of 13 norms, layers 0-2,4-5: q k, layers 4-5: v, layers 0,2,4-5: o, "
-                       "layers 3-5: ffn_in, layers 0-5: ffn_gate ffn_out "),
-            std::string::npos)
+  EXPECT_NE(
+      table.find(
+          " embed, head, 12 of 13 norms, layers 0-2,4-5: q k, layers 4-5: v, layers 0,2,4-5: o, "
+          "layers 3-5: ffn_in, layers 0-5: ffn_gate ffn_out "),
+      std::string::npos)
       << table;
 }
 
@@ -94,11 +104,15 @@ TEST(Router, Tsv) {
   const std::string tsv = routing_tsv(route(config::parameter_specs(run.model), run), run);
   const auto lines = base::split(tsv, '\n');
   EXPECT_EQ(lines.front(),
-            "parameter\trole\thugging_face_role\tshape\toptimizer\trule\tlearning_rate\tdecay\tassignment\tselectors");
+            "parameter\trole\thugging_face_role\tshape\toptimizer\trule\tlearning_"
+            "rate\tdecay\tassignment\tselectors");
   EXPECT_EQ(lines.size(), config::parameter_specs(run.model).size() + 2);
-  const auto has = [&](const std::string& line) { return std::find(lines.begin(), lines.end(), line) != lines.end(); };
-  EXPECT_TRUE(has("model.layers.2.mlp.gate_proj.weight\tffn_in\tgate_proj\t40x16\tmuon\tmuon\t0.01\t0\t"
-                  "assign[0]\tvo ffn"));
+  const auto has = [&](const std::string& line) {
+    return std::find(lines.begin(), lines.end(), line) != lines.end();
+  };
+  EXPECT_TRUE(
+      has("model.layers.2.mlp.gate_proj.weight\tffn_in\tgate_proj\t40x16\tmuon\tmuon\t0.01\t0\t"
+          "assign[0]\tvo ffn"));
   EXPECT_TRUE(has("model.norm.weight\tnorm\tnorm\t16\tadam\tadamw\t0.001\t0\tassign[1]\tall"));
   EXPECT_TRUE(has("lm_head.weight\thead\tlm_head\t100x16\tadam\tadamw\t0.001\t0\tassign[1]\tall"));
 }
@@ -108,14 +122,16 @@ TEST(RouterErrors, UnknownOptimizer) {
   run.assign[1].optimizer = "adan";
   EXPECT_EQ(problem(run), "assign[1].optimizer: \"adan\" is no optimizer; did you mean \"adam\"?");
   run.assign[1].optimizer = "shampoo";
-  EXPECT_EQ(problem(run), "assign[1].optimizer: \"shampoo\" is no optimizer; optimizers: adam muon");
+  EXPECT_EQ(problem(run),
+            "assign[1].optimizer: \"shampoo\" is no optimizer; optimizers: adam muon");
 }
 
 TEST(RouterErrors, UncoveredParameters) {
   config::RunConfig run = paper();
   run.assign = {{{"matrices"}, "muon"}, {{"embed", "head"}, "adam"}};
   EXPECT_EQ(problem(run),
-            "no line of assign covers 13 parameters, the first model.layers.0.input_layernorm.weight (roles: norm); "
+            "no line of assign covers 13 parameters, the first "
+            "model.layers.0.input_layernorm.weight (roles: norm); "
             "add a last line {\"params\": [\"all\"], \"optimizer\": …}");
 }
 
@@ -123,7 +139,8 @@ TEST(RouterErrors, ALineThatEarlierLinesLeaveNothing) {
   config::RunConfig run = paper();
   run.assign = {{{"vo"}, "muon"}, {{"matrices"}, "adam"}, {{"v", "q"}, "adam"}, {{"all"}, "adam"}};
   EXPECT_EQ(problem(run),
-            "assign[2] (v q) gets nothing: assign[0], assign[1] take all it selects; the first match wins, so "
+            "assign[2] (v q) gets nothing: assign[0], assign[1] take all it selects; the first "
+            "match wins, so "
             "move it up or remove it");
 }
 
@@ -136,7 +153,8 @@ TEST(RouterErrors, PatternsAndLayersThatMatchNothing) {
             "\"model.layers.3.input_layernorm.weight\"");
   run.assign[0].params = {"model.layers.0.self_attn.v_porj.weight"};
   EXPECT_EQ(problem(run),
-            "assign[0].params: \"model.layers.0.self_attn.v_porj.weight\" matches no parameter; did you mean "
+            "assign[0].params: \"model.layers.0.self_attn.v_porj.weight\" matches no parameter; "
+            "did you mean "
             "\"model.layers.0.self_attn.v_proj.weight\"?");
 }
 
@@ -153,7 +171,9 @@ TEST(RouterErrors, RolesTheModelDoesNotHave) {
 TEST(RouterErrors, SelectorsThatAreNone) {
   config::RunConfig run = paper();
   run.assign[0].params = {"v_o"};
-  EXPECT_TRUE(problem(run).starts_with("assign[0].params: \"v_o\" is no role, group or matching name")) << problem(run);
+  EXPECT_TRUE(
+      problem(run).starts_with("assign[0].params: \"v_o\" is no role, group or matching name"))
+      << problem(run);
 }
 
 TEST(RouterErrors, MuonOnVectors) {
@@ -161,7 +181,8 @@ TEST(RouterErrors, MuonOnVectors) {
   run.assign = {{{"all"}, "muon"}};
   EXPECT_EQ(problem(run),
             "assign[0] gives 13 vectors to muon, which updates matrices only "
-            "(model.layers.0.input_layernorm.weight, …); put a line before it that gives the norms to another optimizer, or select \"matrices\"");
+            "(model.layers.0.input_layernorm.weight, …); put a line before it that gives the norms "
+            "to another optimizer, or select \"matrices\"");
 }
 
 TEST(RouterErrors, AllAtOnce) {

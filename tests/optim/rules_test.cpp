@@ -51,7 +51,12 @@ using enum config::MomentumForm;
 
 const std::vector<Row> kRows{
     {"adamw", AdamWConfig{}, 0.05},
-    {"adamw_slow", with(AdamWConfig{}, [](auto& c) { c.betas = {0.9, 0.999}; }), 0.05},
+    {"adamw_slow",
+     with(AdamWConfig{},
+          [](auto& c) {
+            c.betas = {0.9, 0.999};
+          }),
+     0.05},
     {"sgd", SgdConfig{}, 0.02},
     {"sgd_nesterov", with(SgdConfig{}, [](auto& c) { c.nesterov = true; }), 0.02},
     {"sgd_plain", with(SgdConfig{}, [](auto& c) { c.momentum = 0.0; }), 0.1},
@@ -64,21 +69,29 @@ const std::vector<Row> kRows{
     {"muon_exact", muon(exact, fp32, sum, false), 0.1, true},
     {"muon_svd", muon(svd, automatic, sum, true), 0.1, true},
     {"muon_per_head", muon(keller, fp32, sum, false, true), 0.1, true},
-    {"muon_random_spectrum", with(muon(keller, fp32, sum, false, true),
-                                  [](auto& c) { c.spectrum = config::UpdateSpectrum::random; }), 0.1, true},
-    {"muon_random_spectrum_svd", with(muon(svd, automatic, sum, false),
-                                      [](auto& c) { c.spectrum = config::UpdateSpectrum::random; }), 0.1, true},
+    {"muon_random_spectrum",
+     with(muon(keller, fp32, sum, false, true),
+          [](auto& c) { c.spectrum = config::UpdateSpectrum::random; }),
+     0.1, true},
+    {"muon_random_spectrum_svd",
+     with(muon(svd, automatic, sum, false),
+          [](auto& c) { c.spectrum = config::UpdateSpectrum::random; }),
+     0.1, true},
 };
 
 class Rules : public testing::TestWithParam<Row> {
  protected:
   // Shapes with rests in every direction; a head is two rows or columns.
   std::vector<ParameterSpec> specs() const {
-    std::vector<ParameterSpec> specs{matrix("v", 6, 10), matrix("o", 10, 6, Role::o),
+    std::vector<ParameterSpec> specs{matrix("v", 6, 10),
+                                     matrix("o", 10, 6, Role::o),
                                      matrix("in", 33, 17, Role::ffn_in),
-                                     matrix("out", 17, 33, Role::ffn_out), matrix("row", 1, 7, Role::ffn_in),
-                                     matrix("column", 7, 1, Role::ffn_out), matrix("one", 1, 1, Role::ffn_in),
-                                     matrix("big", 40, 96, Role::ffn_in, 1), matrix("v1", 6, 10, Role::v, 1)};
+                                     matrix("out", 17, 33, Role::ffn_out),
+                                     matrix("row", 1, 7, Role::ffn_in),
+                                     matrix("column", 7, 1, Role::ffn_out),
+                                     matrix("one", 1, 1, Role::ffn_in),
+                                     matrix("big", 40, 96, Role::ffn_in, 1),
+                                     matrix("v1", 6, 10, Role::v, 1)};
     if (!GetParam().matrices_only) specs.push_back({"norm", Role::norm, -1, {13}});
     return specs;
   }
@@ -108,7 +121,8 @@ TEST_P(Rules, ConvergesOnAQuadratic) {
     s.optimizer.step(step, kSteps);
   }
   const bool is_random = std::string_view(GetParam().name).find("random") != std::string_view::npos;
-  // With random spectra a step is not a descent of every direction alike, so the last steps leave a little more.
+  // With random spectra a step is not a descent of every direction alike, so the last steps leave a
+  // little more.
   EXPECT_LT((s.arena.values() - target).norm().item<double>(), (is_random ? 0.04 : 0.02) * start);
 }
 
@@ -132,7 +146,8 @@ TEST_P(Rules, MovesEveryParameterAndKeepsGapsZero) {
   for (const tensor::Parameter& p : s.arena.parameters()) {
     const int64_t at = p.value.storage_offset();
     EXPECT_TRUE(p.value.isfinite().all().item<bool>()) << p.spec.name;
-    EXPECT_FALSE(identical(p.value.detach().flatten(), before.narrow(0, at, p.value.numel()))) << p.spec.name;
+    EXPECT_FALSE(identical(p.value.detach().flatten(), before.narrow(0, at, p.value.numel())))
+        << p.spec.name;
     used.narrow(0, at, p.value.numel()).fill_(1);
   }
   EXPECT_EQ((s.arena.values() * (1 - used)).abs().sum().item<float>(), 0.0f);
@@ -241,7 +256,8 @@ TEST(ComposedUpdate, EqualsTheKernels) {
 }
 
 TEST(AdamW, SameBytesForAnyNumberOfThreads) {
-  const std::vector<ParameterSpec> specs{matrix("a", 333, 101, Role::embed), {"n", Role::norm, -1, {1001}}};
+  const std::vector<ParameterSpec> specs{matrix("a", 333, 101, Role::embed),
+                                         {"n", Role::norm, -1, {1001}}};
   std::vector<at::Tensor> results;
   for (const int threads : {1, 2, 3}) {
     at::set_num_threads(threads);

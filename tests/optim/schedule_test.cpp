@@ -14,8 +14,9 @@ double at(const ScheduleConfig& schedule, int64_t step, int64_t num_steps = 100)
 }
 
 TEST(Schedule, WarmupIsLinearFromItsFirstPartToOne) {
-  const std::vector<ScheduleConfig> all{ConstantSchedule{10}, LinearSchedule{10, 0.1}, CosineSchedule{10, 0.1},
-                                        InverseSqrtSchedule{10}, WsdSchedule{10, 0.2, 0.1}};
+  const std::vector<ScheduleConfig> all{ConstantSchedule{10}, LinearSchedule{10, 0.1},
+                                        CosineSchedule{10, 0.1}, InverseSqrtSchedule{10},
+                                        WsdSchedule{10, 0.2, 0.1}};
   for (const ScheduleConfig& schedule : all) {
     EXPECT_DOUBLE_EQ(at(schedule, 1), 0.1);
     EXPECT_DOUBLE_EQ(at(schedule, 5), 0.5);
@@ -28,8 +29,8 @@ TEST(Schedule, WarmupIsLinearFromItsFirstPartToOne) {
 }
 
 TEST(Schedule, WithoutWarmupTheFirstStepHasTheFullRate) {
-  for (const ScheduleConfig& schedule :
-       std::vector<ScheduleConfig>{ConstantSchedule{}, LinearSchedule{}, CosineSchedule{}, WsdSchedule{}}) {
+  for (const ScheduleConfig& schedule : std::vector<ScheduleConfig>{
+           ConstantSchedule{}, LinearSchedule{}, CosineSchedule{}, WsdSchedule{}}) {
     EXPECT_DOUBLE_EQ(at(schedule, 1), 1.0);
     EXPECT_DOUBLE_EQ(at(schedule, 1, 1), 1.0);  // a run of one step moves
   }
@@ -66,8 +67,8 @@ TEST(Schedule, WsdIsStableThenDecays) {
   EXPECT_DOUBLE_EQ(at(s, 80), 1.0);
   EXPECT_NEAR(at(s, 90), 0.55, 1e-12);
   EXPECT_DOUBLE_EQ(at(s, 100), 0.1);
-  EXPECT_DOUBLE_EQ(at(WsdSchedule{0, 0.0, 0.0}, 100), 1.0);   // no decay asked for
-  EXPECT_DOUBLE_EQ(at(WsdSchedule{50, 1.0, 0.0}, 50), 1.0);   // decay begins after the warm-up
+  EXPECT_DOUBLE_EQ(at(WsdSchedule{0, 0.0, 0.0}, 100), 1.0);  // no decay asked for
+  EXPECT_DOUBLE_EQ(at(WsdSchedule{50, 1.0, 0.0}, 50), 1.0);  // decay begins after the warm-up
   EXPECT_DOUBLE_EQ(at(WsdSchedule{50, 1.0, 0.0}, 75), 0.5);
 }
 

@@ -15,7 +15,8 @@ namespace muonlab::optim {
 using config::ParameterSpec;
 using config::Role;
 
-inline ParameterSpec matrix(const std::string& name, int64_t rows, int64_t cols, Role role = Role::v, int layer = 0) {
+inline ParameterSpec matrix(const std::string& name, int64_t rows, int64_t cols,
+                            Role role = Role::v, int layer = 0) {
   return {name, role, layer, {rows, cols}};
 }
 
@@ -35,7 +36,10 @@ struct Trial {
   Optimizer optimizer;
 
   Trial(const std::vector<ParameterSpec>& specs, const config::RunConfig& run_config)
-      : run(run_config), routing(route(specs, run)), arena(specs, routing.order), optimizer(routing, run, arena) {}
+      : run(run_config),
+        routing(route(specs, run)),
+        arena(specs, routing.order),
+        optimizer(routing, run, arena) {}
   Trial(const std::vector<ParameterSpec>& specs, const config::OptimizerConfig& optimizer_config)
       : Trial(specs, run_with(optimizer_config)) {}
 
@@ -47,7 +51,8 @@ struct Trial {
     }
   }
   void fill_grads(uint64_t seed, double scale = 1.0) {
-    for (const tensor::Parameter& p : arena.parameters()) fill_one(p.grad, p.spec.name + "/grad", seed, scale);
+    for (const tensor::Parameter& p : arena.parameters())
+      fill_one(p.grad, p.spec.name + "/grad", seed, scale);
   }
 
   at::Tensor value(const std::string& name) { return arena.find(name).value.detach(); }
@@ -61,7 +66,8 @@ struct Trial {
 
  private:
   static void fill_one(at::Tensor target, const std::string& name, uint64_t seed, double scale) {
-    auto generator = at::make_generator<at::CPUGeneratorImpl>(std::hash<std::string>()(name) + seed);
+    auto generator =
+        at::make_generator<at::CPUGeneratorImpl>(std::hash<std::string>()(name) + seed);
     target.copy_(at::randn(target.sizes(), generator, at::kDouble) * scale);
   }
 };

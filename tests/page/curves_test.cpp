@@ -36,7 +36,8 @@ TEST(Curves, ThinningKeepsSpikesTheirOrderAndTheSteps) {
              high = std::find(thin.values.begin(), thin.values.end(), 1e6);
   ASSERT_NE(high, thin.values.end());
   EXPECT_EQ(low + 1, high);
-  EXPECT_NEAR(static_cast<double>(thin.steps[static_cast<size_t>(high - thin.values.begin())]), 437, 20);
+  EXPECT_NEAR(static_cast<double>(thin.steps[static_cast<size_t>(high - thin.values.begin())]), 437,
+              20);
   EXPECT_EQ(thin.seconds[10], 0.5 * static_cast<double>(thin.steps[10]));
   for (double value : thin.values) EXPECT_FALSE(std::isnan(value));
 }
@@ -45,8 +46,10 @@ TEST(Curves, ThePanelsJsonSharesStepsAndLeavesGaps) {
   CurvePanel panel{.measures = {{.name = "loss", .unit = "nats"}, {.name = "norm"}},
                    .charts = {{.title = "fair </script>", .series = {}}},
                    .time = true};
-  panel.charts[0].series.push_back({"a", "seed 1", 2, 0, 64, {Curve{{1, 2}, {0.123456789, NAN}, {}}, std::nullopt}});
-  panel.charts[0].series.push_back({"a", "seed 2", 2, 0, 64, {Curve{{1, 2}, {3, 4}, {0.5, 1}}, std::nullopt}});
+  panel.charts[0].series.push_back(
+      {"a", "seed 1", 2, 0, 64, {Curve{{1, 2}, {0.123456789, NAN}, {}}, std::nullopt}});
+  panel.charts[0].series.push_back(
+      {"a", "seed 2", 2, 0, 64, {Curve{{1, 2}, {3, 4}, {0.5, 1}}, std::nullopt}});
   const nlohmann::json json = nlohmann::json::parse(panel_json(panel));
   EXPECT_EQ(json["grids"], nlohmann::json::parse("[[1,2]]"));
   EXPECT_EQ(json["axes"], nlohmann::json::parse(R"(["step","time"])"));

@@ -22,8 +22,10 @@ nlohmann::json data_of(const std::string& html) {
 
 std::string sample() {
   Document document("run </title><script>alert(1)</script>", "a & b");
-  CurvePanel panel{.measures = {{.name = "loss"}}, .charts = {{.title = "</script><img src=x>", .series = {}}}};
-  document.section("loss", "Loss", document.curves("loss-curves", panel) + document.curves("more", panel));
+  CurvePanel panel{.measures = {{.name = "loss"}},
+                   .charts = {{.title = "</script><img src=x>", .series = {}}}};
+  document.section("loss", "Loss",
+                   document.curves("loss-curves", panel) + document.curves("more", panel));
   return document.html();
 }
 
@@ -40,7 +42,8 @@ TEST(Document, NamesCannotBreakOutOfIt) {
   EXPECT_EQ(data["reload_s"], 0);
 }
 
-// Nothing is fetched: no element or style that names an address, no source map, and a policy that forbids it anyway.
+// Nothing is fetched: no element or style that names an address, no source map, and a policy that
+// forbids it anyway.
 TEST(Document, LoadsNothing) {
   const std::string html = sample();
   EXPECT_FALSE(std::regex_search(html, std::regex("(src|href)\\s*=\\s*[\"']?(https?:)?//")));

@@ -7,7 +7,8 @@ namespace muonlab::page {
 namespace {
 
 TEST(Html, TextCannotBecomeMarkup) {
-  EXPECT_EQ(escape("<b a=\"x\" c='y'>&amp;</b>"), "&lt;b a=&quot;x&quot; c=&#39;y&#39;&gt;&amp;amp;&lt;/b&gt;");
+  EXPECT_EQ(escape("<b a=\"x\" c='y'>&amp;</b>"),
+            "&lt;b a=&quot;x&quot; c=&#39;y&#39;&gt;&amp;amp;&lt;/b&gt;");
   EXPECT_EQ(escape("µ ≥ 2"), "µ ≥ 2");
   EXPECT_EQ(escape("a\xffz"), "a\xEF\xBF\xBDz");
   EXPECT_EQ(escape("\xE2\x82"), "\xEF\xBF\xBD\xEF\xBF\xBD");  // cut short

@@ -16,16 +16,18 @@ TEST(Resume, EverySettingHasAClass) {
 }
 
 TEST(Resume, ClassesByPath) {
-  for (const char* path : {"eval.every", "checkpoint.keep", "name", "threads", "train.micro_batch", "kernels",
-                           "probes.spectra.every", "probes.spectra.params"}) {
+  for (const char* path : {"eval.every", "checkpoint.keep", "name", "threads", "train.micro_batch",
+                           "kernels", "probes.spectra.every", "probes.spectra.params"}) {
     EXPECT_EQ(class_of(path), ChangeClass::safe) << path;
   }
-  for (const char* path : {"train.steps", "train.batch", "schedule.warmup", "schedule", "optimizers.muon.lr",
-                           "optimizers.adam.schedule.kind", "optimizers.adam.decay"}) {
+  for (const char* path :
+       {"train.steps", "train.batch", "schedule.warmup", "schedule", "optimizers.muon.lr",
+        "optimizers.adam.schedule.kind", "optimizers.adam.decay"}) {
     EXPECT_EQ(class_of(path), ChangeClass::schedule) << path;
   }
-  for (const char* path : {"model.width", "seed", "data.m", "optimizers.muon.momentum", "optimizers.muon.rule",
-                           "assign", "assign.0.params", "precision", "optimizers.adam.betas"}) {
+  for (const char* path :
+       {"model.width", "seed", "data.m", "optimizers.muon.momentum", "optimizers.muon.rule",
+        "assign", "assign.0.params", "precision", "optimizers.adam.betas"}) {
     EXPECT_EQ(class_of(path), ChangeClass::refused) << path;
   }
 }

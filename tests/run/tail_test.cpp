@@ -35,7 +35,8 @@ struct Count {
   }
 };
 
-// Continues the question token by token, each the likeliest; the loss from all logits of the whole text.
+// Continues the question token by token, each the likeliest; the loss from all logits of the whole
+// text.
 Count ask(Trainer& trainer, const data::Question& question) {
   at::NoGradGuard no_grad;
   const data::Tokenizer& tokenizer = *trainer.data.tokenizer;
@@ -47,9 +48,12 @@ Count ask(Trainer& trainer, const data::Question& question) {
   const auto logits_of = [&](const std::vector<int64_t>& text) {
     return trainer.model.logits(at::tensor(text, at::kLong).view({1, -1}))[0];
   };
-  while (ids.size() < prompt + truth.size()) ids.push_back(logits_of(ids)[-1].argmax().item<int64_t>());
+  while (ids.size() < prompt + truth.size())
+    ids.push_back(logits_of(ids)[-1].argmax().item<int64_t>());
   const std::vector<int32_t> given(ids.begin() + static_cast<std::ptrdiff_t>(prompt), ids.end());
-  Count count{.questions = 1, .first = given[0] == truth[0] ? 1.0 : 0.0, .exact = tokenizer.decode(given) == answer ? 1.0 : 0.0};
+  Count count{.questions = 1,
+              .first = given[0] == truth[0] ? 1.0 : 0.0,
+              .exact = tokenizer.decode(given) == answer ? 1.0 : 0.0};
   std::copy(truth.begin(), truth.end(), ids.begin() + static_cast<std::ptrdiff_t>(prompt));
   const at::Tensor log_probabilities = at::log_softmax(logits_of(ids).to(at::kDouble), -1);
   for (size_t i = prompt; i < ids.size(); ++i) {
@@ -99,25 +103,37 @@ TEST(Tail, TheExamEqualsGreedyDecodingOfOneQuestionAtATime) {
 }
 
 TEST(Tail, LinesHaveStableKeys) {
-  TailResult result{.groups = {{.questions = 6, .first_token_accuracy = 0.5, .exact_accuracy = 0.25, .loss = 1.5}, {}},
-                    .attributes = {{}, {}, {.questions = 2, .first_token_accuracy = 1, .exact_accuracy = 0, .loss = 0.1}}};
-  EXPECT_EQ(tail_lines(result, 100),
-            (std::vector<std::string>{
-                R"({"step":100,"group":0,"questions":6,"first_token_accuracy":0.5,"exact_accuracy":0.25,"loss":1.5})",
-                R"({"step":100,"attribute":"university","questions":2,"first_token_accuracy":1.0,"exact_accuracy":0.0,"loss":0.1})"}));
-  EXPECT_TRUE(tail_lines(result, 7, "runs/a").at(0).starts_with(R"({"checkpoint":"runs/a","step":7,"group":0,)"));
+  TailResult result{
+      .groups = {{.questions = 6, .first_token_accuracy = 0.5, .exact_accuracy = 0.25, .loss = 1.5},
+                 {}},
+      .attributes = {
+          {}, {}, {.questions = 2, .first_token_accuracy = 1, .exact_accuracy = 0, .loss = 0.1}}};
+  EXPECT_EQ(
+      tail_lines(result, 100),
+      (std::vector<std::string>{
+          R"({"step":100,"group":0,"questions":6,"first_token_accuracy":0.5,"exact_accuracy":0.25,"loss":1.5})",
+          R"({"step":100,"attribute":"university","questions":2,"first_token_accuracy":1.0,"exact_accuracy":0.0,"loss":0.1})"}));
+  EXPECT_TRUE(tail_lines(result, 7, "runs/a")
+                  .at(0)
+                  .starts_with(R"({"checkpoint":"runs/a","step":7,"group":0,)"));
 }
 
 TEST(Tail, AQuestionLongerThanTheContextIsRefused) {
-  const data::Question question{.text = "Question: Where does A work? Answer:", .answer = "Foxport", .group = 0, .attribute = 5};
+  const data::Question question{.text = "Question: Where does A work? Answer:",
+                                .answer = "Foxport",
+                                .group = 0,
+                                .attribute = 5};
   const auto tokenizer = data::make_byte_tokenizer();
-  const auto length = static_cast<int64_t>(1 + question.text.size() + 1 + question.answer.size() + 1);
+  const auto length =
+      static_cast<int64_t>(1 + question.text.size() + 1 + question.answer.size() + 1);
   const TailExam fits({question}, *tokenizer, length);
   try {
     const TailExam exam({question}, *tokenizer, length - 1);
     FAIL();
   } catch (const base::Error& error) {
-    EXPECT_NE(std::string(error.what()).find(base::str("takes ", length, " tokens")), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find(base::str("takes ", length, " tokens")),
+              std::string::npos)
+        << error.what();
   }
 }
 

@@ -68,7 +68,8 @@ int crash_everywhere(const Scenario& scenario) {
     try {
       scenario.work(disk);
       EXPECT_EQ(stop, operations);
-    } catch (const Crash&) {}
+    } catch (const Crash&) {
+    }
     for (const Loss loss : kLosses) {
       for (uint64_t seed = 0; seed < (is_random(loss) ? 10u : 1u); ++seed) {
         SCOPED_TRACE(base::str("stopped after ", stop, " of ", operations,
@@ -154,7 +155,8 @@ TEST(CrashPoints, AgainAndAgain) {
           ++newest;
           prune(kFolder, 2, 0, {}, disk);
         }
-      } catch (const Crash&) {}
+      } catch (const Crash&) {
+      }
       disk = disk.after_crash(kLosses[random.below(2 * round + 1, std::size(kLosses))],
                               seed * 100 + round);
       const auto found = newest_good(kFolder, {}, disk);

@@ -14,7 +14,8 @@ namespace {
 using support::holds;
 
 // A seed shifts all rows alike, and each row a little by itself.
-AblationRow row_of(const char* name, const char* label, double loss, int n, std::optional<double> published = {}) {
+AblationRow row_of(const char* name, const char* label, double loss, int n,
+                   std::optional<double> published = {}) {
   AblationRow row{.name = name, .label = label, .published = published};
   for (int s = 1; s <= n; ++s) {
     const double own = 0.001 * ((s * 7 + static_cast<int>(loss * 1000)) % 5 - 2);
@@ -26,9 +27,11 @@ AblationRow row_of(const char* name, const char* label, double loss, int n, std:
 Ablation example(int n, bool published = true) {
   const auto paper = [&](double loss) { return published ? std::optional(loss) : std::nullopt; };
   return {.title = "",
-          .rows = {row_of("all", "all", 4.060, n, paper(3.5125)), row_of("vo_ffn", "V O FFN", 4.063, n, paper(3.5312)),
+          .rows = {row_of("all", "all", 4.060, n, paper(3.5125)),
+                   row_of("vo_ffn", "V O FFN", 4.063, n, paper(3.5312)),
                    row_of("ffn", "FFN", 4.083, n), row_of("vo", "V O", 4.095, n, paper(3.6874)),
-                   row_of("qk", "Q K", 4.1104, n, paper(3.8518)), row_of("adam", "none (Adam)", 4.111, n, paper(3.8837))},
+                   row_of("qk", "Q K", 4.1104, n, paper(3.8518)),
+                   row_of("adam", "none (Adam)", 4.111, n, paper(3.8837))},
           .baseline = "adam",
           .reference = "all"};
 }
@@ -40,12 +43,14 @@ std::string table(const Ablation& ablation, size_t width = 100) {
 
 size_t widest_line(const std::string& text) {
   size_t widest = 0;
-  for (const std::string& line : base::split(text, '\n')) widest = std::max(widest, base::display_width(line));
+  for (const std::string& line : base::split(text, '\n'))
+    widest = std::max(widest, base::display_width(line));
   return widest;
 }
 
 TEST(AblationTable, EightSeeds) {
-  EXPECT_EQ(table(example(8)), R"(  Muon on        val. loss        gain over Adam     recovered         paper
+  EXPECT_EQ(table(example(8)),
+            R"(  Muon on        val. loss        gain over Adam     recovered         paper
   all            4.060 ± 0.004    0.0511 ± 0.0009    100 %             100 %
   V O FFN        4.063 ± 0.004    0.0476 ± 0.0006     93 % [90, 97]     95 %
   FFN            4.083 ± 0.004    0.0279 ± 0.0009     55 % [51, 57]        -
@@ -80,7 +85,8 @@ TEST(AblationTable, NarrowTerminalsDropThePaperThenTheGain) {
   EXPECT_TRUE(holds(middle, "gain over Adam"));
   EXPECT_FALSE(holds(small, "gain over Adam"));
   EXPECT_TRUE(holds(small, "recovered"));
-  for (const size_t width : {100u, 80u, 66u, 50u, 30u}) EXPECT_LE(widest_line(table(example(8), width)), width) << width;
+  for (const size_t width : {100u, 80u, 66u, 50u, 30u})
+    EXPECT_LE(widest_line(table(example(8), width)), width) << width;
 }
 
 TEST(AblationTable, BlocksShareColumnsAndHaveTitles) {

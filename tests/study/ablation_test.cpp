@@ -22,7 +22,9 @@ std::map<int64_t, double> by_seed(const Numbers& losses) {
 
 // The golden file's study of n seeds, with the paper's losses of the gated layer (Table 1).
 Ablation golden_ablation(int n) {
-  const auto losses = [n](const char* row) { return by_seed(golden_line(base::str("study", n, ".", row, ".losses"))); };
+  const auto losses = [n](const char* row) {
+    return by_seed(golden_line(base::str("study", n, ".", row, ".losses")));
+  };
   return {.title = "",
           .rows = {{"qk", "Q K", losses("qk"), 3.8518},
                    {"adam", "none (Adam)", losses("adam"), 3.8837},
@@ -33,7 +35,8 @@ Ablation golden_ablation(int n) {
 }
 
 // A study small enough to compute by hand.
-Ablation small(std::map<int64_t, double> adam, std::map<int64_t, double> row, std::map<int64_t, double> all) {
+Ablation small(std::map<int64_t, double> adam, std::map<int64_t, double> row,
+               std::map<int64_t, double> all) {
   return {.title = "",
           .rows = {{"adam", "none (Adam)", std::move(adam)},
                    {"row", "V O", std::move(row)},
@@ -42,7 +45,8 @@ Ablation small(std::map<int64_t, double> adam, std::map<int64_t, double> row, st
           .reference = "all"};
 }
 
-void expect_estimate(const std::optional<Estimate>& found, double value, double error, double low, double high) {
+void expect_estimate(const std::optional<Estimate>& found, double value, double error, double low,
+                     double high) {
   ASSERT_TRUE(found && found->standard_error && found->interval);
   EXPECT_NEAR(found->value, value, 1e-9);
   EXPECT_NEAR(*found->standard_error, error, 1e-9);
@@ -52,14 +56,16 @@ void expect_estimate(const std::optional<Estimate>& found, double value, double 
 
 TEST(Ablation, RowsAreMeasuredAgainstTheReferenceToo) {
   // Differences to the reference are 0.05 and 0.15, while the baseline's two seeds lie 1 apart.
-  const AblationAnswer answer = answer_ablation(small({{1, 5}, {2, 6}}, {{1, 4.05}, {2, 4.25}}, {{1, 4}, {2, 4.1}}));
+  const AblationAnswer answer =
+      answer_ablation(small({{1, 5}, {2, 6}}, {{1, 4.05}, {2, 4.25}}, {{1, 4}, {2, 4.1}}));
   const std::optional<Estimate>& behind = answer.row("row").behind;
   ASSERT_TRUE(behind && behind->standard_error);
   EXPECT_NEAR(behind->value, 0.10, 1e-12);
   EXPECT_NEAR(*behind->standard_error, 0.05, 1e-12);
   EXPECT_NEAR(answer.row("adam").behind->value, 1.45, 1e-12);
   EXPECT_FALSE(answer.row("all").behind);
-  EXPECT_NEAR(ablation_json(answer)["rows"][1]["loss_minus_reference"]["value"].get<double>(), 0.10, 1e-12);
+  EXPECT_NEAR(ablation_json(answer)["rows"][1]["loss_minus_reference"]["value"].get<double>(), 0.10,
+              1e-12);
 }
 
 TEST(Ablation, FiguresAreScipys) {
@@ -81,7 +87,8 @@ TEST(Ablation, FiguresAreScipys) {
       EXPECT_NEAR(*answer.row(name).p / golden_line(study + "p")[i], 1.0, 1e-8) << name;
       EXPECT_NEAR(*answer.row(name).p_holm / golden_line(study + "p_holm")[i++], 1.0, 1e-8) << name;
     }
-    // Fieller's ends are exact; the bootstrap's are those of all resamples but for the error of 20,000 drawn ones.
+    // Fieller's ends are exact; the bootstrap's are those of all resamples but for the error of
+    // 20,000 drawn ones.
     for (const char* name : {"qk", "vo_ffn"}) {
       const Numbers& share = golden_line(study + name + ".recovered");
       const std::optional<Estimate>& found = answer.row(name).recovered;
@@ -102,14 +109,17 @@ TEST(Ablation, PublishedLossesGiveThePapersShares) {
 }
 
 TEST(Ablation, ByHand) {
-  // Gains over Adam: row 1, 3; all 2, 4. Means 2 and 3, each with a standard error of 1, and t = 12.706 for two seeds.
-  const AblationAnswer answer = answer_ablation(small({{1, 5}, {2, 6}}, {{1, 4}, {2, 3}}, {{1, 3}, {2, 2}}));
+  // Gains over Adam: row 1, 3; all 2, 4. Means 2 and 3, each with a standard error of 1, and t =
+  // 12.706 for two seeds.
+  const AblationAnswer answer =
+      answer_ablation(small({{1, 5}, {2, 6}}, {{1, 4}, {2, 3}}, {{1, 3}, {2, 2}}));
   const RowAnswer& row = answer.row("row");
   expect_estimate(row.gain, 2.0, 1.0, 2.0 - 12.706204736, 2.0 + 12.706204736);
   EXPECT_NEAR(*row.p, 1.0 - 2.0 / M_PI * std::atan(2.0), 1e-12);  // Cauchy's tails
   EXPECT_NEAR(row.recovered->value, 2.0 / 3.0, 1e-15);
   EXPECT_FALSE(row.recovered->interval->bounded());  // the gap is 3 +- 12.7
-  EXPECT_NEAR(*answer.row("all").p_holm, std::max(2 * *answer.row("all").p, *answer.row("all").p), 1e-12);
+  EXPECT_NEAR(*answer.row("all").p_holm, std::max(2 * *answer.row("all").p, *answer.row("all").p),
+              1e-12);
   EXPECT_EQ(*row.p_holm, std::max(*row.p, *answer.row("all").p_holm));
 }
 
@@ -124,8 +134,9 @@ TEST(Ablation, EndsOfTheScaleAreCertain) {
 
 TEST(Ablation, OnlySharedSeedsArePaired) {
   // Seed 1 is cheap for everyone; the row lacks it and would look bad beside means over all seeds.
-  const AblationAnswer answer = answer_ablation(small({{1, 1.0}, {2, 5.0}, {3, 5.2}}, {{2, 4.5}, {3, 4.6}, {9, 2.0}},
-                                                      {{1, 0.5}, {2, 4.0}, {3, 4.1}}));
+  const AblationAnswer answer =
+      answer_ablation(small({{1, 1.0}, {2, 5.0}, {3, 5.2}}, {{2, 4.5}, {3, 4.6}, {9, 2.0}},
+                            {{1, 0.5}, {2, 4.0}, {3, 4.1}}));
   const RowAnswer& row = answer.row("row");
   EXPECT_EQ(row.loss->n, 3);
   EXPECT_EQ(row.gain->n, 2);
@@ -148,7 +159,8 @@ TEST(Ablation, OneSeedHasValuesAndNothingElse) {
   const RowAnswer& row = answer.row("row");
   EXPECT_NEAR(row.gain->value, 0.04, 1e-12);
   EXPECT_NEAR(row.recovered->value, 0.8, 1e-12);
-  EXPECT_FALSE(row.gain->standard_error || row.gain->interval || row.loss->interval || row.recovered->interval);
+  EXPECT_FALSE(row.gain->standard_error || row.gain->interval || row.loss->interval ||
+               row.recovered->interval);
   EXPECT_FALSE(row.deviation || row.p || row.p_holm);
 }
 
@@ -156,14 +168,16 @@ TEST(Ablation, RowsWithoutLossesAreAbsentNotNan) {
   const AblationAnswer answer = answer_ablation(small({}, {{1, 4.07}}, {{1, 4.06}}));
   EXPECT_FALSE(answer.row("adam").loss);
   EXPECT_TRUE(answer.row("row").loss);
-  EXPECT_FALSE(answer.row("row").gain || answer.row("row").recovered || answer.row("all").recovered);
+  EXPECT_FALSE(answer.row("row").gain || answer.row("row").recovered ||
+               answer.row("all").recovered);
   EXPECT_EQ(answer.rows[2].name, "all");  // nothing to sort by: the order given
   const AblationAnswer nothing = answer_ablation(small({}, {}, {}));
   EXPECT_FALSE(nothing.row("row").loss || nothing.row("row").gain);
 }
 
 TEST(Ablation, ANegativeGapHasNoShares) {
-  const AblationAnswer answer = answer_ablation(small({{1, 4.0}, {2, 4.1}}, {{1, 4.0}, {2, 4.2}}, {{1, 4.1}, {2, 4.21}}));
+  const AblationAnswer answer =
+      answer_ablation(small({{1, 4.0}, {2, 4.1}}, {{1, 4.0}, {2, 4.2}}, {{1, 4.1}, {2, 4.21}}));
   EXPECT_FALSE(answer.row("row").recovered);
   EXPECT_LT(answer.row("all").gain->value, 0.0);
 }
@@ -179,7 +193,8 @@ TEST(Ablation, RowsComeByGainOrAsGiven) {
 }
 
 TEST(Ablation, JsonHoldsTheFiguresThatThereAre) {
-  const AblationAnswer answer = answer_ablation(small({{1, 5}, {2, 6}}, {{1, 4}, {2, 3}}, {{1, 3}, {2, 2}}));
+  const AblationAnswer answer =
+      answer_ablation(small({{1, 5}, {2, 6}}, {{1, 4}, {2, 3}}, {{1, 3}, {2, 2}}));
   const nlohmann::ordered_json json = ablation_json(answer);
   EXPECT_EQ(json["rows"][1]["name"], "row");
   EXPECT_EQ(json["rows"][1]["gain"]["value"], 2.0);

@@ -18,8 +18,16 @@ using support::holds;
 // Four steps of 100 tokens with validations at steps 0, 2 and 4.
 RunRecord record(const std::string& path, const std::string& settings, std::vector<double> losses,
                  std::vector<double> validations) {
-  RunRecord run{.path = path, .name = path, .config = config::parse_config(settings, path).run, .steps = 4,
-                .tokens_per_step = 100, .finished = true, .train = {}, .validations = {}, .timing = {}, .commit = "",
+  RunRecord run{.path = path,
+                .name = path,
+                .config = config::parse_config(settings, path).run,
+                .steps = 4,
+                .tokens_per_step = 100,
+                .finished = true,
+                .train = {},
+                .validations = {},
+                .timing = {},
+                .commit = "",
                 .processor = ""};
   for (size_t i = 0; i < losses.size(); ++i) {
     const auto step = static_cast<int64_t>(i) + 1;
@@ -27,7 +35,8 @@ RunRecord record(const std::string& path, const std::string& settings, std::vect
     run.timing.push_back({step, 2.0, 50.0 + static_cast<double>(i), 300.0, 0.5});
   }
   for (size_t i = 0; i < validations.size(); ++i) {
-    run.validations.push_back({2 * static_cast<int64_t>(i), validations[i], std::exp(validations[i]), 1.0});
+    run.validations.push_back(
+        {2 * static_cast<int64_t>(i), validations[i], std::exp(validations[i]), 1.0});
   }
   return run;
 }
@@ -62,13 +71,16 @@ TEST(Compare, EqualRunsDoNotPart) {
 }
 
 TEST(Compare, SettingsThatDifferAreListedForEveryRun) {
-  const RunRecord third = record("c", R"({"name": "c", "seed": 2, "train": {"steps": 4}})", {7.0}, {7.0});
+  const RunRecord third =
+      record("c", R"({"name": "c", "seed": 2, "train": {"steps": 4}})", {7.0}, {7.0});
   const Comparison comparison =
       compare_runs({record("a", kAdam, {7.0}, {7.0}), record("b", kMuon, {7.0}, {7.0}), third});
   std::map<std::string, std::vector<std::string>> settings;
-  for (const SettingDifference& setting : comparison.settings) settings[setting.path] = setting.values;
+  for (const SettingDifference& setting : comparison.settings)
+    settings[setting.path] = setting.values;
   EXPECT_EQ(settings.at("seed"), (std::vector<std::string>{"1", "1", "2"}));
-  EXPECT_EQ(settings.at("optimizers.adam.lr"), (std::vector<std::string>{"0.001", "0.003", "0.001"}));
+  EXPECT_EQ(settings.at("optimizers.adam.lr"),
+            (std::vector<std::string>{"0.001", "0.003", "0.001"}));
   EXPECT_EQ(settings.at("optimizers.muon.lr"), (std::vector<std::string>{"", "0.02", ""}));
   EXPECT_FALSE(settings.contains("name"));
 }
@@ -87,8 +99,9 @@ TEST(Compare, LossIsReachedBetweenValidations) {
 }
 
 TEST(Compare, FiguresOfARun) {
-  const RunFigures figures =
-      compare_runs({record("a", kAdam, {7.0, 6.0, 5.5}, {7.0, 5.0, 5.5}), record("b", kAdam, {7.0}, {7.0})}).figures[0];
+  const RunFigures figures = compare_runs({record("a", kAdam, {7.0, 6.0, 5.5}, {7.0, 5.0, 5.5}),
+                                           record("b", kAdam, {7.0}, {7.0})})
+                                 .figures[0];
   EXPECT_EQ(*figures.train_loss, 5.5);
   EXPECT_EQ(figures.last->loss, 5.5);
   EXPECT_EQ(figures.best->step, 2);
@@ -106,7 +119,8 @@ TEST(Compare, ARunWithoutStepsIsNamed) {
 }
 
 TEST(Compare, WithoutValidationThereIsNoTarget) {
-  const Comparison comparison = compare_runs({record("a", kAdam, {7.0}, {}), record("b", kAdam, {6.0}, {6.5})});
+  const Comparison comparison =
+      compare_runs({record("a", kAdam, {7.0}, {}), record("b", kAdam, {6.0}, {6.5})});
   EXPECT_FALSE(comparison.target);
   const std::string text = comparison_text(comparison);
   EXPECT_FALSE(holds(text, "steps to")) << text;
@@ -116,7 +130,8 @@ TEST(Compare, WithoutValidationThereIsNoTarget) {
 TEST(Compare, TextHoldsTheFigures) {
   const std::string text = comparison_text(adam_and_muon());
   EXPECT_TRUE(holds(text, "  A  runs/adam  step 4/4\n")) << text;
-  EXPECT_TRUE(holds(text, "training losses first differ at step 2, by 0.25 (A 6.5, B 6.25)")) << text;
+  EXPECT_TRUE(holds(text, "training losses first differ at step 2, by 0.25 (A 6.5, B 6.25)"))
+      << text;
   EXPECT_TRUE(holds(text, "steps to 5.0000")) << text;
   EXPECT_TRUE(holds(text, "25.0 %")) << text;
   EXPECT_TRUE(holds(text, "validation loss")) << text;

@@ -14,14 +14,18 @@ namespace {
 const std::string kConfigs = std::string(MUONLAB_SOURCE_DIR) + "/configs";
 
 SweepPlan outline(const std::string& path) {
-  return SweepPlanner(config::load_sweep(path)).outline([](const Cell&) { return std::optional<double>(); });
+  return SweepPlanner(config::load_sweep(path)).outline([](const Cell&) {
+    return std::optional<double>();
+  });
 }
 
 TEST(SweepConfigs, AllArePlanned) {
   int count = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(kConfigs)) {
     const std::string path = entry.path().string();
-    if (entry.path().extension() != ".json" || base::read_text(path).find("\"axes\"") == std::string::npos) continue;
+    if (entry.path().extension() != ".json" ||
+        base::read_text(path).find("\"axes\"") == std::string::npos)
+      continue;
     SCOPED_TRACE(path);
     const SweepPlan plan = outline(path);
     EXPECT_GE(plan.points.size(), 8u);

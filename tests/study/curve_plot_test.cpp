@@ -20,7 +20,8 @@ TEST(CurvePlot, AFallingLine) {
 }
 
 TEST(CurvePlot, MarksStandAtTheEndsOfTheirCurves) {
-  const std::vector<std::string> lines = base::split(plot({{"A", {{0, 2}, {10, 0}}}, {"B", {{0, 2}, {10, 2}}}}), '\n');
+  const std::vector<std::string> lines =
+      base::split(plot({{"A", {{0, 2}, {10, 0}}}, {"B", {{0, 2}, {10, 2}}}}), '\n');
   EXPECT_TRUE(lines[0].ends_with(" B")) << lines[0];
   EXPECT_TRUE(lines[2].ends_with(" A")) << lines[2];
   const std::string together = plot({{"A", {{0, 2}, {10, 0}}}, {"B", {{0, 1}, {10, 0}}}});

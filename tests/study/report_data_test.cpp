@@ -34,10 +34,13 @@ TEST(Report, ASweepThatHasNotBegunIsAnError) {
   const TemporaryFolder folder;
   const std::string sweep = make_sweep(folder / "trial");
   base::remove_tree(sweep + "/cells");
-  EXPECT_NE(error_of([&] { write_report(collect_report({sweep}), sweep); }).find("no cell of the sweep has begun"),
+  EXPECT_NE(error_of([&] {
+              write_report(collect_report({sweep}), sweep);
+            }).find("no cell of the sweep has begun"),
             std::string::npos);
   write(sweep + "/plan.json", "{");
-  EXPECT_NE(error_of([&] { collect_report({sweep}); }).find("plan.json: is damaged"), std::string::npos);
+  EXPECT_NE(error_of([&] { collect_report({sweep}); }).find("plan.json: is damaged"),
+            std::string::npos);
 }
 
 TEST(Report, RunsOfOneNameStayApart) {
@@ -51,14 +54,18 @@ TEST(Report, RunsOfOneNameStayApart) {
 
 TEST(Report, WhatCannotBeReadIsNamedWithARemedy) {
   const TemporaryFolder folder;
-  EXPECT_NE(error_of([&] { collect_report({folder / "none"}); }).find("none: no such run"), std::string::npos);
+  EXPECT_NE(error_of([&] { collect_report({folder / "none"}); }).find("none: no such run"),
+            std::string::npos);
   write(folder / "file", "x");
-  EXPECT_NE(error_of([&] { collect_report({folder / "file"}); }).find("is a file"), std::string::npos);
+  EXPECT_NE(error_of([&] { collect_report({folder / "file"}); }).find("is a file"),
+            std::string::npos);
   base::make_directories(folder / "empty");
-  EXPECT_NE(error_of([&] { collect_report({folder / "empty"}); }).find("holds no run"), std::string::npos);
+  EXPECT_NE(error_of([&] { collect_report({folder / "empty"}); }).find("holds no run"),
+            std::string::npos);
   const std::string run = make_run(folder / "a", 1, true, 2.5);
   write(run + "/assignment.tsv", "parameter\trole\n");
-  EXPECT_NE(error_of([&] { collect_report({run}); }).find("assignment.tsv: has no column"), std::string::npos);
+  EXPECT_NE(error_of([&] { collect_report({run}); }).find("assignment.tsv: has no column"),
+            std::string::npos);
   write(run + "/resolved.json", "{\"modle\": 1}");
   EXPECT_NE(error_of([&] { collect_report({run}); }).find("resolved.json:1:2"), std::string::npos);
 }

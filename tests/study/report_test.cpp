@@ -31,23 +31,26 @@ TEST(Report, SectionsWithoutDataAreAbsent) {
   const std::string bare = report_html(collect_report({run}));
   for (const char* id : {"summary", "loss", "assignment", "settings", "commands"})
     EXPECT_TRUE(has_section(bare, id)) << id;
-  for (const char* id : {"throughput", "spectra", "rare"}) EXPECT_FALSE(has_section(bare, id)) << id;
+  for (const char* id : {"throughput", "spectra", "rare"})
+    EXPECT_FALSE(has_section(bare, id)) << id;
   EXPECT_EQ(bare.find("#rare"), std::string::npos);
 
   add_timing(run);
-  write(run + "/spectra.jsonl", R"({"step":2,"name":"a","role":"v","layer":0,"of":"weight","entropy":0.5})"
-                                "\n"
-                                R"({"step":2,"name":"b","role":"v","layer":1,"of":"weight","entropy":0.75})"
-                                "\n"
-                                R"({"step":2,"name":"b","role":"v","layer":1,"head":0,"of":"weight","entropy":0.1})"
-                                "\n"
-                                R"({"step":2,"of":"attention","layer":0,"max_logit":3})"
-                                "\n"
-                                R"({"step":2,"of":"attention","layer":1,"max_logit":9})"
-                                "\n");
-  write(run + "/tail.jsonl",
-        R"({"step":4,"group":8,"questions":64,"first_token_accuracy":0.375,"exact_accuracy":0.25,"loss":1.5})"
+  write(run + "/spectra.jsonl",
+        R"({"step":2,"name":"a","role":"v","layer":0,"of":"weight","entropy":0.5})"
+        "\n"
+        R"({"step":2,"name":"b","role":"v","layer":1,"of":"weight","entropy":0.75})"
+        "\n"
+        R"({"step":2,"name":"b","role":"v","layer":1,"head":0,"of":"weight","entropy":0.1})"
+        "\n"
+        R"({"step":2,"of":"attention","layer":0,"max_logit":3})"
+        "\n"
+        R"({"step":2,"of":"attention","layer":1,"max_logit":9})"
         "\n");
+  write(
+      run + "/tail.jsonl",
+      R"({"step":4,"group":8,"questions":64,"first_token_accuracy":0.375,"exact_accuracy":0.25,"loss":1.5})"
+      "\n");
   const ReportData data = collect_report({run});
   const std::string full = report_html(data);
   for (const char* id : {"throughput", "spectra", "rare"}) EXPECT_TRUE(has_section(full, id)) << id;
@@ -55,7 +58,8 @@ TEST(Report, SectionsWithoutDataAreAbsent) {
   EXPECT_NE(full.find("asked 1×"), std::string::npos);
   // Means over whole matrices, not their heads; the greatest logit.
   EXPECT_EQ(data.runs[0].spectra.at({"weight", "entropy", "v"}).values, std::vector<double>{0.625});
-  EXPECT_EQ(data.runs[0].spectra.at({"attention", "max_logit", "attention"}).values, std::vector<double>{9});
+  EXPECT_EQ(data.runs[0].spectra.at({"attention", "max_logit", "attention"}).values,
+            std::vector<double>{9});
   EXPECT_EQ(data.runs[0].seconds, 4);
 }
 
@@ -102,7 +106,8 @@ TEST(Report, RareFactsAreComparedSeedBySeed) {
     found = true;
     EXPECT_NEAR(row["loss"]["value"].get<double>(), 0.375, 1e-12);  // of wrong answers
     EXPECT_NEAR(row["gain"]["value"].get<double>(), 0.3125, 1e-12);
-    EXPECT_NEAR(row["p"].get<double>(), 1 - 2 / M_PI * std::atan(5.0), 1e-9);  // t = 0.3125 / 0.0625, Cauchy's tails
+    // t = 0.3125 / 0.0625, Cauchy's tails
+    EXPECT_NEAR(row["p"].get<double>(), 1 - 2 / M_PI * std::atan(5.0), 1e-9);
   }
   EXPECT_TRUE(found);
   const std::string html = report_html(data);
@@ -131,7 +136,8 @@ TEST(Report, ASweepIsAnsweredBlockByBlock) {
   for (const char* id : {"verdict", "ablation", "rates"}) EXPECT_TRUE(has_section(html, id)) << id;
   EXPECT_NE(html.find("not finished"), std::string::npos);
   EXPECT_NE(html.find("muonlab sweep s.json"), std::string::npos);
-  EXPECT_NE(html.find("all Muon ends at 2.0100 ± 0.0100, all Adam at 3.0150 ± 0.0150"), std::string::npos);
+  EXPECT_NE(html.find("all Muon ends at 2.0100 ± 0.0100, all Adam at 3.0150 ± 0.0150"),
+            std::string::npos);
   const nlohmann::json json = nlohmann::json::parse(report_json(data));
   EXPECT_EQ(json["ablation"][0]["title"], "protocol paper");
   bool found = false;
@@ -164,7 +170,8 @@ TEST(Report, TheNumbersAreInReportJson) {
   EXPECT_EQ(first["seed"], 3);
   EXPECT_EQ(first["assignment"][0]["rule"], "muon");
   EXPECT_EQ(first["config"]["optimizers"]["muon"]["lr"], 0.02);
-  EXPECT_EQ(first["command"], str("muonlab train '", run, "/resolved.json' --run-dir '", run, "-again'"));
+  EXPECT_EQ(first["command"],
+            str("muonlab train '", run, "/resolved.json' --run-dir '", run, "-again'"));
 }
 
 TEST(Report, NamesAndSettingsAreText) {

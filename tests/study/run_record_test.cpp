@@ -13,8 +13,12 @@ namespace {
 TEST(RunRecord, ReadsAFolderAndKeepsTheLastFormOfAStep) {
   const base::TemporaryFolder folder;
   const std::string path = folder.path();
-  const auto write = [&](const char* name, const std::string& text) { base::write_atomically(path + "/" + name, text); };
-  write("resolved.json", config::dump_config(config::parse_config(R"({"name": "trial", "train": {"steps": 2}})", "t").run));
+  const auto write = [&](const char* name, const std::string& text) {
+    base::write_atomically(path + "/" + name, text);
+  };
+  write("resolved.json",
+        config::dump_config(
+            config::parse_config(R"({"name": "trial", "train": {"steps": 2}})", "t").run));
   write("plan.json", R"({"steps": 2, "tokens_per_step": 64, "num_parameters": 1000})");
   write("metrics.jsonl",
         "{\"step\":0,\"val_loss\":6.0,\"val_perplexity\":403.4,\"val_bits_per_byte\":3.0}\n"
@@ -23,8 +27,10 @@ TEST(RunRecord, ReadsAFolderAndKeepsTheLastFormOfAStep) {
         "{\"step\":2,\"tokens\":128,\"loss\":5.0,\"grad_norm\":0.5}\n"
         "{\"step\":2,\"val_loss\":5.1,\"val_perplexity\":164.0,\"val_bits_per_byte\":2.5}\n"
         "{\"step\":3,\"tok");
-  write("timing.jsonl", "{\"step\":1,\"forward_s\":0.25,\"backward_s\":0.5,\"optimizer_s\":0.25,\"tokens_per_s\":64.0,"
-                        "\"peak_rss_mb\":100.0}\n");
+  write("timing.jsonl",
+        "{\"step\":1,\"forward_s\":0.25,\"backward_s\":0.5,\"optimizer_s\":0.25,\"tokens_per_s\":"
+        "64.0,"
+        "\"peak_rss_mb\":100.0}\n");
   const RunRecord record = read_run(path);
   EXPECT_EQ(record.name, "trial");
   EXPECT_TRUE(record.finished);

@@ -28,7 +28,9 @@ class Sweep {
  public:
   explicit Sweep(const std::string& rest) {
     base::write_atomically(folder_ / "base.json", kBase);
-    const std::string text = base::str(R"({"base": "base.json", "compare": {"axis": "row", "baseline": "adam", "reference": "all"}, )", rest, "}");
+    const std::string text = base::str(
+        R"({"base": "base.json", "compare": {"axis": "row", "baseline": "adam", "reference": "all"}, )",
+        rest, "}");
     base::write_atomically(folder_ / "sweep.json", text);
     planner_.emplace(config::load_sweep(folder_ / "sweep.json"));
   }
@@ -53,7 +55,8 @@ double rate(const Cell& cell, const std::string& optimizer) {
 }
 
 TEST(SweepPlan, IsTheGridInOrderNamedByWhatDiffers) {
-  Sweep sweep(base::str(R"("axes": {"width": {"path": "model.width", "values": [64, 128]}, )", kRows, R"(}, "seeds": [1, 2])"));
+  Sweep sweep(base::str(R"("axes": {"width": {"path": "model.width", "values": [64, 128]}, )",
+                        kRows, R"(}, "seeds": [1, 2])"));
   const SweepPlan plan = sweep.plan(kNothingKnown);
   ASSERT_EQ(plan.cells.size(), 12u);
   EXPECT_EQ(plan.cells[0].name, "width_64-adam-s1");
@@ -69,19 +72,24 @@ TEST(SweepPlan, IsTheGridInOrderNamedByWhatDiffers) {
 }
 
 TEST(SweepPlan, EqualConfigurationsAreOneRun) {
-  Sweep sweep(base::str(R"("axes": {"protocol": {"a": {}, "b": {"optimizers.muon.lr": 0.05}}, )", kRows, "}"));
+  Sweep sweep(base::str(R"("axes": {"protocol": {"a": {}, "b": {"optimizers.muon.lr": 0.05}}, )",
+                        kRows, "}"));
   const SweepPlan plan = sweep.plan(kNothingKnown);
   EXPECT_EQ(plan.points.size(), 6u);
   // Without Muon its rate changes nothing: the rows of all Adam are one run.
-  EXPECT_EQ(names(plan), (std::vector<std::string>{"a-adam-s1", "a-qk-s1", "a-all-s1", "b-qk-s1", "b-all-s1"}));
+  EXPECT_EQ(names(plan),
+            (std::vector<std::string>{"a-adam-s1", "a-qk-s1", "a-all-s1", "b-qk-s1", "b-all-s1"}));
   EXPECT_EQ(plan.points[3].row, "adam");
   EXPECT_EQ(plan.points[3].cell, 0u);
 }
 
 TEST(SweepPlan, RunsChooseRowsAndSeedsInTheirOrder) {
-  Sweep sweep(base::str("\"axes\": {", kRows, R"(}, "seeds": [1], "runs": [{"only": {"row": ["all", "adam"]}, "seeds": [7, 8]}, {}])"));
+  Sweep sweep(base::str(
+      "\"axes\": {", kRows,
+      R"(}, "seeds": [1], "runs": [{"only": {"row": ["all", "adam"]}, "seeds": [7, 8]}, {}])"));
   EXPECT_EQ(names(sweep.plan(kNothingKnown)),
-            (std::vector<std::string>{"adam-s7", "adam-s8", "all-s7", "all-s8", "adam-s1", "qk-s1", "all-s1"}));
+            (std::vector<std::string>{"adam-s7", "adam-s8", "all-s7", "all-s8", "adam-s1", "qk-s1",
+                                      "all-s1"}));
 }
 
 // A search whose best is at 0.008, beyond the grid's edge; then one at the found rate.
@@ -95,12 +103,16 @@ TEST(SweepPlan, RatesAreSearchedFirstAndTheGridGrowsAtItsEdge) {
     const double best = adam ? 0.008 : 0.02;
     return std::abs(std::log(rate(cell, adam ? "adam" : "muon") / best));
   };
-  const LossOf known = [&](const Cell& cell) { return run.contains(cell.name) ? std::optional(loss(cell)) : std::nullopt; };
+  const LossOf known = [&](const Cell& cell) {
+    return run.contains(cell.name) ? std::optional(loss(cell)) : std::nullopt;
+  };
 
   SweepPlan plan = sweep.plan(known);
-  EXPECT_EQ(names(plan), (std::vector<std::string>{"tune-adam-adam.lr_0.001", "tune-adam-adam.lr_0.002"}));
+  EXPECT_EQ(names(plan),
+            (std::vector<std::string>{"tune-adam-adam.lr_0.001", "tune-adam-adam.lr_0.002"}));
   EXPECT_EQ(plan.num_waiting, 3);
-  EXPECT_EQ(sweep.outline(known).cells.size(), 2u + 3u + 1u);  // the middle of the grids stands in, so two of three rows are trials
+  // the middle of the grids stands in, so two of three rows are trials
+  EXPECT_EQ(sweep.outline(known).cells.size(), 2u + 3u + 1u);
 
   for (int round = 0; round < 20 && plan.num_waiting > 0; ++round) {
     for (const Cell& cell : plan.cells) run.insert(cell.name);
@@ -108,7 +120,8 @@ TEST(SweepPlan, RatesAreSearchedFirstAndTheGridGrowsAtItsEdge) {
   }
   ASSERT_EQ(plan.searches.size(), 2u);
   EXPECT_EQ(plan.searches[0].best, (std::vector<double>{0.008}));
-  EXPECT_EQ(plan.searches[0].rates[0].grid, (std::vector<double>{0.001, 0.002, 0.004, 0.008, 0.016}));
+  EXPECT_EQ(plan.searches[0].rates[0].grid,
+            (std::vector<double>{0.001, 0.002, 0.004, 0.008, 0.016}));
   EXPECT_FALSE(plan.searches[0].at_edge);
   EXPECT_EQ(plan.searches[1].best, (std::vector<double>{0.02}));
   ASSERT_EQ(plan.points.size(), 3u);
@@ -122,28 +135,40 @@ TEST(SweepPlan, RatesAreSearchedFirstAndTheGridGrowsAtItsEdge) {
 }
 
 TEST(SweepPlan, AGridThatNeverEndsIsGivenUpAndSaidSo) {
-  Sweep sweep(base::str("\"axes\": {", kRows, R"(}, "tune": {"path": "optimizers.adam.lr", "grid": [0.001, 0.01]})"));
-  const LossOf falls = [](const Cell& cell) { return std::optional(cell.tuning ? -rate(cell, "adam") : 0.0); };
+  Sweep sweep(base::str("\"axes\": {", kRows,
+                        R"(}, "tune": {"path": "optimizers.adam.lr", "grid": [0.001, 0.01]})"));
+  const LossOf falls = [](const Cell& cell) {
+    return std::optional(cell.tuning ? -rate(cell, "adam") : 0.0);
+  };
   const SweepPlan plan = sweep.plan(falls);
   EXPECT_TRUE(plan.searches[0].at_edge);
   EXPECT_EQ(plan.searches[0].rates[0].grid.size(), 6u);
 }
 
 TEST(SweepPlan, ADivergedTrialIsTheWorstAndAllDivergedIsAnError) {
-  Sweep sweep(base::str("\"axes\": {", kRows, R"(}, "tune": {"path": "optimizers.adam.lr", "grid": [0.001, 0.01, 0.1]})"));
+  Sweep sweep(
+      base::str("\"axes\": {", kRows,
+                R"(}, "tune": {"path": "optimizers.adam.lr", "grid": [0.001, 0.01, 0.1]})"));
   constexpr double kDiverged = std::numeric_limits<double>::infinity();
   const LossOf high_diverges = [&](const Cell& cell) {
-    return std::optional(cell.tuning && rate(cell, "adam") > 0.05 ? kDiverged : std::abs(std::log(rate(cell, "adam") / 0.01)));
+    return std::optional(cell.tuning && rate(cell, "adam") > 0.05
+                             ? kDiverged
+                             : std::abs(std::log(rate(cell, "adam") / 0.01)));
   };
   EXPECT_EQ(sweep.plan(high_diverges).searches[0].best, (std::vector<double>{0.01}));
   const LossOf all_diverge = [&](const Cell&) { return std::optional(kDiverged); };
-  EXPECT_NE(base::error_of([&] { sweep.plan(all_diverge); }).find("every run diverged; lower the grid"), std::string::npos);
+  EXPECT_NE(
+      base::error_of([&] { sweep.plan(all_diverge); }).find("every run diverged; lower the grid"),
+      std::string::npos);
 }
 
 TEST(SweepPlan, APointThatMakesNoConfigurationIsNamed) {
-  Sweep sweep(base::str("\"axes\": {\"size\": {\"small\": {}, \"wide\": {\"model.widht\": 64}}, ", kRows, "}"));
+  Sweep sweep(base::str("\"axes\": {\"size\": {\"small\": {}, \"wide\": {\"model.widht\": 64}}, ",
+                        kRows, "}"));
   const std::string error = base::error_of([&] { sweep.plan(kNothingKnown); });
-  EXPECT_NE(error.find("sweep.json: cell wide-adam-s1: model.widht=64: model: unknown key"), std::string::npos) << error;
+  EXPECT_NE(error.find("sweep.json: cell wide-adam-s1: model.widht=64: model: unknown key"),
+            std::string::npos)
+      << error;
   EXPECT_NE(error.find("did you mean \"width\"?"), std::string::npos) << error;
 }
 

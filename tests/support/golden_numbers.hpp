@@ -1,4 +1,5 @@
-// Reads tests/golden/statistics.txt (made by scripts/make_statistics_goldens.py): lines of a name and numbers.
+// Reads tests/golden/statistics.txt (made by scripts/make_statistics_goldens.py): lines of a name
+// and numbers.
 #pragma once
 
 #include <cstdlib>
@@ -35,6 +36,8 @@ inline const GoldenNumbers& golden_numbers() {
 }
 
 // The one line of a name.
-inline const Numbers& golden_line(const std::string& name) { return golden_numbers().at(name).at(0); }
+inline const Numbers& golden_line(const std::string& name) {
+  return golden_numbers().at(name).at(0);
+}
 
 }  // namespace muonlab::support

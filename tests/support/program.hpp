@@ -33,7 +33,8 @@ inline std::string slurp(const std::filesystem::path& path) {
 class Scratch {
  public:
   explicit Scratch(const std::string& name) {
-    path_ = std::filesystem::temp_directory_path() / ("muonlab_" + name + "_" + std::to_string(getpid()));
+    path_ = std::filesystem::temp_directory_path() /
+            ("muonlab_" + name + "_" + std::to_string(getpid()));
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }
@@ -47,7 +48,8 @@ class Scratch {
 
 class Process {
  public:
-  Process(const std::filesystem::path& folder, std::vector<std::string> arguments) : folder_(folder) {
+  Process(const std::filesystem::path& folder, std::vector<std::string> arguments)
+      : folder_(folder) {
     static int count = 0;
     out_ = folder_ / ("out." + std::to_string(++count));
     err_ = folder_ / ("err." + std::to_string(count));
@@ -92,7 +94,8 @@ class Process {
   bool done_ = false;
 };
 
-inline Result run_program(const std::filesystem::path& folder, const std::vector<std::string>& arguments) {
+inline Result run_program(const std::filesystem::path& folder,
+                          const std::vector<std::string>& arguments) {
   return Process(folder, arguments).wait();
 }
 
@@ -101,7 +104,8 @@ inline std::vector<std::pair<std::string, std::string>> tree(const std::filesyst
   std::vector<std::pair<std::string, std::string>> files;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     if (!entry.is_regular_file()) continue;
-    files.emplace_back(std::filesystem::relative(entry.path(), folder).string(), slurp(entry.path()));
+    files.emplace_back(std::filesystem::relative(entry.path(), folder).string(),
+                       slurp(entry.path()));
   }
   std::sort(files.begin(), files.end());
   return files;

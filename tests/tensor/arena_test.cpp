@@ -9,7 +9,9 @@ namespace muonlab::tensor {
 namespace {
 
 std::vector<config::ParameterSpec> odd_specs() {
-  return {{"a", config::Role::v, 0, {3, 5}}, {"b", config::Role::norm, 0, {7}}, {"c", config::Role::o, 0, {5, 3}}};
+  return {{"a", config::Role::v, 0, {3, 5}},
+          {"b", config::Role::norm, 0, {7}},
+          {"c", config::Role::o, 0, {5, 3}}};
 }
 
 TEST(Arena, ParametersAreAlignedViewsOfTheFlatArenas) {
@@ -20,7 +22,8 @@ TEST(Arena, ParametersAreAlignedViewsOfTheFlatArenas) {
   for (size_t i = 0; i < 3; ++i) {
     Parameter& parameter = arena.parameters()[i];
     EXPECT_EQ(reinterpret_cast<uintptr_t>(parameter.value.data_ptr()) % 64, 0u);
-    EXPECT_EQ(parameter.value.data_ptr<float>(), arena.values().data_ptr<float>() + arena.offset(i));
+    EXPECT_EQ(parameter.value.data_ptr<float>(),
+              arena.values().data_ptr<float>() + arena.offset(i));
     EXPECT_EQ(parameter.grad.data_ptr<float>(), arena.grads().data_ptr<float>() + arena.offset(i));
     EXPECT_TRUE(parameter.value.requires_grad());
     EXPECT_TRUE(parameter.value.is_leaf());
@@ -32,7 +35,8 @@ TEST(Arena, BackwardAddsIntoTheGradientArena) {
   Parameter& b = arena.find("b");
   for (int pass = 1; pass <= 2; ++pass) {
     (b.value * 3).sum().backward();
-    EXPECT_EQ(b.value.grad().data_ptr(), b.grad.data_ptr()) << "the gradient moved out of the arena";
+    EXPECT_EQ(b.value.grad().data_ptr(), b.grad.data_ptr())
+        << "the gradient moved out of the arena";
     EXPECT_TRUE(at::equal(b.grad, at::full({7}, 3.0f * static_cast<float>(pass))));
   }
   EXPECT_EQ(arena.grads().sum().item<float>(), 42.0f);

@@ -36,7 +36,8 @@ class BytesTest : public ::testing::Test {
 
 TEST_F(BytesTest, EveryDtypeComesBackBitForBit) {
   std::vector<NamedTensor> tensors;
-  for (at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16, at::kLong, at::kInt, at::kByte}) {
+  for (at::ScalarType type :
+       {at::kFloat, at::kDouble, at::kBFloat16, at::kLong, at::kInt, at::kByte}) {
     tensors.push_back({at::toString(type), at::arange(1, 13).view({3, 4}).to(type)});
   }
   const store::SafetensorsFile file = written(tensors);
@@ -51,7 +52,8 @@ TEST_F(BytesTest, LoadingNamesWhatDoesNotFit) {
   const at::Tensor w = at::zeros({2, 3});
   EXPECT_NE(message(file, {{"w", w}}).find("\"x\" belongs to no parameter"), std::string::npos);
   EXPECT_NE(message(file, {{"w", w}, {"y", w}}).find("holds no tensor \"y\""), std::string::npos);
-  EXPECT_NE(message(file, {{"w", at::zeros({3, 2})}}).find("is F32 [2, 3], expected F32 [3, 2]"), std::string::npos);
+  EXPECT_NE(message(file, {{"w", at::zeros({3, 2})}}).find("is F32 [2, 3], expected F32 [3, 2]"),
+            std::string::npos);
   EXPECT_EQ(message(file, {{"w", w}, {"x", at::zeros({4})}}), "no error");
   EXPECT_TRUE(at::equal(w, at::ones({2, 3})));
 }

@@ -37,18 +37,21 @@ TEST(CheckMemory, RefusesAboveWhatThereIsAndNamesWhatWeighsMost) {
   EXPECT_NE(refusal(usual, static_cast<uint64_t>(usual.plan.memory_bytes) - 1), "");
 
   const Planned wide = planned({"model.width=1048576", "model.heads=64"});
-  EXPECT_NE(refusal(wide, uint64_t{64} << 30).find("this machine has 68.7 GB; lower model.width, model.layers"),
+  EXPECT_NE(refusal(wide, uint64_t{64} << 30)
+                .find("this machine has 68.7 GB; lower model.width, model.layers"),
             std::string::npos)
       << refusal(wide, uint64_t{64} << 30);
   const Planned large_batch = planned({"train.batch=65536", "train.micro_batch=65536"});
-  EXPECT_NE(refusal(large_batch, uint64_t{64} << 30).find("lower train.micro_batch (65536) or model.context (256)"),
+  EXPECT_NE(refusal(large_batch, uint64_t{64} << 30)
+                .find("lower train.micro_batch (65536) or model.context (256)"),
             std::string::npos)
       << refusal(large_batch, uint64_t{64} << 30);
 }
 
 TEST(CheckMemory, CountsParametersOfAnySizeWithoutOverflow) {
-  const Planned absurd = planned({"model.width=1048576", "model.heads=65536", "model.head_dim=65536",
-                                  "model.layers=4096", "model.vocabulary=268435456"});
+  const Planned absurd =
+      planned({"model.width=1048576", "model.heads=65536", "model.head_dim=65536",
+               "model.layers=4096", "model.vocabulary=268435456"});
   EXPECT_GT(absurd.plan.num_parameters, int64_t{1} << 62);
   EXPECT_GE(absurd.plan.num_matrix_parameters, 0);
   EXPECT_NE(refusal(absurd, uint64_t{1} << 50), "");

@@ -40,11 +40,14 @@ TEST(Spectrum, OfRankOneHasNoWidth) {
 TEST(Spectrum, OfFourKnownValues) {
   // Energies 16, 4, 4, 1 of 25; values 4, 2, 2, 1 of 9.
   const Spectrum s = spectrum(std::vector<double>{4, 2, 2, 1});
-  const double entropy = -(0.64 * std::log(0.64) + 2 * 0.16 * std::log(0.16) + 0.04 * std::log(0.04));
+  const double entropy =
+      -(0.64 * std::log(0.64) + 2 * 0.16 * std::log(0.16) + 0.04 * std::log(0.04));
   EXPECT_NEAR(s.entropy, entropy / std::log(4.0), 1e-15);
   EXPECT_NEAR(s.effective_rank, std::exp(entropy), 1e-14);
   EXPECT_NEAR(s.effective_rank_plain,
-              std::exp(-(4.0 / 9 * std::log(4.0 / 9) + 4.0 / 9 * std::log(2.0 / 9) + 1.0 / 9 * std::log(1.0 / 9))), 1e-14);
+              std::exp(-(4.0 / 9 * std::log(4.0 / 9) + 4.0 / 9 * std::log(2.0 / 9) +
+                         1.0 / 9 * std::log(1.0 / 9))),
+              1e-14);
   EXPECT_NEAR(s.q75_q25, (4 + 0.25 * 12) / (1 + 0.75 * 3), 1e-15);
   EXPECT_NEAR(s.stable_rank, 25.0 / 16, 1e-15);
   EXPECT_NEAR(s.nuclear_rank, 81.0 / 25, 1e-15);
@@ -64,24 +67,25 @@ TEST(Spectrum, DoesNotDependOnScaleOrTransposition) {
 
 TEST(Spectrum, OfZerosIsUndefined) {
   const Spectrum s = of(at::zeros({4, 6}));
-  for (double value : {s.entropy, s.effective_rank, s.effective_rank_plain, s.top10_energy, s.q75_q25, s.stable_rank,
-                       s.nuclear_rank, s.condition}) {
+  for (double value : {s.entropy, s.effective_rank, s.effective_rank_plain, s.top10_energy,
+                       s.q75_q25, s.stable_rank, s.nuclear_rank, s.condition}) {
     EXPECT_TRUE(std::isnan(value));
   }
 }
 
 // Written by scripts/check_spectra.py with NumPy in double.
 TEST(Spectrum, AgreesWithNumPy) {
-  const support::Golden golden = support::read_golden(MUONLAB_SOURCE_DIR "/tests/golden/spectra.safetensors");
+  const support::Golden golden =
+      support::read_golden(MUONLAB_SOURCE_DIR "/tests/golden/spectra.safetensors");
   int count = 0;
   for (const auto& [name, matrix] : golden.tensors) {
     if (!name.starts_with("matrix.")) continue;
     ++count;
     const Spectrum s = of(matrix);
     const at::Tensor expected = golden.tensors.at("expected." + name.substr(7));
-    const std::vector<double> ours{s.entropy,     s.effective_rank, s.effective_rank_plain, s.top10_energy,
-                                   s.q75_q25,     s.stable_rank,    s.nuclear_rank,         s.condition,
-                                   root_mean_square(matrix)};
+    const std::vector<double> ours{s.entropy,      s.effective_rank, s.effective_rank_plain,
+                                   s.top10_energy, s.q75_q25,        s.stable_rank,
+                                   s.nuclear_rank, s.condition,      root_mean_square(matrix)};
     ASSERT_EQ(expected.numel(), static_cast<int64_t>(ours.size()));
     for (size_t i = 0; i < ours.size(); ++i) {
       const double want = expected.const_data_ptr<double>()[i];

@@ -18,8 +18,12 @@ namespace {
 TEST(TrainState, RoundTripsExactly) {
   const TrainState fresh;
   EXPECT_EQ(parse_state(state_json(fresh), "t"), fresh);
-  const TrainState used{.step = 600, .next_sample = (int64_t{1} << 60) + 1, .tokens = 123456789012345,
-                        .best_val_loss = 0.1 + 0.2, .best_step = 550, .metrics_bytes = 77,
+  const TrainState used{.step = 600,
+                        .next_sample = (int64_t{1} << 60) + 1,
+                        .tokens = 123456789012345,
+                        .best_val_loss = 0.1 + 0.2,
+                        .best_step = 550,
+                        .metrics_bytes = 77,
                         .probe_bytes = {{"spectra", int64_t{1} << 55}, {"tail", 0}}};
   EXPECT_EQ(parse_state(state_json(used), "t"), used);
 }
@@ -34,8 +38,10 @@ TEST(TrainState, NamesWhatIsMissingOrWrong) {
     return "";
   };
   EXPECT_EQ(message("[]"), "here/trainer.json: the training state is not a JSON object");
-  EXPECT_EQ(message("{\"step\": 1}"), "here/trainer.json: the training state lacks \"next_sample\"");
-  EXPECT_EQ(message("{\"step\": \"one\"}"), "here/trainer.json: \"step\" is not a whole number of 64 bits");
+  EXPECT_EQ(message("{\"step\": 1}"),
+            "here/trainer.json: the training state lacks \"next_sample\"");
+  EXPECT_EQ(message("{\"step\": \"one\"}"),
+            "here/trainer.json: \"step\" is not a whole number of 64 bits");
 }
 
 TEST(TrainState, StatesFromBeforeProbesHaveEmptyFiles) {
@@ -44,14 +50,20 @@ TEST(TrainState, StatesFromBeforeProbesHaveEmptyFiles) {
   ASSERT_NE(at, std::string::npos);
   text.resize(at);
   EXPECT_EQ(parse_state(text + "}", "t").probe_bytes, (std::map<std::string, int64_t>{}));
-  for (const char* wrong : {"7", "{\"spectra\": -1}", "{\"spectra\": 1.5}", "{\"spectra\": null}", "[]"}) {
-    EXPECT_THROW(parse_state(text + ", \"probe_bytes\": " + wrong + "}", "t"), base::Error) << wrong;
+  for (const char* wrong :
+       {"7", "{\"spectra\": -1}", "{\"spectra\": 1.5}", "{\"spectra\": null}", "[]"}) {
+    EXPECT_THROW(parse_state(text + ", \"probe_bytes\": " + wrong + "}", "t"), base::Error)
+        << wrong;
   }
 }
 
 TEST(TrainState, CountersAreWholeNumbersThatCanBe) {
   const auto refused = [](const std::string& field, const std::string& value) {
-    std::string text = state_json({.step = 12, .next_sample = 48, .tokens = 1536, .best_val_loss = 4.0, .best_step = 12,
+    std::string text = state_json({.step = 12,
+                                   .next_sample = 48,
+                                   .tokens = 1536,
+                                   .best_val_loss = 4.0,
+                                   .best_step = 12,
                                    .metrics_bytes = 99});
     const size_t at = text.find("\"" + field + "\": ") + field.size() + 4;
     text.replace(at, text.find_first_of(",\n", at) - at, value);
@@ -64,7 +76,8 @@ TEST(TrainState, CountersAreWholeNumbersThatCanBe) {
   };
   for (const char* field : {"step", "next_sample", "tokens", "best_step", "metrics_bytes"}) {
     EXPECT_FALSE(refused(field, "12")) << field;
-    for (const char* value : {"null", "\"12\"", "-5", "1.5", "1e300", "9223372036854775808", "true", "[]"}) {
+    for (const char* value :
+         {"null", "\"12\"", "-5", "1.5", "1e300", "9223372036854775808", "true", "[]"}) {
       EXPECT_TRUE(refused(field, value)) << field << " " << value;
     }
   }
@@ -94,7 +107,8 @@ TEST(Metrics, ResumingCutsWhatTheCheckpointDidNotSee) {
   std::filesystem::remove_all(folder);
   std::filesystem::create_directories(folder);
   const std::string metrics = folder + "/metrics.jsonl", timing = folder + "/timing.jsonl";
-  StepRecord record{.step = 1, .tokens = 8, .loss = 2.5, .grad_norm = 1.25, .lr = {0.5}, .total_s = 1};
+  StepRecord record{
+      .step = 1, .tokens = 8, .loss = 2.5, .grad_norm = 1.25, .lr = {0.5}, .total_s = 1};
   int64_t length = 0;
   {
     MetricsLog log(metrics, timing, 0, {"adam"});
@@ -103,7 +117,8 @@ TEST(Metrics, ResumingCutsWhatTheCheckpointDidNotSee) {
     record.step = 2;
     log.step(record, 8);
   }
-  const std::string first = "{\"step\":1,\"tokens\":8,\"loss\":2.5,\"grad_norm\":1.25,\"lr\":{\"adam\":0.5}}\n";
+  const std::string first =
+      "{\"step\":1,\"tokens\":8,\"loss\":2.5,\"grad_norm\":1.25,\"lr\":{\"adam\":0.5}}\n";
   EXPECT_EQ(static_cast<size_t>(length), first.size());
   EXPECT_GT(base::read_text(metrics).size(), first.size());
   {
@@ -111,8 +126,9 @@ TEST(Metrics, ResumingCutsWhatTheCheckpointDidNotSee) {
     EXPECT_EQ(base::read_text(metrics), first);
     log.evaluation(1, {.loss = 1.5, .perplexity = 4.5, .bits_per_byte = 0.5});
   }
-  EXPECT_EQ(base::read_text(metrics),
-            first + "{\"step\":1,\"val_loss\":1.5,\"val_perplexity\":4.5,\"val_bits_per_byte\":0.5}\n");
+  EXPECT_EQ(
+      base::read_text(metrics),
+      first + "{\"step\":1,\"val_loss\":1.5,\"val_perplexity\":4.5,\"val_bits_per_byte\":0.5}\n");
   EXPECT_THROW(MetricsLog(metrics, timing, 100000, {"adam"}), base::Error);
   std::filesystem::remove_all(folder);
 }

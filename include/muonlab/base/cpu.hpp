@@ -18,8 +18,9 @@ std::string cpu_model();         // "AMD EPYC 7763 64-Core Processor", or the ar
 // Of avx2, avx512f, avx512_bf16, amx_bf16 (x86-64) or neon, sve, bf16 (aarch64): those the
 // processor and kernel offer.
 std::vector<std::string> instruction_sets();
-// One of them, or any other by its name in /proc/cpuinfo ("avx512vl"). The environment variable MUONLAB_WITHOUT
-// ("avx512_bf16 avx512f") hides some, so that one machine can run the path of another.
+// One of them, or any other by its name in /proc/cpuinfo ("avx512vl"). The environment variable
+// MUONLAB_WITHOUT ("avx512_bf16 avx512f") hides some, so that one machine can run the path of
+// another.
 bool has_instruction_set(std::string_view name);
 bool is_intel();
 std::string isa_summary();  // the same, joined by spaces; "baseline" when none

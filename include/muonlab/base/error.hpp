@@ -1,5 +1,6 @@
 // Two kinds of failure: Error is the user's to mend (a bad config, a missing file), Bug is ours.
-// Only main catches them. Expected absence ("no checkpoint yet") is a return value, not an exception.
+// Only main catches them. Expected absence ("no checkpoint yet") is a return value, not an
+// exception.
 #pragma once
 
 #include <sstream>

@@ -7,12 +7,12 @@
 
 namespace muonlab::base {
 
-// A started program. It leads a process group of its own, so that Ctrl-C on the terminal does not reach it, and gets
-// SIGTERM when the process that started it dies, however it dies.
+// A started program. It leads a process group of its own, so that Ctrl-C on the terminal does not
+// reach it, and gets SIGTERM when the process that started it dies, however it dies.
 class ChildProcess {
  public:
-  // `command`: a program's path and its arguments. Standard input is empty; standard output and error are appended to the
-  // file `output`. Throws IoError when it cannot be started.
+  // `command`: a program's path and its arguments. Standard input is empty; standard output and
+  // error are appended to the file `output`. Throws IoError when it cannot be started.
   ChildProcess(const std::vector<std::string>& command, const std::string& output);
   ~ChildProcess();  // kills and reaps what still runs
   ChildProcess(ChildProcess&& other) noexcept;

@@ -20,7 +20,8 @@ double quantile(std::span<const double> values, double p);
 double quantile_of_sorted(std::span<const double> sorted, double p);
 
 struct Interval {
-  double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
+  double low = -std::numeric_limits<double>::infinity(),
+         high = std::numeric_limits<double>::infinity();
   bool bounded() const;  // both ends are finite
   bool holds(double value) const { return low <= value && value <= high; }
 };
@@ -34,12 +35,12 @@ struct PairedTest {
   double standard_error;  // of that mean
   double t, p;            // two-sided, n - 1 degrees of freedom
 };
-// The paired t-test of equal means. Differences that are all equal give p = 0, or 1 where they are 0. Fewer than two
-// pairs: all but the difference are NaN.
+// The paired t-test of equal means. Differences that are all equal give p = 0, or 1 where they are
+// 0. Fewer than two pairs: all but the difference are NaN.
 PairedTest paired_t_test(std::span<const double> first, std::span<const double> second);
 
-// Holm's step-down correction (Scandinavian Journal of Statistics 6, 1979): adjusted p-values in the order given, valid
-// together whatever the dependence of the tests. None may be NaN.
+// Holm's step-down correction (Scandinavian Journal of Statistics 6, 1979): adjusted p-values in
+// the order given, valid together whatever the dependence of the tests. None may be NaN.
 std::vector<double> holm(std::span<const double> p_values);
 
 }  // namespace muonlab::base

@@ -28,9 +28,10 @@ class LiveLine {
   LiveLine& operator=(const LiveLine&) = delete;
 
   void update(std::string_view text);
-  // The one line left behind; elsewhere than on a terminal not again if it was the last one printed.
+  // The one line left behind; elsewhere than on a terminal not again if it was the last one
+  // printed.
   void finish(std::string_view text);
-  void clear();                        // removes the line from the terminal
+  void clear();  // removes the line from the terminal
   bool on_terminal() const { return terminal_; }
 
  private:

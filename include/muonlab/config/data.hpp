@@ -48,7 +48,8 @@ struct TagOf<TokenizerConfig> {
   static constexpr std::string_view key = "kind";
 };
 
-// What a selection of a person adds to the training text: questions about each attribute, or a biography besides.
+// What a selection of a person adds to the training text: questions about each attribute, or a
+// biography besides.
 enum class BiographyText { questions, biographies_and_questions };
 template <>
 struct EnumNames<BiographyText> {
@@ -68,12 +69,16 @@ struct BiographiesConfig {
   bool operator==(const BiographiesConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
-    visit("m", self.m,
-          Field{.help = "2^m people in groups 0..m; a person of group g is asked about 2^(m-g) times",
-                .min = 1, .max = 20});
+    visit(
+        "m", self.m,
+        Field{.help = "2^m people in groups 0..m; a person of group g is asked about 2^(m-g) times",
+              .min = 1,
+              .max = 20});
     visit("questions", self.questions, Field{.help = "attributes asked about", .min = 1, .max = 6});
-    visit("templates", self.templates, Field{.help = "wordings of a question or sentence", .min = 1, .max = 6});
-    visit("text", self.text, Field{.help = "what is trained on; biographies state every attribute in a sentence"});
+    visit("templates", self.templates,
+          Field{.help = "wordings of a question or sentence", .min = 1, .max = 6});
+    visit("text", self.text,
+          Field{.help = "what is trained on; biographies state every attribute in a sentence"});
     visit("uniform", self.uniform, Field{.help = "every person equally often (control)"});
     visit("seed", self.seed, Field{.help = "seed of the people and their facts"});
     visit("tokenizer", self.tokenizer, Field{.help = "how text becomes token ids"});
@@ -91,8 +96,9 @@ struct ShardsConfig {
   static void fields(Self& self, Visit&& visit) {
     visit("train", self.train, Field{.help = "shard files, or folders of them, to train on"});
     visit("valid", self.valid, Field{.help = "shard files, or folders of them, to validate on"});
-    visit("tokenizer", self.tokenizer,
-          Field{.help = "the .model the shards were made with; default: the one beside the shards"});
+    visit(
+        "tokenizer", self.tokenizer,
+        Field{.help = "the .model the shards were made with; default: the one beside the shards"});
   }
 };
 

@@ -5,9 +5,10 @@
 //   template <class Self, class Visit> static void fields(Self& self, Visit&& visit) {
 //     visit("lr", self.lr, Field{.help = "learning rate", .min = 0.0});
 //   }
-// naming each member once. Field types: bool, int64_t, double, std::string, enums with names (below),
-// std::optional of these, std::vector and std::array of these, nested structs, std::map<std::string, T>,
-// and std::variant of structs, told apart by the string under the key named in TagOf<variant>.
+// naming each member once. Field types: bool, int64_t, double, std::string, enums with names
+// (below), std::optional of these, std::vector and std::array of these, nested structs,
+// std::map<std::string, T>, and std::variant of structs, told apart by the string under the key
+// named in TagOf<variant>.
 #pragma once
 
 #include <array>

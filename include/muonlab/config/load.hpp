@@ -12,20 +12,23 @@ namespace muonlab::config {
 
 // A configuration as asked for and as understood.
 struct LoadedConfig {
-  RunConfig run;                     // resolved: every optional with a value (except those that depend on data)
+  // resolved: every optional with a value (except those that depend on data)
+  RunConfig run;
   std::string source_text;           // the file as given
   std::vector<std::string> dropped;  // inherited settings that have no effect here, "path: reason"
 };
 
-// Reads FILE with its "extends" (relative to the file that names it, any depth, no cycles), applies "path=value"
-// settings, checks everything. Throws ConfigError with all errors at once. A setting of `swept` is applied after the
-// file and before `settings`, and counts as inherited: where it has no effect it is dropped, not refused.
-// Paths in "extends" and "from" are relative to the file that holds them; those in "data" to the current folder.
+// Reads FILE with its "extends" (relative to the file that names it, any depth, no cycles), applies
+// "path=value" settings, checks everything. Throws ConfigError with all errors at once. A setting
+// of `swept` is applied after the file and before `settings`, and counts as inherited: where it has
+// no effect it is dropped, not refused. Paths in "extends" and "from" are relative to the file that
+// holds them; those in "data" to the current folder.
 LoadedConfig load_config(const std::string& path, const std::vector<std::string>& settings = {},
                          const std::vector<std::string>& swept = {});
 // The same for a text that is no file; `label` stands in for the file's name in messages.
 LoadedConfig parse_config(std::string_view text, const std::string& label,
-                          const std::vector<std::string>& settings = {}, const std::vector<std::string>& swept = {});
+                          const std::vector<std::string>& settings = {},
+                          const std::vector<std::string>& swept = {});
 
 // The resolved configuration as JSON in field order; parse_config(dump_config(c)) equals c.
 std::string dump_config(const RunConfig& run);
@@ -35,9 +38,11 @@ std::string config_schema();
 struct SettingRow {
   std::string path, type, default_value, help;
 };
-// A path has NAME for an optimizer's name, [N] for an index, and [kind=x] where a setting exists for that choice only.
+// A path has NAME for an optimizer's name, [N] for an index, and [kind=x] where a setting exists
+// for that choice only.
 std::vector<SettingRow> config_table();
-// The rows at and below a path as a user writes it ("schedule", "optimizers.muon.lr"); throws base::Error for none.
+// The rows at and below a path as a user writes it ("schedule", "optimizers.muon.lr"); throws
+// base::Error for none.
 std::vector<SettingRow> explain_setting(std::string_view path);
 // The table as Markdown; README.md holds it.
 std::string config_markdown();

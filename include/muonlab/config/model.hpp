@@ -16,7 +16,8 @@ struct EnumNames<Activation> {
   static constexpr std::array<std::string_view, 3> names{"silu", "gelu", "relu2"};
 };
 
-// RMSNorm on queries and keys before the rotation: none, without gain (the paper), with gain (Qwen3).
+// RMSNorm on queries and keys before the rotation: none, without gain (the paper), with gain
+// (Qwen3).
 enum class QkNorm { none, no_gain, gain };
 template <>
 struct EnumNames<QkNorm> {
@@ -38,8 +39,8 @@ struct InitConfig {
   }
 };
 
-// Absent optional values are filled in by resolve() (config/resolve.hpp): after it kv_heads, head_dim, ffn_width
-// and vocabulary hold numbers, and from and size are empty.
+// Absent optional values are filled in by resolve() (config/resolve.hpp): after it kv_heads,
+// head_dim, ffn_width and vocabulary hold numbers, and from and size are empty.
 struct ModelConfig {
   std::optional<std::string> from;
   std::optional<std::string> size;
@@ -63,19 +64,24 @@ struct ModelConfig {
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("from", self.from, Field{.help = "take the shape from a Hugging Face config.json"});
-    visit("size", self.size, Field{.help = "take the shape from a named size: tiny, small, 14m, 160m"});
+    visit("size", self.size,
+          Field{.help = "take the shape from a named size: tiny, small, 14m, 160m"});
     visit("layers", self.layers, Field{.help = "decoder layers", .min = 1, .max = 4096});
-    visit("width", self.width, Field{.help = "width of the residual stream", .min = 1, .max = 1 << 20});
+    visit("width", self.width,
+          Field{.help = "width of the residual stream", .min = 1, .max = 1 << 20});
     visit("heads", self.heads, Field{.help = "attention heads", .min = 1, .max = 1 << 16});
     visit("kv_heads", self.kv_heads,
           Field{.help = "key and value heads; default: heads", .min = 1, .max = 1 << 16});
     visit("head_dim", self.head_dim,
           Field{.help = "width of a head, even; default: width / heads", .min = 2, .max = 1 << 16});
-    visit("gated", self.gated, Field{.help = "gated feed-forward: W_out(act(W_in h) * (W_gate h))"});
+    visit("gated", self.gated,
+          Field{.help = "gated feed-forward: W_out(act(W_in h) * (W_gate h))"});
     visit("activation", self.activation, Field{.help = "activation of the feed-forward"});
     visit("ffn_width", self.ffn_width,
-          Field{.help = "hidden width of the feed-forward; default: 8/3 width, rounded (gated), 4 width (plain)",
-                .min = 1, .max = 1 << 24});
+          Field{.help = "hidden width of the feed-forward; default: 8/3 width, rounded (gated), 4 "
+                        "width (plain)",
+                .min = 1,
+                .max = 1 << 24});
     visit("qk_norm", self.qk_norm, Field{.help = "RMSNorm on queries and keys"});
     visit("tied", self.tied, Field{.help = "the head shares the embedding's weights"});
     visit("context", self.context, Field{.help = "tokens a sample", .min = 1, .max = 1 << 20});
@@ -88,7 +94,8 @@ struct ModelConfig {
   }
 };
 
-// Every parameter in model order: embedding, layers, final norm, head (absent when tied). REQUIRES: resolved.
+// Every parameter in model order: embedding, layers, final norm, head (absent when tied). REQUIRES:
+// resolved.
 std::vector<ParameterSpec> parameter_specs(const ModelConfig& model);
 
 }  // namespace muonlab::config

@@ -12,19 +12,22 @@ namespace muonlab::config {
 
 // The architecture of transformers that computes this model:
 //   LlamaForCausalLM  gated, no QK-norm          ArceeForCausalLM  plain, no QK-norm
-//   Qwen3ForCausalLM  gated, QK-norm; without gain its q_norm and k_norm weights are ones in the file
-// and "MuonlabForCausalLM" (model_type "muonlab") where none does: plain with QK-norm, or heads that do not divide
-// the width outside Qwen3 (transformers refuses those). REQUIRES: resolved.
+//   Qwen3ForCausalLM  gated, QK-norm; without gain its q_norm and k_norm weights are ones in the
+//   file
+// and "MuonlabForCausalLM" (model_type "muonlab") where none does: plain with QK-norm, or heads
+// that do not divide the width outside Qwen3 (transformers refuses those). REQUIRES: resolved.
 std::string hugging_face_architecture(const ModelConfig& model);
 
-// The text of a checkpoint's config.json (transformers 4 and 5 read it). eos_token: the end-of-text id, absent for
-// none; bos likewise. The key "muonlab" holds the resolved model section. REQUIRES: resolved, with a vocabulary.
+// The text of a checkpoint's config.json (transformers 4 and 5 read it). eos_token: the end-of-text
+// id, absent for none; bos likewise. The key "muonlab" holds the resolved model section. REQUIRES:
+// resolved, with a vocabulary.
 std::string hugging_face_config(const ModelConfig& model, std::optional<int64_t> eos_token = {},
                                 std::optional<int64_t> bos_token = {});
 
-// The model that a config.json describes, resolved: the section under "muonlab" where there is one, else the fields of
-// Llama, Qwen3 or Arcee. Throws ConfigError, naming label, for another architecture and for what muonlab does not
-// compute (biases, scaled rotary frequencies, sliding windows, other activations).
+// The model that a config.json describes, resolved: the section under "muonlab" where there is one,
+// else the fields of Llama, Qwen3 or Arcee. Throws ConfigError, naming label, for another
+// architecture and for what muonlab does not compute (biases, scaled rotary frequencies, sliding
+// windows, other activations).
 ModelConfig from_hugging_face(std::string_view text, const std::string& label);
 
 }  // namespace muonlab::config

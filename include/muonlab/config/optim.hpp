@@ -13,8 +13,8 @@
 
 namespace muonlab::config {
 
-// Every schedule is a multiplier of the learning rate, a pure function of step (1-based) and the number of steps.
-// Warm-up is linear from lr/warmup at step 1 to lr at step `warmup`.
+// Every schedule is a multiplier of the learning rate, a pure function of step (1-based) and the
+// number of steps. Warm-up is linear from lr/warmup at step 1 to lr at step `warmup`.
 struct ConstantSchedule {
   static constexpr std::string_view kName = "constant";
   int64_t warmup = 0;
@@ -52,7 +52,8 @@ struct InverseSqrtSchedule {
   bool operator==(const InverseSqrtSchedule&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
-    visit("warmup", self.warmup, Field{.help = "steps of linear warm-up; then sqrt(warmup / step)", .min = 1});
+    visit("warmup", self.warmup,
+          Field{.help = "steps of linear warm-up; then sqrt(warmup / step)", .min = 1});
   }
 };
 struct WsdSchedule {
@@ -69,8 +70,8 @@ struct WsdSchedule {
     visit("final", self.final, Field{.help = "multiplier at the last step", .min = 0, .max = 1});
   }
 };
-using ScheduleConfig =
-    std::variant<ConstantSchedule, LinearSchedule, CosineSchedule, InverseSqrtSchedule, WsdSchedule>;
+using ScheduleConfig = std::variant<ConstantSchedule, LinearSchedule, CosineSchedule,
+                                    InverseSqrtSchedule, WsdSchedule>;
 template <>
 struct TagOf<ScheduleConfig> {
   static constexpr std::string_view key = "kind";
@@ -87,9 +88,11 @@ struct AdamWConfig {
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("lr", self.lr, Field{.help = "learning rate", .min = 0});
-    visit("betas", self.betas, Field{.help = "decay of the first and second moments", .min = 0, .max = 0.999999});
+    visit("betas", self.betas,
+          Field{.help = "decay of the first and second moments", .min = 0, .max = 0.999999});
     visit("eps", self.eps, Field{.help = "added to the root of the second moment", .min = 0});
-    visit("decay", self.decay, Field{.help = "decoupled weight decay, times the learning rate", .min = 0});
+    visit("decay", self.decay,
+          Field{.help = "decoupled weight decay, times the learning rate", .min = 0});
     visit("schedule", self.schedule, Field{.help = "a schedule of its own; default: the run's"});
   }
 };
@@ -105,9 +108,11 @@ struct SgdConfig {
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("lr", self.lr, Field{.help = "learning rate", .min = 0});
-    visit("momentum", self.momentum, Field{.help = "momentum, as a sum; 0: none", .min = 0, .max = 0.999999});
+    visit("momentum", self.momentum,
+          Field{.help = "momentum, as a sum; 0: none", .min = 0, .max = 0.999999});
     visit("nesterov", self.nesterov, Field{.help = "look ahead by one step of momentum"});
-    visit("decay", self.decay, Field{.help = "decoupled weight decay, times the learning rate", .min = 0});
+    visit("decay", self.decay,
+          Field{.help = "decoupled weight decay, times the learning rate", .min = 0});
     visit("schedule", self.schedule, Field{.help = "a schedule of its own; default: the run's"});
   }
 };
@@ -122,9 +127,11 @@ struct SignSgdConfig {
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("lr", self.lr, Field{.help = "learning rate", .min = 0});
-    visit("momentum", self.momentum,
-          Field{.help = "average of gradients before the sign; 0: none", .min = 0, .max = 0.999999});
-    visit("decay", self.decay, Field{.help = "decoupled weight decay, times the learning rate", .min = 0});
+    visit(
+        "momentum", self.momentum,
+        Field{.help = "average of gradients before the sign; 0: none", .min = 0, .max = 0.999999});
+    visit("decay", self.decay,
+          Field{.help = "decoupled weight decay, times the learning rate", .min = 0});
     visit("schedule", self.schedule, Field{.help = "a schedule of its own; default: the run's"});
   }
 };
@@ -134,27 +141,29 @@ template <>
 struct EnumNames<MomentumForm> {
   static constexpr std::array<std::string_view, 2> names{"sum", "average"};
 };
-// Ways to the polar factor U Vᵀ (reference: muon.md §2): Keller Jordan's five equal steps, YouJiacheng's five, Polar
-// Express (5 to 8 steps, safety factor in the coefficients), Keller x 8 then (2, -1.5, 0.5) x 2, and an SVD in double.
+// Ways to the polar factor U Vᵀ (reference: muon.md §2): Keller Jordan's five equal steps,
+// YouJiacheng's five, Polar Express (5 to 8 steps, safety factor in the coefficients), Keller x 8
+// then (2, -1.5, 0.5) x 2, and an SVD in double.
 enum class Orthogonalizer { keller, you, polar_express, exact, svd };
 template <>
 struct EnumNames<Orthogonalizer> {
-  static constexpr std::array<std::string_view, 5> names{"keller", "you", "polar_express", "exact", "svd"};
+  static constexpr std::array<std::string_view, 5> names{"keller", "you", "polar_express", "exact",
+                                                         "svd"};
 };
 // Factor of the update of an r x c matrix.
 enum class MuonScale { none, max_ratio, rms_adam, ratio };
 template <>
 struct EnumNames<MuonScale> {
-  static constexpr std::array<std::string_view, 4> names{"none", "sqrt(max(1,r/c))", "0.2*sqrt(max(r,c))",
-                                                         "sqrt(r/c)"};
+  static constexpr std::array<std::string_view, 4> names{"none", "sqrt(max(1,r/c))",
+                                                         "0.2*sqrt(max(r,c))", "sqrt(r/c)"};
 };
 enum class IterationType { automatic, fp32, bf16 };
 template <>
 struct EnumNames<IterationType> {
   static constexpr std::array<std::string_view, 3> names{"auto", "fp32", "bf16"};
 };
-// Singular values of the orthogonalised update: Muon's, all one; or random ones on the same singular vectors (Kaon,
-// arXiv 2605.11181), a control for what the flat spectrum does.
+// Singular values of the orthogonalised update: Muon's, all one; or random ones on the same
+// singular vectors (Kaon, arXiv 2605.11181), a control for what the flat spectrum does.
 enum class UpdateSpectrum { flat, random };
 template <>
 struct EnumNames<UpdateSpectrum> {
@@ -183,17 +192,24 @@ struct MuonConfig {
     visit("momentum_form", self.momentum_form,
           Field{.help = "sum: mu B + G (the paper); average: mu B + (1 - mu) G"});
     visit("nesterov", self.nesterov, Field{.help = "look ahead by one step of momentum"});
-    visit("orthogonalizer", self.orthogonalizer, Field{.help = "coefficients of the iteration, or an exact SVD"});
-    visit("steps", self.steps,
-          Field{.help = "iterations; default: 5, for exact 10; keller takes 1-20, polar_express 5-8", .min = 1,
-                .max = 20});
+    visit("orthogonalizer", self.orthogonalizer,
+          Field{.help = "coefficients of the iteration, or an exact SVD"});
+    visit(
+        "steps", self.steps,
+        Field{.help = "iterations; default: 5, for exact 10; keller takes 1-20, polar_express 5-8",
+              .min = 1,
+              .max = 20});
     visit("scale", self.scale, Field{.help = "factor of the update of an r x c matrix"});
-    visit("decay", self.decay, Field{.help = "decoupled weight decay, times the learning rate", .min = 0});
+    visit("decay", self.decay,
+          Field{.help = "decoupled weight decay, times the learning rate", .min = 0});
     visit("iteration", self.iteration,
-          Field{.help = "number type of the iteration; auto: bf16 where the run's precision is bf16, else fp32"});
+          Field{.help = "number type of the iteration; auto: bf16 where the run's precision is "
+                        "bf16, else fp32"});
     visit("per_head", self.per_head, Field{.help = "orthogonalize each attention head by itself"});
-    visit("spectrum", self.spectrum,
-          Field{.help = "singular values of the update; random: drawn anew each step, a control (Kaon)"});
+    visit(
+        "spectrum", self.spectrum,
+        Field{.help =
+                  "singular values of the update; random: drawn anew each step, a control (Kaon)"});
     visit("schedule", self.schedule, Field{.help = "a schedule of its own; default: the run's"});
   }
 };
@@ -211,7 +227,8 @@ struct AssignConfig {
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("params", self.params,
-          Field{.help = "groups (qk vo attn ffn matrices all), roles, or globs on names; @a-b keeps layers a to b"});
+          Field{.help = "groups (qk vo attn ffn matrices all), roles, or globs on names; @a-b "
+                        "keeps layers a to b"});
     visit("optimizer", self.optimizer, Field{.help = "a name from optimizers"});
   }
 };

@@ -14,18 +14,19 @@ namespace muonlab::config {
 std::optional<ModelConfig> named_size(std::string_view name);
 std::vector<std::string> size_names();
 
-// Sets what is absent: from and size (their shape under every field that differs from its default), kv_heads = heads,
-// head_dim = width / heads, ffn_width = 8/3 width to the nearest integer (gated) or 4 width (plain). Leaves an absent
-// vocabulary absent. For configurations built in code; load_config does all of this by itself.
+// Sets what is absent: from and size (their shape under every field that differs from its default),
+// kv_heads = heads, head_dim = width / heads, ffn_width = 8/3 width to the nearest integer (gated)
+// or 4 width (plain). Leaves an absent vocabulary absent. For configurations built in code;
+// load_config does all of this by itself.
 ModelConfig resolve(ModelConfig model);
 
-// The same for a run: the model; its vocabulary where the tokenizer's is known beforehand; threads = the processors
-// this process may use; micro_batch = the largest divisor of batch up to 8; steps of muon. Then checks everything as
-// load_config does; throws ConfigError.
+// The same for a run: the model; its vocabulary where the tokenizer's is known beforehand; threads
+// = the processors this process may use; micro_batch = the largest divisor of batch up to 8; steps
+// of muon. Then checks everything as load_config does; throws ConfigError.
 RunConfig resolve(RunConfig run);
 
-// Token ids of the corpus where the configuration alone says it: byte 257, bpe its vocabulary; else absent (a
-// sentencepiece file, shards).
+// Token ids of the corpus where the configuration alone says it: byte 257, bpe its vocabulary; else
+// absent (a sentencepiece file, shards).
 std::optional<int64_t> known_vocabulary(const DataConfig& data);
 
 }  // namespace muonlab::config

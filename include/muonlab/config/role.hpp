@@ -23,8 +23,8 @@ std::string_view role_name(Role role);
 // True for the weight matrices of attention and feed-forward, the members of the group "matrices".
 bool is_matrix_role(Role role);
 
-// The name of a parameter, as Hugging Face has it, with its role, layer (-1 outside the layers) and shape
-// ([out, in] for matrices, [width] for norms).
+// The name of a parameter, as Hugging Face has it, with its role, layer (-1 outside the layers) and
+// shape ([out, in] for matrices, [width] for norms).
 struct ParameterSpec {
   std::string name;
   Role role;
@@ -38,8 +38,9 @@ struct ParameterSpec {
   }
 };
 
-// A selector is a group (qk vo attn ffn matrices all), a role's name, or a glob on the parameter's name
-// ("model.layers.*.mlp.*"; it holds a '.' or a '*'); "@a-b" or "@a" after any of them keeps the layers a..b.
+// A selector is a group (qk vo attn ffn matrices all), a role's name, or a glob on the parameter's
+// name ("model.layers.*.mlp.*"; it holds a '.' or a '*'); "@a-b" or "@a" after any of them keeps
+// the layers a..b.
 bool selector_matches(std::string_view selector, const ParameterSpec& parameter);
 // Empty when the selector is well formed, else the reason, with the known groups and roles.
 std::string selector_problem(std::string_view selector);

@@ -47,8 +47,10 @@ struct TrainConfig {
           Field{.help = "length in passes over the data", .min = 0, .max = 1e6, .above_min = true});
     visit("batch", self.batch, Field{.help = "samples a step", .min = 1, .max = 1 << 20});
     visit("micro_batch", self.micro_batch,
-          Field{.help = "samples a forward pass; batch is a multiple of it; default: at most 8", .min = 1});
-    visit("clip", self.clip, Field{.help = "clip the global gradient norm to this; 0: off", .min = 0});
+          Field{.help = "samples a forward pass; batch is a multiple of it; default: at most 8",
+                .min = 1});
+    visit("clip", self.clip,
+          Field{.help = "clip the global gradient norm to this; 0: off", .min = 0});
   }
 };
 
@@ -58,12 +60,15 @@ struct EvalConfig {
   bool operator==(const EvalConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
-    visit("every", self.every, Field{.help = "steps between validations; 0: only at the end", .min = 0});
-    visit("samples", self.samples, Field{.help = "validation windows, the same each time", .min = 1});
+    visit("every", self.every,
+          Field{.help = "steps between validations; 0: only at the end", .min = 0});
+    visit("samples", self.samples,
+          Field{.help = "validation windows, the same each time", .min = 1});
   }
 };
 
-// What the last checkpoint of a run holds: all of it, or weights without the optimizers' state, from which no run goes on.
+// What the last checkpoint of a run holds: all of it, or weights without the optimizers' state,
+// from which no run goes on.
 enum class FinalCheckpoint { full, weights };
 template <>
 struct EnumNames<FinalCheckpoint> {
@@ -79,13 +84,15 @@ struct CheckpointConfig {
   bool operator==(const CheckpointConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
-    visit("every", self.every, Field{.help = "steps between checkpoints; 0: only at the end", .min = 0});
+    visit("every", self.every,
+          Field{.help = "steps between checkpoints; 0: only at the end", .min = 0});
     visit("keep", self.keep, Field{.help = "newest checkpoints kept", .min = 1});
     visit("permanent_every", self.permanent_every,
           Field{.help = "checkpoints at multiples of this are never removed; 0: none", .min = 0});
     visit("best", self.best, Field{.help = "keep the checkpoint with the best validation loss"});
     visit("final", self.final,
-          Field{.help = "the last checkpoint: full, or weights (no optimizer state, and no older checkpoints)"});
+          Field{.help = "the last checkpoint: full, or weights (no optimizer state, and no older "
+                        "checkpoints)"});
   }
 };
 
@@ -113,13 +120,17 @@ struct RunConfig {
     visit("seed", self.seed, Field{.help = "seed of initial weights and sample order"});
     visit("device", self.device, Field{.help = "where to compute"});
     visit("threads", self.threads,
-          Field{.help = "compute threads; default: the processors this process may use", .min = 1, .max = 1024});
+          Field{.help = "compute threads; default: the processors this process may use",
+                .min = 1,
+                .max = 1024});
     visit("precision", self.precision, Field{.help = "number type of the matrix products"});
-    visit("kernels", self.kernels, Field{.help = "fused: hand-written backward; reference: composed ATen"});
+    visit("kernels", self.kernels,
+          Field{.help = "fused: hand-written backward; reference: composed ATen"});
     visit("model", self.model, Field{.help = "the decoder"});
     visit("data", self.data, Field{.help = "the corpus"});
     visit("optimizers", self.optimizers, Field{.help = "optimizers by name"});
-    visit("assign", self.assign, Field{.help = "which parameters get which optimizer; the first match wins"});
+    visit("assign", self.assign,
+          Field{.help = "which parameters get which optimizer; the first match wins"});
     visit("schedule", self.schedule, Field{.help = "multiplier of every learning rate"});
     visit("train", self.train, Field{.help = "length and batch"});
     visit("eval", self.eval, Field{.help = "validation"});

@@ -1,25 +1,28 @@
-// A sweep file: one base configuration, axes of settings over it, seeds, and a search of rates before the rest.
+// A sweep file: one base configuration, axes of settings over it, seeds, and a search of rates
+// before the rest.
 //
 //   {
-//     "base": "base_tiny.json",                       // relative to this file; "name": default is the file's name
-//     "settings": {"train.steps": 600},               // for every cell, over the base
-//     "axes": {                                       // the first varies slowest
-//       "protocol": {"paper": {}, "fair": {"optimizers.embed.lr": 0.003}},               // named settings
-//       "width": {"path": "model.width", "values": [64, 128]},                           // one setting
-//       "shape": {"paths": ["model.width", "model.layers"], "values": [[64, 2], [96, 3]]}  // paired settings
+//     "base": "base_tiny.json",                       // relative to this file; "name": default is
+//     the file's name "settings": {"train.steps": 600},               // for every cell, over the
+//     base "axes": {                                       // the first varies slowest
+//       "protocol": {"paper": {}, "fair": {"optimizers.embed.lr": 0.003}},               // named
+//       settings "width": {"path": "model.width", "values": [64, 128]}, // one setting "shape":
+//       {"paths": ["model.width", "model.layers"], "values": [[64, 2], [96, 3]]}  // paired
+//       settings
 //     },
 //     "seeds": [1, 2, 3],
-//     "runs": [{"only": {"width": [64]}, "seeds": [1, 2]}, …],   // which points in which order; default: the grid
-//     "tune": [{"at": {"row": "adam"}, "only": {…}, "path": "optimizers.adam.lr", "grid": [0.001, 0.002]}, …],
-//     "compare": {"axis": "row", "baseline": "adam", "reference": "all"},
-//     "paper": {"adam": 3.8837},                      // published losses by value of the compared axis
-//     "labels": {"vo_ffn": "V O FFN"}                 // names for people
+//     "runs": [{"only": {"width": [64]}, "seeds": [1, 2]}, …],   // which points in which order;
+//     default: the grid "tune": [{"at": {"row": "adam"}, "only": {…}, "path": "optimizers.adam.lr",
+//     "grid": [0.001, 0.002]}, …], "compare": {"axis": "row", "baseline": "adam", "reference":
+//     "all"}, "paper": {"adam": 3.8837},                      // published losses by value of the
+//     compared axis "labels": {"vo_ffn": "V O FFN"}                 // names for people
 //   }
 //
-// A block is a combination of all axes but the compared one. Rates are searched block by block, each stage of "tune" at
-// the row it names and with the rates that earlier stages found, which every row of the block then keeps. "path" may be a
-// list (tied: one value for all of them); "rates": [{"path", "grid"}, …] searches several at once, as a full grid. A best
-// rate at the edge of its grid extends it, by the ratio of the two values there.
+// A block is a combination of all axes but the compared one. Rates are searched block by block,
+// each stage of "tune" at the row it names and with the rates that earlier stages found, which
+// every row of the block then keeps. "path" may be a list (tied: one value for all of them);
+// "rates": [{"path", "grid"}, …] searches several at once, as a full grid. A best rate at the edge
+// of its grid extends it, by the ratio of the two values there.
 #pragma once
 
 #include <cstdint>
@@ -80,7 +83,8 @@ struct SweepConfig {
   }
 };
 
-// Reads and checks the file itself (not yet what the settings make of the base). Throws ConfigError with all problems.
+// Reads and checks the file itself (not yet what the settings make of the base). Throws ConfigError
+// with all problems.
 SweepConfig load_sweep(const std::string& path);
 SweepConfig parse_sweep(std::string_view text, const std::string& label);
 

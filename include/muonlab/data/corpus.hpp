@@ -12,17 +12,18 @@
 
 namespace muonlab::data {
 
-// One long row of token ids (documents, each followed by end-of-text), cut into windows of context + 1 ids at
-// distance context: the last id of a window is the first of the next, so every id but the first is predicted once.
-// Constant; methods may be called from several threads at once.
+// One long row of token ids (documents, each followed by end-of-text), cut into windows of context
+// + 1 ids at distance context: the last id of a window is the first of the next, so every id but
+// the first is predicted once. Constant; methods may be called from several threads at once.
 class Corpus {
  public:
   virtual ~Corpus() = default;
 
   virtual int64_t samples_per_epoch() const = 0;  // (num_tokens - 1) / context, at least 1
   virtual int64_t num_tokens() const = 0;         // end-of-text included
-  // index >= 0, out.size() == context + 1. Epoch e = index / samples_per_epoch shows every window once, in the order
-  // permute(index % samples_per_epoch, samples_per_epoch, permutation_key(seed, e)) of base/permutation.hpp.
+  // index >= 0, out.size() == context + 1. Epoch e = index / samples_per_epoch shows every window
+  // once, in the order permute(index % samples_per_epoch, samples_per_epoch, permutation_key(seed,
+  // e)) of base/permutation.hpp.
   virtual void sample(int64_t index, std::span<int32_t> out) const = 0;
   // In file order, for validation: 0 <= index < samples_per_epoch.
   virtual void window(int64_t index, std::span<int32_t> out) const = 0;
@@ -39,14 +40,17 @@ struct Question {
 struct Dataset {
   std::unique_ptr<Corpus> train, valid;
   std::shared_ptr<const Tokenizer> tokenizer;
-  double bytes_per_token = 0;  // of the validation text: bytes of text / ids, end-of-text counted as an id of no bytes
-  std::string description;     // one line for the start of a run: name, tokens, samples
-  std::vector<Question> questions;  // biographies: one a person and attribute, in a wording that training holds
-  std::string identity;        // XXH3-128 hex of all token ids and the tokenizer; not of seed or context
+  // of the validation text: bytes of text / ids, end-of-text counted as an id of no bytes
+  double bytes_per_token = 0;
+  std::string description;  // one line for the start of a run: name, tokens, samples
+  // biographies: one a person and attribute, in a wording that training holds
+  std::vector<Question> questions;
+  // XXH3-128 hex of all token ids and the tokenizer; not of seed or context
+  std::string identity;
 };
 
-// Throws Error: a missing or damaged shard, shards of different tokenizers, context longer than the data, a corpus too
-// large for memory. `context` in ids; `seed` orders the samples.
+// Throws Error: a missing or damaged shard, shards of different tokenizers, context longer than the
+// data, a corpus too large for memory. `context` in ids; `seed` orders the samples.
 Dataset open_dataset(const config::DataConfig& config, int64_t context, int64_t seed);
 
 }  // namespace muonlab::data

@@ -1,4 +1,5 @@
-// Token shards: token ids in one memory-mapped file. The format is documented in docs/formats.md, "Token shards".
+// Token shards: token ids in one memory-mapped file. The format is documented in docs/formats.md,
+// "Token shards".
 #pragma once
 
 #include <cstdint>
@@ -15,14 +16,14 @@ inline constexpr size_t kShardHeaderBytes = 128;
 inline constexpr std::string_view kShardExtension = ".tokens";
 
 struct ShardHeader {
-  uint32_t id_bytes = 2;          // 2 or 4
+  uint32_t id_bytes = 2;  // 2 or 4
   uint32_t end_of_text = 0;
   uint64_t vocabulary = 0;
-  uint64_t num_tokens = 0;        // end-of-text ids included
-  uint64_t num_documents = 0;     // end-of-text ids
-  uint64_t text_bytes = 0;        // what the other ids stand for
-  base::Hash128 tokenizer_hash;   // Tokenizer::hash()
-  base::Hash128 content_hash;     // XXH3-128 of all bytes after the header
+  uint64_t num_tokens = 0;       // end-of-text ids included
+  uint64_t num_documents = 0;    // end-of-text ids
+  uint64_t text_bytes = 0;       // what the other ids stand for
+  base::Hash128 tokenizer_hash;  // Tokenizer::hash()
+  base::Hash128 content_hash;    // XXH3-128 of all bytes after the header
 };
 
 // A shard opened for reading. Header and file size are checked; the content only by verify_content.
@@ -34,7 +35,8 @@ class Shard {
   const std::string& path() const { return file_.path(); }
   const ShardHeader& header() const { return header_; }
   int64_t num_tokens() const { return static_cast<int64_t>(header_.num_tokens); }
-  // Ids first … first + out.size() - 1, widened. Throws Error for an id that is not below the vocabulary.
+  // Ids first … first + out.size() - 1, widened. Throws Error for an id that is not below the
+  // vocabulary.
   void read(int64_t first, std::span<int32_t> out) const;
   // Reads everything: the hash, the ids' range, the number of documents. Throws Error.
   void verify_content() const;
@@ -44,14 +46,15 @@ class Shard {
   ShardHeader header_;
 };
 
-// A shard's own path, or those of the shards in a folder, by name. asked_by: the setting that names the path, for the
-// message where there is none.
+// A shard's own path, or those of the shards in a folder, by name. asked_by: the setting that names
+// the path, for the message where there is none.
 std::vector<std::string> shard_paths(const std::string& path, const std::string& asked_by = "");
 
 // Writes a shard; the file has its final name only once it is complete and on disk.
 class ShardWriter {
  public:
-  // id_bytes, vocabulary, end_of_text and tokenizer_hash are taken from `header`; the rest is counted.
+  // id_bytes, vocabulary, end_of_text and tokenizer_hash are taken from `header`; the rest is
+  // counted.
   ShardWriter(std::string path, const ShardHeader& header,
               base::FileSystem& files = base::real_file_system());
   ~ShardWriter();  // an unfinished shard leaves only its temporary file

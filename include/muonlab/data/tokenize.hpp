@@ -11,11 +11,11 @@
 namespace muonlab::data {
 
 struct TokenizeOptions {
-  std::vector<std::string> inputs;   // as in inputs.hpp
-  std::string field = "text";        // the string of a JSON line
-  int64_t shard_tokens = 1 << 28;    // ids a shard; only the last one may hold fewer
-  int threads = 1;                   // the result does not depend on it
-  bool force = false;                // replace an existing output folder
+  std::vector<std::string> inputs;  // as in inputs.hpp
+  std::string field = "text";       // the string of a JSON line
+  int64_t shard_tokens = 1 << 28;   // ids a shard; only the last one may hold fewer
+  int threads = 1;                  // the result does not depend on it
+  bool force = false;               // replace an existing output folder
 };
 
 struct TokenizeResult {
@@ -24,12 +24,15 @@ struct TokenizeResult {
 };
 
 // Bytes of input read (compressed as on disk) of the total, and ids made so far.
-using TokenizeProgress = std::function<void(uint64_t done_bytes, uint64_t total_bytes, uint64_t tokens)>;
+using TokenizeProgress =
+    std::function<void(uint64_t done_bytes, uint64_t total_bytes, uint64_t tokens)>;
 
-// Writes out_dir/shard-00000.tokens … and out_dir/tokenizer.model (not for bytes). The folder appears complete or not
-// at all: everything is made in out_dir + ".partial" and renamed. Throws Error naming file and line of a bad JSON
-// line, and when out_dir exists without force, or holds files that are not of this kind. Empty documents are left out.
+// Writes out_dir/shard-00000.tokens … and out_dir/tokenizer.model (not for bytes). The folder
+// appears complete or not at all: everything is made in out_dir + ".partial" and renamed. Throws
+// Error naming file and line of a bad JSON line, and when out_dir exists without force, or holds
+// files that are not of this kind. Empty documents are left out.
 TokenizeResult tokenize_files(const Tokenizer& tokenizer, const std::string& out_dir,
-                              const TokenizeOptions& options, const TokenizeProgress& progress = {});
+                              const TokenizeOptions& options,
+                              const TokenizeProgress& progress = {});
 
 }  // namespace muonlab::data

@@ -1,4 +1,5 @@
-// Text to token ids and back, exactly: decode(encode(bytes)) == bytes for every sequence of bytes, valid UTF-8 or not.
+// Text to token ids and back, exactly: decode(encode(bytes)) == bytes for every sequence of bytes,
+// valid UTF-8 or not.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@
 
 namespace muonlab::data {
 
-// The text by which decode() shows the end-of-text id. encode() never makes that id: in text these are 13 characters.
+// The text by which decode() shows the end-of-text id. encode() never makes that id: in text these
+// are 13 characters.
 inline constexpr std::string_view kEndOfText = "<|endoftext|>";
 
 // Constant after construction; every method may be called from several threads at once.
@@ -19,27 +21,30 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // No end-of-text is added. Cutting the text where pretokens end (pretoken.hpp) and joining the ids gives the same.
+  // No end-of-text is added. Cutting the text where pretokens end (pretoken.hpp) and joining the
+  // ids gives the same.
   virtual std::vector<int32_t> encode(std::string_view text) const = 0;
-  // The bytes that ids stand for; end-of-text gives kEndOfText. One id may be a part of a character. Throws Error for
-  // an id outside [0, vocabulary()).
+  // The bytes that ids stand for; end-of-text gives kEndOfText. One id may be a part of a
+  // character. Throws Error for an id outside [0, vocabulary()).
   virtual std::string decode(std::span<const int32_t> ids) const = 0;
 
-  virtual int64_t vocabulary() const = 0;     // ids are 0 … vocabulary() - 1
+  virtual int64_t vocabulary() const = 0;  // ids are 0 … vocabulary() - 1
   virtual int32_t end_of_text() const = 0;
-  virtual std::string hash() const = 0;       // XXH3-128, 32 hex digits, of what defines the ids
+  virtual std::string hash() const = 0;         // XXH3-128, 32 hex digits, of what defines the ids
   virtual std::string description() const = 0;  // "bpe 4,096", "unigram 8,192", "byte"
 
-  // What a checkpoint stores: file name -> bytes. transformers' AutoTokenizer loads them (tokenizer.json and
-  // tokenizer_config.json) and gives the same ids; load_tokenizer loads the folder as well.
+  // What a checkpoint stores: file name -> bytes. transformers' AutoTokenizer loads them
+  // (tokenizer.json and tokenizer_config.json) and gives the same ids; load_tokenizer loads the
+  // folder as well.
   virtual std::map<std::string, std::string> files() const = 0;
 };
 
 // One id a byte, end-of-text 256.
 std::shared_ptr<const Tokenizer> make_byte_tokenizer();
 
-// From the bytes of a sentencepiece .model (BPE or unigram, byte fallback, identity normalisation, white space kept,
-// an end-of-sentence id). Throws Error saying which of these is missing; `label` names the model in messages.
+// From the bytes of a sentencepiece .model (BPE or unigram, byte fallback, identity normalisation,
+// white space kept, an end-of-sentence id). Throws Error saying which of these is missing; `label`
+// names the model in messages.
 std::shared_ptr<const Tokenizer> make_sentencepiece_tokenizer(std::string model_bytes,
                                                               const std::string& label);
 

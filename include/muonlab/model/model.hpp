@@ -14,21 +14,24 @@ namespace muonlab::model {
 
 // What a forward pass shows on its way; a function that is empty is not called.
 struct Observer {
-  // What a layer's matrices read, [n, k] in the compute dtype. q stands for q, k and v; ffn_in for ffn_in and ffn_gate.
+  // What a layer's matrices read, [n, k] in the compute dtype. q stands for q, k and v; ffn_in for
+  // ffn_in and ffn_gate.
   std::function<void(int64_t layer, config::Role role, const at::Tensor& input_nk)> input{};
   // The largest causal attention score q k / sqrt(d) of a layer.
   std::function<void(int64_t layer, double logit)> max_logit{};
 };
 
-// Shapes: b sequences, t tokens, v vocabulary. Tokens and targets are int64 [b, t] on the arena's device; a target of -100 is
-// not counted.
+// Shapes: b sequences, t tokens, v vocabulary. Tokens and targets are int64 [b, t] on the arena's
+// device; a target of -100 is not counted.
 class Model {
  public:
   virtual ~Model() = default;
-  // Mean cross-entropy in nats over the counted targets, 0-d fp32 (double for a double arena). With gradients enabled the
-  // result carries a graph; backward() adds the gradients to the arena (design §4, both kernel paths).
+  // Mean cross-entropy in nats over the counted targets, 0-d fp32 (double for a double arena). With
+  // gradients enabled the result carries a graph; backward() adds the gradients to the arena
+  // (design §4, both kernel paths).
   virtual at::Tensor forward(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) = 0;
-  // Logits fp32 [b, t, v], exactly v columns, without a graph unless the reference kernels and GradMode are on.
+  // Logits fp32 [b, t, v], exactly v columns, without a graph unless the reference kernels and
+  // GradMode are on.
   virtual at::Tensor logits(const at::Tensor& tokens_bt) = 0;
   // Logits [n, v] at places of the flattened [b * t] only; places int64 [n]. No graph.
   virtual at::Tensor logits_at(const at::Tensor& tokens_bt, const at::Tensor& places_n) = 0;
@@ -38,7 +41,8 @@ class Model {
   virtual void observe(const at::Tensor& tokens_bt, const Observer& observer) = 0;
   // Call after the parameters changed: refreshes the bf16 shadow copies.
   virtual void weights_changed() = 0;
-  // Multiply-add FLOPs of forward plus backward for one token, attention included (2 FLOPs a multiply-add).
+  // Multiply-add FLOPs of forward plus backward for one token, attention included (2 FLOPs a
+  // multiply-add).
   virtual double flops_per_token() const = 0;
 };
 
@@ -49,7 +53,8 @@ double flops_per_token(const config::ModelConfig& model);
 std::unique_ptr<Model> make_llama(const config::ModelConfig& model, config::Precision precision,
                                   config::Kernels kernels, tensor::Arena& arena);
 
-// Writes initial weights: each value a function of (seed, parameter name, index), independent of layout and device.
+// Writes initial weights: each value a function of (seed, parameter name, index), independent of
+// layout and device.
 void initialize(const config::ModelConfig& model, int64_t seed, tensor::Arena& arena);
 
 // loss.backward() with the incoming gradient `scale` (1 / number of micro-batches).

@@ -31,9 +31,10 @@ at::Tensor attention_reference(const at::Tensor& q_bhtd, const at::Tensor& k_bht
 at::Tensor self_attention(config::Kernels kernels, const at::Tensor& qkv, int64_t num_sequences,
                           const Heads& heads, const RotaryTable& rotary, const HeadNorm& norm);
 
-// The largest causal score q k^T / sqrt(d) over all sequences and heads, after QK-norm and rotation; queries and keys
-// are in the compute dtype, scores in fp32 (double for double). Leaves qkv alone; no graph.
-double largest_logit(const at::Tensor& qkv, int64_t num_sequences, const Heads& heads, const RotaryTable& rotary,
-                     const HeadNorm& norm);
+// The largest causal score q k^T / sqrt(d) over all sequences and heads, after QK-norm and
+// rotation; queries and keys are in the compute dtype, scores in fp32 (double for double). Leaves
+// qkv alone; no graph.
+double largest_logit(const at::Tensor& qkv, int64_t num_sequences, const Heads& heads,
+                     const RotaryTable& rotary, const HeadNorm& norm);
 
 }  // namespace muonlab::ops

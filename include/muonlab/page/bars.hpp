@@ -1,5 +1,5 @@
-// Horizontal bars with intervals, one a row: label, drawing, figure. Drawn in SVG whose abscissae are percentages, so
-// the text keeps its size on a phone.
+// Horizontal bars with intervals, one a row: label, drawing, figure. Drawn in SVG whose abscissae
+// are percentages, so the text keeps its size on a phone.
 #pragma once
 
 #include <optional>

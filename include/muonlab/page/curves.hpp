@@ -1,4 +1,5 @@
-// Curves to zoom into, drawn by dygraphs: a panel of charts that share a choice of measure and of abscissa.
+// Curves to zoom into, drawn by dygraphs: a panel of charts that share a choice of measure and of
+// abscissa.
 #pragma once
 
 #include <cstdint>
@@ -8,15 +9,16 @@
 
 namespace muonlab::page {
 
-// One measure of one run over its steps. seconds: training time at each step, empty where unknown. NaN is a gap.
+// One measure of one run over its steps. seconds: training time at each step, empty where unknown.
+// NaN is a gap.
 struct Curve {
   std::vector<int64_t> steps;
   std::vector<double> values, seconds;
 };
 
-// At most `most` points: where there are more, the least and the greatest of every bucket of steps, in the order in
-// which they came, set at the bucket's first and middle step, so that curves over the same steps stay on the same steps
-// and no spike is lost.
+// At most `most` points: where there are more, the least and the greatest of every bucket of steps,
+// in the order in which they came, set at the bucket's first and middle step, so that curves over
+// the same steps stay on the same steps and no spike is lost.
 Curve thinned(const Curve& curve, size_t most);
 
 struct CurveSeries {
@@ -44,7 +46,8 @@ struct CurvePanel {
   std::vector<CurveChart> charts;
   bool tokens = false, time = false;  // abscissae besides steps
   bool small = false;                 // many little charts with one legend
-  double skip = 0;                    // the first part of a run that does not decide the ordinate's range
+  // the first part of a run that does not decide the ordinate's range
+  double skip = 0;
 };
 
 // What page.js draws.

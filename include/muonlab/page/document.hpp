@@ -1,5 +1,6 @@
-// One self-contained HTML page: sections, curves, styles and scripts in one file that loads nothing (its content
-// security policy forbids it). Light or dark as the reader's system says, with a switch.
+// One self-contained HTML page: sections, curves, styles and scripts in one file that loads nothing
+// (its content security policy forbids it). Light or dark as the reader's system says, with a
+// switch.
 #pragma once
 
 #include <string>
@@ -12,9 +13,11 @@ namespace muonlab::page {
 class Document {
  public:
   // Texts, not HTML.
-  Document(std::string title, std::string subtitle) : title_(std::move(title)), subtitle_(std::move(subtitle)) {}
+  Document(std::string title, std::string subtitle)
+      : title_(std::move(title)), subtitle_(std::move(subtitle)) {}
 
-  // The navigation shows the heading (text). The id is a name of ours. Sections appear in the order of the calls.
+  // The navigation shows the heading (text). The id is a name of ours. Sections appear in the order
+  // of the calls.
   void section(const std::string& id, const std::string& heading, const std::string& html);
   // The place of a panel of curves, to stand in a section's HTML.
   std::string curves(const std::string& id, const CurvePanel& panel);

@@ -8,10 +8,11 @@
 
 namespace muonlab::page {
 
-// Text between tags or in a quoted attribute: & < > " ' become entities, bytes that are no UTF-8 become U+FFFD.
+// Text between tags or in a quoted attribute: & < > " ' become entities, bytes that are no UTF-8
+// become U+FFFD.
 std::string escape(std::string_view text);
-// JSON (valid) between <script> tags: no "<" is left in it, so that no </script> or <!-- can end it; the same JSON
-// still.
+// JSON (valid) between <script> tags: no "<" is left in it, so that no </script> or <!-- can end
+// it; the same JSON still.
 std::string script_json(std::string_view json);
 
 // One of the eight colours of page.css as a CSS value, "var(--c3)". 0 is Adam's, 1 is Muon's.

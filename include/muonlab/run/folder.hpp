@@ -26,8 +26,8 @@ class RunFolder {
   std::string path_;
 };
 
-// A run's folder, one of its checkpoints, or RUN@STEP, as a checkpoint's path; the newest good one for a run. Throws
-// base::Error naming what is there instead.
+// A run's folder, one of its checkpoints, or RUN@STEP, as a checkpoint's path; the newest good one
+// for a run. Throws base::Error naming what is there instead.
 std::string find_checkpoint(const std::string& run_or_checkpoint);
 
 }  // namespace muonlab::run

@@ -15,8 +15,8 @@ struct Sampling {
   int64_t max_tokens = 200;
 };
 
-// Continues `prompt` until the end-of-text id or max_tokens, the context sliding along. Hands each piece of text over as
-// soon as it is whole UTF-8; returns all of it.
+// Continues `prompt` until the end-of-text id or max_tokens, the context sliding along. Hands each
+// piece of text over as soon as it is whole UTF-8; returns all of it.
 std::string generate(LoadedModel& loaded, const std::string& prompt, const Sampling& sampling,
                      const std::function<void(const std::string&)>& piece);
 

@@ -29,7 +29,8 @@ inline std::string text_in(const nlohmann::json& json, const char* key) {
   return found != json.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
-// The value in a small file of a run; null where there is no such file, "discarded" where it is no JSON.
+// The value in a small file of a run; null where there is no such file, "discarded" where it is no
+// JSON.
 inline nlohmann::json value_in(const std::string& path) {
   if (!base::real_file_system().exists(path)) return nullptr;
   return nlohmann::json::parse(base::read_text(path), nullptr, false);

@@ -14,7 +14,7 @@ struct RunSummary {
   RunState state = RunState::stopped;
   int64_t step = 0, steps = 0;
   std::optional<double> loss{}, val_loss{};  // the last of each
-  double age_s = 0;                      // since metrics.jsonl last grew
+  double age_s = 0;                          // since metrics.jsonl last grew
 };
 
 // Every folder at or below `folder` (two levels) that is a run's, newest first.

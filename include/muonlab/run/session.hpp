@@ -16,8 +16,8 @@
 
 namespace muonlab::run {
 
-// The precision to compute in: fp32 instead of bf16 on a processor without bf16 instructions, where emulated products are
-// slower by orders of magnitude.
+// The precision to compute in: fp32 instead of bf16 on a processor without bf16 instructions, where
+// emulated products are slower by orders of magnitude.
 config::Precision usable_precision(const config::RunConfig& config);
 
 // Data and what depends on it; nothing of the model is allocated yet.
@@ -27,7 +27,8 @@ struct Prepared {
   train::Plan plan;
   optim::Routing routing;
 };
-// Throws base::Error for everything that does not fit together (vocabulary, context, plan, routing).
+// Throws base::Error for everything that does not fit together (vocabulary, context, plan,
+// routing).
 Prepared prepare(const config::RunConfig& config);
 
 // Prepared plus weights, model and optimizers, ready to train.

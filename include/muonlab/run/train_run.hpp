@@ -17,12 +17,12 @@ struct TrainRequest {
   std::string from;                   // RUN@STEP: branch from that checkpoint
 };
 
-// Installs the signal handlers, prints to standard output. Throws base::Error (bad configuration, refused changes, damaged
-// checkpoints, a non-finite loss with the last good checkpoint named).
+// Installs the signal handlers, prints to standard output. Throws base::Error (bad configuration,
+// refused changes, damaged checkpoints, a non-finite loss with the last good checkpoint named).
 train::Outcome train_run(const TrainRequest& request);
 
 // `muonlab init`: the step-0 checkpoint of a configuration at `folder`, which may not exist yet.
-void write_initial_checkpoint(const std::string& config_path, const std::vector<std::string>& settings,
-                              const std::string& folder);
+void write_initial_checkpoint(const std::string& config_path,
+                              const std::vector<std::string>& settings, const std::string& folder);
 
 }  // namespace muonlab::run

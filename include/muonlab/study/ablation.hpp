@@ -1,5 +1,6 @@
-// What an ablation says, computed from the final losses of its rows. Seeds pair the rows: all rows of one seed saw the
-// same data in the same order from the same initial weights. Formulas and their sources: docs/statistics.md.
+// What an ablation says, computed from the final losses of its rows. Seeds pair the rows: all rows
+// of one seed saw the same data in the same order from the same initial weights. Formulas and their
+// sources: docs/statistics.md.
 #pragma once
 
 #include <cstdint>
@@ -15,17 +16,18 @@
 namespace muonlab::study {
 
 struct AblationRow {
-  std::string name;                   // "vo_ffn"
-  std::string label;                  // for people: "V O FFN"
-  std::map<int64_t, double> losses{}; // final validation loss by seed; a failed seed is absent, or its loss not finite
+  std::string name;   // "vo_ffn"
+  std::string label;  // for people: "V O FFN"
+  // final validation loss by seed; a failed seed is absent, or its loss not finite
+  std::map<int64_t, double> losses{};
   std::optional<double> published{};  // the paper's loss
 };
 
 // The words that tables and sentences use.
 struct AblationWords {
-  std::string rows = "Muon on";   // the column of labels
-  std::string baseline = "Adam";  // what the baseline row trains with
-  std::string treatment = "Muon"; // whose gain the reference row shows
+  std::string rows = "Muon on";    // the column of labels
+  std::string baseline = "Adam";   // what the baseline row trains with
+  std::string treatment = "Muon";  // whose gain the reference row shows
 };
 
 // One block of a sweep.
@@ -48,13 +50,15 @@ struct Estimate {
 struct RowAnswer {
   std::string name, label;
   std::optional<Estimate> loss{};
-  std::optional<double> deviation{};    // standard deviation of the loss over seeds
-  std::optional<Estimate> gain{};       // baseline - row, over the seeds of both
-  // row - reference, over the seeds of both: sharper than the gain where the baseline's seeds differ much. Not of the reference.
+  std::optional<double> deviation{};  // standard deviation of the loss over seeds
+  std::optional<Estimate> gain{};     // baseline - row, over the seeds of both
+  // row - reference, over the seeds of both: sharper than the gain where the baseline's seeds
+  // differ much. Not of the reference.
   std::optional<Estimate> behind{};
-  std::optional<double> p{}, p_holm{};  // paired t-test of the gain; corrected over all rows but the baseline
-  // (baseline - row) / (baseline - reference), over the seeds of all three: 0 and 1 by definition for those two rows.
-  // Absent where the gap is not positive: there is no gain to share.
+  // paired t-test of the gain; corrected over all rows but the baseline
+  std::optional<double> p{}, p_holm{};
+  // (baseline - row) / (baseline - reference), over the seeds of all three: 0 and 1 by definition
+  // for those two rows. Absent where the gap is not positive: there is no gain to share.
   std::optional<Estimate> recovered{};
   std::optional<double> published{}, published_recovered{};
 };
@@ -64,20 +68,24 @@ struct AblationAnswer {
   std::vector<RowAnswer> rows;
   std::string baseline, reference;
   AblationWords words;
-  std::vector<std::string> verdict;  // sentences: about the reference's gain, then about who brings it
+  // sentences: about the reference's gain, then about who brings it
+  std::vector<std::string> verdict;
 
   const RowAnswer& row(const std::string& name) const;
-  const RowAnswer& reference_row() const { return row(reference); }  // its gain is the gap, its p the gap's
+  // its gain is the gap, its p the gap's
+  const RowAnswer& reference_row() const { return row(reference); }
 };
 
 enum class RowOrder { as_given, by_loss };  // by_loss: largest paired gain first
 
-constexpr size_t kBootstrapSeeds = 8;     // intervals of shares: from here on by bootstrap, below by Fieller
+// intervals of shares: from here on by bootstrap, below by Fieller
+constexpr size_t kBootstrapSeeds = 8;
 constexpr double kSignificance = 0.05;
 
 AblationAnswer answer_ablation(const Ablation& ablation, RowOrder order = RowOrder::by_loss);
 
-// All figures of an answer, absent ones left out; the interval of an unbounded share is the word "unbounded".
+// All figures of an answer, absent ones left out; the interval of an unbounded share is the word
+// "unbounded".
 nlohmann::ordered_json ablation_json(const AblationAnswer& answer);
 
 }  // namespace muonlab::study

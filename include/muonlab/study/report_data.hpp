@@ -12,7 +12,8 @@
 
 namespace muonlab::study {
 
-// A row of an ablation, or runs that differ in no more than their seed and name. One colour everywhere.
+// A row of an ablation, or runs that differ in no more than their seed and name. One colour
+// everywhere.
 struct ReportRow {
   std::string label;
   std::optional<int> colour{};  // page::colour, never absent in the end; 0 is Adam's, 1 is Muon's
@@ -24,8 +25,8 @@ struct Trace {
   std::vector<int64_t> steps;
   std::vector<double> values;
 };
-// What was measured ("weight", "gradient", "momentum", "update", "attention"), the measure ("stable_rank"), the role
-// ("v"; "ov" for the heads' products; "attention" for the largest logit).
+// What was measured ("weight", "gradient", "momentum", "update", "attention"), the measure
+// ("stable_rank"), the role ("v"; "ov" for the heads' products; "attention" for the largest logit).
 struct TraceKey {
   std::string of, measure, role;
   auto operator<=>(const TraceKey&) const = default;
@@ -55,7 +56,8 @@ struct ReportRun {
 // Which rows of a block know the facts of a frequency group better than its baseline.
 struct GroupAnswer {
   int64_t group;
-  // Its losses are shares of questions whose first token was wrong at a run's last probe: a gain is one in accuracy.
+  // Its losses are shares of questions whose first token was wrong at a run's last probe: a gain is
+  // one in accuracy.
   AblationAnswer answer;
 };
 
@@ -76,8 +78,9 @@ struct ReportData {
   bool complete = true;         // nothing is left to run
 };
 
-// A path is a run, a sweep, or a folder with runs or sweeps below it. Throws base::Error naming a path that holds no run and what
-// to do, or a run that cannot be read. No runs at all: sweeps that have not begun.
+// A path is a run, a sweep, or a folder with runs or sweeps below it. Throws base::Error naming a
+// path that holds no run and what to do, or a run that cannot be read. No runs at all: sweeps that
+// have not begun.
 ReportData collect_report(const std::vector<std::string>& paths);
 
 // Indices into ReportData::runs of a block's row, by seed.

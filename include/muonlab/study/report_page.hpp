@@ -17,8 +17,9 @@ std::string default_report_folder(const std::vector<std::string>& paths);
 struct ReportFiles {
   std::string page, numbers;
 };
-// Writes report.html and report.json, each atomically, into a folder that is made if absent. Throws base::Error where a
-// file of that name is there that is no report of ours, and for data without a run.
+// Writes report.html and report.json, each atomically, into a folder that is made if absent. Throws
+// base::Error where a file of that name is there that is no report of ours, and for data without a
+// run.
 ReportFiles write_report(const ReportData& data, const std::string& folder, double reload_s = 0);
 
 }  // namespace muonlab::study

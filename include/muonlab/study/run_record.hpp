@@ -32,14 +32,16 @@ struct RunRecord {
   int64_t steps = 0;  // planned
   int64_t tokens_per_step = 0;
   bool finished = false;  // the last planned step is recorded and was validated
-  // By step, each once: lines that a crash left beyond the last checkpoint and that came again count in their last form.
+  // By step, each once: lines that a crash left beyond the last checkpoint and that came again
+  // count in their last form.
   std::vector<TrainPoint> train;
   std::vector<Validation> validations;
   std::vector<StepTiming> timing;
   std::string commit, processor;
 };
 
-// Throws base::Error: no run's folder there, or a resolved.json that cannot be read. Absent metrics leave empty rows.
+// Throws base::Error: no run's folder there, or a resolved.json that cannot be read. Absent metrics
+// leave empty rows.
 RunRecord read_run(const std::string& path);
 
 }  // namespace muonlab::study

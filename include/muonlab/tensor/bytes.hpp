@@ -8,11 +8,13 @@
 
 namespace muonlab::tensor {
 
-// Views of contiguous CPU tensors; REQUIRES that they outlive the views. dtypes: F32 F64 BF16 I64 I32 U8.
+// Views of contiguous CPU tensors; REQUIRES that they outlive the views. dtypes: F32 F64 BF16 I64
+// I32 U8.
 std::vector<store::TensorView> store_views(const std::vector<NamedTensor>& tensors);
 
-// Copies every tensor of `targets` from the file, by name. Throws base::Error naming the file and the tensor that is
-// missing, of another shape or of another dtype, and tensors of the file that nobody asked for.
+// Copies every tensor of `targets` from the file, by name. Throws base::Error naming the file and
+// the tensor that is missing, of another shape or of another dtype, and tensors of the file that
+// nobody asked for.
 void load_exactly(const store::SafetensorsFile& file, const std::vector<NamedTensor>& targets);
 
 // A copy of one stored tensor on the CPU.

@@ -10,8 +10,9 @@
 
 namespace muonlab::tensor {
 
-// A trainable tensor. value is an fp32 leaf that requires a gradient (the master weight); grad is where its gradient is
-// summed, and is also value.grad(). Both are contiguous views into the arenas, 64-byte aligned.
+// A trainable tensor. value is an fp32 leaf that requires a gradient (the master weight); grad is
+// where its gradient is summed, and is also value.grad(). Both are contiguous views into the
+// arenas, 64-byte aligned.
 struct Parameter {
   config::ParameterSpec spec;
   at::Tensor value;
@@ -20,9 +21,9 @@ struct Parameter {
   bool is_matrix() const { return spec.shape.size() == 2; }
 };
 
-// Owns the storage. `order` lists indices into specs: the layout of the arena (by optimizer, then shape), so that
-// parameters of one optimizer are one range and equal shapes can be viewed as one batch. parameters() keeps the
-// order of specs. Gaps from alignment hold zeros in both arenas.
+// Owns the storage. `order` lists indices into specs: the layout of the arena (by optimizer, then
+// shape), so that parameters of one optimizer are one range and equal shapes can be viewed as one
+// batch. parameters() keeps the order of specs. Gaps from alignment hold zeros in both arenas.
 class Arena {
  public:
   // dtype is fp32 in training; double in gradient checks.

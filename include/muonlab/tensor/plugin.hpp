@@ -1,5 +1,6 @@
-// The CUDA plugin: a library beside the program that holds the GPU's kernels and brings LibTorch's CUDA part with it.
-// It is loaded only where a driver is, so that a program built with it needs no CUDA library on other machines.
+// The CUDA plugin: a library beside the program that holds the GPU's kernels and brings LibTorch's
+// CUDA part with it. It is loaded only where a driver is, so that a program built with it needs no
+// CUDA library on other machines.
 #pragma once
 
 #include <optional>
@@ -11,8 +12,8 @@
 
 namespace muonlab::tensor::plugin {
 
-// Loads it, once a process; the reason when there is no GPU to use, or empty. Must come before LibTorch is asked about CUDA and
-// before the first backward: LibTorch remembers then what it has.
+// Loads it, once a process; the reason when there is no GPU to use, or empty. Must come before
+// LibTorch is asked about CUDA and before the first backward: LibTorch remembers then what it has.
 std::string load();
 // The same for a plugin in a given file. dlopen's own words when it fails.
 std::string load_file(const std::string& path);
@@ -22,28 +23,37 @@ std::vector<std::string> candidates();
 // Whether the functions below can be used on x: it lies on a GPU and the plugin is loaded.
 bool has_kernels(const at::Tensor& x);
 
-// The functions take contiguous tensors on one GPU and record no gradients; they throw c10::Error on wrong shapes or dtypes.
+// The functions take contiguous tensors on one GPU and record no gradients; they throw c10::Error
+// on wrong shapes or dtypes.
 
-// One step (counted from 1) of AdamW on flat fp32 arrays [n], in the arithmetic of torch.optim.AdamW; shadow, bf16 [n], gets
-// the new values. The numbers of the step are the host's: a captured CUDA graph would freeze them.
+// One step (counted from 1) of AdamW on flat fp32 arrays [n], in the arithmetic of
+// torch.optim.AdamW; shadow, bf16 [n], gets the new values. The numbers of the step are the host's:
+// a captured CUDA graph would freeze them.
 struct AdamWStep {
   double lr, beta1, beta2, eps, decay;
   int64_t step;
 };
-void adamw_(const at::Tensor& values, const at::Tensor& grads, const at::Tensor& exp_avg, const at::Tensor& exp_avg_sq,
-            const std::optional<at::Tensor>& shadow, const AdamWStep& step);
+void adamw_(const at::Tensor& values, const at::Tensor& grads, const at::Tensor& exp_avg,
+            const at::Tensor& exp_avg_sq, const std::optional<at::Tensor>& shadow,
+            const AdamWStep& step);
 
-// x [n, w], fp32 or bf16; gain [w], fp32, absent for one. (RMSNorm of x in dtype compute, 1 / rms [n]).
-std::tuple<at::Tensor, at::Tensor> rms_norm(const at::Tensor& x, const std::optional<at::Tensor>& gain, double eps,
+// x [n, w], fp32 or bf16; gain [w], fp32, absent for one. (RMSNorm of x in dtype compute, 1 / rms
+// [n]).
+std::tuple<at::Tensor, at::Tensor> rms_norm(const at::Tensor& x,
+                                            const std::optional<at::Tensor>& gain, double eps,
                                             at::ScalarType compute);
-// residual fp32, branch fp32 or bf16, both [n, w]. (residual + branch, its RMSNorm in dtype compute, 1 / rms [n]).
-std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm(const at::Tensor& residual, const at::Tensor& branch,
-                                                            const std::optional<at::Tensor>& gain, double eps,
-                                                            at::ScalarType compute);
-// The gradient at x, in x's dtype, grad_residual (fp32) added when given; the gain's gradient is added to grad_gain (fp32).
-// x is what was normed: for add_rms_norm the sum, and the result is the gradient of residual and of branch alike.
-at::Tensor rms_norm_backward(const at::Tensor& grad_normed, const std::optional<at::Tensor>& grad_residual,
-                             const at::Tensor& x, const at::Tensor& inv_rms, const std::optional<at::Tensor>& gain,
+// residual fp32, branch fp32 or bf16, both [n, w]. (residual + branch, its RMSNorm in dtype
+// compute, 1 / rms [n]).
+std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm(const at::Tensor& residual,
+                                                            const at::Tensor& branch,
+                                                            const std::optional<at::Tensor>& gain,
+                                                            double eps, at::ScalarType compute);
+// The gradient at x, in x's dtype, grad_residual (fp32) added when given; the gain's gradient is
+// added to grad_gain (fp32). x is what was normed: for add_rms_norm the sum, and the result is the
+// gradient of residual and of branch alike.
+at::Tensor rms_norm_backward(const at::Tensor& grad_normed,
+                             const std::optional<at::Tensor>& grad_residual, const at::Tensor& x,
+                             const at::Tensor& inv_rms, const std::optional<at::Tensor>& gain,
                              const std::optional<at::Tensor>& grad_gain);
 
 // x [n, 2 f] = [in | gate], fp32 or bf16 -> silu(in) * gate, [n, f]; computed in fp32.

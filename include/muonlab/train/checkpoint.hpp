@@ -10,7 +10,8 @@
 
 namespace muonlab::train {
 
-// trainer.json: {"format":1,"state":{…},"config":{resolved},"data":identity,"optimizer_of":{parameter:optimizer}}
+// trainer.json:
+// {"format":1,"state":{…},"config":{resolved},"data":identity,"optimizer_of":{parameter:optimizer}}
 struct TrainerFile {
   TrainState state;
   std::string config_text;                          // resolved configuration, JSON
@@ -19,9 +20,11 @@ struct TrainerFile {
 };
 TrainerFile read_trainer_file(const store::Checkpoint& checkpoint);
 
-// Writes `writer`'s checkpoint: model.safetensors (fp32, Hugging Face names), config.json, tokenizer files,
-// optimizer.safetensors, trainer.json, then commits. Returns the folder. weights_only leaves optimizer.safetensors out.
-std::string save_checkpoint(Trainer& trainer, const std::map<std::string, std::string>& optimizer_of,
+// Writes `writer`'s checkpoint: model.safetensors (fp32, Hugging Face names), config.json,
+// tokenizer files, optimizer.safetensors, trainer.json, then commits. Returns the folder.
+// weights_only leaves optimizer.safetensors out.
+std::string save_checkpoint(Trainer& trainer,
+                            const std::map<std::string, std::string>& optimizer_of,
                             store::CheckpointWriter&& writer, bool weights_only = false);
 // False for a checkpoint of weights alone, from which no run goes on.
 bool has_optimizer_state(const store::Checkpoint& checkpoint);
@@ -29,10 +32,11 @@ bool has_optimizer_state(const store::Checkpoint& checkpoint);
 // Reads weights, optimizer tensors and state; everything must match exactly.
 void load_checkpoint(const store::Checkpoint& checkpoint, Trainer& trainer);
 // Weights only, into an arena (eval, sample).
-void load_weights(const store::Checkpoint& checkpoint, const config::ModelConfig& model, tensor::Arena& arena);
+void load_weights(const store::Checkpoint& checkpoint, const config::ModelConfig& model,
+                  tensor::Arena& arena);
 
-// A branch: weights must match; an optimizer tensor is taken over where a tensor of that name and shape exists.
-// Without optimizer state all are fresh.
+// A branch: weights must match; an optimizer tensor is taken over where a tensor of that name and
+// shape exists. Without optimizer state all are fresh.
 struct CarryOver {
   std::vector<std::string> carried, fresh, dropped;  // names of optimizer tensors
 };

@@ -15,15 +15,15 @@ enum class Outcome { finished, interrupted };
 struct LoopEvents {
   std::function<void(const StepRecord&)> stepped;
   std::function<void(int64_t step, const Evaluation&)> evaluated;
-  std::function<void()> save;             // makes a checkpoint of the trainer's state
-  std::function<bool()> stop_requested;   // asked after every step
+  std::function<void()> save;            // makes a checkpoint of the trainer's state
+  std::function<bool()> stop_requested;  // asked after every step
   std::vector<Probe*> probes{};
   std::function<void(const Probe&, const std::vector<std::string>& lines)> probed{};
 };
 
-// Order within a step: update, record, evaluation if due, probes that are due, checkpoint if due. A fresh run is
-// evaluated and probed at step 0. The last step is always evaluated, probed and saved; an interruption saves and
-// leaves. A state already on disk is not saved again.
+// Order within a step: update, record, evaluation if due, probes that are due, checkpoint if due. A
+// fresh run is evaluated and probed at step 0. The last step is always evaluated, probed and saved;
+// an interruption saves and leaves. A state already on disk is not saved again.
 Outcome run_loop(Trainer& trainer, const LoopEvents& events);
 
 }  // namespace muonlab::train

@@ -1,4 +1,5 @@
-// Numbers derived from the configuration and the data, fixed for a run, printed and stored as plan.json.
+// Numbers derived from the configuration and the data, fixed for a run, printed and stored as
+// plan.json.
 #pragma once
 
 #include <cstdint>
@@ -10,26 +11,28 @@
 namespace muonlab::train {
 
 struct Plan {
-  int64_t steps = 0;             // updates in the whole run
-  int64_t batch = 0;             // samples a step
-  int64_t micro_batch = 0;       // samples a forward pass
+  int64_t steps = 0;        // updates in the whole run
+  int64_t batch = 0;        // samples a step
+  int64_t micro_batch = 0;  // samples a forward pass
   int64_t num_micro_batches = 0;
-  int64_t context = 0;           // tokens a sample
+  int64_t context = 0;  // tokens a sample
   int64_t tokens_per_step = 0;
   int64_t samples_per_epoch = 0;
-  int64_t eval_windows = 0;      // validation windows used, at most what the data holds
+  int64_t eval_windows = 0;  // validation windows used, at most what the data holds
   int64_t num_parameters = 0;
   int64_t num_matrix_parameters = 0;
-  int64_t memory_bytes = 0;      // estimate of the peak: weights, gradients, moments, shadows, activations
+  // estimate of the peak: weights, gradients, moments, shadows, activations
+  int64_t memory_bytes = 0;
   double epochs = 0;
 };
 
 // Throws base::Error when the data is too short for the context or for one step.
 Plan make_plan(const config::RunConfig& run, const data::Dataset& data);
-// The same from the numbers of samples of an epoch and of validation windows, for data that are not opened.
+// The same from the numbers of samples of an epoch and of validation windows, for data that are not
+// opened.
 Plan make_plan(const config::RunConfig& run, int64_t samples_per_epoch, int64_t validation_windows);
-// Refuses a run whose estimate is above the memory there is, before anything is allocated. Throws base::Error naming
-// both and the settings that weigh most.
+// Refuses a run whose estimate is above the memory there is, before anything is allocated. Throws
+// base::Error naming both and the settings that weigh most.
 void check_memory(const Plan& plan, const config::RunConfig& run, uint64_t usable_bytes);
 std::string plan_json(const Plan& plan);
 

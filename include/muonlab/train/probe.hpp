@@ -1,7 +1,8 @@
 // Measurements beside the loss, each with a file of its own: spectra.jsonl, tail.jsonl.
 //
-// What a probe adds to the program: a configuration struct in config/probes.hpp, a class here, a line in make_probes
-// (run/probes.cpp). The loop says when it measures; its lines are cut and continued at resume like metrics.jsonl.
+// What a probe adds to the program: a configuration struct in config/probes.hpp, a class here, a
+// line in make_probes (run/probes.cpp). The loop says when it measures; its lines are cut and
+// continued at resume like metrics.jsonl.
 #pragma once
 
 #include <map>
@@ -23,16 +24,19 @@ class Probe {
   virtual int64_t every() const = 0;
   // Called right before a step that will be measured; at step 0 there is none.
   virtual void before_step(Trainer&) {}
-  // The JSON lines of the step trainer.state.step, after its update; the step's gradients are still in the arena. Leaves
-  // weights, gradients and state as they are. Equal runs give equal lines: no clock values.
+  // The JSON lines of the step trainer.state.step, after its update; the step's gradients are still
+  // in the arena. Leaves weights, gradients and state as they are. Equal runs give equal lines: no
+  // clock values.
   virtual std::vector<std::string> measure(Trainer& trainer) = 0;
 };
 
 // The probes' files.
 class ProbeLog {
  public:
-  // Opens FOLDER/<name>.jsonl for every probe, cut to its length in `state`. Throws base::Error when a file is shorter.
-  ProbeLog(const std::string& folder, const std::vector<std::unique_ptr<Probe>>& probes, const TrainState& state);
+  // Opens FOLDER/<name>.jsonl for every probe, cut to its length in `state`. Throws base::Error
+  // when a file is shorter.
+  ProbeLog(const std::string& folder, const std::vector<std::unique_ptr<Probe>>& probes,
+           const TrainState& state);
 
   void write(const Probe& probe, const std::vector<std::string>& lines);
   // Makes all lines so far durable and notes the files' lengths.

@@ -1,5 +1,5 @@
-// Spectra during a run, and what else the configuration asks for beside them: the lines of spectra.jsonl
-// (docs/formats.md).
+// Spectra during a run, and what else the configuration asks for beside them: the lines of
+// spectra.jsonl (docs/formats.md).
 #pragma once
 
 #include <map>
@@ -16,7 +16,8 @@ class SpectraProbe final : public Probe {
 
   std::string name() const override { return "spectra"; }
   int64_t every() const override { return config_.every; }
-  // Keeps the weights that the update will change, and measures the inputs of the step's first micro-batch.
+  // Keeps the weights that the update will change, and measures the inputs of the step's first
+  // micro-batch.
   void before_step(Trainer& trainer) override;
   std::vector<std::string> measure(Trainer& trainer) override;
 

@@ -9,9 +9,9 @@
 
 namespace muonlab::train {
 
-// Of singular values s_1 >= … >= s_n with energies q_i = s_i² / Σ s_j². n is the length of the short side (for a product
-// of two factors: their inner size), zeros included; 0 log 0 = 0. What is not defined is NaN: everything of a zero matrix,
-// a ratio to a zero.
+// Of singular values s_1 >= … >= s_n with energies q_i = s_i² / Σ s_j². n is the length of the
+// short side (for a product of two factors: their inner size), zeros included; 0 log 0 = 0. What is
+// not defined is NaN: everything of a zero matrix, a ratio to a zero.
 struct Spectrum {
   double entropy = 0;               // -Σ q_i log q_i / log n; 1 for n = 1
   double effective_rank = 0;        // exp(-Σ q_i log q_i), of energies (the paper)
@@ -23,11 +23,12 @@ struct Spectrum {
   double condition = 0;             // s_1 / s_n
 };
 
-// `singular_values` in descending order, at least one. Values up to n 2^-52 s_1 are the rounding of zeros and count as 0.
+// `singular_values` in descending order, at least one. Values up to n 2^-52 s_1 are the rounding of
+// zeros and count as 0.
 Spectrum spectrum(std::span<const double> singular_values);
 
-// Singular values in double, descending, of a CPU matrix [r, c] of finite values. Its last bits depend on the number of
-// threads that LAPACK takes.
+// Singular values in double, descending, of a CPU matrix [r, c] of finite values. Its last bits
+// depend on the number of threads that LAPACK takes.
 std::vector<double> singular_values(const at::Tensor& matrix);
 
 // Root of the mean square, in double.

@@ -1,5 +1,6 @@
-// Everything that must survive a crash, beside the weights and the optimizers' tensors. If it is not here it is not
-// resumed; if it is here a test compares it. Random numbers are functions of (seed, index), so none are stored.
+// Everything that must survive a crash, beside the weights and the optimizers' tensors. If it is
+// not here it is not resumed; if it is here a test compares it. Random numbers are functions of
+// (seed, index), so none are stored.
 #pragma once
 
 #include <cstdint>
@@ -10,13 +11,15 @@
 namespace muonlab::train {
 
 struct TrainState {
-  int64_t step = 0;           // updates done
-  int64_t next_sample = 0;    // global index of the first sample of the next step
-  int64_t tokens = 0;         // tokens trained on
+  int64_t step = 0;         // updates done
+  int64_t next_sample = 0;  // global index of the first sample of the next step
+  int64_t tokens = 0;       // tokens trained on
   double best_val_loss = std::numeric_limits<double>::infinity();
-  int64_t best_step = -1;     // -1: none yet
-  int64_t metrics_bytes = 0;  // length of metrics.jsonl when this state was saved; what follows is cut at resume
-  std::map<std::string, int64_t> probe_bytes{};  // the same for each probe's file, by the probe's name; absent: 0
+  int64_t best_step = -1;  // -1: none yet
+  // length of metrics.jsonl when this state was saved; what follows is cut at resume
+  int64_t metrics_bytes = 0;
+  // the same for each probe's file, by the probe's name; absent: 0
+  std::map<std::string, int64_t> probe_bytes{};
 
   bool operator==(const TrainState&) const = default;
 };

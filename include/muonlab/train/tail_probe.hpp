@@ -1,4 +1,5 @@
-// The exam of rare facts during a run: a line a frequency group and a line an attribute in tail.jsonl (docs/formats.md).
+// The exam of rare facts during a run: a line a frequency group and a line an attribute in
+// tail.jsonl (docs/formats.md).
 #pragma once
 
 #include <optional>

@@ -27,28 +27,30 @@ struct Trainer {
   TrainState state;
 };
 
-// What one step measured. Everything but the seconds is a function of config, seed and thread count.
+// What one step measured. Everything but the seconds is a function of config, seed and thread
+// count.
 struct StepRecord {
   int64_t step = 0;
-  int64_t tokens = 0;      // trained on so far
-  double loss = 0;         // mean over the step's tokens, nats
-  double grad_norm = 0;    // global, before clipping
+  int64_t tokens = 0;        // trained on so far
+  double loss = 0;           // mean over the step's tokens, nats
+  double grad_norm = 0;      // global, before clipping
   std::vector<double> lr{};  // in the order of Optimizer::names()
   double forward_s = 0, backward_s = 0, optimizer_s = 0, total_s = 0;
 };
 
-// One update: micro-batches forward and backward, gradient norm, clipping, optimizers. Throws NonFinite before the
-// update, with weights and optimizer state untouched.
+// One update: micro-batches forward and backward, gradient norm, clipping, optimizers. Throws
+// NonFinite before the update, with weights and optimizer state untouched.
 StepRecord train_step(Trainer& trainer);
 
 struct Batch {
   at::Tensor tokens_bt, targets_bt;  // int64 [b, t]
 };
 // Samples first .. first + count - 1; `window` reads validation windows in file order instead.
-Batch read_batch(const data::Corpus& corpus, int64_t first, int64_t count, int64_t context, bool window,
-                 at::Device device);
+Batch read_batch(const data::Corpus& corpus, int64_t first, int64_t count, int64_t context,
+                 bool window, at::Device device);
 
-// Euclidean norm of a flat tensor, summed in double over fixed blocks: the same bits for any number of threads.
+// Euclidean norm of a flat tensor, summed in double over fixed blocks: the same bits for any number
+// of threads.
 double global_norm(const at::Tensor& flat);
 
 struct Evaluation {
@@ -58,7 +60,7 @@ struct Evaluation {
 };
 // Over the first plan.eval_windows validation windows.
 Evaluation evaluate(Trainer& trainer);
-Evaluation evaluate(model::Model& model, const data::Dataset& data, int64_t windows, int64_t micro_batch,
-                    int64_t context, at::Device device);
+Evaluation evaluate(model::Model& model, const data::Dataset& data, int64_t windows,
+                    int64_t micro_batch, int64_t context, at::Device device);
 
 }  // namespace muonlab::train
