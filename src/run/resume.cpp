@@ -18,7 +18,10 @@ struct Class {
 constexpr const char* kRounding = "rounding may differ from here on";
 constexpr const char* kSchedule = "changes the schedule: allowed";
 
-constexpr std::array<Class, 18> kClasses{{
+// Checked after the settings: the content of the data and the tokenizer must be the same.
+constexpr const char* kSameContent = "another place: allowed where the content is the same";
+
+constexpr std::array<Class, 22> kClasses{{
     {"name", ChangeClass::safe, "safe"},
     {"threads", ChangeClass::safe, kRounding},
     {"device", ChangeClass::safe, kRounding},
@@ -36,6 +39,10 @@ constexpr std::array<Class, 18> kClasses{{
     {"optimizers.*.lr", ChangeClass::schedule, kSchedule},
     {"optimizers.*.decay", ChangeClass::schedule, "changes the updates from here on: allowed"},
     {"optimizers.*.schedule*", ChangeClass::schedule, kSchedule},
+    {"data.train", ChangeClass::safe, kSameContent},
+    {"data.valid", ChangeClass::safe, kSameContent},
+    {"data.tokenizer", ChangeClass::safe, kSameContent},
+    {"data.tokenizer.path", ChangeClass::safe, kSameContent},
     {"*", ChangeClass::refused, "refused: needs a run of its own"},
 }};
 

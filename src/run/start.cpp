@@ -89,7 +89,10 @@ void accept_changes(const store::Checkpoint& checkpoint, const Prepared& prepare
   const std::string identity = train::read_trainer_file(checkpoint).data_identity;
   if (identity != prepared.data.identity) {
     throw base::Error(folder.path(), ": the data are not those it was trained on (content hash ",
-                      prepared.data.identity, ", the checkpoint says ", identity, ")");
+                      prepared.data.identity, ", the checkpoint says ", identity,
+                      "). Name the same data (they may lie in another place), start a new run with "
+                      "--run-dir, or branch with --run-dir NEW --from ",
+                      folder.path(), "@", checkpoint.step());
   }
 }
 

@@ -83,6 +83,41 @@ TEST_F(ResumeCommand, ChangedSettingsAreListedAndClassed) {
   EXPECT_NE(other.err.find("--run-dir"), std::string::npos);
 }
 
+TEST_F(ResumeCommand, TheSameDataMayLieElsewhere) {
+  std::string text;
+  for (int i = 0; i < 3000; ++i) text += std::to_string(i) + " ";
+  std::ofstream(scratch_ / "text.txt") << text;
+  std::ofstream(scratch_ / "other.txt") << text << "and one";
+  for (const char* name : {"text", "other"}) {
+    ASSERT_EQ(run_program(scratch_.path(), {"data", "tokens", name, std::string(name) + ".txt",
+                                            "--tokenizer", "byte"})
+                  .code,
+              0);
+  }
+  const std::vector<std::string> shards{
+      "--set", R"(data={"kind":"shards","train":["text"],"valid":["text"]})", "--set",
+      "train.steps=8"};
+  ASSERT_EQ(train(shards).code, 0);
+  std::filesystem::rename(scratch_ / "text", scratch_ / "moved");
+  const auto resume = [&](const std::string& folder) {
+    return run_program(
+        scratch_.path(),
+        {"train", "--resume", "runs/tiny", "--set", "train.steps=12", "--set",
+         "data.train=[\"" + folder + "\"]", "--set", "data.valid=[\"" + folder + "\"]"});
+  };
+  const Result other = resume("other");
+  EXPECT_EQ(other.code, 1);
+  EXPECT_NE(other.err.find("the data are not those it was trained on"), std::string::npos)
+      << other.err;
+  const Result moved = resume("moved");
+  EXPECT_EQ(moved.code, 0) << moved.err;
+  EXPECT_NE(moved.out.find("changed  data.train [\"text\"] -> [\"moved\"] (another place: allowed "
+                           "where the content is the same)"),
+            std::string::npos)
+      << moved.out;
+  EXPECT_EQ(run_program(scratch_.path(), {"eval", "runs/tiny"}).code, 0) << "the new place is kept";
+}
+
 TEST_F(ResumeCommand, AProbeTurnedOnOrOffLaterKeepsItsLines) {
   ASSERT_EQ(train({"--set", "train.steps=8", "--set", "probes.spectra=null"}).code, 0);
   EXPECT_FALSE(std::filesystem::exists(scratch_ / "runs/tiny/spectra.jsonl"));

@@ -17,7 +17,8 @@ TEST(Resume, EverySettingHasAClass) {
 
 TEST(Resume, ClassesByPath) {
   for (const char* path : {"eval.every", "checkpoint.keep", "name", "threads", "train.micro_batch",
-                           "kernels", "probes.spectra.every", "probes.spectra.params"}) {
+                           "kernels", "probes.spectra.every", "probes.spectra.params", "data.train",
+                           "data.valid", "data.tokenizer", "data.tokenizer.path"}) {
     EXPECT_EQ(class_of(path), ChangeClass::safe) << path;
   }
   for (const char* path :
@@ -25,9 +26,9 @@ TEST(Resume, ClassesByPath) {
         "optimizers.adam.schedule.kind", "optimizers.adam.decay"}) {
     EXPECT_EQ(class_of(path), ChangeClass::schedule) << path;
   }
-  for (const char* path :
-       {"model.width", "seed", "data.m", "optimizers.muon.momentum", "optimizers.muon.rule",
-        "assign", "assign.0.params", "precision", "optimizers.adam.betas"}) {
+  for (const char* path : {"model.width", "seed", "data.m", "data.kind", "data.tokenizer.kind",
+                           "optimizers.muon.momentum", "optimizers.muon.rule", "assign",
+                           "assign.0.params", "precision", "optimizers.adam.betas"}) {
     EXPECT_EQ(class_of(path), ChangeClass::refused) << path;
   }
 }
