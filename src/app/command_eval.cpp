@@ -1,4 +1,5 @@
 // muonlab eval, sample, ask: what a checkpoint can do.
+#include <algorithm>
 #include <iostream>
 #include <iterator>
 #include <map>
@@ -39,6 +40,28 @@ std::vector<data::Question> spread_over_groups(const std::vector<data::Question>
         *members[base::permute(taken[group]++ % members.size(), members.size(), seed)]);
   }
   return chosen;
+}
+
+// A model's answer, right if it begins with the ids of the true one: what `tail` calls exact.
+struct Answer {
+  std::string text;
+  bool right;
+};
+
+Answer answer_of(run::LoadedModel& loaded, const data::Question& question) {
+  const data::Tokenizer& tokenizer = *loaded.tokenizer;
+  // Training puts the end of the document before in front of a question.
+  std::vector<int32_t> prompt{tokenizer.end_of_text()};
+  for (const int32_t id : tokenizer.encode(question.text)) prompt.push_back(id);
+  const std::vector<int32_t> truth = tokenizer.encode(" " + question.answer + ".");
+  const run::Sampling likeliest{.temperature = 0,
+                                .top_k = 0,
+                                .seed = 1,
+                                .max_tokens = std::max<int64_t>(24, std::ssize(truth))};
+  const std::vector<int32_t> given =
+      run::generate(loaded, std::move(prompt), likeliest, [](const std::string&) {});
+  return {std::string(base::trim(tokenizer.decode(given))),
+          given.size() >= truth.size() && std::equal(truth.begin(), truth.end(), given.begin())};
 }
 
 }  // namespace
@@ -114,7 +137,10 @@ void add_sample(CLI::App& app, Exit&) {
   command->callback([options] {
     run::LoadedModel loaded = run::load_model(options->checkpoint);
     std::cout << options->prompt << std::flush;
-    run::generate(loaded, options->prompt, options->sampling,
+    // Without a prompt the text starts as a document does, after an end of text.
+    std::vector<int32_t> prompt = loaded.tokenizer->encode(options->prompt);
+    if (prompt.empty()) prompt.push_back(loaded.tokenizer->end_of_text());
+    run::generate(loaded, std::move(prompt), options->sampling,
                   [](const std::string& piece) { std::cout << piece << std::flush; });
     std::cout << "\n";
   });
@@ -142,19 +168,16 @@ void add_ask(CLI::App& app, Exit&) {
       throw base::Error(options->checkpoint,
                         ": its corpus asks no questions; `ask` is for data.kind biographies");
     }
-    const run::Sampling likeliest{.temperature = 0, .top_k = 0, .seed = 1, .max_tokens = 24};
     const std::vector<data::Question> questions =
         spread_over_groups(data.questions, options->count, static_cast<uint64_t>(options->seed));
     const int rarest = data.questions.back().group;
     int64_t right = 0;
     for (const data::Question& question : questions) {
-      const std::string answer(
-          base::trim(run::generate(loaded, question.text, likeliest, [](const std::string&) {})));
-      const std::string truth = question.answer + ".";
-      right += answer == truth;
-      std::cout << base::trim(question.text) << "\n  model  " << answer << "\n  truth  " << truth
-                << (answer == truth ? "   right" : "   wrong") << "   (frequency group "
-                << question.group << " of 0–" << rarest << ")\n";
+      const Answer answer = answer_of(loaded, question);
+      right += answer.right;
+      std::cout << base::trim(question.text) << "\n  model  " << answer.text << "\n  truth  "
+                << question.answer << "." << (answer.right ? "   right" : "   wrong")
+                << "   (frequency group " << question.group << " of 0–" << rarest << ")\n";
     }
     std::cout << right << " of " << questions.size()
               << " right (group 0 is asked about most often, group " << rarest << " once)\n";

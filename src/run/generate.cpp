@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "muonlab/base/error.hpp"
 #include "muonlab/base/philox.hpp"
 
 namespace muonlab::run {
@@ -49,14 +50,14 @@ size_t unfinished_bytes(const std::string& text) {
 
 }  // namespace
 
-std::string generate(LoadedModel& loaded, const std::string& prompt, const Sampling& sampling,
-                     const std::function<void(const std::string&)>& piece) {
+std::vector<int32_t> generate(LoadedModel& loaded, std::vector<int32_t> prompt,
+                              const Sampling& sampling,
+                              const std::function<void(const std::string&)>& piece) {
   at::NoGradGuard no_grad;
+  base::check(!prompt.empty(), "a prompt holds at least one id");
   const data::Tokenizer& tokenizer = *loaded.tokenizer;
-  // An empty prompt starts as a document does, after an end of text.
-  std::vector<int32_t> ids = tokenizer.encode(prompt);
-  if (ids.empty()) ids.push_back(tokenizer.end_of_text());
-  const size_t prompt_length = ids.size();
+  const size_t prompt_length = prompt.size();
+  std::vector<int32_t> ids = std::move(prompt);
   const base::Philox random(static_cast<uint64_t>(sampling.seed), base::Purpose::sampling);
   std::string text;
   size_t shown = 0;
@@ -79,7 +80,7 @@ std::string generate(LoadedModel& loaded, const std::string& prompt, const Sampl
     shown = std::max(shown, whole);
   }
   if (text.size() > shown) piece(text.substr(shown));
-  return text;
+  return {ids.begin() + static_cast<std::ptrdiff_t>(prompt_length), ids.end()};
 }
 
 }  // namespace muonlab::run

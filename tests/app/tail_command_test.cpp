@@ -1,5 +1,10 @@
 // muonlab tail on checkpoints of a run.
+#include <algorithm>
+#include <cmath>
+#include <map>
+
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "support/program.hpp"
 
@@ -90,6 +95,51 @@ TEST(TailProbe, WritesTheCommandsNumbersAndResumesByteForByte) {
   EXPECT_EQ(support::slurp(scratch / "killed/tail.jsonl"), lines);
   EXPECT_EQ(support::tree(scratch / "killed/checkpoints/step-00000020"),
             support::tree(scratch / "straight/checkpoints/step-00000020"));
+}
+
+// Half trained, so that some answers are right: `ask` grades each as `tail` does.
+TEST(TailCommand, AskGradesAsTailDoes) {
+  const support::Scratch scratch("ask_as_tail");
+  std::ofstream(scratch / "half.json") << R"({
+    "name": "half", "threads": 1,
+    "data": {"kind": "biographies", "m": 4, "tokenizer": {"kind": "bpe", "vocabulary": 500}},
+    "model": {"layers": 2, "width": 64, "heads": 4, "context": 64, "qk_norm": "gain"},
+    "optimizers": {"muon": {"rule": "muon", "lr": 0.02}, "adam": {"rule": "adamw", "lr": 0.006}},
+    "assign": [{"params": ["vo", "ffn"], "optimizer": "muon"}, {"params": ["all"], "optimizer": "adam"}],
+    "train": {"steps": 100, "batch": 8}, "eval": {"every": 0, "samples": 1}, "checkpoint": {"every": 50}
+  })";
+  ASSERT_EQ(run_program(scratch.path(), {"train", "half.json"}).code, 0);
+  for (const char* checkpoint : {"runs/half@50", "runs/half"}) {
+    const Result tail = run_program(scratch.path(), {"tail", checkpoint, "--json"});
+    ASSERT_EQ(tail.code, 0) << tail.err;
+    double exact = 0, questions = 0;
+    std::istringstream lines(tail.out);
+    for (std::string line; std::getline(lines, line);) {
+      const auto row = nlohmann::json::parse(line);
+      if (!row.contains("group")) continue;
+      questions += row["questions"].get<double>();
+      exact += row["questions"].get<double>() * row["exact_accuracy"].get<double>();
+    }
+    ASSERT_EQ(questions, 96);
+    // Of 480 questions each of the five groups has 96 and thus all of its own, some several times.
+    std::map<std::string, bool> right;
+    const Result ask = run_program(scratch.path(), {"ask", checkpoint, "--count", "480"});
+    ASSERT_EQ(ask.code, 0) << ask.err;
+    std::istringstream answers(ask.out);
+    std::string question, model, truth;
+    while (std::getline(answers, question) && std::getline(answers, model) &&
+           std::getline(answers, truth)) {
+      right[question + truth.substr(0, truth.find("   "))] =
+          truth.find("   right   (") != std::string::npos;
+    }
+    EXPECT_EQ(right.size(), 96u);
+    const auto num_right =
+        std::count_if(right.begin(), right.end(), [](const auto& answer) { return answer.second; });
+    EXPECT_EQ(std::llround(exact), num_right) << checkpoint;
+    if (checkpoint == std::string("runs/half")) {
+      EXPECT_GT(num_right, 0) << "trained too little for the test to mean something";
+    }
+  }
 }
 
 TEST(TailCommand, NeedsPeople) {

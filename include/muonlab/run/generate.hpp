@@ -1,8 +1,10 @@
 // Text from a model.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "muonlab/run/session.hpp"
 
@@ -15,9 +17,11 @@ struct Sampling {
   int64_t max_tokens = 200;
 };
 
-// Continues `prompt` until the end-of-text id or max_tokens, the context sliding along. Hands each
-// piece of text over as soon as it is whole UTF-8; returns all of it.
-std::string generate(LoadedModel& loaded, const std::string& prompt, const Sampling& sampling,
-                     const std::function<void(const std::string&)>& piece);
+// Continues the ids `prompt` (at least one) until the end-of-text id or max_tokens, the context
+// sliding along. Hands each piece of text over as soon as it is whole UTF-8; returns the ids that
+// were added.
+std::vector<int32_t> generate(LoadedModel& loaded, std::vector<int32_t> prompt,
+                              const Sampling& sampling,
+                              const std::function<void(const std::string&)>& piece);
 
 }  // namespace muonlab::run
