@@ -1,11 +1,11 @@
 # One static library a floor: muonlab_floor(NAME [TORCH] [BATCHES] [DEPENDS floors…] [LIBS targets…]).
-# Sources are src/NAME/*.cpp, public headers include/muonlab/NAME/, tests tests/NAME/*_test.cpp.
+# Sources are src/NAME/**/*.cpp, public headers include/muonlab/NAME/, tests tests/NAME/**/*_test.cpp.
 # BATCHES compiles a few sources at a time; for floors whose sources are small and their headers (JSON, CLI11) are not.
 # TORCH floors see LibTorch and share one precompiled header; the others must build without it.
 # The declarations are also read by tests/base/floors_test.cpp, which fails on an #include that climbs.
 function(muonlab_floor name)
   cmake_parse_arguments(arg "TORCH;BATCHES" "" "DEPENDS;LIBS" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
   set(target muonlab_${name})
   if(sources)
     add_library(${target} STATIC ${sources})
@@ -57,7 +57,7 @@ function(muonlab_floor_tests name torch)
   if(NOT MUONLAB_BUILD_TESTS)
     return()
   endif()
-  file(GLOB tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp)
+  file(GLOB_RECURSE tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp)
   if(NOT tests)
     return()
   endif()

@@ -8,7 +8,7 @@
 
 #include "commands.hpp"
 #include "muonlab/base/terminal.hpp"
-#include "muonlab/study/compare.hpp"
+#include "muonlab/study/report/compare.hpp"
 
 namespace muonlab::app {
 
@@ -31,8 +31,8 @@ void add_compare(CLI::App& app, Exit&) {
                       "validation loss to reach; default: the worst of the runs' best");
   command->add_flag("--json", options->json, "one JSON object");
   command->callback([options] {
-    std::vector<study::RunRecord> runs;
-    for (const std::string& path : options->runs) runs.push_back(study::read_run(path));
+    std::vector<record::RunRecord> runs;
+    for (const std::string& path : options->runs) runs.push_back(record::read_run(path));
     const study::Comparison comparison = study::compare_runs(std::move(runs), options->loss);
     if (options->json) {
       std::cout << study::comparison_json(comparison).dump(2) << "\n";

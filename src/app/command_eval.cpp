@@ -12,7 +12,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/permutation.hpp"
 #include "muonlab/base/text.hpp"
-#include "muonlab/run/folder.hpp"
+#include "muonlab/record/run_folder.hpp"
 #include "muonlab/run/generate.hpp"
 #include "muonlab/train/trainer.hpp"
 

@@ -7,7 +7,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/signals.hpp"
 #include "muonlab/base/text.hpp"
-#include "muonlab/study/report_page.hpp"
+#include "muonlab/study/report/page.hpp"
 
 namespace muonlab::app {
 namespace {

@@ -7,8 +7,8 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/log.hpp"
 #include "muonlab/base/text.hpp"
-#include "muonlab/run/listing.hpp"
-#include "muonlab/study/sweep.hpp"
+#include "muonlab/record/listing.hpp"
+#include "muonlab/study/sweep/sweep.hpp"
 
 namespace muonlab::app {
 namespace {
@@ -45,9 +45,9 @@ void list_sweeps(const std::vector<std::string>& sweeps) {
 }
 
 void list(const std::string& folder) {
-  const std::vector<run::RunSummary> runs = run::list_runs(folder);
+  const std::vector<record::RunSummary> runs = record::list_runs(folder);
   const std::vector<std::string> sweeps = study::sweeps_in(folder);
-  if (!runs.empty()) std::cout << run::runs_table(runs);
+  if (!runs.empty()) std::cout << record::runs_table(runs);
   if (!runs.empty() && !sweeps.empty()) std::cout << "\n";
   if (!sweeps.empty()) list_sweeps(sweeps);
   if (runs.empty() && sweeps.empty())

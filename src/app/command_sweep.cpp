@@ -2,7 +2,7 @@
 #include <memory>
 
 #include "commands.hpp"
-#include "muonlab/study/sweep_run.hpp"
+#include "muonlab/study/sweep/run.hpp"
 
 namespace muonlab::app {
 namespace {

@@ -7,7 +7,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/log.hpp"
-#include "muonlab/run/json_lines.hpp"
+#include "muonlab/record/json_lines.hpp"
 
 namespace muonlab::run {
 namespace {
@@ -18,8 +18,8 @@ struct Recorded {
 
 Recorded recorded_steps(const std::string& metrics_path) {
   Recorded steps;
-  each_json_line(metrics_path, [&](const nlohmann::json& json) {
-    const int64_t step = count_in(json, "step");
+  record::each_json_line(metrics_path, [&](const nlohmann::json& json) {
+    const int64_t step = record::count_in(json, "step");
     if (steps.first == 0) steps.first = step;
     steps.last = std::max(steps.last, step);
   });
@@ -27,7 +27,7 @@ Recorded recorded_steps(const std::string& metrics_path) {
 }
 
 // Steps between checkpoints by the settings stored with the run; 0 when they do not say.
-int64_t save_interval(const RunFolder& folder) {
+int64_t save_interval(const record::RunFolder& folder) {
   if (!base::real_file_system().exists(folder.resolved())) return 0;
   const nlohmann::json json =
       nlohmann::json::parse(base::read_text(folder.resolved()), nullptr, false);
@@ -39,7 +39,7 @@ int64_t save_interval(const RunFolder& folder) {
 
 }  // namespace
 
-void accept_fresh_start(const RunFolder& folder) {
+void accept_fresh_start(const record::RunFolder& folder) {
   if (!base::real_file_system().exists(folder.metrics())) return;
   const auto [first, last] = recorded_steps(folder.metrics());
   if (last == 0) return;

@@ -8,7 +8,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/log.hpp"
 #include "muonlab/config/load.hpp"
-#include "muonlab/run/folder.hpp"
+#include "muonlab/record/find_checkpoint.hpp"
 #include "muonlab/tensor/runtime.hpp"
 #include "muonlab/train/checkpoint.hpp"
 
@@ -75,7 +75,7 @@ std::map<std::string, std::string> Session::optimizer_of() const {
 }
 
 LoadedModel load_model(const std::string& run_or_checkpoint) {
-  const store::Checkpoint checkpoint(find_checkpoint(run_or_checkpoint));
+  const store::Checkpoint checkpoint(record::find_checkpoint(run_or_checkpoint));
   const train::TrainerFile file = train::read_trainer_file(checkpoint);
   LoadedModel loaded;
   loaded.config = config::parse_config(file.config_text, checkpoint.path() + "/trainer.json").run;

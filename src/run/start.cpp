@@ -10,8 +10,9 @@
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
-#include "muonlab/run/json_lines.hpp"
-#include "muonlab/run/resume.hpp"
+#include "muonlab/record/changes.hpp"
+#include "muonlab/record/find_checkpoint.hpp"
+#include "muonlab/record/json_lines.hpp"
 #include "muonlab/store/retention.hpp"
 #include "muonlab/train/checkpoint.hpp"
 
@@ -30,8 +31,9 @@ config::RunConfig settings_of(const store::Checkpoint& checkpoint) {
 void accept_branch(const store::Checkpoint& checkpoint, const Prepared& prepared) {
   std::vector<config::Difference> shape =
       config::diff_configs(settings_of(checkpoint), prepared.config);
-  std::erase_if(
-      shape, [](const config::Difference& difference) { return !shapes_weights(difference.path); });
+  std::erase_if(shape, [](const config::Difference& difference) {
+    return !record::shapes_weights(difference.path);
+  });
   std::vector<std::string> changes;
   for (const config::Difference& d : shape)
     changes.push_back(base::str(d.path, " ", d.before, " -> ", d.after));
@@ -49,8 +51,8 @@ void accept_branch(const store::Checkpoint& checkpoint, const Prepared& prepared
 }
 
 // A run that has begun goes on, also when its command is typed again with the same --from.
-void accept_from(const std::string& from, const RunFolder& folder) {
-  const nlohmann::json json = value_in(folder.origin());
+void accept_from(const std::string& from, const record::RunFolder& folder) {
+  const nlohmann::json json = record::value_in(folder.origin());
   if (json.is_object() && json.value("from", from) == from) return;
   throw base::Error(folder.path(), ": has checkpoints of its own and was not branched from ", from,
                     "; leave --from out to go on with it, or name a new folder with --run-dir");
@@ -58,7 +60,8 @@ void accept_from(const std::string& from, const RunFolder& folder) {
 
 }  // namespace
 
-Start find_start(const RunFolder& folder, const std::string& from, const Prepared& prepared) {
+Start find_start(const record::RunFolder& folder, const std::string& from,
+                 const Prepared& prepared) {
   Start start;
   const auto newest =
       store::newest_good(folder.checkpoints(), [](const auto& text) { base::log_warning(text); });
@@ -66,19 +69,20 @@ Start find_start(const RunFolder& folder, const std::string& from, const Prepare
     if (!from.empty()) accept_from(from, folder);
     start.own = std::make_unique<store::Checkpoint>(newest->path);
   } else if (!from.empty()) {
-    start.branch = std::make_unique<store::Checkpoint>(find_checkpoint(from));
+    start.branch = std::make_unique<store::Checkpoint>(record::find_checkpoint(from));
     accept_branch(*start.branch, prepared);
   }
   return start;
 }
 
 void accept_changes(const store::Checkpoint& checkpoint, const Prepared& prepared,
-                    const RunFolder& folder) {
-  const std::vector<Change> changes =
-      classify_changes(config::diff_configs(settings_of(checkpoint), prepared.config));
-  if (!changes.empty()) print_line(std::string(base::trim(describe_changes(changes))));
-  const bool refused = std::any_of(changes.begin(), changes.end(),
-                                   [](const Change& c) { return c.kind == ChangeClass::refused; });
+                    const record::RunFolder& folder) {
+  const std::vector<record::Change> changes =
+      record::classify_changes(config::diff_configs(settings_of(checkpoint), prepared.config));
+  if (!changes.empty()) print_line(std::string(base::trim(record::describe_changes(changes))));
+  const bool refused = std::any_of(changes.begin(), changes.end(), [](const record::Change& c) {
+    return c.kind == record::ChangeClass::refused;
+  });
   if (refused) {
     throw base::Error(
         folder.path(),
@@ -96,7 +100,8 @@ void accept_changes(const store::Checkpoint& checkpoint, const Prepared& prepare
   }
 }
 
-void begin(const Start& start, const std::string& from, Session& session, const RunFolder& folder) {
+void begin(const Start& start, const std::string& from, Session& session,
+           const record::RunFolder& folder) {
   if (start.own) {
     train::load_checkpoint(*start.own, session.trainer());
   } else if (start.branch) {

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "muonlab/run/folder.hpp"
+#include "muonlab/record/run_folder.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/store/checkpoint.hpp"
 
@@ -17,12 +17,14 @@ struct Start {
 
 // Throws base::Error where --from cannot be: the run has checkpoints of its own, or the model's
 // shape differs.
-Start find_start(const RunFolder& folder, const std::string& from, const Prepared& prepared);
+Start find_start(const record::RunFolder& folder, const std::string& from,
+                 const Prepared& prepared);
 // Compares what is asked with what the checkpoint was made with; says what changed, refuses what
 // cannot change.
 void accept_changes(const store::Checkpoint& checkpoint, const Prepared& prepared,
-                    const RunFolder& folder);
+                    const record::RunFolder& folder);
 // Loads the start into the session and says so.
-void begin(const Start& start, const std::string& from, Session& session, const RunFolder& folder);
+void begin(const Start& start, const std::string& from, Session& session,
+           const record::RunFolder& folder);
 
 }  // namespace muonlab::run

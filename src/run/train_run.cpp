@@ -12,7 +12,7 @@
 #include "muonlab/base/signals.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
-#include "muonlab/run/folder.hpp"
+#include "muonlab/record/run_folder.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/store/checkpoint.hpp"
 #include "muonlab/store/retention.hpp"
@@ -31,7 +31,7 @@ using base::print_line;
 // Time spent on measuring the GEMM peak, once a start.
 constexpr double kPeakProbe_s = 0.25;
 
-void write_record(const RunFolder& folder, const std::string& source_text,
+void write_record(const record::RunFolder& folder, const std::string& source_text,
                   const Prepared& prepared) {
   base::write_atomically(folder.config(), source_text);
   base::write_atomically(folder.resolved(), config::dump_config(prepared.config));
@@ -41,7 +41,7 @@ void write_record(const RunFolder& folder, const std::string& source_text,
   base::write_atomically(folder.build(), build_json(prepared));
 }
 
-std::string save(Session& session, const RunFolder& folder, train::MetricsLog& metrics,
+std::string save(Session& session, const record::RunFolder& folder, train::MetricsLog& metrics,
                  train::ProbeLog& probe_log) {
   train::Trainer& trainer = session.trainer();
   trainer.state.metrics_bytes = metrics.sync();
@@ -71,7 +71,7 @@ void tell(const std::string& text) {
   base::log_note(text);
 }
 
-train::Outcome see_through(Session& session, const RunFolder& folder) {
+train::Outcome see_through(Session& session, const record::RunFolder& folder) {
   train::Trainer& trainer = session.trainer();
   train::MetricsLog metrics(folder.metrics(), folder.timing(), trainer.state.metrics_bytes,
                             trainer.optimizer.names());
@@ -129,12 +129,12 @@ train::Outcome see_through(Session& session, const RunFolder& folder) {
 struct Asked {
   std::string source_text;
   config::RunConfig config;
-  RunFolder folder;
+  record::RunFolder folder;
 };
 
 Asked read_request(const TrainRequest& request) {
   const std::string path =
-      request.resume.empty() ? request.config_path : RunFolder(request.resume).resolved();
+      request.resume.empty() ? request.config_path : record::RunFolder(request.resume).resolved();
   if (!request.resume.empty() && !base::real_file_system().exists(path)) {
     throw base::Error(
         request.resume,
@@ -146,9 +146,10 @@ Asked read_request(const TrainRequest& request) {
   if (run_dir.empty()) run_dir = "runs/" + loaded.run.name;
   while (run_dir.size() > 1 && run_dir.back() == '/') run_dir.pop_back();
   // The configuration as first given stays the run's config.json.
-  const std::string given =
-      request.resume.empty() ? loaded.source_text : base::read_text(RunFolder(run_dir).config());
-  return {given, std::move(loaded.run), RunFolder(run_dir)};
+  const std::string given = request.resume.empty()
+                                ? loaded.source_text
+                                : base::read_text(record::RunFolder(run_dir).config());
+  return {given, std::move(loaded.run), record::RunFolder(run_dir)};
 }
 
 }  // namespace
@@ -156,7 +157,7 @@ Asked read_request(const TrainRequest& request) {
 train::Outcome train_run(const TrainRequest& request) {
   base::install_signal_handlers();
   const Asked asked = read_request(request);
-  const RunFolder& folder = asked.folder;
+  const record::RunFolder& folder = asked.folder;
   tensor::start_runtime(asked.config.threads.value_or(base::usable_processors()));
   Prepared prepared = prepare(asked.config);
 

@@ -57,7 +57,7 @@ struct LoadedModel {
   std::unique_ptr<model::Model> model;
   std::shared_ptr<const data::Tokenizer> tokenizer;
 };
-// `checkpoint`: what find_checkpoint takes. Starts the runtime with the run's threads.
+// `checkpoint`: what record::find_checkpoint takes. Starts the runtime with the run's threads.
 LoadedModel load_model(const std::string& checkpoint);
 
 }  // namespace muonlab::run

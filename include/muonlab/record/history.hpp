@@ -1,0 +1,44 @@
+// history.jsonl of a run: a line for every start of its training and one for every end.
+//   {"event":"start","step":163,"changes":[{"path":"optimizers.adam.lr","before":"0.001",…}]}
+//   {"event":"end","step":400,"outcome":"finished"}
+// The configuration in force at a step is the stored one with the changes after that step undone,
+// so a run whose settings were changed can be told from one that a single command reproduces.
+// Runs made before there was such a file have none.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "muonlab/record/changes.hpp"
+
+namespace muonlab::record {
+
+struct RunStart {
+  int64_t step = 0;  // updates already done
+  std::vector<Change> changes{};  // against the checkpoint that it starts from
+};
+
+enum class RunOutcome { finished, interrupted, diverged, failed };
+
+struct RunEnd {
+  int64_t step = 0;
+  RunOutcome outcome = RunOutcome::finished;
+};
+
+struct History {
+  std::vector<RunStart> starts;
+  std::optional<RunEnd> end{};  // of the last start; absent while it runs or after a kill
+
+  // Changes that matter for the result (all but ChangeClass::safe), by the step they were made at.
+  std::vector<RunStart> changed() const;
+};
+
+// An absent file gives an empty history; lines of other programs' making are passed over.
+History read_history(const std::string& path);
+// One durable line. `path` is RunFolder::history().
+void append_start(const std::string& path, const RunStart& start);
+void append_end(const std::string& path, const RunEnd& end);
+
+}  // namespace muonlab::record

@@ -1,0 +1,21 @@
+// The runs in a folder, for `muonlab runs`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "muonlab/record/progress.hpp"
+
+namespace muonlab::record {
+
+struct RunSummary {
+  std::string path;
+  RunProgress progress;
+  double age_s = 0;  // since metrics.jsonl last grew
+};
+
+// Every folder at or below `folder` (two levels) that is a run's, newest first.
+std::vector<RunSummary> list_runs(const std::string& folder);
+std::string runs_table(const std::vector<RunSummary>& runs);
+
+}  // namespace muonlab::record

@@ -1,0 +1,47 @@
+// What a run left in its folder, read back for tables, comparisons and reports.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "muonlab/config/run.hpp"
+
+namespace muonlab::record {
+
+struct TrainPoint {
+  int64_t step, tokens;  // after that step
+  double loss;           // mean nats a token of the step's batch
+  double grad_norm;      // global, before clipping
+};
+struct Validation {
+  int64_t step;
+  double loss, perplexity, bits_per_byte;
+};
+struct StepTiming {
+  int64_t step;
+  double seconds;  // forward + backward + optimizer
+  double tokens_per_s, peak_rss_mb;
+  double optimizer_s;  // of those seconds
+};
+
+struct RunRecord {
+  std::string path, name;
+  config::RunConfig config;  // resolved
+  int64_t num_parameters = 0;
+  int64_t steps = 0;  // planned
+  int64_t tokens_per_step = 0;
+  bool finished = false;  // record::RunState::finished
+  // By step, each once: lines that a crash left beyond the last checkpoint and that came again
+  // count in their last form.
+  std::vector<TrainPoint> train;
+  std::vector<Validation> validations;
+  std::vector<StepTiming> timing;
+  std::string commit, processor;
+};
+
+// Throws base::Error: no run's folder there, or a resolved.json that cannot be read. Absent metrics
+// leave empty rows.
+RunRecord read_run(const std::string& path);
+
+}  // namespace muonlab::record

@@ -1,0 +1,16 @@
+// An ablation's answer on a terminal.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "muonlab/study/ablation/ablation.hpp"
+
+namespace muonlab::study {
+
+// Blocks one below the other in the same columns, each with its title and its verdict; the paper's
+// column only where there are published losses. Where `width` columns are too few, the paper's
+// column goes first, then the gain's.
+std::string ablation_table(std::span<const AblationAnswer> blocks, size_t width = 100);
+
+}  // namespace muonlab::study

@@ -1,0 +1,89 @@
+// What a report shows, collected from runs' folders: no text of a page yet.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "muonlab/record/run_record.hpp"
+#include "muonlab/study/ablation/ablation.hpp"
+#include "muonlab/study/sweep/sweep.hpp"
+
+namespace muonlab::study {
+
+// A row of an ablation, or runs that differ in no more than their seed and name. One colour
+// everywhere.
+struct ReportRow {
+  std::string label;
+  std::optional<int> colour{};  // page::colour, never absent in the end; 0 is Adam's, 1 is Muon's
+  int dash = 0;
+};
+
+// A mean over a run's matrices of one role, by step.
+struct Trace {
+  std::vector<int64_t> steps;
+  std::vector<double> values;
+};
+// What was measured ("weight", "gradient", "momentum", "update", "attention"), the measure
+// ("stable_rank"), the role ("v"; "ov" for the heads' products; "attention" for the largest logit).
+struct TraceKey {
+  std::string of, measure, role;
+  auto operator<=>(const TraceKey&) const = default;
+};
+
+// Accuracy of a frequency group or an attribute, by step.
+struct TailTrace {
+  std::vector<int64_t> steps;
+  std::vector<double> first_token, exact, loss;  // shares, shares, nats
+  int64_t questions = 0;
+};
+
+struct AssignmentLine {
+  std::string parameter, role, shape, optimizer, rule, learning_rate, decay, selectors;
+};
+
+struct ReportRun {
+  record::RunRecord record;
+  size_t row = 0, block = 0;  // indices into ReportData::rows, blocks
+  std::vector<AssignmentLine> assignment;
+  std::map<TraceKey, Trace> spectra;
+  std::map<int64_t, TailTrace> groups;
+  std::map<std::string, TailTrace> attributes;
+  double seconds = 0;  // of training, all steps
+};
+
+// Which rows of a block know the facts of a frequency group better than its baseline.
+struct GroupAnswer {
+  int64_t group;
+  // Its losses are shares of questions whose first token was wrong at a run's last probe: a gain is
+  // one in accuracy.
+  AblationAnswer answer;
+};
+
+// A combination of all axes but the compared one.
+struct ReportBlock {
+  std::string title;                       // "protocol fair"; empty where there is one block only
+  std::optional<AblationAnswer> answer{};  // where a sweep compares rows
+  std::vector<GroupAnswer> groups{};       // by group, where its runs have the tail probe too
+};
+
+struct ReportData {
+  std::string title;
+  std::vector<std::string> paths;  // as given
+  std::vector<SweepResult> sweeps;
+  std::vector<ReportRow> rows;
+  std::vector<ReportBlock> blocks;
+  std::vector<ReportRun> runs;  // by block, row, seed; without the runs of a search for rates
+  bool complete = true;         // nothing is left to run
+};
+
+// A path is a run, a sweep, or a folder with runs or sweeps below it. Throws base::Error naming a
+// path that holds no run and what to do, or a run that cannot be read. No runs at all: sweeps that
+// have not begun.
+ReportData collect_report(const std::vector<std::string>& paths);
+
+// Indices into ReportData::runs of a block's row, by seed.
+std::vector<size_t> members(const ReportData& data, size_t block, size_t row);
+
+}  // namespace muonlab::study

@@ -1,0 +1,87 @@
+#include "muonlab/record/run_record.hpp"
+
+#include <limits>
+#include <map>
+
+#include <nlohmann/json.hpp>
+
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/file.hpp"
+#include "muonlab/config/load.hpp"
+#include "muonlab/record/json_lines.hpp"
+#include "muonlab/record/progress.hpp"
+#include "muonlab/record/run_folder.hpp"
+
+namespace muonlab::record {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+template <class Row>
+std::vector<Row> in_order(const std::map<int64_t, Row>& rows) {
+  std::vector<Row> list;
+  list.reserve(rows.size());
+  for (const auto& [step, row] : rows) list.push_back(row);
+  return list;
+}
+
+void read_metrics(const std::string& path, RunRecord& record) {
+  std::map<int64_t, TrainPoint> train;
+  std::map<int64_t, Validation> validations;
+  each_json_line(path, [&](const nlohmann::json& json) {
+    const int64_t step = count_in(json, "step");
+    if (json.contains("val_loss")) {
+      validations[step] = {step, number_in(json, "val_loss", kNone),
+                           number_in(json, "val_perplexity", kNone),
+                           number_in(json, "val_bits_per_byte", kNone)};
+    } else {
+      train[step] = {step, count_in(json, "tokens"), number_in(json, "loss", kNone),
+                     number_in(json, "grad_norm", kNone)};
+    }
+  });
+  record.train = in_order(train);
+  record.validations = in_order(validations);
+}
+
+void read_timing(const std::string& path, RunRecord& record) {
+  std::map<int64_t, StepTiming> timing;
+  each_json_line(path, [&](const nlohmann::json& json) {
+    const int64_t step = count_in(json, "step");
+    const double optimizer_s = number_in(json, "optimizer_s", 0);
+    const double seconds =
+        number_in(json, "forward_s", 0) + number_in(json, "backward_s", 0) + optimizer_s;
+    timing[step] = {step, seconds, number_in(json, "tokens_per_s", 0),
+                    number_in(json, "peak_rss_mb", 0), optimizer_s};
+  });
+  record.timing = in_order(timing);
+}
+
+}  // namespace
+
+RunRecord read_run(const std::string& path) {
+  base::FileSystem& files = base::real_file_system();
+  const RunFolder folder(path);
+  if (!files.exists(folder.resolved())) {
+    throw base::Error(
+        path, ": is not a run's folder (it has no resolved.json). `muonlab runs` lists runs.");
+  }
+  RunRecord record;
+  record.path = path;
+  record.config = config::parse_config(base::read_text(folder.resolved()), folder.resolved()).run;
+  record.name = record.config.name;
+  const nlohmann::json plan = value_in(folder.plan());
+  if (plan.is_object()) {
+    record.num_parameters = count_in(plan, "num_parameters");
+    record.steps = count_in(plan, "steps");
+    record.tokens_per_step = count_in(plan, "tokens_per_step");
+  }
+  const nlohmann::json build = value_in(folder.build());
+  if (build.is_object()) record.commit = text_in(build, "commit");
+  if (build.is_object()) record.processor = text_in(build, "processor");
+  if (files.exists(folder.metrics())) read_metrics(folder.metrics(), record);
+  if (files.exists(folder.timing())) read_timing(folder.timing(), record);
+  record.finished = read_progress(folder).state == RunState::finished;
+  return record;
+}
+
+}  // namespace muonlab::record

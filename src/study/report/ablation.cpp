@@ -1,0 +1,273 @@
+// The answer of an ablation: in words, as bars beside the paper's values, and as a table; and how
+// its rates were found.
+#include <algorithm>
+#include <cmath>
+
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/page/bars.hpp"
+#include "muonlab/page/html.hpp"
+#include "muonlab/study/sweep/answer.hpp"
+#include "sections.hpp"
+
+namespace muonlab::study {
+namespace {
+
+using base::fixed;
+using base::str;
+using page::escape;
+using page::TableCell;
+
+constexpr const char* kMinus = "−";
+
+// With a sign of its own for negative numbers, so that columns align.
+std::string signed_text(double value, int digits) {
+  const std::string text = fixed(std::abs(value), digits);
+  const bool zero = text.find_first_not_of("0.") == std::string::npos;
+  return value < 0 && !zero ? kMinus + text : text;
+}
+
+std::string interval_text(const base::Interval& interval, double factor, int digits) {
+  if (!interval.bounded()) return "unbounded";
+  return str("[", signed_text(factor * interval.low, digits), ", ",
+             signed_text(factor * interval.high, digits), "]");
+}
+
+std::string error_text(const Estimate& estimate) {
+  return estimate.standard_error ? "± " + fixed(*estimate.standard_error, 4) : "";
+}
+
+// HTML, as what follows a figure in a table: nothing for no text.
+std::string small(const std::string& text) {
+  return text.empty() ? "" : " <small>" + text + "</small>";
+}
+
+std::string percent(double share) { return signed_text(100 * share, 0) + " %"; }
+
+std::string share_text(const Estimate& share) {
+  return percent(share.value) + small(share.interval ? interval_text(*share.interval, 100, 0) : "");
+}
+
+std::string gain_text(const Estimate& gain) {
+  return signed_text(gain.value, 4) +
+         small(gain.interval ? interval_text(*gain.interval, 1, 3) : "");
+}
+
+std::string ends_sentence(const AblationAnswer& answer) {
+  const RowAnswer &baseline = answer.row(answer.baseline), &reference = answer.reference_row();
+  if (!baseline.loss || !reference.loss || !reference.gain) return "";
+  const Estimate& gain = *reference.gain;
+  const auto loss_text = [](const Estimate& loss) {
+    return fixed(loss.value, 4) + (loss.standard_error ? " " + error_text(loss) : "");
+  };
+  return str(reference.label, " ends at ", loss_text(*reference.loss), ", ", baseline.label, " at ",
+             loss_text(*baseline.loss), ": a gain of ", signed_text(gain.value, 4),
+             gain.interval ? " " + interval_text(*gain.interval, 1, 4) : "", " nats a token, ",
+             gain.n, gain.n == 1 ? " seed." : " seeds.");
+}
+
+std::string block_verdict(const ReportBlock& block) {
+  std::string sentences = ends_sentence(*block.answer);
+  std::string html = block.title.empty() ? "<div>" : "<div><h3>" + escape(block.title) + "</h3>";
+  html += "<p class=\"verdict\">";
+  for (size_t i = 0; i < block.answer->verdict.size(); ++i) {
+    const std::string text = escape(block.answer->verdict[i]);
+    html += (i ? " " : "") + (i == 1 ? "<strong>" + text + "</strong>" : text);
+  }
+  return html + "</p>" + (sentences.empty() ? "" : "<p>" + escape(sentences) + "</p>") + "</div>\n";
+}
+
+std::vector<const ReportBlock*> answered(const ReportData& data) {
+  std::vector<const ReportBlock*> blocks;
+  for (const ReportBlock& block : data.blocks) {
+    if (block.answer) blocks.push_back(&block);
+  }
+  return blocks;
+}
+
+const ReportRow* row_of(const ReportData& data, const std::string& label) {
+  for (const ReportRow& row : data.rows) {
+    if (row.label == label) return &row;
+  }
+  return nullptr;
+}
+
+std::string named(const ReportData& data, const std::string& label) {
+  const ReportRow* row = row_of(data, label);
+  return row ? row_name(*row) : escape(label);
+}
+
+// Shares of the gain, blocks side by side.
+std::string shares_table(const ReportData& data, const std::vector<const ReportBlock*>& blocks) {
+  std::vector<TableCell> head{{"share of the gain"}};
+  for (const ReportBlock* block : blocks)
+    head.push_back({escape(block->title.empty() ? "here" : block->title), true});
+  bool paper = false;
+  std::vector<std::vector<TableCell>> rows;
+  for (const RowAnswer& first : blocks[0]->answer->rows) {
+    std::vector<TableCell> cells{{named(data, first.label)}};
+    for (const ReportBlock* block : blocks) {
+      const auto& list = block->answer->rows;
+      const auto same = std::find_if(list.begin(), list.end(),
+                                     [&](const auto& row) { return row.label == first.label; });
+      cells.push_back(
+          {same != list.end() && same->recovered ? share_text(*same->recovered) : "–", true});
+    }
+    paper = paper || first.published_recovered;
+    cells.push_back({first.published_recovered ? percent(*first.published_recovered) : "–", true});
+    rows.push_back(std::move(cells));
+  }
+  if (paper) {
+    head.push_back({"paper", true});
+  } else {
+    for (auto& cells : rows) cells.pop_back();
+  }
+  return page::table(head, rows);
+}
+
+page::Bar bar_of(const ReportData& data, const RowAnswer& answer, bool shares) {
+  const ReportRow* row = row_of(data, answer.label);
+  page::Bar bar{
+      .label = answer.label, .colour = row ? *row->colour : 7, .dash = row ? row->dash : 0};
+  const std::optional<Estimate>& estimate = shares ? answer.recovered : answer.gain;
+  const double factor = shares ? 100 : 1;
+  if (shares && answer.published_recovered) bar.mark = 100 * *answer.published_recovered;
+  if (!estimate) {
+    bar.text = answer.loss ? "–" : "<small>no run yet</small>";
+    return bar;
+  }
+  bar.value = factor * estimate->value;
+  if (estimate->interval && estimate->interval->bounded()) {
+    bar.interval = {factor * estimate->interval->low, factor * estimate->interval->high};
+  }
+  bar.text = shares ? share_text(*estimate) : signed_text(estimate->value, 4);
+  return bar;
+}
+
+std::string bars_html(const ReportData& data, const AblationAnswer& answer) {
+  const bool shares = std::any_of(answer.rows.begin(), answer.rows.end(),
+                                  [](const auto& row) { return row.recovered.has_value(); });
+  page::BarChart chart{.bars = {},
+                       .unit = shares ? " %" : "",
+                       .mark_name = "the paper",
+                       .interval_name = "95 % interval"};
+  for (const RowAnswer& row : answer.rows) chart.bars.push_back(bar_of(data, row, shares));
+  const std::string what =
+      shares ? str("share of the gain of ", answer.reference_row().label, " over ",
+                   answer.row(answer.baseline).label)
+             : str("gain over ", answer.row(answer.baseline).label, ", nats a token");
+  return "<p class=\"note\">" + escape(what) + "</p>\n" + page::bar_chart(chart);
+}
+
+// "−0.0105 ± 0.0044"
+std::string with_error(const Estimate& estimate) {
+  return signed_text(estimate.value, 4) + small(error_text(estimate));
+}
+
+// The paper's loss and share.
+std::string published_text(const RowAnswer& row) {
+  if (!row.published) return "–";
+  return fixed(*row.published, 4) +
+         small(row.published_recovered ? percent(*row.published_recovered) : "");
+}
+
+std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
+  const std::vector<TableCell> head{{escape(answer.words.rows)},
+                                    {"validation loss", true},
+                                    {"s.d.", true},
+                                    {"seeds", true},
+                                    {"gain <small>[95 %]</small>", true},
+                                    {"p (Holm)", true},
+                                    {"loss − " + escape(answer.reference_row().label), true},
+                                    {"share <small>[95 %]</small>", true},
+                                    {"the paper", true}};
+  std::vector<std::vector<TableCell>> rows;
+  for (const RowAnswer& row : answer.rows) {
+    rows.push_back({{named(data, row.label)},
+                    {row.loss ? with_error(*row.loss) : "–", true},
+                    {row.deviation ? fixed(*row.deviation, 4) : "–", true},
+                    {row.loss ? str(row.loss->n) : "0", true},
+                    {row.gain ? gain_text(*row.gain) : "–", true},
+                    {row.p_holm ? p_value(*row.p_holm) : "–", true},
+                    {row.behind ? with_error(*row.behind) : "–", true},
+                    {row.recovered ? share_text(*row.recovered) : "–", true},
+                    {published_text(row), true}});
+  }
+  return page::table(head, rows);
+}
+
+std::string rate_names(const RateSearch& search) {
+  std::vector<std::string> names;
+  for (const config::RateGrid& rate : search.rates) names.push_back(base::join(rate.paths, " = "));
+  return base::join(names, ", ");
+}
+
+std::string rates_text(const std::vector<double>& rates) {
+  std::vector<std::string> texts;
+  for (double rate : rates) texts.push_back(base::significant(rate, 4));
+  return base::join(texts, ", ");
+}
+
+}  // namespace
+
+std::string verdict_html(const ReportData& data) {
+  const std::vector<const ReportBlock*> blocks = answered(data);
+  if (blocks.empty()) return "";
+  std::string html = "<div class=\"blocks\">\n";
+  for (const ReportBlock* block : blocks) html += block_verdict(*block);
+  html += "</div>\n" + shares_table(data, blocks);
+  html +=
+      "<p class=\"note\">± is a standard error; intervals are 95 %, by Student's t for losses and "
+      "gains, for shares by "
+      "Fieller's method below 8 seeds and by bootstrap from 8 on. Rows are compared seed by seed: "
+      "same data order, same "
+      "initial weights. The first sentence's p is its own, every other after Holm's correction "
+      "over the rows.</p>\n";
+  if (!data.complete)
+    html += "<p class=\"note\">The sweep is not finished; these figures will change.</p>\n";
+  return html + from_line(data, "metrics.jsonl", "ablation[].rows");
+}
+
+std::string ablation_html(const ReportData& data) {
+  const std::vector<const ReportBlock*> blocks = answered(data);
+  if (blocks.empty()) return "";
+  std::string bars, tables;
+  for (const ReportBlock* block : blocks) {
+    const std::string heading =
+        block->title.empty() ? "" : "<h3>" + escape(block->title) + "</h3>\n";
+    bars += "<div>" + heading + bars_html(data, *block->answer) + "</div>\n";
+    tables += heading + answer_table(data, *block->answer);
+  }
+  return "<div class=\"blocks\">\n" + bars + "</div>\n" + tables +
+         from_line(data, "metrics.jsonl", "ablation[].rows");
+}
+
+std::string rates_html(const ReportData& data) {
+  std::string html;
+  for (const SweepResult& sweep : data.sweeps) {
+    for (const RateSearch& search : sweep.searches) {
+      std::vector<std::vector<TableCell>> rows;
+      for (const Trial& trial : search.trials) {
+        const bool best = search.best && *search.best == trial.rates;
+        const std::string loss = trial.loss ? fixed(*trial.loss, 4) : "–";
+        rows.push_back({{escape(rates_text(trial.rates)), true},
+                        {best ? "<strong>" + loss + "</strong>" : loss, true},
+                        {best ? "taken" : ""}});
+      }
+      const std::vector<TableCell> head{
+          {escape(rate_names(search)), true}, {"final validation loss", true}, {""}};
+      const std::string block = block_title(sweep.config, search.block);
+      html += "<h3>" +
+              escape((block.empty() ? "" : block + ": ") + sweep.config.label(search.row)) +
+              "</h3>\n" + page::table(head, rows);
+      if (search.at_edge)
+        html += "<p class=\"note\">The best rate is at the edge of its grid.</p>\n";
+    }
+  }
+  if (html.empty()) return "";
+  return "<p class=\"note\">Searched at one row of a block; all rows of the block keep the rate "
+         "that was taken.</p>\n" +
+         html + from_line(data, "metrics.jsonl", "searches");
+}
+
+}  // namespace muonlab::study

@@ -1,0 +1,145 @@
+#include "muonlab/study/report/data.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/file.hpp"
+#include "muonlab/record/listing.hpp"
+#include "muonlab/record/run_folder.hpp"
+#include "muonlab/study/sweep/answer.hpp"
+#include "rows.hpp"
+#include "run_probes.hpp"
+#include "study/report/tail_answer.hpp"
+
+namespace muonlab::study {
+namespace {
+
+ReportRun read_report_run(const std::string& path) {
+  ReportRun run;
+  run.record = record::read_run(path);
+  for (const record::StepTiming& timing : run.record.timing) run.seconds += timing.seconds;
+  read_assignment(record::RunFolder(path).assignment(), run);
+  read_spectra(record::RunFolder(path).probe("spectra"), run);
+  read_tail(record::RunFolder(path).probe("tail"), run);
+  return run;
+}
+
+size_t block_index(ReportData& data, const std::string& title) {
+  const auto found = std::find_if(data.blocks.begin(), data.blocks.end(),
+                                  [&](const ReportBlock& block) { return block.title == title; });
+  if (found != data.blocks.end()) return static_cast<size_t>(found - data.blocks.begin());
+  data.blocks.push_back({title});
+  return data.blocks.size() - 1;
+}
+
+bool is_run_folder(const std::string& path) {
+  return base::real_file_system().exists(record::RunFolder(path).resolved());
+}
+
+// The sweeps that a path stands for: itself, or those in the folder.
+std::vector<std::string> sweeps_at(const std::string& path) {
+  if (is_sweep_folder(path)) return {path};
+  return is_run_folder(path) ? std::vector<std::string>{} : sweeps_in(path);
+}
+
+// The folders of the runs at or below a path that are not a sweep's cells, by name.
+std::vector<std::string> runs_at(const std::string& path) {
+  if (is_sweep_folder(path)) return {};
+  if (is_run_folder(path)) return {path};
+  std::vector<std::string> found;
+  for (const record::RunSummary& summary : record::list_runs(path)) found.push_back(summary.path);
+  if (found.empty() && sweeps_in(path).empty()) {
+    throw base::Error(
+        path,
+        ": holds no run; a run's folder has a resolved.json (`muonlab train CONFIG` makes one)");
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+void add_runs(ReportData& data, const std::string& path) {
+  std::vector<ReportRun> runs;
+  for (const std::string& folder : runs_at(path)) {
+    const bool seen = std::any_of(data.runs.begin(), data.runs.end(),
+                                  [&](const ReportRun& run) { return run.record.path == folder; });
+    if (seen) continue;
+    runs.push_back(read_report_run(folder));
+    data.complete = data.complete && runs.back().record.finished;
+  }
+  if (runs.empty()) return;
+  const size_t block = block_index(data, "");
+  for (ReportRun& run : runs) {
+    run.block = block;
+    data.runs.push_back(std::move(run));
+  }
+}
+
+void add_sweep(ReportData& data, const std::string& path, bool only_one) {
+  const SweepResult sweep = read_sweep(path);
+  const std::string name = only_one ? "" : base::base_name(path);
+  const auto title = [&](const std::string& block) {
+    const std::string own = block_title(sweep.config, block);
+    return name + (name.empty() || own.empty() ? "" : " ") + own;
+  };
+  add_sweep_rows(data, sweep.config);
+  for (const std::string& block : block_names(sweep)) block_index(data, title(block));
+  for (const Point& point : sweep.points) {
+    const CellResult& cell = sweep.cells[point.cell];
+    if (!base::real_file_system().exists(record::RunFolder(cell.path).resolved())) continue;
+    data.runs.push_back(read_report_run(cell.path));
+    data.runs.back().row = row_index(data, sweep.config.label(point.row));
+    data.runs.back().block = block_index(data, title(point.block));
+  }
+  const std::vector<std::string> names = block_names(sweep);
+  const std::vector<AblationAnswer> answers = sweep_answers(sweep);
+  for (size_t i = 0; i < answers.size(); ++i)
+    data.blocks[block_index(data, title(names[i]))].answer = answers[i];
+  for (const CellResult& cell : sweep.cells) {
+    const bool over =
+        cell.status.state != CellState::queued && cell.status.state != CellState::running;
+    data.complete = data.complete && over;
+  }
+  data.complete = data.complete && sweep.num_waiting == 0;
+  data.sweeps.push_back(sweep);
+}
+
+}  // namespace
+
+std::vector<size_t> members(const ReportData& data, size_t block, size_t row) {
+  std::vector<size_t> found;
+  for (size_t i = 0; i < data.runs.size(); ++i) {
+    if (data.runs[i].block == block && data.runs[i].row == row) found.push_back(i);
+  }
+  return found;
+}
+
+ReportData collect_report(const std::vector<std::string>& paths) {
+  ReportData data;
+  data.paths = paths;
+  for (std::string& path : data.paths) {
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    if (!base::real_file_system().exists(path))
+      throw base::Error(path, ": no such run, sweep or folder; `muonlab runs` lists the runs here");
+    if (!base::real_file_system().is_directory(base::join_path(path, ""))) {
+      throw base::Error(path, ": is a file; a report is made of a run's or a sweep's folder");
+    }
+    for (const std::string& sweep : sweeps_at(path))
+      add_sweep(data, sweep, paths.size() == 1 && sweep == path);
+  }
+  const size_t num_sweep_runs = data.runs.size();
+  for (const std::string& path : data.paths) add_runs(data, path);
+  group_rows(data, num_sweep_runs);
+  std::stable_sort(data.runs.begin(), data.runs.end(), [](const ReportRun& a, const ReportRun& b) {
+    return std::tuple(a.block, a.row, a.record.config.seed) <
+           std::tuple(b.block, b.row, b.record.config.seed);
+  });
+  colour_rows(data);
+  for (size_t block = 0; block < data.blocks.size(); ++block)
+    data.blocks[block].groups = group_answers(data, block);
+  data.title = paths.size() == 1 ? base::base_name(data.paths.front())
+                                 : base::str(data.runs.size(), " runs");
+  return data;
+}
+
+}  // namespace muonlab::study

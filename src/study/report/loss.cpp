@@ -1,0 +1,133 @@
+// Loss curves, and how fast the runs went.
+#include <algorithm>
+#include <cmath>
+
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/statistics.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/page/bars.hpp"
+#include "muonlab/page/curves.hpp"
+#include "muonlab/page/html.hpp"
+#include "sections.hpp"
+
+namespace muonlab::study {
+namespace {
+
+using base::str;
+using page::Curve;
+
+constexpr size_t kMostPoints = 1000;      // a curve, where few are drawn
+constexpr size_t kFewestPoints = 200;     // a curve, where many are
+constexpr size_t kPointsOfPage = 60'000;  // keeps a page of 40 runs well under 5 MB
+
+// Seconds of training up to each of the steps (rising); empty without timing.
+std::vector<double> seconds_at(const record::RunRecord& run, const std::vector<int64_t>& steps) {
+  std::vector<double> seconds;
+  if (run.timing.empty()) return seconds;
+  double sum = 0;
+  size_t next = 0;
+  for (int64_t step : steps) {
+    while (next < run.timing.size() && run.timing[next].step <= step)
+      sum += run.timing[next++].seconds;
+    seconds.push_back(sum);
+  }
+  return seconds;
+}
+
+template <class Points, class Value>
+std::optional<Curve> curve_of(const record::RunRecord& run, const Points& points, Value&& value,
+                              size_t most) {
+  if (points.empty()) return std::nullopt;
+  Curve curve;
+  for (const auto& point : points) {
+    curve.steps.push_back(point.step);
+    curve.values.push_back(value(point));
+  }
+  curve.seconds = seconds_at(run, curve.steps);
+  return page::thinned(curve, most);
+}
+
+}  // namespace
+
+std::string loss_html(const ReportData& data, page::Document& document) {
+  const bool any = std::any_of(data.runs.begin(), data.runs.end(), [](const ReportRun& run) {
+    return !run.record.train.empty() || !run.record.validations.empty();
+  });
+  if (!any) return "";
+  const size_t most = std::clamp(kPointsOfPage / data.runs.size(), kFewestPoints, kMostPoints);
+  page::CurvePanel panel{.measures = {{"validation loss", "nats a token"},
+                                      {"training loss", "nats a token"},
+                                      {"gradient norm"}},
+                         .charts = {},
+                         .tokens = true,
+                         .time = true,
+                         .skip = 0.2};
+  size_t longest = 0;
+  for (size_t block = 0; block < data.blocks.size(); ++block) {
+    page::CurveChart chart{.title = data.blocks[block].title, .series = {}};
+    for (const ReportRun& run : data.runs) {
+      if (run.block != block) continue;
+      const ReportRow& row = data.rows[run.row];
+      const record::RunRecord& record = run.record;
+      longest = std::max(longest, record.train.size());
+      chart.series.push_back(
+          {row.label,
+           run_detail(run),
+           *row.colour,
+           row.dash,
+           static_cast<double>(record.tokens_per_step),
+           {curve_of(
+                record, record.validations, [](const record::Validation& v) { return v.loss; },
+                most),
+            curve_of(
+                record, record.train, [](const record::TrainPoint& p) { return p.loss; }, most),
+            curve_of(
+                record, record.train, [](const record::TrainPoint& p) { return p.grad_norm; },
+                most)}});
+    }
+    panel.charts.push_back(std::move(chart));
+  }
+  std::string html = document.curves("loss-curves", panel);
+  if (longest > most) {
+    html += str("<p class=\"note\">Training curves of more than ", most,
+                " steps show the least and the greatest value of every stretch of about ",
+                (longest * 2 + most - 1) / most, " steps.</p>\n");
+  }
+  return html + from_line(data, "metrics.jsonl, timing.jsonl", "runs[].validations, runs[].train");
+}
+
+std::string throughput_html(const ReportData& data) {
+  std::vector<std::string> blocks;
+  for (size_t block = 0; block < data.blocks.size(); ++block) {
+    page::BarChart chart{.bars = {}, .interval_name = "least and greatest of a row's runs"};
+    for (size_t row = 0; row < data.rows.size(); ++row) {
+      std::vector<double> rates, memory, seconds;
+      for (size_t i : members(data, block, row)) {
+        const double rate = tokens_per_second(data.runs[i].record);
+        if (rate <= 0) continue;
+        rates.push_back(rate);
+        memory.push_back(peak_memory_mb(data.runs[i].record));
+        seconds.push_back(data.runs[i].seconds);
+      }
+      if (rates.empty()) continue;
+      const ReportRow& own = data.rows[row];
+      page::Bar bar{
+          .label = own.label, .colour = *own.colour, .dash = own.dash, .value = base::mean(rates)};
+      if (rates.size() > 1) bar.interval = {std::ranges::min(rates), std::ranges::max(rates)};
+      bar.text = str(base::with_commas(std::llround(*bar.value)), " tok/s <small>",
+                     base::human_bytes(static_cast<uint64_t>(base::mean(memory) * 1e6)), ", ",
+                     base::human_duration(base::mean(seconds)), "</small>");
+      chart.bars.push_back(std::move(bar));
+    }
+    blocks.push_back(chart.bars.empty() ? "" : page::bar_chart(chart));
+  }
+  const std::string bars = by_block(data, blocks, true);
+  if (bars.empty()) return "";
+  return "<p class=\"note\">Tokens a second (median over a run's steps, mean over runs); peak "
+         "memory; training time of "
+         "a "
+         "run. They depend on the machine and on what else it did.</p>\n" +
+         bars + from_line(data, "timing.jsonl", "runs[].tokens_per_s");
+}
+
+}  // namespace muonlab::study

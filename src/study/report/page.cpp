@@ -1,0 +1,166 @@
+#include "muonlab/study/report/page.hpp"
+
+#include <algorithm>
+
+#include "muonlab/base/clock.hpp"
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/file.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/page/html.hpp"
+#include "sections.hpp"
+
+namespace muonlab::study {
+namespace {
+
+using base::fixed;
+using base::human_count;
+using base::str;
+using page::escape;
+using page::TableCell;
+
+constexpr std::string_view kNumbersMark = "{\n  \"muonlab_report\":";
+
+std::string state_of(const record::RunRecord& run) {
+  const int64_t step = run.train.empty() ? 0 : run.train.back().step;
+  return run.finished ? str(base::with_commas(run.steps), " steps, finished")
+                      : str("step ", base::with_commas(step), " of ", base::with_commas(run.steps));
+}
+
+std::string last_loss(const record::RunRecord& run) {
+  return run.validations.empty() ? "–" : fixed(run.validations.back().loss, 4);
+}
+
+// "seed 3: 4.0612" and so on of one run.
+std::string facts_html(const ReportRun& run) {
+  const record::RunRecord& record = run.record;
+  std::string html = "<dl class=\"facts\">\n";
+  const auto fact = [&](const char* name, const std::string& text) {
+    html += str("<dt>", name, "</dt><dd>", escape(text), "</dd>\n");
+  };
+  fact("state", state_of(record));
+  if (!record.validations.empty()) {
+    const record::Validation& last = record.validations.back();
+    const auto best =
+        std::min_element(record.validations.begin(), record.validations.end(),
+                         [](const auto& a, const auto& b) { return a.loss < b.loss; });
+    fact("validation loss",
+         str(fixed(last.loss, 4), " nats a token at step ", base::with_commas(last.step),
+             "; perplexity ", base::perplexity_text(last.perplexity), ", ",
+             fixed(last.bits_per_byte, 4), " bits a byte"));
+    if (best->step != last.step)
+      fact("best", str(fixed(best->loss, 4), " at step ", base::with_commas(best->step)));
+  }
+  fact("model", str(human_count(static_cast<double>(record.num_parameters)), " parameters, ",
+                    record.config.model.layers, " layers, width ", record.config.model.width));
+  if (!record.train.empty())
+    fact("tokens", human_count(static_cast<double>(record.train.back().tokens)));
+  if (run.seconds > 0) {
+    fact("speed",
+         str(base::with_commas(static_cast<int64_t>(tokens_per_second(record))), " tokens/s, ",
+             base::human_duration(run.seconds), " of training, ",
+             base::human_bytes(static_cast<uint64_t>(peak_memory_mb(record) * 1e6)), " at most"));
+  }
+  if (!record.commit.empty())
+    fact("built from",
+         record.commit + (record.processor.empty() ? "" : ", on " + record.processor));
+  return html + "</dl>\n";
+}
+
+std::string runs_table(const ReportData& data) {
+  const std::vector<TableCell> head{{"run"},
+                                    {"row"},
+                                    {"state"},
+                                    {"validation loss", true},
+                                    {"perplexity", true},
+                                    {"tokens", true},
+                                    {"tokens/s", true},
+                                    {"time", true}};
+  std::vector<std::vector<TableCell>> rows;
+  for (const ReportRun& run : data.runs) {
+    const record::RunRecord& record = run.record;
+    rows.push_back(
+        {{escape(record.path)},
+         {row_name(data.rows[run.row])},
+         {escape(state_of(record))},
+         {last_loss(record), true},
+         {record.validations.empty() ? "–"
+                                     : base::perplexity_text(record.validations.back().perplexity),
+          true},
+         {record.train.empty() ? "–" : human_count(static_cast<double>(record.train.back().tokens)),
+          true},
+         {record.timing.empty()
+              ? "–"
+              : base::with_commas(static_cast<int64_t>(tokens_per_second(record))),
+          true},
+         {record.timing.empty() ? "–" : base::human_duration(run.seconds), true}});
+  }
+  return page::table(head, rows);
+}
+
+std::string subtitle(const ReportData& data) {
+  const auto finished = std::count_if(data.runs.begin(), data.runs.end(),
+                                      [](const ReportRun& run) { return run.record.finished; });
+  const std::string made = base::iso_utc_now().substr(0, 16);
+  return str(data.runs.size(), data.runs.size() == 1 ? " run" : " runs", ", ", finished,
+             " finished; made ", made.substr(0, 10), " ", made.substr(11), " UTC");
+}
+
+void refuse_foreign(const std::string& path, std::string_view mark) {
+  base::FileSystem& files = base::real_file_system();
+  if (!files.exists(path)) return;
+  if (!files.is_directory(path) && base::map_file(path).text().starts_with(mark)) return;
+  throw base::Error(path,
+                    ": is there already and is no report of muonlab's. Move it away, or name "
+                    "another folder with --out.");
+}
+
+}  // namespace
+
+std::string summary_html(const ReportData& data) {
+  if (data.runs.size() == 1) return facts_html(data.runs[0]);
+  const std::string table = runs_table(data);
+  return data.runs.size() > 12 ? page::details(str("The ", data.runs.size(), " runs"), table)
+                               : table;
+}
+
+std::string report_html(const ReportData& data, double reload_s) {
+  base::check(!data.runs.empty(), "a report of no run");
+  page::Document document(data.title, subtitle(data));
+  document.set_reload(reload_s);
+  const auto add = [&](const char* id, const char* heading, const std::string& html) {
+    if (!html.empty()) document.section(id, heading, html);
+  };
+  add("verdict", "Verdict", verdict_html(data));
+  add("ablation", "Ablation", ablation_html(data));
+  add("summary", data.runs.size() == 1 ? "Summary" : "Runs", summary_html(data));
+  add("loss", "Loss", loss_html(data, document));
+  add("spectra", "Spectra", spectra_html(data, document));
+  add("rare", "Rare facts", tail_html(data, document));
+  add("assignment", "Assignment", assignment_html(data));
+  add("rates", "Rates", rates_html(data));
+  add("throughput", "Throughput", throughput_html(data));
+  add("settings", "Configurations", settings_html(data));
+  add("commands", "Commands", commands_html(data));
+  return document.html();
+}
+
+std::string default_report_folder(const std::vector<std::string>& paths) {
+  return paths.size() == 1 ? paths.front() : "report";
+}
+
+ReportFiles write_report(const ReportData& data, const std::string& folder, double reload_s) {
+  if (data.runs.empty()) {
+    throw base::Error(data.paths.front(),
+                      ": no cell of the sweep has begun yet; `muonlab sweep` runs them");
+  }
+  const ReportFiles files{base::join_path(folder, "report.html"),
+                          base::join_path(folder, "report.json")};
+  base::make_directories(folder);
+  refuse_foreign(files.page, page::kPageMark);
+  refuse_foreign(files.numbers, kNumbersMark);
+  base::write_atomically(files.numbers, report_json(data));
+  base::write_atomically(files.page, report_html(data, reload_s));
+  return files;
+}
+
+}  // namespace muonlab::study

@@ -1,0 +1,19 @@
+// Which runs are one row of a report, and the colours of the rows.
+#pragma once
+
+#include "muonlab/study/report/data.hpp"
+
+namespace muonlab::study {
+
+// The row of a label, added if there is none.
+size_t row_index(ReportData& data, const std::string& label);
+// The rows of a sweep in its order; its baseline gets colour 0, its reference colour 1.
+void add_sweep_rows(ReportData& data, const config::SweepConfig& sweep);
+// Rows of the runs from `first` on, which belong to no sweep: by configuration, seed and name
+// apart.
+void group_rows(ReportData& data, size_t first);
+// Colours of the rows that have none: 0 for Adam on every matrix and 1 for Muon, where these are
+// free; then the others, first solid, then dashed.
+void colour_rows(ReportData& data);
+
+}  // namespace muonlab::study

@@ -1,0 +1,44 @@
+// The parts of a report's page. Each returns a section's HTML, empty where there is no data for it.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "muonlab/page/document.hpp"
+#include "muonlab/study/report/data.hpp"
+
+namespace muonlab::study {
+
+std::string verdict_html(const ReportData& data);
+std::string ablation_html(const ReportData& data);
+std::string rates_html(const ReportData& data);  // the searches of learning rates
+std::string summary_html(const ReportData& data);
+std::string loss_html(const ReportData& data, page::Document& document);
+std::string spectra_html(const ReportData& data, page::Document& document);
+std::string tail_html(const ReportData& data, page::Document& document);
+std::string assignment_html(const ReportData& data);
+std::string throughput_html(const ReportData& data);
+std::string settings_html(const ReportData& data);
+std::string commands_html(const ReportData& data);
+
+// The blocks' parts under their titles; the first one open, the others to unfold unless all are to
+// be open. Empty where all parts are.
+std::string by_block(const ReportData& data, const std::vector<std::string>& parts,
+                     bool all_open = false);
+// A row's swatch and label.
+std::string row_name(const ReportRow& row);
+// "seed 3" where a row has several runs in its block; the run's name else.
+std::string run_detail(const ReportRun& run);
+// The line under a figure: the file its numbers come from, where report.json has them, the command
+// that makes both.
+std::string from_line(const ReportData& data, const std::string& file,
+                      const std::string& json_place);
+std::string p_value(double p);  // HTML: "0.0031", "&lt; 1e-15"
+// What makes a run again, and what made this report; words quoted for a shell.
+std::string run_command(const ReportRun& run);
+std::string report_command(const ReportData& data);
+
+double tokens_per_second(const record::RunRecord& run);  // median over its steps; 0 without timing
+double peak_memory_mb(const record::RunRecord& run);
+
+}  // namespace muonlab::study

@@ -1,0 +1,110 @@
+#include "outlook.hpp"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/config/load.hpp"
+#include "muonlab/study/sweep/estimate.hpp"
+
+namespace muonlab::study {
+namespace {
+
+// What decides a step's speed.
+std::string shape_of(const config::RunConfig& run) {
+  config::RunConfig shape;
+  shape.model = run.model;
+  shape.train.batch = run.train.batch;
+  shape.train.micro_batch = run.train.micro_batch;
+  shape.precision = run.precision;
+  shape.kernels = run.kernels;
+  shape.threads = run.threads;
+  return config::dump_config(shape);
+}
+
+std::string counted(int64_t count, const char* one, const char* many) {
+  return base::str(base::with_commas(count), " ", count == 1 ? one : many);
+}
+
+std::string rates_text(const RateSearch& search) {
+  std::string text;
+  for (size_t i = 0; i < search.rates.size(); ++i) {
+    text += base::str(i == 0 ? "" : ", ", base::join(search.rates[i].paths, " = "), " ",
+                      base::significant((*search.best)[i], 3));
+  }
+  return text;
+}
+
+}  // namespace
+
+Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
+  const SweepPlan plan = queue.outline();
+  Outlook outlook;
+  outlook.num_waiting = queue.num_waiting();
+  std::map<std::string, Rate> rates;  // by shape
+  std::vector<uint64_t> memory;
+  uint64_t running_disk = 0;
+  for (const Cell& cell : plan.cells) {
+    if (!queue.is_wanted(cell)) continue;
+    const CellState state = queue.is_planned(cell) ? queue.status(cell).state : CellState::queued;
+    if (state == CellState::finished || state == CellState::diverged) {
+      ++outlook.num_finished;
+      continue;
+    }
+    ++outlook.num_runs;
+    const DiskUse disk = run_disk(cell.config);
+    outlook.disk_bytes += disk.finished;
+    running_disk = std::max(running_disk, disk.running);
+    memory.push_back(static_cast<uint64_t>(run_memory_bytes(cell.config)));
+    const auto [rate, is_new] = rates.try_emplace(measure ? shape_of(cell.config) : "");
+    if (is_new) rate->second = measure ? measure_rate(cell.config) : usual_rate(cell.config);
+    outlook.rate_source = rate->second.source;
+    outlook.seconds += run_flops(cell.config) / rate->second.flops_per_s / jobs;
+  }
+  outlook.disk_bytes += static_cast<uint64_t>(jobs) * running_disk;
+  std::sort(memory.rbegin(), memory.rend());
+  for (size_t i = 0; i < std::min(memory.size(), static_cast<size_t>(jobs)); ++i)
+    outlook.memory_bytes += memory[i];
+  return outlook;
+}
+
+std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs) {
+  std::string text = base::str("sweep    ", queue.folder().path(), "  ",
+                               counted(outlook.num_runs, "run", "runs"), " to do");
+  if (outlook.num_finished > 0) text += base::str(", ", outlook.num_finished, " finished earlier");
+  if (outlook.num_waiting > 0)
+    text += base::str("; ", outlook.num_waiting, " of them ",
+                      outlook.num_waiting == 1 ? "waits" : "wait", " for rates");
+  text += base::str("; ", jobs, " at once");
+  if (outlook.seconds > 0) {
+    text += base::str("\ntime     about ", base::human_duration(outlook.seconds), " (",
+                      outlook.rate_source, ")");
+  }
+  if (outlook.memory_bytes > 0)
+    text += base::str("\nmemory   about ", base::human_bytes(outlook.memory_bytes));
+  if (outlook.disk_bytes > 0)
+    text += base::str("\ndisk     about ", base::human_bytes(outlook.disk_bytes));
+  return text;
+}
+
+std::vector<std::string> found_rates(const std::vector<RateSearch>& before,
+                                     const std::vector<RateSearch>& after) {
+  std::vector<std::string> lines;
+  for (const RateSearch& search : after) {
+    const auto same = [&](const RateSearch& other) {
+      return other.block == search.block && other.row == search.row &&
+             other.rates.front().paths == search.rates.front().paths;
+    };
+    const auto earlier = std::find_if(before.begin(), before.end(), same);
+    if (!search.best || (earlier != before.end() && earlier->best)) continue;
+    lines.push_back(base::str("rates    ", search.block.empty() ? "" : search.block + ", ",
+                              search.row, ": ", rates_text(search), " (best of ",
+                              search.trials.size(), ")",
+                              search.at_edge ? "; still at the grid's edge" : ""));
+  }
+  return lines;
+}
+
+}  // namespace muonlab::study

@@ -1,0 +1,30 @@
+// What a sweep says about itself before and while it runs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "queue.hpp"
+
+namespace muonlab::study {
+
+// The work that is left, for the machine this runs on.
+struct Outlook {
+  int64_t num_runs = 0;  // left to run, those that wait for rates included
+  int64_t num_finished = 0, num_waiting = 0;
+  double seconds = 0;  // 0: not known
+  std::string rate_source;
+  uint64_t memory_bytes = 0;  // of the largest `jobs` cells together; 0: not known
+  uint64_t disk_bytes = 0;    // that the sweep will add
+};
+// `measure`: times some steps of every shape for the seconds; else they follow from the rate of
+// matrix products.
+Outlook look_ahead(SweepQueue& queue, int jobs, bool measure);
+// "sweep    runs/tiny_gated" with what is planned, the line of cells, the time, memory and disk
+// they take.
+std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs);
+// A line for every search in `after` that has found its rates and had not before.
+std::vector<std::string> found_rates(const std::vector<RateSearch>& before,
+                                     const std::vector<RateSearch>& after);
+
+}  // namespace muonlab::study

@@ -1,0 +1,74 @@
+// Cells and what is known of them: which are finished, which can be started, what comes next.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "muonlab/study/sweep/plan.hpp"
+#include "muonlab/study/sweep/sweep.hpp"
+
+namespace muonlab::study {
+
+class SweepQueue {
+ public:
+  // only: glob on the names of cells, empty for all; the searches of rates that such cells wait for
+  // are wanted with them. redo_changed: the run of a cell whose settings changed is moved aside
+  // when it comes up; else it stays and is left out.
+  SweepQueue(SweepPlanner planner, SweepFolder folder, std::string only, bool redo_changed)
+      : planner_(std::move(planner)),
+        folder_(std::move(folder)),
+        only_(std::move(only)),
+        redo_changed_(redo_changed) {}
+
+  const SweepFolder& folder() const { return folder_; }
+  const SweepPlan& plan() const { return plan_; }
+  const config::SweepConfig& sweep() const { return planner_.sweep(); }
+
+  // Plans anew from what is known; true when that added cells or found rates. Looks into a cell's
+  // folder the first time.
+  bool refresh();
+  // The same with the middle of each grid where a rate is open, to estimate from; changes nothing
+  // here. A cell of it that is not planned yet has rates that were only guessed, so its folder says
+  // nothing of it.
+  SweepPlan outline();
+  bool is_planned(const Cell& cell) const;
+  bool is_wanted(const Cell& cell) const;
+  // Wanted points whose rates are not known yet.
+  int64_t num_waiting() const { return num_waiting_; }
+
+  // The next wanted cell that may be started, in order; absent when none. Cells that another
+  // process still trains are passed over.
+  std::optional<Cell> next();
+  void started(const Cell& cell) { started_.insert(cell.name); }
+  // A process ended: reads how far the cell is. `exit_code` other than 0 is remembered with the
+  // folder.
+  CellStatus ended(const Cell& cell, int exit_code);
+
+  const CellStatus& status(const Cell& cell) { return look(cell).status; }
+  // Not empty: the cell's folder holds a run with other settings, which stays as it is.
+  const std::vector<std::string>& changes(const Cell& cell) { return look(cell).changes; }
+
+ private:
+  struct Seen {
+    CellStatus status;
+    std::vector<std::string> changes;
+  };
+  Seen& look(const Cell& cell);
+  void find_waiting();
+  void settle(const Cell& cell, Seen& seen);
+
+  SweepPlanner planner_;
+  SweepFolder folder_;
+  std::string only_;
+  bool redo_changed_;
+  SweepPlan plan_;
+  int64_t num_waiting_ = 0;
+  std::set<std::string> needed_;      // cells of searches that cells matching only_ wait for
+  std::map<std::string, Seen> seen_;  // by name
+  std::set<std::string> started_;     // by this process, ended or not
+};
+
+}  // namespace muonlab::study

@@ -1,0 +1,167 @@
+#include "runner.hpp"
+
+#include <algorithm>
+#include <csignal>
+
+#include "muonlab/base/file.hpp"
+#include "muonlab/base/signals.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/config/load.hpp"
+#include "muonlab/study/sweep/estimate.hpp"
+#include "outlook.hpp"
+
+namespace muonlab::study {
+namespace {
+
+using base::print_line;
+
+constexpr double kWait_s = 0.05;
+constexpr double kDisplay_s = 0.5;
+constexpr double kPlainInterval_s = 60;  // between lines elsewhere than on a terminal
+constexpr size_t kPlainWidth = 160;
+constexpr size_t kNameWidth = 48;
+constexpr int64_t kStepsForSpeed = 10;
+constexpr int kInterruptedExit = 130;
+
+}  // namespace
+
+SweepRunner::SweepRunner(SweepQueue& queue, int jobs)
+    : queue_(queue), jobs_(jobs), live_(1, kPlainInterval_s) {}
+
+bool SweepRunner::run() {
+  while (true) {
+    reap();
+    if (base::stop_requested() != 0) return stop();
+    start_what_can();
+    // Nothing runs and nothing can be started: done, unless a process that an earlier sweep left is
+    // on its way out.
+    if (running_.empty() && !others_run()) break;
+    show();
+    base::wait_for_child(kWait_s);
+  }
+  live_.clear();
+  return true;
+}
+
+void SweepRunner::start_what_can() {
+  while (static_cast<int>(running_.size()) < jobs_) {
+    const std::optional<Cell> cell = queue_.next();
+    if (!cell) return;
+    start(*cell);
+  }
+}
+
+void SweepRunner::start(const Cell& cell) {
+  const SweepFolder& folder = queue_.folder();
+  const std::string config = folder.config(cell.name);
+  base::write_atomically(config, config::dump_config(cell.config));
+  const std::vector<std::string> command{base::own_program(), "train", config, "--run-dir",
+                                         folder.cell(cell.name)};
+  auto process = std::make_unique<base::ChildProcess>(command, folder.output(cell.name));
+  queue_.started(cell);
+  running_.push_back({cell, std::move(process), {}, queue_.status(cell).step});
+}
+
+void SweepRunner::reap() {
+  for (size_t i = 0; i < running_.size();) {
+    const std::optional<int> code = running_[i].process->poll();
+    if (!code) {
+      ++i;
+      continue;
+    }
+    const Job job = std::move(running_[i]);
+    running_.erase(running_.begin() + static_cast<ptrdiff_t>(i));
+    if (*code != kInterruptedExit || base::stop_requested() == 0) ended(job, *code);
+  }
+}
+
+void SweepRunner::ended(const Job& job, int exit_code) {
+  const CellStatus status = queue_.ended(job.cell, exit_code);
+  size_t width = 0;
+  for (const Cell& cell : queue_.plan().cells)
+    width = std::max(width, base::display_width(cell.name));
+  print_line(ended_line(job.cell.name, status, job.watch.seconds(), std::min(width, kNameWidth)));
+  if (status.state == CellState::failed)
+    print_line("     its output: " + queue_.folder().output(job.cell.name));
+  if (status.state == CellState::finished && status.step > job.first_step) {
+    const double share =
+        static_cast<double>(status.step - job.first_step) / static_cast<double>(status.step);
+    measured_flops_ += share * run_flops(job.cell.config);
+    measured_s_ += job.watch.seconds();
+  }
+  if (!job.cell.tuning) return;
+  const std::vector<RateSearch> before = queue_.plan().searches;
+  if (queue_.refresh()) write_sweep_record(queue_.folder(), queue_.sweep(), queue_.plan());
+  for (const std::string& line : found_rates(before, queue_.plan().searches)) print_line(line);
+}
+
+bool SweepRunner::others_run() {
+  const std::vector<Cell>& cells = queue_.plan().cells;
+  return std::any_of(cells.begin(), cells.end(), [&](const Cell& cell) {
+    return queue_.is_wanted(cell) && queue_.status(cell).state == CellState::running;
+  });
+}
+
+bool SweepRunner::stop() {
+  for (const Job& job : running_) job.process->signal(SIGTERM);
+  live_.update(base::str(" stopping: ", running_.size(),
+                         running_.size() == 1 ? " cell saves" : " cells save", " its state"));
+  while (!running_.empty()) {
+    base::wait_for_child(kWait_s);
+    reap();
+  }
+  live_.clear();
+  return false;
+}
+
+// How far a job is and the seconds it has left: by its own speed once it has one, else by that of
+// the cells before it.
+RunningCell SweepRunner::running_cell(const Job& job, double& left_flops) const {
+  RunningCell shown{job.cell.name, cell_status(queue_.folder(), job.cell.name)};
+  const double steps = static_cast<double>(std::max<int64_t>(shown.status.steps, 1));
+  const double left_share = 1 - static_cast<double>(shown.status.step) / steps;
+  const int64_t done_here = shown.status.step - job.first_step;
+  left_flops = left_share * run_flops(job.cell.config);
+  if (done_here >= kStepsForSpeed) {
+    shown.left_s = job.watch.seconds() / static_cast<double>(done_here) * left_share * steps;
+  } else if (measured_s_ > 0) {
+    shown.left_s = left_flops / measured_flops_ * measured_s_;
+  }
+  return shown;
+}
+
+void SweepRunner::show() {
+  const double now = base::monotonic_seconds();
+  if (now - shown_s_ < kDisplay_s) return;
+  shown_s_ = now;
+  SweepProgress progress;
+  double left_flops = 0, running_left_s = 0;
+  for (const Job& job : running_) {
+    double flops = 0;
+    progress.running.push_back(running_cell(job, flops));
+    running_left_s += progress.running.back().left_s;
+  }
+  for (const Cell& cell : queue_.plan().cells) {
+    const bool is_running = std::any_of(running_.begin(), running_.end(),
+                                        [&](const Job& job) { return job.cell.name == cell.name; });
+    if (is_running || !queue_.is_wanted(cell)) continue;
+    const CellState state = queue_.status(cell).state;
+    progress.done += state == CellState::finished || state == CellState::diverged;
+    progress.failed += state == CellState::failed;
+    if (state != CellState::queued && state != CellState::running) continue;
+    ++progress.queued;
+    left_flops += run_flops(cell.config);
+  }
+  progress.waiting = queue_.num_waiting();
+  if (progress.waiting > 0) {
+    left_flops +=
+        static_cast<double>(progress.waiting) * run_flops(queue_.plan().cells.front().config);
+  }
+  if (measured_s_ > 0) {
+    progress.left_s = (left_flops / measured_flops_ * measured_s_ + running_left_s) / jobs_;
+  }
+  live_.update(progress_line(
+      progress, live_.on_terminal() ? static_cast<size_t>(base::terminal_width(1)) : kPlainWidth));
+}
+
+}  // namespace muonlab::study

@@ -1,0 +1,48 @@
+// Runs a queue's cells, several at once, each as a process of its own, and shows how far they are.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "display.hpp"
+#include "muonlab/base/clock.hpp"
+#include "muonlab/base/process.hpp"
+#include "muonlab/base/terminal.hpp"
+#include "queue.hpp"
+
+namespace muonlab::study {
+
+class SweepRunner {
+ public:
+  // jobs: processes at once.
+  SweepRunner(SweepQueue& queue, int jobs);
+  // False when a signal stopped it: then the running cells have saved their state.
+  bool run();
+
+ private:
+  struct Job {
+    Cell cell;
+    std::unique_ptr<base::ChildProcess> process;
+    base::Stopwatch watch;
+    int64_t first_step;  // where it resumed
+  };
+
+  void start_what_can();
+  void start(const Cell& cell);
+  void reap();
+  void ended(const Job& job, int exit_code);
+  bool others_run();
+  bool stop();
+  void show();
+  RunningCell running_cell(const Job& job, double& left_flops) const;
+
+  SweepQueue& queue_;
+  int jobs_;
+  base::LiveLine live_;
+  std::vector<Job> running_;
+  double measured_flops_ = 0, measured_s_ = 0;  // of cells that ended here
+  double shown_s_ = -1e30;
+};
+
+}  // namespace muonlab::study

@@ -1,0 +1,176 @@
+#include "muonlab/study/sweep/plan.hpp"
+
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "base/temporary_folder.hpp"
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/text.hpp"
+
+namespace muonlab::study {
+namespace {
+
+constexpr const char* kBase = R"({
+  "threads": 1,
+  "optimizers": {"muon": {"rule": "muon", "lr": 0.02}, "adam": {"rule": "adamw"}, "embed": {"rule": "adamw"}},
+  "assign": [{"params": ["matrices"], "optimizer": "muon"}, {"params": ["all"], "optimizer": "embed"}],
+  "train": {"steps": 10}
+})";
+constexpr const char* kRows = R"("row": {
+    "adam": {"assign": [{"params": ["matrices"], "optimizer": "adam"}, {"params": ["all"], "optimizer": "embed"}]},
+    "qk": {"assign": [{"params": ["qk"], "optimizer": "muon"}, {"params": ["matrices"], "optimizer": "adam"}, {"params": ["all"], "optimizer": "embed"}]},
+    "all": {"assign": [{"params": ["matrices"], "optimizer": "muon"}, {"params": ["all"], "optimizer": "embed"}]}})";
+
+class Sweep {
+ public:
+  explicit Sweep(const std::string& rest) {
+    base::write_atomically(folder_ / "base.json", kBase);
+    const std::string text = base::str(
+        R"({"base": "base.json", "compare": {"axis": "row", "baseline": "adam", "reference": "all"}, )",
+        rest, "}");
+    base::write_atomically(folder_ / "sweep.json", text);
+    planner_.emplace(config::load_sweep(folder_ / "sweep.json"));
+  }
+  SweepPlan plan(const LossOf& loss_of) { return planner_->plan(loss_of); }
+  SweepPlan outline(const LossOf& loss_of) { return planner_->outline(loss_of); }
+
+ private:
+  base::TemporaryFolder folder_;
+  std::optional<SweepPlanner> planner_;
+};
+
+const LossOf kNothingKnown = [](const Cell&) { return std::optional<double>(); };
+
+std::vector<std::string> names(const SweepPlan& plan) {
+  std::vector<std::string> list;
+  for (const Cell& cell : plan.cells) list.push_back(cell.name);
+  return list;
+}
+
+double rate(const Cell& cell, const std::string& optimizer) {
+  return std::visit([](const auto& rule) { return rule.lr; }, cell.config.optimizers.at(optimizer));
+}
+
+TEST(SweepPlan, IsTheGridInOrderNamedByWhatDiffers) {
+  Sweep sweep(base::str(R"("axes": {"width": {"path": "model.width", "values": [64, 128]}, )",
+                        kRows, R"(}, "seeds": [1, 2])"));
+  const SweepPlan plan = sweep.plan(kNothingKnown);
+  ASSERT_EQ(plan.cells.size(), 12u);
+  EXPECT_EQ(plan.cells[0].name, "width_64-adam-s1");
+  EXPECT_EQ(plan.cells[11].name, "width_128-all-s2");
+  EXPECT_EQ(plan.cells[11].config.model.width, 128);
+  EXPECT_EQ(plan.cells[11].config.seed, 2);
+  EXPECT_EQ(plan.cells[11].config.name, plan.cells[11].name);
+  EXPECT_EQ(plan.points[11].block, "width 128");
+  EXPECT_EQ(plan.points[11].row, "all");
+  EXPECT_EQ(plan.cells[0].config.checkpoint.final, config::FinalCheckpoint::weights);
+  // An optimizer that a row does not use is no mistake there, and not part of it.
+  EXPECT_FALSE(plan.cells[0].config.optimizers.contains("muon"));
+}
+
+TEST(SweepPlan, EqualConfigurationsAreOneRun) {
+  Sweep sweep(base::str(R"("axes": {"protocol": {"a": {}, "b": {"optimizers.muon.lr": 0.05}}, )",
+                        kRows, "}"));
+  const SweepPlan plan = sweep.plan(kNothingKnown);
+  EXPECT_EQ(plan.points.size(), 6u);
+  // Without Muon its rate changes nothing: the rows of all Adam are one run.
+  EXPECT_EQ(names(plan),
+            (std::vector<std::string>{"a-adam-s1", "a-qk-s1", "a-all-s1", "b-qk-s1", "b-all-s1"}));
+  EXPECT_EQ(plan.points[3].row, "adam");
+  EXPECT_EQ(plan.points[3].cell, 0u);
+}
+
+TEST(SweepPlan, RunsChooseRowsAndSeedsInTheirOrder) {
+  Sweep sweep(base::str(
+      "\"axes\": {", kRows,
+      R"(}, "seeds": [1], "runs": [{"only": {"row": ["all", "adam"]}, "seeds": [7, 8]}, {}])"));
+  EXPECT_EQ(names(sweep.plan(kNothingKnown)),
+            (std::vector<std::string>{"adam-s7", "adam-s8", "all-s7", "all-s8", "adam-s1", "qk-s1",
+                                      "all-s1"}));
+}
+
+// A search whose best is at 0.008, beyond the grid's edge; then one at the found rate.
+TEST(SweepPlan, RatesAreSearchedFirstAndTheGridGrowsAtItsEdge) {
+  Sweep sweep(base::str("\"axes\": {", kRows, R"(}, "tune": [
+    {"at": {"row": "adam"}, "path": ["optimizers.adam.lr", "optimizers.embed.lr"], "grid": [0.001, 0.002]},
+    {"at": {"row": "all"}, "path": "optimizers.muon.lr", "grid": [0.01, 0.02, 0.04]}])"));
+  std::set<std::string> run;
+  const auto loss = [](const Cell& cell) {
+    const bool adam = cell.config.optimizers.contains("adam");
+    const double best = adam ? 0.008 : 0.02;
+    return std::abs(std::log(rate(cell, adam ? "adam" : "muon") / best));
+  };
+  const LossOf known = [&](const Cell& cell) {
+    return run.contains(cell.name) ? std::optional(loss(cell)) : std::nullopt;
+  };
+
+  SweepPlan plan = sweep.plan(known);
+  EXPECT_EQ(names(plan),
+            (std::vector<std::string>{"tune-adam-adam.lr_0.001", "tune-adam-adam.lr_0.002"}));
+  EXPECT_EQ(plan.num_waiting, 3);
+  // the middle of the grids stands in, so two of three rows are trials
+  EXPECT_EQ(sweep.outline(known).cells.size(), 2u + 3u + 1u);
+
+  for (int round = 0; round < 20 && plan.num_waiting > 0; ++round) {
+    for (const Cell& cell : plan.cells) run.insert(cell.name);
+    plan = sweep.plan(known);
+  }
+  ASSERT_EQ(plan.searches.size(), 2u);
+  EXPECT_EQ(plan.searches[0].best, (std::vector<double>{0.008}));
+  EXPECT_EQ(plan.searches[0].rates[0].grid,
+            (std::vector<double>{0.001, 0.002, 0.004, 0.008, 0.016}));
+  EXPECT_FALSE(plan.searches[0].at_edge);
+  EXPECT_EQ(plan.searches[1].best, (std::vector<double>{0.02}));
+  ASSERT_EQ(plan.points.size(), 3u);
+  const Cell& qk = plan.cells[plan.points[1].cell];
+  EXPECT_EQ(rate(qk, "adam"), 0.008);  // every row keeps the rates that were found
+  EXPECT_EQ(rate(qk, "embed"), 0.008);
+  EXPECT_EQ(rate(qk, "muon"), 0.02);
+  // The best trials are rows of the table, not run again.
+  EXPECT_EQ(plan.cells[plan.points[0].cell].name, "tune-adam-adam.lr_0.008");
+  EXPECT_EQ(plan.cells[plan.points[2].cell].name, "tune-all-muon.lr_0.02");
+}
+
+TEST(SweepPlan, AGridThatNeverEndsIsGivenUpAndSaidSo) {
+  Sweep sweep(base::str("\"axes\": {", kRows,
+                        R"(}, "tune": {"path": "optimizers.adam.lr", "grid": [0.001, 0.01]})"));
+  const LossOf falls = [](const Cell& cell) {
+    return std::optional(cell.tuning ? -rate(cell, "adam") : 0.0);
+  };
+  const SweepPlan plan = sweep.plan(falls);
+  EXPECT_TRUE(plan.searches[0].at_edge);
+  EXPECT_EQ(plan.searches[0].rates[0].grid.size(), 6u);
+}
+
+TEST(SweepPlan, ADivergedTrialIsTheWorstAndAllDivergedIsAnError) {
+  Sweep sweep(
+      base::str("\"axes\": {", kRows,
+                R"(}, "tune": {"path": "optimizers.adam.lr", "grid": [0.001, 0.01, 0.1]})"));
+  constexpr double kDiverged = std::numeric_limits<double>::infinity();
+  const LossOf high_diverges = [&](const Cell& cell) {
+    return std::optional(cell.tuning && rate(cell, "adam") > 0.05
+                             ? kDiverged
+                             : std::abs(std::log(rate(cell, "adam") / 0.01)));
+  };
+  EXPECT_EQ(sweep.plan(high_diverges).searches[0].best, (std::vector<double>{0.01}));
+  const LossOf all_diverge = [&](const Cell&) { return std::optional(kDiverged); };
+  EXPECT_NE(
+      base::error_of([&] { sweep.plan(all_diverge); }).find("every run diverged; lower the grid"),
+      std::string::npos);
+}
+
+TEST(SweepPlan, APointThatMakesNoConfigurationIsNamed) {
+  Sweep sweep(base::str("\"axes\": {\"size\": {\"small\": {}, \"wide\": {\"model.widht\": 64}}, ",
+                        kRows, "}"));
+  const std::string error = base::error_of([&] { sweep.plan(kNothingKnown); });
+  EXPECT_NE(error.find("sweep.json: cell wide-adam-s1: model.widht=64: model: unknown key"),
+            std::string::npos)
+      << error;
+  EXPECT_NE(error.find("did you mean \"width\"?"), std::string::npos) << error;
+}
+
+}  // namespace
+}  // namespace muonlab::study
