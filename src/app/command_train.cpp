@@ -29,6 +29,9 @@ void add_train(CLI::App& app, Exit& exit) {
                       "go on with this run, without its configuration file");
   command->add_option("--from", request->from,
                       "branch: start from RUN@STEP, a run or a checkpoint");
+  command->add_flag("--allow-change", request->allow_change,
+                    "resume although a setting that changes the training differs (a learning rate, "
+                    "say); history.jsonl keeps what changed");
   command->callback([request, &exit] {
     if (request->config_path.empty() == request->resume.empty()) {
       throw base::Error(

@@ -12,39 +12,61 @@ namespace {
 struct Class {
   const char* pattern;  // glob on the setting's path; the first match decides
   ChangeClass kind;
+  bool keeps_record;
   const char* note;
 };
 
 constexpr const char* kRounding = "rounding may differ from here on";
-constexpr const char* kSchedule = "changes the schedule: allowed";
-
+constexpr const char* kLength = "changes the schedule's end";
+constexpr const char* kRates = "changes the learning rate from here on";
+constexpr const char* kUpdates = "changes the updates from here on";
 // Checked after the settings: the content of the data and the tokenizer must be the same.
 constexpr const char* kSameContent = "another place: allowed where the content is the same";
 
-constexpr std::array<Class, 22> kClasses{{
-    {"name", ChangeClass::safe, "safe"},
-    {"threads", ChangeClass::safe, kRounding},
-    {"device", ChangeClass::safe, kRounding},
-    {"kernels", ChangeClass::safe, kRounding},
-    {"train.micro_batch", ChangeClass::safe, kRounding},
-    {"eval.*", ChangeClass::safe, "safe"},
-    {"checkpoint.*", ChangeClass::safe, "safe"},
-    {"probes*", ChangeClass::safe, "safe"},
-    {"train.steps", ChangeClass::schedule, "changes the schedule's end: allowed"},
-    {"train.tokens", ChangeClass::schedule, "changes the schedule's end: allowed"},
-    {"train.epochs", ChangeClass::schedule, "changes the schedule's end: allowed"},
-    {"train.batch", ChangeClass::schedule, "changes the batch from here on: allowed"},
-    {"train.clip", ChangeClass::schedule, "changes the updates from here on: allowed"},
-    {"schedule*", ChangeClass::schedule, kSchedule},
-    {"optimizers.*.lr", ChangeClass::schedule, kSchedule},
-    {"optimizers.*.decay", ChangeClass::schedule, "changes the updates from here on: allowed"},
-    {"optimizers.*.schedule*", ChangeClass::schedule, kSchedule},
-    {"data.train", ChangeClass::safe, kSameContent},
-    {"data.valid", ChangeClass::safe, kSameContent},
-    {"data.tokenizer", ChangeClass::safe, kSameContent},
-    {"data.tokenizer.path", ChangeClass::safe, kSameContent},
-    {"*", ChangeClass::refused, "refused: needs a run of its own"},
+constexpr std::array<Class, 25> kClasses{{
+    {"name", ChangeClass::safe, true, "safe"},
+    {"threads", ChangeClass::safe, true, kRounding},
+    {"device", ChangeClass::safe, true, kRounding},
+    {"kernels", ChangeClass::safe, true, kRounding},
+    {"train.micro_batch", ChangeClass::safe, true, kRounding},
+    {"build.*", ChangeClass::safe, true, kRounding},
+    {"checkpoint.*", ChangeClass::safe, true, "safe"},
+    {"eval.*", ChangeClass::safe, false, "safe"},
+    {"probes*", ChangeClass::safe, false, "safe"},
+    {"train.steps", ChangeClass::length, false, kLength},
+    {"train.tokens", ChangeClass::length, false, kLength},
+    {"train.epochs", ChangeClass::length, false, kLength},
+    {"train.batch", ChangeClass::training, false, "changes the batch from here on"},
+    {"train.clip", ChangeClass::training, false, kUpdates},
+    {"schedule*", ChangeClass::training, false, kRates},
+    {"optimizers.*.lr", ChangeClass::training, false, kRates},
+    {"optimizers.*.schedule*", ChangeClass::training, false, kRates},
+    {"optimizers.*", ChangeClass::training, false, kUpdates},
+    {"optimizers", ChangeClass::training, false, kUpdates},
+    {"assign*", ChangeClass::training, false, "changes which optimizer updates what"},
+    {"data.train", ChangeClass::safe, false, kSameContent},
+    {"data.valid", ChangeClass::safe, false, kSameContent},
+    {"data.tokenizer", ChangeClass::safe, false, kSameContent},
+    {"data.tokenizer.path", ChangeClass::safe, false, kSameContent},
+    {"*", ChangeClass::refused, false, "refused: needs a run of its own"},
 }};
+
+const Class& class_of(const std::string& setting) {
+  return *std::find_if(kClasses.begin(), kClasses.end(), [&](const Class& entry) {
+    return base::glob_match(entry.pattern, setting);
+  });
+}
+
+const char* permission(ChangeClass kind, bool allow_change) {
+  switch (kind) {
+    case ChangeClass::length: return ": allowed";
+    case ChangeClass::training:
+      return allow_change ? ": allowed by --allow-change" : ": needs --allow-change";
+    case ChangeClass::safe:
+    case ChangeClass::refused: break;
+  }
+  return "";
+}
 
 std::string shown(const std::string& value) { return value.empty() ? "(unset)" : value; }
 
@@ -57,23 +79,33 @@ bool shapes_weights(const std::string& setting) {
   return std::find(kSettings.begin(), kSettings.end(), setting) != kSettings.end();
 }
 
+const char* change_class_name(ChangeClass kind) {
+  switch (kind) {
+    case ChangeClass::safe: return "safe";
+    case ChangeClass::length: return "length";
+    case ChangeClass::training: return "training";
+    case ChangeClass::refused: return "refused";
+  }
+  return "";
+}
+
+bool keeps_record(const std::string& setting) { return class_of(setting).keeps_record; }
+
 std::vector<Change> classify_changes(const std::vector<config::Difference>& differences) {
   std::vector<Change> changes;
   for (const config::Difference& difference : differences) {
-    for (const Class& entry : kClasses) {
-      if (!base::glob_match(entry.pattern, difference.path)) continue;
-      changes.push_back({difference, entry.kind, entry.note});
-      break;
-    }
+    const Class& found = class_of(difference.path);
+    changes.push_back({difference, found.kind, found.note});
   }
   return changes;
 }
 
-std::string describe_changes(const std::vector<Change>& changes) {
+std::string describe_changes(const std::vector<Change>& changes, bool allow_change) {
   std::string text;
   for (const Change& change : changes) {
     text += base::str("changed  ", change.difference.path, " ", shown(change.difference.before),
-                      " -> ", shown(change.difference.after), " (", change.note, ")\n");
+                      " -> ", shown(change.difference.after), " (", change.note,
+                      permission(change.kind, allow_change), ")\n");
   }
   return text;
 }

@@ -16,7 +16,7 @@ constexpr size_t kTailBytes = 16384;  // of metrics.jsonl: some sixty lines
 struct Newest {
   int64_t step = 0;
   std::optional<double> loss{}, val_loss{};
-  int64_t val_step = -1;         // of the newest validation, finite or not
+  int64_t val_step = -1;  // of the newest validation, finite or not
   bool val_is_finite = false;
 };
 

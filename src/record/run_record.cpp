@@ -80,6 +80,7 @@ RunRecord read_run(const std::string& path) {
   if (build.is_object()) record.processor = text_in(build, "processor");
   if (files.exists(folder.metrics())) read_metrics(folder.metrics(), record);
   if (files.exists(folder.timing())) read_timing(folder.timing(), record);
+  record.history = read_history(folder.history());
   record.finished = read_progress(folder).state == RunState::finished;
   return record;
 }

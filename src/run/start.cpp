@@ -12,9 +12,11 @@
 #include "muonlab/config/load.hpp"
 #include "muonlab/record/changes.hpp"
 #include "muonlab/record/find_checkpoint.hpp"
+#include "muonlab/record/history.hpp"
 #include "muonlab/record/json_lines.hpp"
 #include "muonlab/store/retention.hpp"
 #include "muonlab/train/checkpoint.hpp"
+#include "start_page.hpp"
 
 namespace muonlab::run {
 namespace {
@@ -58,6 +60,34 @@ void accept_from(const std::string& from, const record::RunFolder& folder) {
                     "; leave --from out to go on with it, or name a new folder with --run-dir");
 }
 
+// What made the checkpoint; of a run from before there was a history, what its last start noted.
+std::map<std::string, std::string> build_of(const store::Checkpoint& checkpoint,
+                                            const record::RunFolder& folder) {
+  std::map<std::string, std::string> build =
+      record::read_history(folder.history()).build_before(checkpoint.step());
+  const nlohmann::json noted = build.empty() ? record::value_in(folder.build()) : nullptr;
+  if (noted.is_object()) {
+    for (const auto& [name, value] : noted.items()) {
+      if (value.is_string() && name != "device") build[name] = value.get<std::string>();
+    }
+  }
+  return build;
+}
+
+std::vector<config::Difference> build_differences(const std::map<std::string, std::string>& before,
+                                                  std::map<std::string, std::string> now) {
+  if (before.empty()) return {};
+  std::vector<config::Difference> differences;
+  for (const auto& [name, value] : before) {
+    const std::string other = now[name];
+    if (other != value) differences.push_back({"build." + name, value, other});
+  }
+  for (const auto& [name, value] : now) {
+    if (!before.contains(name)) differences.push_back({"build." + name, "", value});
+  }
+  return differences;
+}
+
 }  // namespace
 
 Start find_start(const record::RunFolder& folder, const std::string& from,
@@ -75,29 +105,44 @@ Start find_start(const record::RunFolder& folder, const std::string& from,
   return start;
 }
 
-void accept_changes(const store::Checkpoint& checkpoint, const Prepared& prepared,
-                    const record::RunFolder& folder) {
-  const std::vector<record::Change> changes =
-      record::classify_changes(config::diff_configs(settings_of(checkpoint), prepared.config));
-  if (!changes.empty()) print_line(std::string(base::trim(record::describe_changes(changes))));
-  const bool refused = std::any_of(changes.begin(), changes.end(), [](const record::Change& c) {
-    return c.kind == record::ChangeClass::refused;
-  });
-  if (refused) {
+std::vector<record::Change> accept_changes(const store::Checkpoint& checkpoint,
+                                           const Prepared& prepared,
+                                           const record::RunFolder& folder, bool allow_change) {
+  std::vector<config::Difference> differences =
+      config::diff_configs(settings_of(checkpoint), prepared.config);
+  for (config::Difference& difference :
+       build_differences(build_of(checkpoint, folder), build_facts())) {
+    differences.push_back(std::move(difference));
+  }
+  std::vector<record::Change> changes = record::classify_changes(differences);
+  const std::string lines = record::describe_changes(changes, allow_change);
+  if (!changes.empty()) print_line(std::string(base::trim(lines)));
+  const auto has = [&](record::ChangeClass kind) {
+    return std::any_of(changes.begin(), changes.end(),
+                       [kind](const record::Change& change) { return change.kind == kind; });
+  };
+  const std::string branch =
+      base::str("branch with --run-dir NEW --from ", folder.path(), "@", checkpoint.step());
+  if (has(record::ChangeClass::refused)) {
     throw base::Error(
         folder.path(),
         ": its checkpoints were made with other settings (marked refused above). Take them ",
-        "back, start a new run with --run-dir, or branch with --run-dir NEW --from ", folder.path(),
-        "@", checkpoint.step());
+        "back, start a new run with --run-dir, or ", branch);
+  }
+  if (has(record::ChangeClass::training) && !allow_change) {
+    throw base::Error(
+        folder.path(), ": these changes make a run that no single configuration describes. To ",
+        "train on with them in this run, add --allow-change; to leave this run as it is, ", branch);
   }
   const std::string identity = train::read_trainer_file(checkpoint).data_identity;
   if (identity != prepared.data.identity) {
     throw base::Error(folder.path(), ": the data are not those it was trained on (content hash ",
                       prepared.data.identity, ", the checkpoint says ", identity,
                       "). Name the same data (they may lie in another place), start a new run with "
-                      "--run-dir, or branch with --run-dir NEW --from ",
-                      folder.path(), "@", checkpoint.step());
+                      "--run-dir, or ",
+                      branch);
   }
+  return changes;
 }
 
 void begin(const Start& start, const std::string& from, Session& session,

@@ -3,7 +3,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "muonlab/record/changes.hpp"
 #include "muonlab/record/run_folder.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/store/checkpoint.hpp"
@@ -19,10 +21,11 @@ struct Start {
 // shape differs.
 Start find_start(const record::RunFolder& folder, const std::string& from,
                  const Prepared& prepared);
-// Compares what is asked with what the checkpoint was made with; says what changed, refuses what
-// cannot change.
-void accept_changes(const store::Checkpoint& checkpoint, const Prepared& prepared,
-                    const record::RunFolder& folder);
+// Compares what is asked, and the build, with what the checkpoint was made with; says what changed,
+// refuses what cannot change, and what trains otherwise unless allow_change. Returns the changes.
+std::vector<record::Change> accept_changes(const store::Checkpoint& checkpoint,
+                                           const Prepared& prepared,
+                                           const record::RunFolder& folder, bool allow_change);
 // Loads the start into the session and says so.
 void begin(const Start& start, const std::string& from, Session& session,
            const record::RunFolder& folder);

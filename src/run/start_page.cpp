@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdlib>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -100,17 +101,28 @@ std::string start_page(const Prepared& prepared) {
   return page + "\n" + optim::routing_table(prepared.routing, config);
 }
 
+std::map<std::string, std::string> build_facts() {
+  std::map<std::string, std::string> facts{{"muonlab", MUONLAB_VERSION},
+                                           {"commit", MUONLAB_COMMIT},
+                                           {"compiler", base::str("g++ ", __VERSION__)},
+                                           {"libtorch", tensor::libtorch_info().version},
+                                           {"processor", base::cpu_model()},
+                                           {"instruction_sets", base::isa_summary()}};
+  // Instruction sets that the environment hides, so that other kernels run.
+  const char* hidden = std::getenv("MUONLAB_WITHOUT");
+  if (hidden != nullptr && *hidden != '\0') facts["without"] = hidden;
+  return facts;
+}
+
 std::string build_json(const Prepared& prepared) {
-  const tensor::LibtorchInfo libtorch = tensor::libtorch_info();
-  const nlohmann::ordered_json json{
-      {"muonlab", MUONLAB_VERSION},
-      {"commit", MUONLAB_COMMIT},
-      {"compiler", base::str("g++ ", __VERSION__)},
-      {"libtorch", libtorch.version},
-      {"processor", base::cpu_model()},
-      {"instruction_sets", base::isa_summary()},
-      {"device", prepared.config.device == config::Device::cuda ? "cuda" : "cpu"},
-      {"threads", *prepared.config.threads}};
+  nlohmann::ordered_json json;
+  const std::map<std::string, std::string> facts = build_facts();
+  for (const char* name :
+       {"muonlab", "commit", "compiler", "libtorch", "processor", "instruction_sets", "without"}) {
+    if (const auto fact = facts.find(name); fact != facts.end()) json[name] = fact->second;
+  }
+  json["device"] = prepared.config.device == config::Device::cuda ? "cuda" : "cpu";
+  json["threads"] = *prepared.config.threads;
   return json.dump(2) + "\n";
 }
 

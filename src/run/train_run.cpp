@@ -12,6 +12,7 @@
 #include "muonlab/base/signals.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/record/history.hpp"
 #include "muonlab/record/run_folder.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/store/checkpoint.hpp"
@@ -126,6 +127,33 @@ train::Outcome see_through(Session& session, const record::RunFolder& folder) {
   }
 }
 
+// A full disk may be why the training failed: then its end is not recorded either.
+void note_end(const record::RunFolder& folder, const record::RunEnd& end) {
+  try {
+    record::append_end(folder.history(), end);
+  } catch (const base::Error& error) {
+    base::log_warning(error.what());
+  }
+}
+
+// see_through, with its end in history.jsonl.
+train::Outcome train_recorded(Session& session, const record::RunFolder& folder) {
+  const int64_t& step = session.trainer().state.step;
+  try {
+    const train::Outcome outcome = see_through(session, folder);
+    const bool finished = outcome == train::Outcome::finished;
+    record::append_end(folder.history(), {step, finished ? record::RunOutcome::finished
+                                                         : record::RunOutcome::interrupted});
+    return outcome;
+  } catch (const train::NonFinite&) {
+    note_end(folder, {step, record::RunOutcome::diverged});
+    throw;
+  } catch (...) {
+    note_end(folder, {step, record::RunOutcome::failed});
+    throw;
+  }
+}
+
 struct Asked {
   std::string source_text;
   config::RunConfig config;
@@ -173,7 +201,8 @@ train::Outcome train_run(const TrainRequest& request) {
       start.own ? base::str("  resumes at step ", start.own->step(), " (checkpoint verified, ",
                             base::human_bytes(start.own->bytes()), ")")
                 : std::string("  (new)")));
-  if (start.own) accept_changes(*start.own, prepared, folder);
+  std::vector<record::Change> changes;
+  if (start.own) changes = accept_changes(*start.own, prepared, folder, request.allow_change);
   if (!start.own) accept_fresh_start(folder);
   const bool weights_only = start.own && !train::has_optimizer_state(*start.own);
   if (start.own && (start.own->step() > prepared.plan.steps ||
@@ -212,7 +241,8 @@ train::Outcome train_run(const TrainRequest& request) {
     return train::Outcome::finished;
   }
   base::log_note(base::str("starts at step ", state.step, " of ", steps));
-  return see_through(session, folder);
+  record::append_start(folder.history(), {state.step, changes, build_facts()});
+  return train_recorded(session, folder);
 }
 
 void write_initial_checkpoint(const std::string& config_path,

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "app/train_fixture.hpp"
+#include "muonlab/record/history.hpp"
 
 namespace muonlab {
 namespace {
@@ -81,6 +82,48 @@ TEST_F(ResumeCommand, ChangedSettingsAreListedAndClassed) {
   EXPECT_NE((other.out + other.err).find("model.width 32 -> 48 (refused"), std::string::npos)
       << other.out << other.err;
   EXPECT_NE(other.err.find("--run-dir"), std::string::npos);
+}
+
+TEST_F(ResumeCommand, AChangeOfTheTrainingNeedsPermissionAndStaysInTheHistory) {
+  ASSERT_EQ(train({"--set", "train.steps=8"}).code, 0);
+  const std::vector<std::string> change{"--set", "train.steps=12", "--set",
+                                        "optimizers.adam.lr=0.001"};
+  const Result refused = train(change);
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_NE(refused.out.find("changed  optimizers.adam.lr 0.003 -> 0.001 (changes the learning "
+                             "rate from here on: needs --allow-change)"),
+            std::string::npos)
+      << refused.out;
+  EXPECT_NE(refused.err.find("add --allow-change"), std::string::npos) << refused.err;
+  EXPECT_NE(refused.err.find("--run-dir NEW --from runs/tiny@8"), std::string::npos) << refused.err;
+  const std::string history = scratch_ / "runs/tiny/history.jsonl";
+  EXPECT_EQ(slurp(history).find("optimizers.adam.lr"), std::string::npos);
+
+  std::vector<std::string> allowed = change;
+  allowed.push_back("--allow-change");
+  ASSERT_EQ(train(allowed).code, 0);
+  const record::History kept = record::read_history(history);
+  ASSERT_EQ(kept.starts.size(), 2u);
+  ASSERT_EQ(kept.changed().size(), 1u);
+  EXPECT_EQ(kept.changed()[0].step, 8);
+  ASSERT_TRUE(kept.end);
+  EXPECT_EQ(kept.end->outcome, record::RunOutcome::finished);
+  EXPECT_EQ(kept.end->step, 12);
+}
+
+TEST_F(ResumeCommand, OtherInstructionSetsAreSaidAndStored) {
+  ASSERT_EQ(train({"--set", "train.steps=8"}).code, 0);
+  ::setenv("MUONLAB_WITHOUT", "avx512f", 1);
+  const Result resumed = train({"--set", "train.steps=12"});
+  ::unsetenv("MUONLAB_WITHOUT");
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_NE(resumed.out.find("changed  build.without (unset) -> avx512f (rounding may differ"),
+            std::string::npos)
+      << resumed.out;
+  EXPECT_NE(slurp(scratch_ / "runs/tiny/history.jsonl").find("\"build.without\""),
+            std::string::npos);
+  ASSERT_EQ(train({"--set", "train.steps=16"}).code, 0);
+  EXPECT_EQ(record::read_history(scratch_ / "runs/tiny/history.jsonl").starts.size(), 3u);
 }
 
 TEST_F(ResumeCommand, TheSameDataMayLieElsewhere) {

@@ -79,7 +79,8 @@ TEST_F(Progress, ADivergedEndCountsUntilTheRunIsStartedAgain) {
 TEST_F(Progress, FindsAValidationFarFromTheEnd) {
   std::string text = R"({"step":1,"val_loss":3.5})"
                      "\n";
-  for (int step = 2; step < 2000; ++step) text += base::str(R"({"step":)", step, R"(,"loss":3})", "\n");
+  for (int step = 2; step < 2000; ++step)
+    text += base::str(R"({"step":)", step, R"(,"loss":3})", "\n");
   write(folder().metrics(), text);
   EXPECT_EQ(progress().val_loss, 3.5);
   EXPECT_EQ(progress().step, 1999);

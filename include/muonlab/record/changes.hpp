@@ -1,4 +1,5 @@
-// What may change when a run goes on from a checkpoint.
+// What may change when a run resumes from a checkpoint, and what a changed setting does to a run:
+// the one table of both.
 #pragma once
 
 #include <string>
@@ -9,21 +10,27 @@
 namespace muonlab::record {
 
 enum class ChangeClass {
-  safe,      // leaves the numbers alone, or rounds them differently
-  schedule,  // changes learning rates or the length from here on: allowed, and said
-  refused    // another model, data, seed or optimizer state: a new run or a branch
+  safe,      // leaves the training alone, or rounds it differently: one command makes the same run
+  length,    // moves the run's end, and with it the schedule: allowed, and said
+  training,  // trains otherwise from here on: needs --allow-change, or a branch
+  refused    // another model, data or seed: needs a run of its own
 };
+const char* change_class_name(ChangeClass kind);
 
 struct Change {
   config::Difference difference;
   ChangeClass kind;
-  std::string note;  // "rounding may differ", "changes the schedule's end: allowed", …
+  std::string note;  // what it does: "rounding may differ from here on", "changes the batch", …
 };
 
 // Whether a setting decides the shape or the meaning of stored weights, which a branch keeps.
 bool shapes_weights(const std::string& setting);
+// Whether two runs that differ in this setting alone record the same losses and measurements but
+// for rounding, so that one can stand for the other.
+bool keeps_record(const std::string& setting);
+// By path alone; "build.*" are the facts of build.json, which are no settings.
 std::vector<Change> classify_changes(const std::vector<config::Difference>& differences);
-// "changed  train.steps 400 -> 800 (changes the schedule: allowed)", a line each.
-std::string describe_changes(const std::vector<Change>& changes);
+// "changed  train.steps 400 -> 800 (changes the schedule's end: allowed)", a line each.
+std::string describe_changes(const std::vector<Change>& changes, bool allow_change = false);
 
 }  // namespace muonlab::record

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "muonlab/config/run.hpp"
+#include "muonlab/record/history.hpp"
 
 namespace muonlab::record {
 
@@ -38,6 +39,7 @@ struct RunRecord {
   std::vector<Validation> validations;
   std::vector<StepTiming> timing;
   std::string commit, processor;
+  History history;  // empty for a run made before there was one
 };
 
 // Throws base::Error: no run's folder there, or a resolved.json that cannot be read. Absent metrics

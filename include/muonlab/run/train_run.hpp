@@ -15,6 +15,7 @@ struct TrainRequest {
   std::string run_dir;                // default: runs/<name>
   std::string resume;                 // a run's folder: go on with its stored configuration
   std::string from;                   // RUN@STEP: branch from that checkpoint
+  bool allow_change = false;          // settings that change the training may change at a resume
 };
 
 // Installs the signal handlers, prints to standard output. Throws base::Error (bad configuration,
