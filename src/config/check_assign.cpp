@@ -1,6 +1,7 @@
 #include <set>
 
 #include "config/checker.hpp"
+#include "muonlab/config/routing.hpp"
 
 namespace muonlab::config {
 
@@ -72,12 +73,15 @@ class AssignmentCheck {
     }
   }
 
-  // Hands every parameter to the first line that matches it.
   void route() {
     ModelConfig model = c_.run.model;
     if (!model.vocabulary) model.vocabulary = 2;  // which line covers what does not depend on it
     specs_ = parameter_specs(model);
-    taken_.assign(specs_.size(), false);
+    line_of_ = first_matches(c_.run.assign, specs_);
+    took_.resize(lines_.size());
+    for (size_t p = 0; p < specs_.size(); ++p) {
+      if (line_of_[p] != kNoLine) took_[line_of_[p]].push_back(p);
+    }
     std::vector<AssignConfig> kept;
     for (size_t i : lines_) {
       AssignConfig line = c_.run.assign[i];
@@ -92,15 +96,10 @@ class AssignmentCheck {
   bool route_line(size_t i, AssignConfig& line) {
     const std::string path = line_path(i);
     std::vector<std::string> alive;
-    std::vector<size_t> took;
     for (size_t j = 0; j < line.params.size(); ++j) {
-      bool matches = false;
-      for (size_t p = 0; p < specs_.size(); ++p) {
-        if (!selector_matches(line.params[j], specs_[p])) continue;
-        matches = true;
-        if (!taken_[p]) took.push_back(p);
-        taken_[p] = true;
-      }
+      const bool matches = std::any_of(specs_.begin(), specs_.end(), [&](const ParameterSpec& p) {
+        return selector_matches(line.params[j], p);
+      });
       const std::string selector = item_path(path + ".params", j);
       if (matches ||
           !c_.without_effect(selector, "model",
@@ -110,26 +109,25 @@ class AssignmentCheck {
     }
     if (alive.empty()) return false;
     line.params = std::move(alive);
-    if (took.empty() && !c_.problems.touches(path)) {
+    if (took_[i].empty() && !c_.problems.touches(path)) {
       return !c_.without_effect(path, "assign", "the lines above take every parameter it names");
     }
-    check_line(i, line, took);
+    check_line(i, line);
     return true;
   }
 
-  void check_line(size_t i, const AssignConfig& line, const std::vector<size_t>& took) {
+  void check_line(size_t i, const AssignConfig& line) {
     const auto found = c_.run.optimizers.find(line.optimizer);
     if (found == c_.run.optimizers.end()) return;
-    if (!std::holds_alternative<MuonConfig>(found->second)) return;
-    for (size_t p : took) {
-      if (specs_[p].shape.size() != 2) {
-        c_.fail(line_path(i),
-                base::str("muon updates matrices; ", specs_[p].name, " ", shape_text(specs_[p]),
-                          " is a vector; assign norms to another optimizer above"));
+    for (size_t p : took_[i]) {
+      if (is_for_matrices_only(found->second) && specs_[p].shape.size() != 2) {
+        c_.fail(line_path(i), base::str(rule_name(found->second), " updates matrices; ",
+                                        specs_[p].name, " ", shape_text(specs_[p]),
+                                        " is a vector; assign norms to another optimizer above"));
         break;
       }
     }
-    for (size_t p : took) {
+    for (size_t p : took_[i]) {
       const Role role = specs_[p].role;
       if (role == Role::q || role == Role::k || role == Role::v || role == Role::o) {
         attention_.insert(line.optimizer);
@@ -140,7 +138,7 @@ class AssignmentCheck {
   void check_coverage() {
     size_t missing = 0, first = 0;
     for (size_t p = specs_.size(); p-- > 0;) {
-      if (taken_[p]) continue;
+      if (line_of_[p] != kNoLine) continue;
       ++missing;
       first = p;
     }
@@ -156,14 +154,19 @@ class AssignmentCheck {
   void check_per_head() {
     const ModelConfig& m = c_.run.model;
     for (auto& [name, optimizer] : c_.run.optimizers) {
-      auto* muon = std::get_if<MuonConfig>(&optimizer);
-      if (!muon) continue;
       const std::string path = "optimizers." + name + ".per_head";
-      if (!attention_.contains(name)) {
-        c_.without_effect(muon->per_head, false, path, "assign", "it updates no attention matrix");
-      } else if (m.heads == 1) {
-        c_.without_effect(muon->per_head, false, path, "model.heads", "there is one head");
-      }
+      std::visit(
+          [&](auto& rule) {
+            if constexpr (requires { rule.per_head; }) {
+              if (!attention_.contains(name)) {
+                c_.without_effect(rule.per_head, false, path, "assign",
+                                  "it updates no attention matrix");
+              } else if (m.heads == 1) {
+                c_.without_effect(rule.per_head, false, path, "model.heads", "there is one head");
+              }
+            }
+          },
+          optimizer);
     }
   }
 
@@ -179,8 +182,9 @@ class AssignmentCheck {
   Checker& c_;
   std::vector<size_t> lines_;
   std::vector<ParameterSpec> specs_;
-  std::vector<bool> taken_;
-  std::set<std::string> attention_;  // optimizers with an attention matrix
+  std::vector<size_t> line_of_;            // of each parameter; kNoLine for none
+  std::vector<std::vector<size_t>> took_;  // parameters of each line
+  std::set<std::string> attention_;        // optimizers with an attention matrix
   bool unknown_optimizer_ = false;
 };
 

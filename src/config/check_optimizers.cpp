@@ -4,20 +4,9 @@ namespace muonlab::config {
 
 namespace {
 
-struct Steps {
-  int64_t least, most, usual;
-};
-
-Steps allowed_steps(Orthogonalizer orthogonalizer) {
-  switch (orthogonalizer) {
-    case Orthogonalizer::keller: return {1, 20, 5};
-    case Orthogonalizer::you: return {5, 5, 5};
-    case Orthogonalizer::polar_express: return {5, 8, 5};
-    case Orthogonalizer::exact: return {10, 10, 10};
-    case Orthogonalizer::svd: break;
-  }
-  return {0, 0, 0};
-}
+// Rules whose fields alone say everything.
+template <class Rule>
+void check_rule(Checker&, const std::string&, Rule&) {}
 
 void check_rule(Checker& c, const std::string& path, MuonConfig& muon) {
   if (c.problems.touches(path)) return;
@@ -29,7 +18,7 @@ void check_rule(Checker& c, const std::string& path, MuonConfig& muon) {
     c.without_effect(muon.iteration, IterationType::automatic, path + ".iteration", cause,
                      "an svd does not iterate");
   } else {
-    const Steps steps = allowed_steps(muon.orthogonalizer);
+    const StepRange steps = step_range(muon.orthogonalizer);
     if (!muon.steps) muon.steps = steps.usual;
     if (*muon.steps < steps.least || *muon.steps > steps.most) {
       c.fail(path + ".steps",
@@ -54,9 +43,6 @@ void check_rule(Checker& c, const std::string& path, SgdConfig& sgd) {
     c.without_effect(sgd.nesterov, false, path + ".nesterov", path + ".momentum", "momentum is 0");
   }
 }
-
-void check_rule(Checker&, const std::string&, AdamWConfig&) {}
-void check_rule(Checker&, const std::string&, SignSgdConfig&) {}
 
 void check_schedule(Checker& c, const std::string& path, ScheduleConfig& schedule) {
   if (c.problems.touches(path)) return;

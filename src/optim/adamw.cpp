@@ -1,5 +1,5 @@
 // AdamW with decoupled decay (arXiv 1711.05101), in the arithmetic of torch.optim.AdamW, in one
-// pass over the range.
+// pass over the range. The moments are corrected by their own age.
 #include <cmath>
 
 #include <ATen/ATen.h>
@@ -19,46 +19,57 @@ class AdamW final : public Rule {
         first_(at::zeros_like(range_.values)),
         second_(at::zeros_like(range_.values)) {}
 
-  void update(double lr, int64_t step) override {
-    const auto [beta1, beta2] = config_.betas;
-    const double t = static_cast<double>(step);
-    const AdamWFactors f{
-        .keep = static_cast<float>(1.0 - lr * config_.decay),
-        .step_size = static_cast<float>(lr / (1.0 - std::pow(beta1, t))),
-        .mix1 = static_cast<float>(1.0 - beta1),
-        .beta2 = static_cast<float>(beta2),
-        .mix2 = static_cast<float>(1.0 - beta2),
-        .root_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(beta2, t))),
-        .eps = static_cast<float>(config_.eps)};
-    if (range_.composed) return update_composed(f);
-    update_here(f);
+  void update(double lr, int64_t) override {
+    for (const Segment& segment : range_.segments()) {
+      if (range_.composed) {
+        update_composed(factors(lr, segment.age), segment);
+      } else {
+        update_here(factors(lr, segment.age), segment);
+      }
+    }
   }
 
   std::vector<tensor::NamedTensor> state() override {
-    auto result = named_state(range_, first_, "exp_avg");
-    for (auto& second : named_state(range_, second_, "exp_avg_sq"))
+    const config::MomentNames names = config_.moments();
+    auto result = named_state(range_, first_, names.first);
+    for (auto& second : named_state(range_, second_, names.second))
       result.push_back(std::move(second));
     return result;
   }
 
  private:
-  void update_here(const AdamWFactors& f) {
-    const float* g = range_.grads.const_data_ptr<float>();
-    float* w = range_.values.mutable_data_ptr<float>();
-    float* m = first_.mutable_data_ptr<float>();
-    float* v = second_.mutable_data_ptr<float>();
-    at::parallel_for(0, range_.values.numel(), 1 << 14, [&](int64_t begin, int64_t end) {
+  AdamWFactors factors(double lr, int64_t age) const {
+    const auto [beta1, beta2] = config_.betas;
+    const double t = static_cast<double>(age);
+    return {.keep = static_cast<float>(1.0 - lr * config_.decay),
+            .step_size = static_cast<float>(lr / (1.0 - std::pow(beta1, t))),
+            .mix1 = static_cast<float>(1.0 - beta1),
+            .beta2 = static_cast<float>(beta2),
+            .mix2 = static_cast<float>(1.0 - beta2),
+            .root_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(beta2, t))),
+            .eps = static_cast<float>(config_.eps)};
+  }
+
+  void update_here(const AdamWFactors& f, const Segment& segment) {
+    const float* g = range_.grads.const_data_ptr<float>() + segment.begin;
+    float* w = range_.values.mutable_data_ptr<float>() + segment.begin;
+    float* m = first_.mutable_data_ptr<float>() + segment.begin;
+    float* v = second_.mutable_data_ptr<float>() + segment.begin;
+    at::parallel_for(0, segment.end - segment.begin, 1 << 14, [&](int64_t begin, int64_t end) {
       adamw_range(f, end - begin, g + begin, w + begin, m + begin, v + begin);
     });
   }
 
-  void update_composed(const AdamWFactors& f) {
-    const at::Tensor& g = range_.grads;
-    first_.lerp_(g, f.mix1);
-    second_.mul_(f.beta2).addcmul_(g, g, f.mix2);
-    const at::Tensor root = second_.sqrt().mul_(f.root_correction).add_(f.eps);
-    const at::Tensor direction = at::where(root > 0, first_ / root, at::zeros({}, root.options()));
-    range_.values.mul_(f.keep).sub_(direction, f.step_size);
+  void update_composed(const AdamWFactors& f, const Segment& segment) {
+    const auto part = [&](const at::Tensor& flat) {
+      return flat.narrow(0, segment.begin, segment.end - segment.begin);
+    };
+    const at::Tensor g = part(range_.grads), m = part(first_), v = part(second_);
+    m.lerp_(g, f.mix1);
+    v.mul_(f.beta2).addcmul_(g, g, f.mix2);
+    const at::Tensor root = v.sqrt().mul_(f.root_correction).add_(f.eps);
+    const at::Tensor direction = at::where(root > 0, m / root, at::zeros({}, root.options()));
+    part(range_.values).mul_(f.keep).sub_(direction, f.step_size);
   }
 
   config::AdamWConfig config_;
@@ -68,7 +79,7 @@ class AdamW final : public Rule {
 
 }  // namespace
 
-std::unique_ptr<Rule> make_adamw(const config::AdamWConfig& config, Range range) {
+MakeRule::Made MakeRule::operator()(const config::AdamWConfig& config) {
   return std::make_unique<AdamW>(config, std::move(range));
 }
 

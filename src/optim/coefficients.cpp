@@ -40,10 +40,10 @@ std::string_view name_of(config::Orthogonalizer orthogonalizer) {
   return config::EnumNames<config::Orthogonalizer>::names[static_cast<size_t>(orthogonalizer)];
 }
 
-int64_t checked_steps(config::Orthogonalizer orthogonalizer, std::optional<int64_t> steps,
-                      int64_t standard, int64_t least, int64_t most) {
-  const int64_t asked = steps.value_or(standard);
-  if (asked >= least && asked <= most) return asked;
+size_t checked_steps(config::Orthogonalizer orthogonalizer, std::optional<int64_t> steps) {
+  const auto [least, most, usual] = config::step_range(orthogonalizer);
+  const int64_t asked = steps.value_or(usual);
+  if (asked >= least && asked <= most) return static_cast<size_t>(asked);
   const std::string range = least == most ? base::str(least) : base::str(least, " to ", most);
   throw base::Error("muon: ", name_of(orthogonalizer), " takes ", range, " steps, not ", asked,
                     least == most ? "; leave \"steps\" out" : "");
@@ -53,14 +53,13 @@ int64_t checked_steps(config::Orthogonalizer orthogonalizer, std::optional<int64
 
 Coefficients coefficients(config::Orthogonalizer orthogonalizer, std::optional<int64_t> steps) {
   using config::Orthogonalizer;
-  const auto count = [&](int64_t standard, int64_t least, int64_t most) {
-    return static_cast<size_t>(checked_steps(orthogonalizer, steps, standard, least, most));
-  };
+  if (orthogonalizer == Orthogonalizer::svd && steps)
+    throw base::Error("muon: svd has no steps; leave \"steps\" out");
+  const size_t n = checked_steps(orthogonalizer, steps);
   switch (orthogonalizer) {
-    case Orthogonalizer::keller: return {std::vector<Triple>(count(5, 1, 20), kKeller)};
-    case Orthogonalizer::you: count(5, 5, 5); return {kYou};
+    case Orthogonalizer::keller: return {std::vector<Triple>(n, kKeller)};
+    case Orthogonalizer::you: return {kYou};
     case Orthogonalizer::polar_express: {
-      const size_t n = count(5, 5, 8);
       if (n == kPolarExpressFive.size()) return {kPolarExpressFive, kPolarExpressFiveNorm};
       Coefficients result{
           {kPolarExpressRaw.begin(), kPolarExpressRaw.begin() + static_cast<int64_t>(n)}};
@@ -72,14 +71,11 @@ Coefficients coefficients(config::Orthogonalizer orthogonalizer, std::optional<i
       return result;
     }
     case Orthogonalizer::exact: {
-      count(10, 10, 10);
       Coefficients result{std::vector<Triple>(8, kKeller)};
       result.steps.insert(result.steps.end(), 2, kExact);
       return result;
     }
-    case Orthogonalizer::svd:
-      if (steps) throw base::Error("muon: svd has no steps; leave \"steps\" out");
-      return {};
+    case Orthogonalizer::svd: return {};
   }
   throw base::Bug("coefficients: an orthogonalizer without a case");
 }

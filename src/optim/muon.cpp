@@ -104,9 +104,7 @@ class Muon final : public Rule {
   }
 
   std::vector<tensor::NamedTensor> state() override {
-    const bool sum = config_.momentum_form == config::MomentumForm::sum;
-    // The forms differ by 1 - mu: another name keeps one from being taken for the other.
-    return named_state(range_, momentum_, sum ? "momentum" : "momentum_average");
+    return named_state(range_, momentum_, config_.moments().first);
   }
 
   int64_t num_orthogonalizations() const override { return num_orthogonalizations_; }
@@ -258,8 +256,7 @@ class Muon final : public Rule {
 
 }  // namespace
 
-std::unique_ptr<Rule> make_muon(const config::MuonConfig& config, Range range,
-                                const config::RunConfig& run) {
+MakeRule::Made MakeRule::operator()(const config::MuonConfig& config) {
   return std::make_unique<Muon>(config, std::move(range), run);
 }
 

@@ -6,12 +6,15 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/optim/rule.hpp"
+#include "muonlab/optim/schedule.hpp"
 
 namespace muonlab::optim {
 namespace {
 
+constexpr std::string_view kAge = "/age";
+
 // The range of the arena that holds the parameters at order[begin, end).
-Range range_of(const tensor::Arena& arena, size_t begin, size_t end) {
+Range range_of(const tensor::Arena& arena, size_t begin, size_t end, bool keeps_age) {
   const std::vector<size_t>& order = arena.order();
   const int64_t first = arena.offset(order[begin]);
   const int64_t last = end < order.size() ? arena.offset(order[end]) : arena.values().numel();
@@ -19,25 +22,18 @@ Range range_of(const tensor::Arena& arena, size_t begin, size_t end) {
               .grads = arena.grads().narrow(0, first, last - first),
               .members = {},
               .composed = !arena.values().is_cpu()};
+  if (keeps_age) range.ages = at::zeros({static_cast<int64_t>(end - begin)}, at::kLong);
   for (size_t i = begin; i < end; ++i) {
     range.members.push_back({arena.parameters()[order[i]].spec, arena.offset(order[i]) - first});
   }
   return range;
 }
 
-struct MakeRule {
-  Range range;
-  const config::RunConfig& run;
-
-  using Made = std::unique_ptr<Rule>;
-  Made operator()(const config::AdamWConfig& c) { return make_adamw(c, std::move(range)); }
-  Made operator()(const config::SgdConfig& c) { return make_sgd(c, std::move(range)); }
-  Made operator()(const config::SignSgdConfig& c) { return make_signsgd(c, std::move(range)); }
-  Made operator()(const config::MuonConfig& c) { return make_muon(c, std::move(range), run); }
-};
-
 struct Entry {
   std::unique_ptr<Rule> rule;
+  std::vector<Member> members;
+  config::MomentNames moments;
+  at::Tensor ages;  // the rule's Range::ages
   double lr;
   config::ScheduleConfig schedule;
 
@@ -66,8 +62,12 @@ Optimizer::Optimizer(const Routing& routing, const config::RunConfig& run, tenso
     base::check(std::find(impl_->names.begin(), impl_->names.end(), name) == impl_->names.end(),
                 "optimizer: the parameters of " + name + " are not one range");
     const config::OptimizerConfig& config = run.optimizers.at(name);
+    const Range range = range_of(arena, begin, end, config::keeps_age(config));
     Entry entry{
-        std::visit(MakeRule{range_of(arena, begin, end), run}, config),
+        std::visit(MakeRule{range, run}, config),
+        range.members,
+        config::moment_names(config),
+        range.ages,
         std::visit([](const auto& c) { return c.lr; }, config),
         std::visit([&](const auto& c) { return c.schedule.value_or(run.schedule); }, config)};
     impl_->names.push_back(name);
@@ -88,16 +88,38 @@ std::vector<double> Optimizer::learning_rates(int64_t step, int64_t num_steps) c
 void Optimizer::step(int64_t step, int64_t num_steps) {
   base::check(step >= 1, "optimizer: steps are counted from 1");
   const at::NoGradGuard no_grad;
-  for (Entry& entry : impl_->entries) entry.rule->update(entry.rate(step, num_steps), step);
+  for (Entry& entry : impl_->entries) {
+    if (entry.ages.defined()) entry.ages.add_(1);
+    entry.rule->update(entry.rate(step, num_steps), step);
+  }
 }
 
 std::vector<tensor::NamedTensor> Optimizer::state() {
   std::vector<tensor::NamedTensor> all;
   for (Entry& entry : impl_->entries) {
     for (auto& state : entry.rule->state()) all.push_back(std::move(state));
+    for (int64_t i = 0; entry.ages.defined() && i < entry.ages.numel(); ++i)
+      all.push_back(
+          {base::str(entry.members[static_cast<size_t>(i)].spec.name, kAge), entry.ages[i]});
   }
   return all;
 }
+
+std::map<std::string, Moments> Optimizer::moments() {
+  std::map<std::string, Moments> moments;
+  for (const Entry& entry : impl_->entries) {
+    for (const tensor::NamedTensor& state : entry.rule->state()) {
+      const size_t slash = state.name.rfind('/');
+      const std::string_view name = std::string_view(state.name).substr(slash + 1);
+      Moments& own = moments[state.name.substr(0, slash)];
+      if (name == entry.moments.first) own.first = state.value;
+      if (name == entry.moments.second) own.second = state.value;
+    }
+  }
+  return moments;
+}
+
+bool is_age(std::string_view state_name) { return state_name.ends_with(kAge); }
 
 int64_t Optimizer::num_orthogonalizations() const {
   int64_t sum = 0;

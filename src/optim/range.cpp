@@ -1,5 +1,6 @@
 #include <ATen/ATen.h>
 
+#include "muonlab/base/error.hpp"
 #include "muonlab/optim/rule.hpp"
 
 namespace muonlab::optim {
@@ -8,12 +9,23 @@ at::Tensor Range::view(const at::Tensor& flat, const Member& member) const {
   return flat.narrow(0, member.offset, member.spec.count()).view(member.spec.shape);
 }
 
+std::vector<Segment> Range::segments() const {
+  std::vector<Segment> segments;
+  const int64_t* age = ages.const_data_ptr<int64_t>();
+  for (size_t i = 0; i < members.size(); ++i) {
+    if (!segments.empty() && segments.back().age == age[i]) continue;
+    if (!segments.empty()) segments.back().end = members[i].offset;
+    segments.push_back({members[i].offset, values.numel(), age[i]});
+  }
+  return segments;
+}
+
 std::vector<tensor::NamedTensor> named_state(const Range& range, const at::Tensor& flat,
-                                             const std::string& name) {
+                                             std::string_view name) {
   std::vector<tensor::NamedTensor> result;
   result.reserve(range.members.size());
   for (const Member& member : range.members) {
-    result.push_back({member.spec.name + "/" + name, range.view(flat, member)});
+    result.push_back({base::str(member.spec.name, "/", name), range.view(flat, member)});
   }
   return result;
 }

@@ -6,17 +6,13 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
-#include "muonlab/optim/optimizer.hpp"
+#include "muonlab/optim/routing.hpp"
 
 namespace muonlab::optim {
 namespace {
 
 using config::ParameterSpec;
 using config::Role;
-
-std::string_view rule_name(const config::OptimizerConfig& config) {
-  return std::visit([](const auto& c) { return c.kName; }, config);
-}
 
 std::string number(double value) { return base::significant(value, 6); }
 
@@ -134,7 +130,7 @@ std::string routing_table(const Routing& routing, const config::RunConfig& run) 
       matrices += routing.specs[i].shape.size() == 2;
       values += routing.specs[i].count();
     }
-    rows.push_back({name, std::string(rule_name(config)),
+    rows.push_back({name, std::string(config::rule_name(config)),
                     std::visit([](const auto& c) { return number(c.lr); }, config),
                     summary(routing, members), base::with_commas(matrices),
                     base::human_count(static_cast<double>(values))});
@@ -158,7 +154,7 @@ std::string routing_tsv(const Routing& routing, const config::RunConfig& run) {
         hugging_face_role(spec.name),
         base::join(shape, "x"),
         routing.optimizer[i],
-        std::string(rule_name(config)),
+        std::string(config::rule_name(config)),
         std::visit([](const auto& c) { return number(c.lr); }, config),
         std::visit([](const auto& c) { return number(c.decay); }, config),
         base::str("assign[", line, "]"),

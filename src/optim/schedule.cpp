@@ -1,8 +1,8 @@
+#include "muonlab/optim/schedule.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <numbers>
-
-#include "muonlab/optim/optimizer.hpp"
 
 namespace muonlab::optim {
 namespace {

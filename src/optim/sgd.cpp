@@ -24,7 +24,7 @@ class Sgd final : public Rule {
 
   std::vector<tensor::NamedTensor> state() override {
     if (!momentum_.defined()) return {};
-    return named_state(range_, momentum_, "momentum");
+    return named_state(range_, momentum_, config_.moments().first);
   }
 
  private:
@@ -35,7 +35,7 @@ class Sgd final : public Rule {
 
 }  // namespace
 
-std::unique_ptr<Rule> make_sgd(const config::SgdConfig& config, Range range) {
+MakeRule::Made MakeRule::operator()(const config::SgdConfig& config) {
   return std::make_unique<Sgd>(config, std::move(range));
 }
 

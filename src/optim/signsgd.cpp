@@ -26,7 +26,7 @@ class SignSgd final : public Rule {
 
   std::vector<tensor::NamedTensor> state() override {
     if (!average_.defined()) return {};
-    return named_state(range_, average_, "momentum_average");
+    return named_state(range_, average_, config_.moments().first);
   }
 
  private:
@@ -37,7 +37,7 @@ class SignSgd final : public Rule {
 
 }  // namespace
 
-std::unique_ptr<Rule> make_signsgd(const config::SignSgdConfig& config, Range range) {
+MakeRule::Made MakeRule::operator()(const config::SignSgdConfig& config) {
   return std::make_unique<SignSgd>(config, std::move(range));
 }
 

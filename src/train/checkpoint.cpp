@@ -60,6 +60,29 @@ void append_unit_gains(const config::ModelConfig& model, std::vector<tensor::Nam
   }
 }
 
+// Whose state a tensor "<parameter>/<state>" is.
+std::string parameter_of(const std::string& state_name) {
+  return state_name.substr(0, state_name.rfind('/'));
+}
+
+// Reads an age; in a checkpoint from before ages were kept it is the run's step.
+void load_age(const store::Checkpoint& checkpoint, const store::SafetensorsFile& stored,
+              const tensor::NamedTensor& age) {
+  const store::TensorView* found = stored.find(age.name);
+  if (found == nullptr) {
+    age.value.fill_(checkpoint.step());
+    return;
+  }
+  const at::Tensor value = tensor::to_tensor(*found);
+  const bool is_count = value.scalar_type() == at::kLong && value.dim() == 0;
+  if (!is_count || value.item<int64_t>() < 0 || value.item<int64_t>() > checkpoint.step()) {
+    throw base::Error(stored.path(), ": tensor \"", age.name,
+                      "\" is no number of updates from 0 to the run's step ", checkpoint.step(),
+                      "; choose another checkpoint");
+  }
+  age.value.copy_(value);
+}
+
 }  // namespace
 
 TrainerFile read_trainer_file(const store::Checkpoint& checkpoint) {
@@ -135,7 +158,15 @@ bool has_optimizer_state(const store::Checkpoint& checkpoint) {
 
 void load_checkpoint(const store::Checkpoint& checkpoint, Trainer& trainer) {
   load_weights(checkpoint, trainer.config.model, trainer.arena);
-  load_into(checkpoint.safetensors(kOptimizerFile), trainer.optimizer.state());
+  const store::SafetensorsFile stored = checkpoint.safetensors(kOptimizerFile);
+  std::vector<tensor::NamedTensor> state = trainer.optimizer.state();
+  for (const tensor::NamedTensor& tensor : state) {
+    if (optim::is_age(tensor.name)) load_age(checkpoint, stored, tensor);
+  }
+  std::erase_if(state, [&](const tensor::NamedTensor& tensor) {
+    return optim::is_age(tensor.name) && stored.find(tensor.name) == nullptr;
+  });
+  load_into(stored, state);
   trainer.state = read_trainer_file(checkpoint).state;
   trainer.model.weights_changed();
 }
@@ -144,22 +175,31 @@ CarryOver load_branch(const store::Checkpoint& checkpoint, Trainer& trainer) {
   load_weights(checkpoint, trainer.config.model, trainer.arena);
   std::optional<store::SafetensorsFile> stored;
   if (has_optimizer_state(checkpoint)) stored = checkpoint.safetensors(kOptimizerFile);
-  CarryOver result;
-  std::set<std::string> asked;
-  std::vector<tensor::NamedTensor> state = trainer.optimizer.state();
-  for (tensor::NamedTensor& target : state) {
-    asked.insert(target.name);
+  const auto find = [&](const tensor::NamedTensor& target) -> const store::TensorView* {
     const store::TensorView* found = stored ? stored->find(target.name) : nullptr;
-    if (found == nullptr || found->shape != target.value.sizes().vec()) {
-      result.fresh.push_back(target.name);
+    return found != nullptr && found->shape == target.value.sizes().vec() ? found : nullptr;
+  };
+  CarryOver result;
+  std::set<std::string> asked, fresh;  // names of tensors; of parameters
+  const std::vector<tensor::NamedTensor> state = trainer.optimizer.state();
+  for (const tensor::NamedTensor& target : state) {
+    asked.insert(target.name);
+    if (!optim::is_age(target.name) && find(target) == nullptr)
+      fresh.insert(parameter_of(target.name));
+  }
+  for (const tensor::NamedTensor& target : state) {
+    const bool is_fresh = fresh.contains(parameter_of(target.name));
+    if (optim::is_age(target.name)) {
+      if (!is_fresh) load_age(checkpoint, *stored, target);
       continue;
     }
-    target.value.copy_(tensor::to_tensor(*found));
-    result.carried.push_back(target.name);
+    if (!is_fresh) target.value.copy_(tensor::to_tensor(*find(target)));
+    (is_fresh ? result.fresh : result.carried).push_back(target.name);
   }
   if (stored) {
     for (const store::TensorView& tensor : stored->tensors()) {
-      if (!asked.contains(tensor.name)) result.dropped.push_back(tensor.name);
+      if (!asked.contains(tensor.name) && !optim::is_age(tensor.name))
+        result.dropped.push_back(tensor.name);
     }
   }
   trainer.state = read_trainer_file(checkpoint).state;

@@ -16,30 +16,6 @@ namespace {
 using config::Role;
 using Json = nlohmann::ordered_json;
 
-// The optimizers' state tensors by name.
-std::map<std::string, at::Tensor> state_of(Trainer& trainer) {
-  std::map<std::string, at::Tensor> state;
-  for (tensor::NamedTensor& tensor : trainer.optimizer.state())
-    state[tensor.name] = tensor.value.cpu();
-  return state;
-}
-
-// The state of a parameter under the first of the names that its rule has; undefined where it has
-// none.
-at::Tensor moment(const std::map<std::string, at::Tensor>& state, const std::string& parameter,
-                  std::initializer_list<const char*> names) {
-  for (const char* name : names) {
-    const auto found = state.find(parameter + "/" + name);
-    if (found != state.end()) return found->second;
-  }
-  return {};
-}
-
-at::Tensor first_moment(const std::map<std::string, at::Tensor>& state,
-                        const std::string& parameter) {
-  return moment(state, parameter, {"momentum", "momentum_average", "exp_avg"});
-}
-
 // Matrices of a layer that read the same input as the one an observer names.
 std::vector<Role> readers(Role role, bool gated) {
   if (role == Role::q) return {Role::q, Role::k, Role::v};
@@ -117,15 +93,16 @@ std::vector<std::string> SpectraProbe::measure(Trainer& trainer) {
   std::vector<MatrixSpectrum> matrices =
       weight_matrices(trainer.arena, config_.params, config_.heads, model);
   const bool stepped = step > 0;  // before the first step there are no gradients
-  const std::map<std::string, at::Tensor> state = stepped && (config_.momentum || config_.updates)
-                                                      ? state_of(trainer)
-                                                      : std::map<std::string, at::Tensor>{};
+  std::map<std::string, optim::Moments> moments;
+  if (stepped && (config_.momentum || config_.updates)) moments = trainer.optimizer.moments();
   for (const tensor::Parameter& parameter : trainer.arena.parameters()) {
     const config::ParameterSpec& spec = parameter.spec;
     if (!stepped || !is_selected(config_.params, spec)) continue;
     if (config_.gradients)
       append_matrix(spec, "gradient", parameter.grad, config_.heads, model, matrices);
-    const at::Tensor first = first_moment(state, spec.name);
+    const optim::Moments& own = moments[spec.name];
+    const at::Tensor first = own.first.defined() ? own.first.cpu() : own.first;
+    const at::Tensor second = own.second.defined() ? own.second.cpu() : own.second;
     if (config_.momentum && first.defined())
       append_matrix(spec, "momentum", first, config_.heads, model, matrices);
     const auto before = before_.find(spec.name);
@@ -135,8 +112,8 @@ std::vector<std::string> SpectraProbe::measure(Trainer& trainer) {
                   model, matrices);
     matrices[whole].ratio =
         root_mean_square(matrices[whole].value) / root_mean_square(before->second);
-    matrices[whole].angle_deg = adam_muon_angle_deg(first.defined() ? first : parameter.grad.cpu(),
-                                                    moment(state, spec.name, {"exp_avg_sq"}));
+    matrices[whole].angle_deg =
+        adam_muon_angle_deg(first.defined() ? first : parameter.grad.cpu(), second);
   }
   train::measure(matrices);
   std::vector<std::string> lines;

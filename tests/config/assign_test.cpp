@@ -1,5 +1,6 @@
 #include "config/support.hpp"
 #include "muonlab/config/role.hpp"
+#include "muonlab/config/routing.hpp"
 
 namespace muonlab::config {
 namespace {
@@ -92,6 +93,17 @@ TEST(Assign, RefusesGapsAndVectorsForMuon) {
                    "model.layers.0.input_layernorm.weight [256] is a "
                    "vector; assign norms to another optimizer above",
                    "c.json:2:86: optimizers.adam: has no effect: no line of assign names it"}));
+}
+
+TEST(Assign, TheFirstLineThatMatchesTakesAParameter) {
+  const std::vector<ParameterSpec> parameters{{"a.v", Role::v, 0, {2, 2}},
+                                              {"b.v", Role::v, 1, {2, 2}},
+                                              {"norm", Role::norm, -1, {2}},
+                                              {"head", Role::head, -1, {2, 2}}};
+  const std::vector<AssignConfig> lines{
+      {{"qk", "v@1"}, "a"}, {{"b.*", "norm"}, "b"}, {{"matrices"}, "c"}, {{"v"}, "d"}};
+  EXPECT_EQ(first_matches(lines, parameters), (std::vector<size_t>{2, 0, 1, kNoLine}));
+  EXPECT_EQ(first_matches({}, parameters), std::vector<size_t>(4, kNoLine));
 }
 
 TEST(Assign, OneOptimizerNeedsNoLine) {

@@ -292,9 +292,9 @@ TEST(Orthogonalize, TakesAnyStridesAndLeavesItsInputAlone) {
   const at::Tensor wide = normal({4, 30, 50}, 50);
   for (const auto orthogonalizer : {Orthogonalizer::keller, Orthogonalizer::svd}) {
     const at::Tensor expected = orthogonalize(wide, orthogonalizer, {}, at::kFloat);
-    const at::Tensor turned = wide.transpose(1, 2), before = wide.clone();
-    EXPECT_TRUE(
-        identical(orthogonalize(turned, orthogonalizer, {}, at::kFloat).transpose(1, 2), expected));
+    const at::Tensor transposed = wide.transpose(1, 2), before = wide.clone();
+    EXPECT_TRUE(identical(orthogonalize(transposed, orthogonalizer, {}, at::kFloat).transpose(1, 2),
+                          expected));
     const at::Tensor padded = at::zeros({4, 30, 64});
     padded.narrow(2, 0, 50).copy_(wide);
     EXPECT_TRUE(identical(orthogonalize(padded.narrow(2, 0, 50), orthogonalizer, {}, at::kFloat),

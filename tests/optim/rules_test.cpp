@@ -1,8 +1,10 @@
 // One battery for all rules.
-#include <functional>
+#include <array>
+#include <set>
 
 #include <gtest/gtest.h>
 
+#include "muonlab/base/error.hpp"
 #include "muonlab/optim/rule.hpp"
 #include "optim/trial.hpp"
 #include "support/parameters.hpp"
@@ -14,7 +16,6 @@ struct Row {
   std::string name;
   config::OptimizerConfig config;
   double quadratic_lr;
-  bool matrices_only = false;
 };
 
 std::ostream& operator<<(std::ostream& out, const Row& row) { return out << row.name; }
@@ -62,21 +63,21 @@ const std::vector<Row> kRows{
     {"sgd_plain", with(SgdConfig{}, [](auto& c) { c.momentum = 0.0; }), 0.1},
     {"signsgd", SignSgdConfig{}, 0.05},
     {"signsgd_momentum", with(SignSgdConfig{}, [](auto& c) { c.momentum = 0.9; }), 0.05},
-    {"muon", config::MuonConfig{}, 0.1, true},
-    {"muon_average_nesterov", muon(you, fp32, average, true), 0.1, true},
-    {"muon_bf16", muon(keller, bf16, sum, false), 0.1, true},
-    {"muon_polar_express_bf16", muon(polar_express, bf16, average, true), 0.1, true},
-    {"muon_exact", muon(exact, fp32, sum, false), 0.1, true},
-    {"muon_svd", muon(svd, automatic, sum, true), 0.1, true},
-    {"muon_per_head", muon(keller, fp32, sum, false, true), 0.1, true},
+    {"muon", config::MuonConfig{}, 0.1},
+    {"muon_average_nesterov", muon(you, fp32, average, true), 0.1},
+    {"muon_bf16", muon(keller, bf16, sum, false), 0.1},
+    {"muon_polar_express_bf16", muon(polar_express, bf16, average, true), 0.1},
+    {"muon_exact", muon(exact, fp32, sum, false), 0.1},
+    {"muon_svd", muon(svd, automatic, sum, true), 0.1},
+    {"muon_per_head", muon(keller, fp32, sum, false, true), 0.1},
     {"muon_random_spectrum",
      with(muon(keller, fp32, sum, false, true),
           [](auto& c) { c.spectrum = config::UpdateSpectrum::random; }),
-     0.1, true},
+     0.1},
     {"muon_random_spectrum_svd",
      with(muon(svd, automatic, sum, false),
           [](auto& c) { c.spectrum = config::UpdateSpectrum::random; }),
-     0.1, true},
+     0.1},
 };
 
 class Rules : public testing::TestWithParam<Row> {
@@ -92,7 +93,8 @@ class Rules : public testing::TestWithParam<Row> {
                                      matrix("one", 1, 1, Role::ffn_in),
                                      matrix("big", 40, 96, Role::ffn_in, 1),
                                      matrix("v1", 6, 10, Role::v, 1)};
-    if (!GetParam().matrices_only) specs.push_back({"norm", Role::norm, -1, {13}});
+    if (!config::is_for_matrices_only(GetParam().config))
+      specs.push_back({"norm", Role::norm, -1, {13}});
     return specs;
   }
   Trial setup(const config::OptimizerConfig& config) const {
@@ -208,6 +210,30 @@ TEST_P(Rules, DecaysOnceByTheRateTimesDecay) {
   EXPECT_TRUE(identical(s.arena.values(), before * 0.875f));
 }
 
+TEST_P(Rules, KeepsTheMomentsThatItsConfigurationNames) {
+  Trial s = setup();
+  s.fill(8);
+  s.optimizer.step(1, 2);
+  const config::MomentNames names = config::moment_names(GetParam().config);
+  const auto moments = s.optimizer.moments();
+  for (const tensor::Parameter& p : s.arena.parameters()) {
+    const auto found = moments.find(p.spec.name);
+    const Moments own = found == moments.end() ? Moments{} : found->second;
+    for (const auto& [name, value] :
+         {std::pair{names.first, own.first}, std::pair{names.second, own.second}}) {
+      ASSERT_EQ(value.defined(), !name.empty()) << p.spec.name;
+      if (name.empty()) continue;
+      EXPECT_EQ(value.sizes(), p.value.sizes());
+      EXPECT_TRUE(identical(value, s.state(base::str(p.spec.name, "/", name))));
+    }
+    const at::Tensor age = s.state(p.spec.name + "/age");
+    ASSERT_EQ(age.defined(), config::keeps_age(GetParam().config));
+    if (age.defined()) {
+      EXPECT_EQ(age.item<int64_t>(), 1);
+    }
+  }
+}
+
 TEST_P(Rules, FollowsItsOwnSchedule) {
   config::RunConfig run = run_with(with(GetParam().config, [](auto& c) {
     c.lr = 2.0;
@@ -225,6 +251,12 @@ TEST_P(Rules, FollowsItsOwnSchedule) {
 INSTANTIATE_TEST_SUITE_P(All, Rules, testing::ValuesIn(kRows),
                          [](const testing::TestParamInfo<Row>& info) { return info.param.name; });
 
+TEST(Battery, HasARowForEveryRule) {
+  std::set<std::string_view> names;
+  for (const Row& row : kRows) names.insert(config::rule_name(row.config));
+  EXPECT_EQ(names.size(), std::variant_size_v<config::OptimizerConfig>);
+}
+
 // What other devices run, here on the CPU.
 TEST(ComposedUpdate, EqualsTheKernels) {
   config::RunConfig run = run_with(config::MuonConfig{});
@@ -233,19 +265,20 @@ TEST(ComposedUpdate, EqualsTheKernels) {
     config::MuonConfig c = muon(orthogonalizer, automatic, average, nesterov, per_head);
     c.scale = config::MuonScale::ratio;
     c.decay = 0.1;
-    return [c, run](Range range) { return make_muon(c, std::move(range), run); };
+    return c;
   };
-  const auto adamw = with(AdamWConfig{}, [](auto& c) { c.decay = 0.1; });
-  const std::vector<std::function<std::unique_ptr<Rule>(Range)>> makers{
+  const std::vector<config::OptimizerConfig> configs{
       muon_rule(false, keller, false), muon_rule(true, you, true), muon_rule(true, svd, false),
-      [&](Range range) { return make_adamw(adamw, std::move(range)); }};
+      with(AdamWConfig{}, [](auto& c) { c.decay = 0.1; })};
   const std::vector<Member> members{{matrix("v", 8, 20), 0}, {matrix("o", 20, 8, Role::o), 160}};
-  for (const auto& make : makers) {
+  for (const config::OptimizerConfig& config : configs) {
     std::vector<at::Tensor> results;
     for (const bool composed : {false, true}) {
-      Range range{support::normal({320}, 1), support::normal({320}, 2), members, composed};
-      const auto rule = make(range);
+      const Range range{support::normal({320}, 1), support::normal({320}, 2), members, composed,
+                        at::tensor({0, 7}, at::kLong)};
+      const auto rule = std::visit(MakeRule{range, run}, config);
       for (int64_t step = 1; step <= 3; ++step) {
+        range.ages.add_(1);
         rule->update(0.1, step);
         range.grads.copy_(support::normal({320}, 2 + static_cast<uint64_t>(step)));
       }
@@ -253,6 +286,22 @@ TEST(ComposedUpdate, EqualsTheKernels) {
     }
     EXPECT_LT(relative_error(results[1], results[0]), 1e-5);
   }
+}
+
+TEST(Range, IsCutWhereTheAgeChanges) {
+  const auto cuts = [](const std::vector<int64_t>& ages) {
+    Range range{.values = at::zeros({100}), .grads = {}, .members = {}};
+    for (size_t i = 0; i < ages.size(); ++i)
+      range.members.push_back({matrix("p", 3, 5), static_cast<int64_t>(16 * i)});
+    range.ages = at::tensor(ages, at::kLong);
+    std::vector<std::array<int64_t, 3>> result;
+    for (const Segment& s : range.segments()) result.push_back({s.begin, s.end, s.age});
+    return result;
+  };
+  using Cuts = std::vector<std::array<int64_t, 3>>;
+  EXPECT_EQ(cuts({4, 4, 4}), (Cuts{{0, 100, 4}}));
+  EXPECT_EQ(cuts({4, 1, 1, 4}), (Cuts{{0, 16, 4}, {16, 48, 1}, {48, 100, 4}}));
+  EXPECT_EQ(cuts({1, 2, 1}), (Cuts{{0, 16, 1}, {16, 32, 2}, {32, 100, 1}}));
 }
 
 TEST(AdamW, SameBytesForAnyNumberOfThreads) {

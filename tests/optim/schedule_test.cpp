@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "muonlab/optim/optimizer.hpp"
+#include "muonlab/optim/schedule.hpp"
 
 namespace muonlab::optim {
 namespace {

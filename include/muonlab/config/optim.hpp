@@ -77,8 +77,22 @@ struct TagOf<ScheduleConfig> {
   static constexpr std::string_view key = "kind";
 };
 
+// The state tensors in which a rule keeps averages or sums of the gradient and of its square, by
+// the names they have in a checkpoint; empty for none.
+struct MomentNames {
+  std::string_view first{}, second{};
+};
+
+// What the program has to know of a rule stands in its configuration struct, and nothing else asks
+// which rule it is:
+//   kMatricesOnly  a vector that is assigned to it is refused
+//   kKeepsAge      it corrects young state, so the age of each parameter's state is kept with it
+//   moments()      MomentNames
+
 struct AdamWConfig {
   static constexpr std::string_view kName = "adamw";
+  static constexpr bool kMatricesOnly = false, kKeepsAge = true;
+  static constexpr MomentNames moments() { return {"exp_avg", "exp_avg_sq"}; }
   double lr = 1e-3;
   std::array<double, 2> betas{0.8, 0.95};
   double eps = 1e-8;
@@ -99,6 +113,8 @@ struct AdamWConfig {
 
 struct SgdConfig {
   static constexpr std::string_view kName = "sgd";
+  static constexpr bool kMatricesOnly = false, kKeepsAge = false;
+  MomentNames moments() const { return {.first = momentum > 0 ? "momentum" : ""}; }
   double lr = 0.1;
   double momentum = 0.9;
   bool nesterov = false;
@@ -119,6 +135,8 @@ struct SgdConfig {
 
 struct SignSgdConfig {
   static constexpr std::string_view kName = "signsgd";
+  static constexpr bool kMatricesOnly = false, kKeepsAge = false;
+  MomentNames moments() const { return {.first = momentum > 0 ? "momentum_average" : ""}; }
   double lr = 1e-3;
   double momentum = 0.0;
   double decay = 0.0;
@@ -150,6 +168,20 @@ struct EnumNames<Orthogonalizer> {
   static constexpr std::array<std::string_view, 5> names{"keller", "you", "polar_express", "exact",
                                                          "svd"};
 };
+// The numbers of steps an orthogonalizer can take, and the usual one; an SVD takes none.
+struct StepRange {
+  int64_t least, most, usual;
+};
+constexpr StepRange step_range(Orthogonalizer orthogonalizer) {
+  switch (orthogonalizer) {
+    case Orthogonalizer::keller: return {1, 20, 5};
+    case Orthogonalizer::you: return {5, 5, 5};
+    case Orthogonalizer::polar_express: return {5, 8, 5};
+    case Orthogonalizer::exact: return {10, 10, 10};
+    case Orthogonalizer::svd: break;
+  }
+  return {0, 0, 0};
+}
 // Factor of the update of an r x c matrix.
 enum class MuonScale { none, max_ratio, rms_adam, ratio };
 template <>
@@ -172,6 +204,11 @@ struct EnumNames<UpdateSpectrum> {
 
 struct MuonConfig {
   static constexpr std::string_view kName = "muon";
+  static constexpr bool kMatricesOnly = true, kKeepsAge = false;
+  // The forms differ by 1 - momentum: another name keeps one from being taken for the other.
+  MomentNames moments() const {
+    return {.first = momentum_form == MomentumForm::sum ? "momentum" : "momentum_average"};
+  }
   double lr = 0.01;
   double momentum = 0.95;
   MomentumForm momentum_form = MomentumForm::sum;
@@ -219,6 +256,18 @@ template <>
 struct TagOf<OptimizerConfig> {
   static constexpr std::string_view key = "rule";
 };
+inline std::string_view rule_name(const OptimizerConfig& optimizer) {
+  return std::visit([](const auto& rule) { return rule.kName; }, optimizer);
+}
+inline bool is_for_matrices_only(const OptimizerConfig& optimizer) {
+  return std::visit([](const auto& rule) { return rule.kMatricesOnly; }, optimizer);
+}
+inline bool keeps_age(const OptimizerConfig& optimizer) {
+  return std::visit([](const auto& rule) { return rule.kKeepsAge; }, optimizer);
+}
+inline MomentNames moment_names(const OptimizerConfig& optimizer) {
+  return std::visit([](const auto& rule) { return rule.moments(); }, optimizer);
+}
 
 struct AssignConfig {
   std::vector<std::string> params;

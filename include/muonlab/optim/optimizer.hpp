@@ -1,34 +1,23 @@
-// Routing of parameters to rules, and the update of all of them.
+// The update of all parameters, each by the rule it is routed to.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "muonlab/config/run.hpp"
+#include "muonlab/optim/routing.hpp"
 #include "muonlab/tensor/parameter.hpp"
 
 namespace muonlab::optim {
 
-// Exactly one assignment a parameter. Index i is into the specs that were routed.
-struct Routing {
-  std::vector<config::ParameterSpec> specs;
-  std::vector<std::string> optimizer;  // name of the optimizer of parameter i
-  std::vector<size_t> assignment;      // index of the assign line that matched
-  // layout for tensor::Arena: by optimizer, then shape, then model order
-  std::vector<size_t> order;
+// A parameter's averages or sums of its gradient and of the gradient's square, in its shape, views;
+// undefined where its rule keeps none.
+struct Moments {
+  at::Tensor first, second;
 };
-
-// Throws base::Error naming an uncovered parameter, a line that matches nothing (or only what
-// earlier lines took), a name that is no optimizer, and pairs that cannot work (muon on a vector).
-// All problems in one message.
-Routing route(const std::vector<config::ParameterSpec>& specs, const config::RunConfig& run);
-// The table printed at the start (design: look-and-feel) and the one stored as assignment.tsv.
-std::string routing_table(const Routing& routing, const config::RunConfig& run);
-std::string routing_tsv(const Routing& routing, const config::RunConfig& run);
-
-// Multiplier of the learning rate at a step (1-based) of a run of `num_steps`.
-double schedule_multiplier(const config::ScheduleConfig& schedule, int64_t step, int64_t num_steps);
 
 // All rules over an arena.
 class Optimizer {
@@ -41,8 +30,11 @@ class Optimizer {
   // One update of every parameter from the gradients in the arena, which it leaves as they are.
   void step(int64_t step, int64_t num_steps);
   // State tensors by name ("model.layers.0.self_attn.v_proj.weight/momentum"), views that can be
-  // read and written; scalars that the rules keep are functions of the step, so there are none.
+  // read and written. A rule that corrects young moments has "<parameter>/age" as well: int64, no
+  // dimensions, the number of updates that the parameter's moments have taken.
   std::vector<tensor::NamedTensor> state();
+  // By the parameter's name.
+  std::map<std::string, Moments> moments();
   // Newton–Schulz calls so far (a test asserts that Muon really ran).
   int64_t num_orthogonalizations() const;
 
@@ -50,5 +42,8 @@ class Optimizer {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+// Whether a state tensor of this name is an age.
+bool is_age(std::string_view state_name);
 
 }  // namespace muonlab::optim

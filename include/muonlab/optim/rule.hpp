@@ -1,13 +1,13 @@
 // How one optimizer updates the parameters routed to it.
 //
 // A rule sees its parameters as one range of the arena: flat, fp32, each parameter on a 64-byte
-// boundary, gaps of zeros between them. What a rule adds to the program: one source file with its
-// make_…, declared below, its configuration struct, a line in make_rule (optimizer.cpp) and a row
-// in the battery (tests/optim/rules_test.cpp).
+// boundary, gaps of zeros between them. What a rule adds to the program: one source file, its
+// configuration struct with its traits (config/optim.hpp), a line in MakeRule below and a row in
+// the battery (tests/optim/rules_test.cpp).
 #pragma once
 
 #include <memory>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -23,6 +23,11 @@ struct Member {
   int64_t offset = 0;  // in elements, from the start of the range
 };
 
+// Elements [begin, end) of a range: neighbouring members whose state has one age.
+struct Segment {
+  int64_t begin, end, age;
+};
+
 // The range a rule updates; values and grads are views of the arena, fp32 [n] and of equal layout.
 struct Range {
   at::Tensor values;
@@ -30,6 +35,13 @@ struct Range {
   std::vector<Member> members;  // by offset
   // update by ATen's operations, the only way on other devices than the CPU
   bool composed = false;
+  // How many updates each member's state has taken, the current one included: int64 [members], on
+  // the CPU. Undefined unless the rule's configuration has kKeepsAge. It is not the run's step: the
+  // state of a parameter that changed its optimizer in a branch is younger than the run.
+  at::Tensor ages{};
+
+  // The whole range, cut where the age changes.
+  std::vector<Segment> segments() const;
 
   // The part of a flat tensor of the range's layout that belongs to a member, in the member's
   // shape.
@@ -39,9 +51,10 @@ struct Range {
 class Rule {
  public:
   virtual ~Rule() = default;
-  // One update with learning rate lr (schedule applied) as the step-th one, counted from 1. Reads
-  // grads and leaves them as they are. REQUIRES: no gradient is being recorded (Optimizer::step
-  // takes care of it).
+  // One update with learning rate lr (schedule applied). Reads grads and leaves them as they are.
+  // `step` is the run's, counted from 1, and for random numbers only: what depends on how much the
+  // state has seen takes Range::ages. REQUIRES: no gradient is being recorded, and the ages count
+  // this update (Optimizer::step takes care of both).
   virtual void update(double lr, int64_t step) = 0;
   // Named views of the state, "<parameter>/<state>"; writing to them restores it.
   virtual std::vector<tensor::NamedTensor> state() = 0;
@@ -50,16 +63,22 @@ class Rule {
   virtual int64_t num_orthogonalizations() const { return 0; }
 };
 
-std::unique_ptr<Rule> make_adamw(const config::AdamWConfig& config, Range range);
-std::unique_ptr<Rule> make_sgd(const config::SgdConfig& config, Range range);
-std::unique_ptr<Rule> make_signsgd(const config::SignSgdConfig& config, Range range);
-// `run` gives the head geometry (run.model, resolved) and the precision that iteration "auto"
-// follows.
-std::unique_ptr<Rule> make_muon(const config::MuonConfig& config, Range range,
-                                const config::RunConfig& run);
+// A configuration becomes its rule: the visitor of config::OptimizerConfig. Each line is defined in
+// its rule's source. `run` gives the head geometry (run.model, resolved) and the precision that
+// muon's iteration "auto" follows.
+struct MakeRule {
+  Range range;
+  const config::RunConfig& run;
+
+  using Made = std::unique_ptr<Rule>;
+  Made operator()(const config::AdamWConfig& config);
+  Made operator()(const config::SgdConfig& config);
+  Made operator()(const config::SignSgdConfig& config);
+  Made operator()(const config::MuonConfig& config);
+};
 
 // Views of `flat` as state named `name` of every member.
 std::vector<tensor::NamedTensor> named_state(const Range& range, const at::Tensor& flat,
-                                             const std::string& name);
+                                             std::string_view name);
 
 }  // namespace muonlab::optim

@@ -29,16 +29,18 @@ std::string save_checkpoint(Trainer& trainer,
 // False for a checkpoint of weights alone, from which no run goes on.
 bool has_optimizer_state(const store::Checkpoint& checkpoint);
 
-// Reads weights, optimizer tensors and state; everything must match exactly.
+// Reads weights, optimizer tensors and state; everything must match exactly. In a checkpoint from
+// before ages were kept every age is the run's step.
 void load_checkpoint(const store::Checkpoint& checkpoint, Trainer& trainer);
 // Weights only, into an arena (eval, sample).
 void load_weights(const store::Checkpoint& checkpoint, const config::ModelConfig& model,
                   tensor::Arena& arena);
 
-// A branch: weights must match; an optimizer tensor is taken over where a tensor of that name and
-// shape exists. Without optimizer state all are fresh.
+// A branch: weights must match; a parameter's optimizer state is taken over, with its age, where
+// tensors of all its names and shapes exist, and otherwise starts at zero and at age 0. Without
+// optimizer state all are fresh.
 struct CarryOver {
-  std::vector<std::string> carried, fresh, dropped;  // names of optimizer tensors
+  std::vector<std::string> carried, fresh, dropped;  // names of optimizer tensors, without ages
 };
 CarryOver load_branch(const store::Checkpoint& checkpoint, Trainer& trainer);
 
