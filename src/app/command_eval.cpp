@@ -1,5 +1,6 @@
 // muonlab eval, sample, ask: what a checkpoint can do.
 #include <algorithm>
+#include <cmath>
 #include <iostream>
 #include <iterator>
 #include <map>
@@ -14,6 +15,7 @@
 #include "muonlab/base/text.hpp"
 #include "muonlab/record/run_folder.hpp"
 #include "muonlab/run/generate.hpp"
+#include "muonlab/train/non_finite.hpp"
 #include "muonlab/train/trainer.hpp"
 
 namespace muonlab::app {
@@ -91,6 +93,11 @@ void add_eval(CLI::App& app, Exit&) {
     const train::Evaluation result =
         train::evaluate(*loaded.model, data, windows, loaded.config.train.micro_batch.value_or(8),
                         loaded.config.model.context, loaded.arena->values().device());
+    if (!std::isfinite(result.loss)) {
+      throw train::NonFinite(options->checkpoint, ": its validation loss is ", result.loss,
+                             ": its weights are not finite, or they overflow. Take an earlier "
+                             "checkpoint");
+    }
     if (options->json) {
       std::cout << nlohmann::ordered_json{{"step", loaded.state.step},
                                           {"windows", windows},

@@ -9,12 +9,20 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/philox.hpp"
+#include "muonlab/train/non_finite.hpp"
 
 namespace muonlab::run {
 namespace {
 
 // Draws from softmax(logits / temperature) over the top_k likeliest; ties go to the smaller id.
+// NaN has no place in that order, and Inf no probability.
 int32_t draw(const float* logits, int64_t vocabulary, const Sampling& sampling, double uniform) {
+  const auto is_finite = [](float logit) { return std::isfinite(logit); };
+  if (!std::all_of(logits, logits + vocabulary, is_finite)) {
+    throw train::NonFinite(
+        "the model's logits are not finite: its weights are not, or they overflow; take an earlier "
+        "checkpoint");
+  }
   std::vector<int32_t> ids(static_cast<size_t>(vocabulary));
   std::iota(ids.begin(), ids.end(), 0);
   const auto likelier = [&](int32_t a, int32_t b) {

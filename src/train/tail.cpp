@@ -8,6 +8,7 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/data/biographies.hpp"
+#include "muonlab/train/non_finite.hpp"
 
 namespace muonlab::train {
 namespace {
@@ -103,6 +104,10 @@ void TailExam::take_batch(model::Model& model, at::Device device, size_t first, 
       (logits_nv.logsumexp(-1) - logits_nv.gather(1, targets_n.unsqueeze(1)).squeeze(1))
           .to(at::kDouble)
           .cpu();
+  if (!losses_n.isfinite().all().item<bool>()) {
+    throw NonFinite(
+        "the exam of rare facts: the model's logits are not finite; take an earlier checkpoint");
+  }
   const bool* right = right_n.const_data_ptr<bool>();
   const double* loss = losses_n.const_data_ptr<double>();
   for (size_t row = 0; row < count; ++row) {
