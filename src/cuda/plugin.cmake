@@ -4,7 +4,7 @@ if(MUONLAB_HAVE_CUDA)
   set(folder ${PROJECT_SOURCE_DIR}/src/cuda)
   add_library(muonlab_cuda_plugin MODULE
     ${folder}/register.cpp ${folder}/adamw.cu ${folder}/rms_norm.cu ${folder}/swiglu.cu)
-  target_include_directories(muonlab_cuda_plugin PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_include_directories(muonlab_cuda_plugin PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(muonlab_cuda_plugin PRIVATE muonlab::torch_cuda)
   # Every symbol of ours must be found now; those that libtorch_cuda itself misses are the GPU machine's business.
   target_link_options(muonlab_cuda_plugin PRIVATE -Wl,-z,defs)

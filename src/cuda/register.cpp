@@ -13,6 +13,7 @@
 #include <torch/library.h>
 
 #include "cuda/launch.hpp"
+#include "cuda/operators.hpp"
 
 namespace muonlab::cuda {
 namespace {
@@ -75,33 +76,6 @@ void start(const Body& body, Launch how) {
   C10_CUDA_KERNEL_LAUNCH_CHECK();
 }
 
-void adamw_(const at::Tensor& values, const at::Tensor& grads, const at::Tensor& exp_avg,
-            const at::Tensor& exp_avg_sq, const Optional& shadow, double lr, double beta1,
-            double beta2, double eps, double decay, int64_t step) {
-  TORCH_CHECK(values.dim() == 1, "adamw_: values must be flat");
-  TORCH_CHECK(step >= 1, "adamw_: steps count from 1");
-  check(values, values, values.sizes(), at::kFloat, "adamw_: values");
-  check(grads, values, values.sizes(), at::kFloat, "adamw_: grads");
-  check(exp_avg, values, values.sizes(), at::kFloat, "adamw_: exp_avg");
-  check(exp_avg_sq, values, values.sizes(), at::kFloat, "adamw_: exp_avg_sq");
-  if (shadow) check(*shadow, values, values.sizes(), at::kBFloat16, "adamw_: shadow");
-  if (values.numel() == 0) return;
-  const c10::cuda::CUDAGuard device(values.device());
-  // The body finishes an odd end itself, so only the start of the arrays decides.
-  const int size = pack_size(kPack, {values, grads, exp_avg, exp_avg_sq, shadow});
-  const AdamW body{.values = write<float>(values),
-                   .grads = read<float>(grads),
-                   .exp_avg = write<float>(exp_avg),
-                   .exp_avg_sq = write<float>(exp_avg_sq),
-                   .shadow = shadow ? write<Bf16>(*shadow) : nullptr,
-                   .count = values.numel(),
-                   .factors = adamw_factors(lr, beta1, beta2, eps, decay, step)};
-  start(body, {.stream = nullptr,
-               .num_blocks = blocks_for(values.numel(), int64_t{kMaxLanes} * size),
-               .lanes = kMaxLanes,
-               .size = size});
-}
-
 struct Normed {
   at::Tensor sum, normed, inv_rms;
 };
@@ -146,150 +120,153 @@ Normed norm(const Optional& residual, const Optional& branch, const Optional& ga
   return out;
 }
 
-std::tuple<at::Tensor, at::Tensor> rms_norm(const at::Tensor& x, const Optional& gain, double eps,
-                                            at::ScalarType compute) {
-  const bool wide = x.scalar_type() == at::kFloat;
-  const Normed out =
-      wide ? norm(x, std::nullopt, gain, eps, compute) : norm(std::nullopt, x, gain, eps, compute);
-  return {out.normed, out.inv_rms};
-}
+struct Kernels {
+  static void adamw_(const at::Tensor& values, const at::Tensor& grads, const at::Tensor& exp_avg,
+                     const at::Tensor& exp_avg_sq, const Optional& shadow, double lr, double beta1,
+                     double beta2, double eps, double decay, int64_t age) {
+    TORCH_CHECK(values.dim() == 1, "adamw_: values must be flat");
+    TORCH_CHECK(age >= 1, "adamw_: the age counts this update");
+    check(values, values, values.sizes(), at::kFloat, "adamw_: values");
+    check(grads, values, values.sizes(), at::kFloat, "adamw_: grads");
+    check(exp_avg, values, values.sizes(), at::kFloat, "adamw_: exp_avg");
+    check(exp_avg_sq, values, values.sizes(), at::kFloat, "adamw_: exp_avg_sq");
+    if (shadow) check(*shadow, values, values.sizes(), at::kBFloat16, "adamw_: shadow");
+    if (values.numel() == 0) return;
+    const c10::cuda::CUDAGuard device(values.device());
+    // The body finishes an odd end itself, so only the start of the arrays decides.
+    const int size = pack_size(kPack, {values, grads, exp_avg, exp_avg_sq, shadow});
+    const AdamW body{.values = write<float>(values),
+                     .grads = read<float>(grads),
+                     .exp_avg = write<float>(exp_avg),
+                     .exp_avg_sq = write<float>(exp_avg_sq),
+                     .shadow = shadow ? write<Bf16>(*shadow) : nullptr,
+                     .count = values.numel(),
+                     .factors = adamw_factors(lr, beta1, beta2, eps, decay, age)};
+    start(body, {.stream = nullptr,
+                 .num_blocks = blocks_for(values.numel(), int64_t{kMaxLanes} * size),
+                 .lanes = kMaxLanes,
+                 .size = size});
+  }
 
-std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm(const at::Tensor& residual,
-                                                            const at::Tensor& branch,
-                                                            const Optional& gain, double eps,
-                                                            at::ScalarType compute) {
-  const Normed out = norm(residual, branch, gain, eps, compute);
-  return {out.sum, out.normed, out.inv_rms};
-}
+  static std::tuple<at::Tensor, at::Tensor> rms_norm(const at::Tensor& x, const Optional& gain,
+                                                     double eps, at::ScalarType compute) {
+    const bool wide = x.scalar_type() == at::kFloat;
+    const Normed out = wide ? norm(x, std::nullopt, gain, eps, compute)
+                            : norm(std::nullopt, x, gain, eps, compute);
+    return {out.normed, out.inv_rms};
+  }
 
-at::Tensor rms_norm_backward(const at::Tensor& grad_normed, const Optional& grad_residual,
-                             const at::Tensor& x, const at::Tensor& inv_rms, const Optional& gain,
-                             const Optional& grad_gain) {
-  TORCH_CHECK(x.dim() == 2, "rms_norm_backward: x must be [rows, width]");
-  TORCH_CHECK(gain.has_value() || !grad_gain.has_value(),
-              "rms_norm_backward: grad_gain without a gain");
-  const int64_t rows = x.size(0), width = x.size(1);
-  check(x, x, x.sizes(), x.scalar_type(), "rms_norm_backward: x");
-  check(grad_normed, x, x.sizes(), grad_normed.scalar_type(), "rms_norm_backward: grad_normed");
-  if (grad_residual)
-    check(*grad_residual, x, x.sizes(), at::kFloat, "rms_norm_backward: grad_residual");
-  check(inv_rms, x, {rows}, at::kFloat, "rms_norm_backward: inv_rms");
-  if (gain) check(*gain, x, {width}, at::kFloat, "rms_norm_backward: gain");
-  if (grad_gain) check(*grad_gain, x, {width}, at::kFloat, "rms_norm_backward: grad_gain");
-  const c10::cuda::CUDAGuard device(x.device());
-  const at::Tensor grad_x = at::empty_like(x);
-  if (x.numel() == 0) return grad_x;
-  const int64_t num_blocks = blocks_for(rows, 1, grad_gain ? kGainBlocks : kMaxBlocks);
-  const at::Tensor partial =
-      grad_gain ? at::empty({num_blocks, width}, x.options().dtype(at::kFloat)) : at::Tensor();
-  const bool in_scratch = grad_gain.has_value() && width <= kMaxScratchFloats;
-  const int size = pack_size(width, {grad_normed, grad_residual, x, grad_x});
-  with_number(x.scalar_type(), "rms_norm_backward: x", [&](auto x_number) {
-    with_number(grad_normed.scalar_type(), "rms_norm_backward: grad_normed", [&](auto number) {
-      using X = decltype(x_number);
-      using Out = decltype(number);
-      const RmsNormBackward<X, Out> body{.grad_normed = read<Out>(grad_normed),
-                                         .grad_residual = read<float>(grad_residual),
-                                         .x = read<X>(x),
-                                         .inv_rms = read<float>(inv_rms),
-                                         .gain = read<float>(gain),
-                                         .grad_x = write<X>(grad_x),
-                                         .partial = grad_gain ? write<float>(partial) : nullptr,
-                                         .in_scratch = in_scratch,
-                                         .rows = rows,
-                                         .width = width};
+  static std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm(const at::Tensor& residual,
+                                                                     const at::Tensor& branch,
+                                                                     const Optional& gain,
+                                                                     double eps,
+                                                                     at::ScalarType compute) {
+    const Normed out = norm(residual, branch, gain, eps, compute);
+    return {out.sum, out.normed, out.inv_rms};
+  }
+
+  static at::Tensor rms_norm_backward(const at::Tensor& grad_normed, const Optional& grad_residual,
+                                      const at::Tensor& x, const at::Tensor& inv_rms,
+                                      const Optional& gain, const Optional& grad_gain) {
+    TORCH_CHECK(x.dim() == 2, "rms_norm_backward: x must be [rows, width]");
+    TORCH_CHECK(gain.has_value() || !grad_gain.has_value(),
+                "rms_norm_backward: grad_gain without a gain");
+    const int64_t rows = x.size(0), width = x.size(1);
+    check(x, x, x.sizes(), x.scalar_type(), "rms_norm_backward: x");
+    check(grad_normed, x, x.sizes(), grad_normed.scalar_type(), "rms_norm_backward: grad_normed");
+    if (grad_residual)
+      check(*grad_residual, x, x.sizes(), at::kFloat, "rms_norm_backward: grad_residual");
+    check(inv_rms, x, {rows}, at::kFloat, "rms_norm_backward: inv_rms");
+    if (gain) check(*gain, x, {width}, at::kFloat, "rms_norm_backward: gain");
+    if (grad_gain) check(*grad_gain, x, {width}, at::kFloat, "rms_norm_backward: grad_gain");
+    const c10::cuda::CUDAGuard device(x.device());
+    const at::Tensor grad_x = at::empty_like(x);
+    if (x.numel() == 0) return grad_x;
+    const int64_t num_blocks = blocks_for(rows, 1, grad_gain ? kGainBlocks : kMaxBlocks);
+    const at::Tensor partial =
+        grad_gain ? at::empty({num_blocks, width}, x.options().dtype(at::kFloat)) : at::Tensor();
+    const bool in_scratch = grad_gain.has_value() && width <= kMaxScratchFloats;
+    const int size = pack_size(width, {grad_normed, grad_residual, x, grad_x});
+    with_number(x.scalar_type(), "rms_norm_backward: x", [&](auto x_number) {
+      with_number(grad_normed.scalar_type(), "rms_norm_backward: grad_normed", [&](auto number) {
+        using X = decltype(x_number);
+        using Out = decltype(number);
+        const RmsNormBackward<X, Out> body{.grad_normed = read<Out>(grad_normed),
+                                           .grad_residual = read<float>(grad_residual),
+                                           .x = read<X>(x),
+                                           .inv_rms = read<float>(inv_rms),
+                                           .gain = read<float>(gain),
+                                           .grad_x = write<X>(grad_x),
+                                           .partial = grad_gain ? write<float>(partial) : nullptr,
+                                           .in_scratch = in_scratch,
+                                           .rows = rows,
+                                           .width = width};
+        start(body, {.stream = nullptr,
+                     .num_blocks = num_blocks,
+                     .lanes = lanes_for(width, size),
+                     .scratch_floats = in_scratch ? width : 0,
+                     .size = size});
+      });
+    });
+    if (grad_gain) {
+      const ColumnSums sums{.partial = read<float>(partial),
+                            .total = write<float>(*grad_gain),
+                            .num_partials = num_blocks,
+                            .width = width};
+      start(sums,
+            {.stream = nullptr, .num_blocks = blocks_for(width, kWarp), .lanes = kWarp, .size = 1});
+    }
+    return grad_x;
+  }
+
+  static at::Tensor swiglu(const at::Tensor& x) {
+    TORCH_CHECK(x.dim() == 2 && x.size(1) % 2 == 0, "swiglu: x must be [rows, 2 width]");
+    const int64_t rows = x.size(0), width = x.size(1) / 2;
+    check(x, x, x.sizes(), x.scalar_type(), "swiglu: x");
+    const c10::cuda::CUDAGuard device(x.device());
+    const at::Tensor out = at::empty({rows, width}, x.options());
+    if (out.numel() == 0) return out;
+    const int size = pack_size(width, {x, out});
+    with_number(x.scalar_type(), "swiglu: x", [&](auto number) {
+      using Number = decltype(number);
+      const SwiGluForward<Number> body{
+          .x = read<Number>(x), .out = write<Number>(out), .rows = rows, .width = width};
       start(body, {.stream = nullptr,
-                   .num_blocks = num_blocks,
+                   .num_blocks = blocks_for(rows, 1),
                    .lanes = lanes_for(width, size),
-                   .scratch_floats = in_scratch ? width : 0,
                    .size = size});
     });
-  });
-  if (grad_gain) {
-    const ColumnSums sums{.partial = read<float>(partial),
-                          .total = write<float>(*grad_gain),
-                          .num_partials = num_blocks,
-                          .width = width};
-    start(sums,
-          {.stream = nullptr, .num_blocks = blocks_for(width, kWarp), .lanes = kWarp, .size = 1});
+    return out;
   }
-  return grad_x;
-}
 
-at::Tensor swiglu(const at::Tensor& x) {
-  TORCH_CHECK(x.dim() == 2 && x.size(1) % 2 == 0, "swiglu: x must be [rows, 2 width]");
-  const int64_t rows = x.size(0), width = x.size(1) / 2;
-  check(x, x, x.sizes(), x.scalar_type(), "swiglu: x");
-  const c10::cuda::CUDAGuard device(x.device());
-  const at::Tensor out = at::empty({rows, width}, x.options());
-  if (out.numel() == 0) return out;
-  const int size = pack_size(width, {x, out});
-  with_number(x.scalar_type(), "swiglu: x", [&](auto number) {
-    using Number = decltype(number);
-    const SwiGluForward<Number> body{
-        .x = read<Number>(x), .out = write<Number>(out), .rows = rows, .width = width};
-    start(body, {.stream = nullptr,
-                 .num_blocks = blocks_for(rows, 1),
-                 .lanes = lanes_for(width, size),
-                 .size = size});
-  });
-  return out;
-}
-
-at::Tensor swiglu_backward(const at::Tensor& grad_out, const at::Tensor& x) {
-  TORCH_CHECK(x.dim() == 2 && x.size(1) % 2 == 0, "swiglu_backward: x must be [rows, 2 width]");
-  const int64_t rows = x.size(0), width = x.size(1) / 2;
-  check(x, x, x.sizes(), x.scalar_type(), "swiglu_backward: x");
-  check(grad_out, x, {rows, width}, x.scalar_type(), "swiglu_backward: grad_out");
-  const c10::cuda::CUDAGuard device(x.device());
-  const at::Tensor grad_x = at::empty_like(x);
-  if (x.numel() == 0) return grad_x;
-  const int size = pack_size(width, {grad_out, x, grad_x});
-  with_number(x.scalar_type(), "swiglu_backward: x", [&](auto number) {
-    using Number = decltype(number);
-    const SwiGluBackward<Number> body{.grad_out = read<Number>(grad_out),
-                                      .x = read<Number>(x),
-                                      .grad_x = write<Number>(grad_x),
-                                      .rows = rows,
-                                      .width = width};
-    start(body, {.stream = nullptr,
-                 .num_blocks = blocks_for(rows, 1),
-                 .lanes = lanes_for(width, size),
-                 .size = size});
-  });
-  return grad_x;
-}
+  static at::Tensor swiglu_backward(const at::Tensor& grad_out, const at::Tensor& x) {
+    TORCH_CHECK(x.dim() == 2 && x.size(1) % 2 == 0, "swiglu_backward: x must be [rows, 2 width]");
+    const int64_t rows = x.size(0), width = x.size(1) / 2;
+    check(x, x, x.sizes(), x.scalar_type(), "swiglu_backward: x");
+    check(grad_out, x, {rows, width}, x.scalar_type(), "swiglu_backward: grad_out");
+    const c10::cuda::CUDAGuard device(x.device());
+    const at::Tensor grad_x = at::empty_like(x);
+    if (x.numel() == 0) return grad_x;
+    const int size = pack_size(width, {grad_out, x, grad_x});
+    with_number(x.scalar_type(), "swiglu_backward: x", [&](auto number) {
+      using Number = decltype(number);
+      const SwiGluBackward<Number> body{.grad_out = read<Number>(grad_out),
+                                        .x = read<Number>(x),
+                                        .grad_x = write<Number>(grad_x),
+                                        .rows = rows,
+                                        .width = width};
+      start(body, {.stream = nullptr,
+                   .num_blocks = blocks_for(rows, 1),
+                   .lanes = lanes_for(width, size),
+                   .size = size});
+    });
+    return grad_x;
+  }
+};
 
 }  // namespace
 
-TORCH_LIBRARY(muonlab, library) {
-  library.def(
-      "adamw_(Tensor(a!) values, Tensor grads, Tensor(b!) exp_avg, Tensor(c!) exp_avg_sq, "
-      "Tensor(d!)? shadow, "
-      "float lr, float beta1, float beta2, float eps, float decay, int step) -> ()");
-  library.def(
-      "rms_norm(Tensor x, Tensor? gain, float eps, ScalarType compute) -> (Tensor normed, Tensor "
-      "inv_rms)");
-  library.def(
-      "add_rms_norm(Tensor residual, Tensor branch, Tensor? gain, float eps, ScalarType compute) "
-      "-> "
-      "(Tensor sum, Tensor normed, Tensor inv_rms)");
-  library.def(
-      "rms_norm_backward(Tensor grad_normed, Tensor? grad_residual, Tensor x, Tensor inv_rms, "
-      "Tensor? gain, "
-      "Tensor(a!)? grad_gain) -> Tensor");
-  library.def("swiglu(Tensor x) -> Tensor");
-  library.def("swiglu_backward(Tensor grad_out, Tensor x) -> Tensor");
-}
-
-TORCH_LIBRARY_IMPL(muonlab, CUDA, library) {
-  library.impl("adamw_", adamw_);
-  library.impl("rms_norm", rms_norm);
-  library.impl("add_rms_norm", add_rms_norm);
-  library.impl("rms_norm_backward", rms_norm_backward);
-  library.impl("swiglu", swiglu);
-  library.impl("swiglu_backward", swiglu_backward);
-}
+TORCH_LIBRARY(muonlab, library) { define_operators<Kernels>(library, c10::DispatchKey::CUDA); }
 
 }  // namespace muonlab::cuda
 

@@ -65,45 +65,36 @@ bool has_kernels(const at::Tensor& x) {
 }
 
 void adamw_(const at::Tensor& values, const at::Tensor& grads, const at::Tensor& exp_avg,
-            const at::Tensor& exp_avg_sq, const Optional& shadow, const AdamWStep& step) {
-  find<void(const at::Tensor&, const at::Tensor&, const at::Tensor&, const at::Tensor&,
-            const Optional&, double, double, double, double, double, int64_t)>("muonlab::adamw_")
-      .call(values, grads, exp_avg, exp_avg_sq, shadow, step.lr, step.beta1, step.beta2, step.eps,
-            step.decay, step.step);
+            const at::Tensor& exp_avg_sq, const Optional& shadow, double lr, double beta1,
+            double beta2, double eps, double decay, int64_t age) {
+  find<decltype(adamw_)>("muonlab::adamw_")
+      .call(values, grads, exp_avg, exp_avg_sq, shadow, lr, beta1, beta2, eps, decay, age);
 }
 
 std::tuple<at::Tensor, at::Tensor> rms_norm(const at::Tensor& x, const Optional& gain, double eps,
                                             at::ScalarType compute) {
-  return find<std::tuple<at::Tensor, at::Tensor>(const at::Tensor&, const Optional&, double,
-                                                 at::ScalarType)>("muonlab::rms_norm")
-      .call(x, gain, eps, compute);
+  return find<decltype(rms_norm)>("muonlab::rms_norm").call(x, gain, eps, compute);
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> add_rms_norm(const at::Tensor& residual,
                                                             const at::Tensor& branch,
                                                             const Optional& gain, double eps,
                                                             at::ScalarType compute) {
-  return find<std::tuple<at::Tensor, at::Tensor, at::Tensor>(
-      const at::Tensor&, const at::Tensor&, const Optional&, double, at::ScalarType)>(
-             "muonlab::add_rms_norm")
+  return find<decltype(add_rms_norm)>("muonlab::add_rms_norm")
       .call(residual, branch, gain, eps, compute);
 }
 
 at::Tensor rms_norm_backward(const at::Tensor& grad_normed, const Optional& grad_residual,
                              const at::Tensor& x, const at::Tensor& inv_rms, const Optional& gain,
                              const Optional& grad_gain) {
-  return find<at::Tensor(const at::Tensor&, const Optional&, const at::Tensor&, const at::Tensor&,
-                         const Optional&, const Optional&)>("muonlab::rms_norm_backward")
+  return find<decltype(rms_norm_backward)>("muonlab::rms_norm_backward")
       .call(grad_normed, grad_residual, x, inv_rms, gain, grad_gain);
 }
 
-at::Tensor swiglu(const at::Tensor& x) {
-  return find<at::Tensor(const at::Tensor&)>("muonlab::swiglu").call(x);
-}
+at::Tensor swiglu(const at::Tensor& x) { return find<decltype(swiglu)>("muonlab::swiglu").call(x); }
 
 at::Tensor swiglu_backward(const at::Tensor& grad_out, const at::Tensor& x) {
-  return find<at::Tensor(const at::Tensor&, const at::Tensor&)>("muonlab::swiglu_backward")
-      .call(grad_out, x);
+  return find<decltype(swiglu_backward)>("muonlab::swiglu_backward").call(grad_out, x);
 }
 
 }  // namespace muonlab::tensor::plugin

@@ -51,9 +51,8 @@ TEST_F(CudaDevice, AdamWEqualsTheHostsBody) {
                        .count = n,
                        .factors = adamw_factors(1e-2, 0.8, 0.95, 1e-8, 0.1, step)};
       run_grid(body, 1, 32, 4, 0);
-      plugin::adamw_(
-          device_values, there(grads), device_first, device_second, device_shadow,
-          {.lr = 1e-2, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-8, .decay = 0.1, .step = step});
+      plugin::adamw_(device_values, there(grads), device_first, device_second, device_shadow, 1e-2,
+                     0.8, 0.95, 1e-8, 0.1, step);
     }
     EXPECT_LT(relative_error(here(device_values), values), 1e-6) << n;
     EXPECT_LT(relative_error(here(device_first), first), 1e-6) << n;

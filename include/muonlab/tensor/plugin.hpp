@@ -3,6 +3,7 @@
 // CUDA library on other machines.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -24,18 +25,15 @@ std::vector<std::string> candidates();
 bool has_kernels(const at::Tensor& x);
 
 // The functions take contiguous tensors on one GPU and record no gradients; they throw c10::Error
-// on wrong shapes or dtypes.
+// on wrong shapes or dtypes. Each calls the operator muonlab::<its name>, and its declaration here
+// is the operator's signature: the plugin registers kernels of these types (cuda/operators.hpp).
 
-// One step (counted from 1) of AdamW on flat fp32 arrays [n], in the arithmetic of
-// torch.optim.AdamW; shadow, bf16 [n], gets the new values. The numbers of the step are the host's:
-// a captured CUDA graph would freeze them.
-struct AdamWStep {
-  double lr, beta1, beta2, eps, decay;
-  int64_t step;
-};
+// One update of AdamW on flat fp32 arrays [n], in the arithmetic of torch.optim.AdamW; shadow, bf16
+// [n], gets the new values. age: updates that the moments have taken, this one included. The
+// numbers are the host's: a captured CUDA graph would freeze them.
 void adamw_(const at::Tensor& values, const at::Tensor& grads, const at::Tensor& exp_avg,
-            const at::Tensor& exp_avg_sq, const std::optional<at::Tensor>& shadow,
-            const AdamWStep& step);
+            const at::Tensor& exp_avg_sq, const std::optional<at::Tensor>& shadow, double lr,
+            double beta1, double beta2, double eps, double decay, int64_t age);
 
 // x [n, w], fp32 or bf16; gain [w], fp32, absent for one. (RMSNorm of x in dtype compute, 1 / rms
 // [n]).
