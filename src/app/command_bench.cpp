@@ -9,6 +9,7 @@
 #include "muonlab/base/statistics.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/ops/gemm_rate.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/tensor/runtime.hpp"
 
@@ -49,7 +50,7 @@ Result measure(run::Session& session, int64_t steps) {
   result.optimizer_ms = base::median(optimizer);
   result.step_ms = base::median(total);
   result.tokens_per_s = 1e3 * static_cast<double>(trainer.plan.tokens_per_step) / result.step_ms;
-  result.gemm_gflops = tensor::measure_gemm_peak_gflops(trainer.config.precision, kPeakProbe_s);
+  result.gemm_gflops = ops::gemm_peak_gflops(trainer.config.precision, kPeakProbe_s);
   result.gemm_share =
       result.tokens_per_s * trainer.model.flops_per_token() / (result.gemm_gflops * 1e9);
   return result;

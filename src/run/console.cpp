@@ -8,6 +8,11 @@ namespace {
 // Elsewhere than on a terminal a line appears this often.
 constexpr double kPlainInterval_s = 10.0;
 
+// More than all of it is no share: other processes slowed the measurement of the peak down.
+std::string peak_share_text(double share) {
+  return share > 1 ? "100+% of GEMM peak" : base::fixed(100 * share, 0) + "% of GEMM peak";
+}
+
 }  // namespace
 
 Console::Console(const train::Plan& plan, double flops_per_token, double peak_gflops)
@@ -27,9 +32,7 @@ std::string Console::line(const train::StepRecord& record) const {
   const std::string speed = "  " + base::with_commas(static_cast<int64_t>(tokens_per_s)) + " tok/s";
   const std::string share =
       peak_gflops_ > 0
-          ? base::str("  ",
-                      base::fixed(100 * tokens_per_s * flops_per_token_ / (peak_gflops_ * 1e9), 0),
-                      "% of GEMM peak")
+          ? "  " + peak_share_text(tokens_per_s * flops_per_token_ / (peak_gflops_ * 1e9))
           : "";
   const double left_s = static_cast<double>(plan_.steps - record.step) * seconds_per_step_;
   const std::string left =

@@ -12,6 +12,7 @@
 #include "muonlab/base/signals.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/ops/gemm_rate.hpp"
 #include "muonlab/record/history.hpp"
 #include "muonlab/record/run_folder.hpp"
 #include "muonlab/run/session.hpp"
@@ -79,7 +80,7 @@ train::Outcome see_through(Session& session, const record::RunFolder& folder) {
   const std::vector<std::unique_ptr<train::Probe>> probes = make_probes(trainer.config);
   train::ProbeLog probe_log(folder.path(), probes, trainer.state);
   const double peak = trainer.config.device == config::Device::cpu
-                          ? tensor::measure_gemm_peak_gflops(trainer.config.precision, kPeakProbe_s)
+                          ? ops::gemm_peak_gflops(trainer.config.precision, kPeakProbe_s)
                           : 0.0;
   Console console(trainer.plan, trainer.model.flops_per_token(), peak);
   std::string saved;

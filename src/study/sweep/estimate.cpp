@@ -6,6 +6,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/statistics.hpp"
 #include "muonlab/model/model.hpp"
+#include "muonlab/ops/gemm_rate.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/tensor/runtime.hpp"
 #include "muonlab/train/plan.hpp"
@@ -60,8 +61,7 @@ DiskUse run_disk(const config::RunConfig& run) {
 
 Rate usual_rate(const config::RunConfig& run) {
   tensor::start_runtime(run.threads.value_or(base::usable_processors()));
-  const double peak =
-      1e9 * tensor::measure_gemm_peak_gflops(run::usable_precision(run), kPeakProbe_s);
+  const double peak = 1e9 * ops::gemm_peak_gflops(run::usable_precision(run), kPeakProbe_s);
   return {kUsualShare * peak, "half of the measured rate of matrix products"};
 }
 
