@@ -5,6 +5,7 @@
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/ops/gemm_rate.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/tensor/runtime.hpp"
 
@@ -19,9 +20,8 @@ std::string gemm_rates(at::ScalarType type) {
   std::string text;
   for (const int64_t n : {512, 1024, 2048}) {
     constexpr double kBudget_s = 0.4;
-    text +=
-        base::str(text.empty() ? "" : ", ",
-                  base::fixed(tensor::measure_gemm_gflops(type, n, kBudget_s), 0), " at n = ", n);
+    text += base::str(text.empty() ? "" : ", ",
+                      base::fixed(ops::gemm_gflops(type, n, kBudget_s), 0), " at n = ", n);
   }
   return text;
 }
@@ -51,7 +51,8 @@ void add_doctor(CLI::App& app, Exit& exit) {
                                   "badly: check LD_PRELOAD and how LibTorch was linked"));
     row("memory", base::human_bytes(base::usable_memory_bytes()));
     const std::string no_gpu = tensor::cuda_problem();
-    row("GPU", no_gpu.empty() ? "found; device: auto uses it" : "none: " + no_gpu);
+    row("GPU",
+        no_gpu.empty() ? "found; used where \"kernels\" is \"reference\"" : "none: " + no_gpu);
     row("GEMM fp32", gemm_rates(at::kFloat) + "  (GFLOP/s)");
     config::RunConfig bf16;
     bf16.precision = config::Precision::bf16;

@@ -1,4 +1,5 @@
 #include "muonlab/model/model.hpp"
+#include "muonlab/ops/attention_spec.hpp"
 
 namespace muonlab::model {
 
@@ -8,11 +9,10 @@ double flops_per_token(const config::ModelConfig& model) {
   for (const config::ParameterSpec& spec : config::parameter_specs(model)) {
     if (config::is_matrix_role(spec.role)) weights += static_cast<double>(spec.count());
   }
-  // Scores and mixing of the (context + 1) / 2 keys that a query sees on average; backward is twice
-  // the forward.
-  const double keys = static_cast<double>(model.context + 1) / 2.0;
-  const double attention =
-      static_cast<double>(model.layers * model.heads * *model.head_dim) * 2.0 * keys;
+  // Scores and mixing of the keys that a query sees; backward is twice the forward.
+  const ops::AttentionSpec spec = ops::attention_spec(model);
+  const double attention = static_cast<double>(model.layers * spec.heads.query_width()) * 2.0 *
+                           spec.mean_keys(model.context);
   return 6.0 * (weights + attention);
 }
 

@@ -20,7 +20,7 @@ constexpr int64_t kHeadRowMultiple = 64;  // of the vocabulary, in compute buffe
 struct Layer {
   tensor::Parameter attention_norm;
   ops::StackedWeight qkv;
-  ops::HeadNorm head_norm;
+  ops::HeadGains head_gains;
   ops::StackedWeight o;
   tensor::Parameter ffn_norm;
   ops::StackedWeight ffn_in;  // gated: [in | gate]
@@ -39,11 +39,11 @@ struct View {
 
 class Llama final : public Model {
  public:
-  Llama(const config::ModelConfig& config, config::Precision precision, config::Kernels kernels,
+  Llama(const config::ModelConfig& config, config::Precision precision, tensor::Path path,
         tensor::Arena& arena)
       : config_(config),
-        kernels_(kernels),
-        heads_{config.heads, config.kv_heads.value(), config.head_dim.value()},
+        path_(path),
+        attention_(ops::attention_spec(config)),
         dtype_(arena.values().scalar_type()),
         compute_(precision == config::Precision::bf16 ? at::kBFloat16 : dtype_),
         embed_(arena.find("model.embed_tokens.weight")),
@@ -59,7 +59,7 @@ class Llama final : public Model {
   }
 
   at::Tensor logits(const at::Tensor& tokens_bt) override {
-    const bool with_graph = kernels_ == config::Kernels::reference && at::GradMode::is_enabled();
+    const bool with_graph = path_ == tensor::Path::reference && at::GradMode::is_enabled();
     at::AutoGradMode mode(with_graph);
     return read_out(decode(tokens_bt), with_graph)
         .view({tokens_bt.size(0), tokens_bt.size(1), head_.rows()});
@@ -104,7 +104,7 @@ class Llama final : public Model {
     base::check(tokens_bt.dim() == 2, "tokens are [b, t]");
     grow_rotary_table(tokens_bt.size(1));
     const int64_t num_sequences = tokens_bt.size(0);
-    at::Tensor residual_nw = ops::embedding(kernels_, tokens_bt.reshape(-1), embed_);
+    at::Tensor residual_nw = ops::embedding(path_, tokens_bt.reshape(-1), embed_);
     at::Tensor branch_nw, normed_nw;
     for (size_t i = 0; i < layers_.size(); ++i) {
       const Layer& layer = layers_[i];
@@ -122,11 +122,11 @@ class Llama final : public Model {
     view.input(config::Role::q, normed_nw);
     const at::Tensor qkv = ops::linear(normed_nw, layer.qkv);
     if (view.observer.max_logit) {
-      view.observer.max_logit(
-          view.layer, ops::largest_logit(qkv, num_sequences, heads_, rotary_, layer.head_norm));
+      view.observer.max_logit(view.layer, ops::largest_logit(qkv, num_sequences, attention_,
+                                                             rotary_, layer.head_gains));
     }
     const at::Tensor mixed =
-        ops::self_attention(kernels_, qkv, num_sequences, heads_, rotary_, layer.head_norm);
+        ops::self_attention(path_, qkv, num_sequences, attention_, rotary_, layer.head_gains);
     view.input(config::Role::o, mixed);
     return ops::linear(mixed, layer.o);
   }
@@ -134,7 +134,7 @@ class Llama final : public Model {
   at::Tensor feed_forward(const Layer& layer, const at::Tensor& normed_nw, const View& view) const {
     view.input(config::Role::ffn_in, normed_nw);
     const at::Tensor hidden = ops::linear(normed_nw, layer.ffn_in);
-    const at::Tensor active = ops::activate(kernels_, hidden, config_.activation, config_.gated);
+    const at::Tensor active = ops::activate(path_, hidden, config_.activation, config_.gated);
     view.input(config::Role::ffn_out, active);
     return ops::linear(active, layer.ffn_out);
   }
@@ -143,7 +143,7 @@ class Llama final : public Model {
                                               const at::Tensor& branch_nw,
                                               const tensor::Parameter& gain) const {
     ops::Normed out =
-        ops::add_norm(kernels_, residual_nw, branch_nw, gain, config_.norm_eps, compute_);
+        ops::add_norm(path_, residual_nw, branch_nw, gain, config_.norm_eps, compute_);
     return {std::move(out.residual_nw), std::move(out.normed_nw)};
   }
 
@@ -151,24 +151,23 @@ class Llama final : public Model {
                            int64_t row_multiple = 1) const {
     std::vector<tensor::Parameter> parts;
     for (const std::string& name : names) parts.push_back(arena.find(name));
-    return ops::StackedWeight(std::move(parts), kernels_, compute_, row_multiple);
+    return ops::StackedWeight(std::move(parts), path_, compute_, row_multiple);
   }
 
   Layer make_layer(tensor::Arena& arena, int64_t index) const {
     const std::string prefix = base::str("model.layers.", index, ".");
     const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
-    ops::HeadNorm head_norm{
-        .mode = config_.qk_norm, .eps = config_.norm_eps, .query_gain = {}, .key_gain = {}};
-    if (config_.qk_norm == config::QkNorm::gain) {
-      head_norm.query_gain = arena.find(attention + "q_norm.weight");
-      head_norm.key_gain = arena.find(attention + "k_norm.weight");
+    ops::HeadGains head_gains;
+    if (attention_.norm.mode == config::QkNorm::gain) {
+      head_gains.query = arena.find(attention + "q_norm.weight");
+      head_gains.key = arena.find(attention + "k_norm.weight");
     }
     std::vector<std::string> ffn_in{mlp + "up_proj.weight"};
     if (config_.gated) ffn_in.insert(ffn_in.begin(), mlp + "gate_proj.weight");
     return {arena.find(prefix + "input_layernorm.weight"),
             stack(arena, {attention + "q_proj.weight", attention + "k_proj.weight",
                           attention + "v_proj.weight"}),
-            std::move(head_norm),
+            std::move(head_gains),
             stack(arena, {attention + "o_proj.weight"}),
             arena.find(prefix + "post_attention_layernorm.weight"),
             stack(arena, ffn_in),
@@ -177,14 +176,14 @@ class Llama final : public Model {
 
   void grow_rotary_table(int64_t num_positions) {
     if (rotary_.cos_th.defined() && rotary_.cos_th.size(0) >= num_positions) return;
-    rotary_ = ops::make_rotary_table(num_positions, heads_.head_dim, config_.rope_theta,
-                                     dtype_ == at::kDouble ? at::kDouble : at::kFloat,
-                                     embed_.value.device());
+    rotary_ = ops::make_rotary_table(
+        num_positions, attention_.heads.head_dim, attention_.rotation.theta,
+        dtype_ == at::kDouble ? at::kDouble : at::kFloat, embed_.value.device());
   }
 
   config::ModelConfig config_;
-  config::Kernels kernels_;
-  ops::Heads heads_;
+  tensor::Path path_;
+  ops::AttentionSpec attention_;
   at::ScalarType dtype_, compute_;
   tensor::Parameter embed_, norm_;
   ops::StackedWeight head_;
@@ -195,10 +194,13 @@ class Llama final : public Model {
 }  // namespace
 
 std::unique_ptr<Model> make_llama(const config::ModelConfig& model, config::Precision precision,
-                                  config::Kernels kernels, tensor::Arena& arena) {
+                                  tensor::Path path, tensor::Arena& arena) {
   base::check(model.kv_heads && model.head_dim && model.ffn_width && model.vocabulary,
               "model config is not resolved");
-  return std::make_unique<Llama>(model, precision, kernels, arena);
+  base::check(path != tensor::Path::cpu ||
+                  (arena.values().is_cpu() && arena.values().scalar_type() == at::kFloat),
+              "the path cpu takes fp32 weights on the CPU");
+  return std::make_unique<Llama>(model, precision, path, arena);
 }
 
 void backward(const at::Tensor& loss, double scale) {

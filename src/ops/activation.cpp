@@ -63,9 +63,9 @@ at::Tensor activation_reference(const at::Tensor& x, config::Activation activati
   throw base::Bug("unknown activation");
 }
 
-at::Tensor activate(config::Kernels kernels, const at::Tensor& x, config::Activation activation,
+at::Tensor activate(tensor::Path path, const at::Tensor& x, config::Activation activation,
                     bool gated) {
-  if (is_fused(kernels, x, x.scalar_type())) {
+  if (is_fused(path)) {
     return Activate::apply(x.contiguous(), static_cast<int64_t>(activation), gated);
   }
   const at::Tensor wide = x.scalar_type() == at::kBFloat16 ? x.to(at::kFloat) : x;

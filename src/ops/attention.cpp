@@ -27,29 +27,30 @@ struct Rotated {
   at::Tensor q, k, v;
 };
 
-Rotated rotate(const at::Tensor& qkv, int64_t num_sequences, const Heads& heads,
-               const RotaryTable& rotary, const HeadNorm& norm) {
+Rotated rotate(const at::Tensor& qkv, int64_t num_sequences, const AttentionSpec& spec,
+               const RotaryTable& rotary, const HeadGains& gains) {
+  const Heads& heads = spec.heads;
   const at::Tensor split =
       qkv.view({num_sequences, qkv.size(0) / num_sequences, -1, heads.head_dim});
   const at::Tensor q =
-      prepare(split.narrow(2, 0, heads.queries), rotary, norm, norm.query_gain.value);
+      prepare(split.narrow(2, 0, heads.queries), rotary, spec.norm, gains.query.value);
   const at::Tensor k =
-      prepare(split.narrow(2, heads.queries, heads.keys), rotary, norm, norm.key_gain.value);
+      prepare(split.narrow(2, heads.queries, heads.keys), rotary, spec.norm, gains.key.value);
   const at::Tensor v = split.narrow(2, heads.queries + heads.keys, heads.keys);
   return {q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)};
 }
 
 at::Tensor self_attention_reference(const at::Tensor& qkv, int64_t num_sequences,
-                                    const Heads& heads, const RotaryTable& rotary,
-                                    const HeadNorm& norm) {
-  const auto [q, k, v] = rotate(qkv, num_sequences, heads, rotary, norm);
-  const at::Tensor mixed = attention_reference(q, k, v);
-  return mixed.transpose(1, 2).reshape({qkv.size(0), heads.query_width()});
+                                    const AttentionSpec& spec, const RotaryTable& rotary,
+                                    const HeadGains& gains) {
+  const auto [q, k, v] = rotate(qkv, num_sequences, spec, rotary, gains);
+  const at::Tensor attended = attention_reference(q, k, v);
+  return attended.transpose(1, 2).reshape({qkv.size(0), spec.heads.query_width()});
 }
 
 // Attention over rotated rows by our kernel where the machine has its instructions, by ATen's
 // elsewhere.
-struct Mixed {
+struct Attended {
   at::Tensor out;  // [n, query width]
   at::Tensor lse;  // fp32; [b, query heads, t] here, ATen's own layout there
 };
@@ -64,15 +65,16 @@ FlashViews flash_views(const at::Tensor& rows, const AttentionShape& shape) {
   const at::Tensor split =
       rows.view({shape.num_sequences, shape.num_positions, -1, heads.head_dim}).transpose(1, 2);
   const int64_t group = heads.queries / heads.keys;
-  const auto spread = [&](const at::Tensor& x) {
+  const auto repeat_for_queries = [&](const at::Tensor& x) {
     return group == 1 ? x : x.repeat_interleave(group, 1);
   };
-  return {split.narrow(1, 0, heads.queries), spread(split.narrow(1, heads.queries, heads.keys)),
-          spread(split.narrow(1, heads.queries + heads.keys, heads.keys))};
+  return {split.narrow(1, 0, heads.queries),
+          repeat_for_queries(split.narrow(1, heads.queries, heads.keys)),
+          repeat_for_queries(split.narrow(1, heads.queries + heads.keys, heads.keys))};
 }
 
 template <class T>
-Mixed mix(const at::Tensor& rows, const AttentionShape& shape, T* type) {
+Attended attend(const at::Tensor& rows, const AttentionShape& shape, T* type) {
   const Heads& heads = shape.heads;
   if (!has_attention_kernel(type)) {
     const FlashViews views = flash_views(rows, shape);
@@ -80,45 +82,45 @@ Mixed mix(const at::Tensor& rows, const AttentionShape& shape, T* type) {
         at::_scaled_dot_product_flash_attention_for_cpu(views.q, views.k, views.v, 0.0, true);
     return {out.transpose(1, 2).reshape({rows.size(0), heads.query_width()}), lse};
   }
-  Mixed mixed{at::empty({rows.size(0), heads.query_width()}, rows.options()),
-              at::empty({shape.num_sequences, heads.queries, shape.num_positions},
-                        rows.options().dtype(at::kFloat))};
+  Attended attended{at::empty({rows.size(0), heads.query_width()}, rows.options()),
+                    at::empty({shape.num_sequences, heads.queries, shape.num_positions},
+                              rows.options().dtype(at::kFloat))};
   const T* in = const_data<T>(rows);
-  T* out = data<T>(mixed.out);
-  float* lse = data<float>(mixed.lse);
+  T* out = data<T>(attended.out);
+  float* lse = data<float>(attended.lse);
   at::parallel_for(0, shape.num_sequences * heads.keys, 1, [&](int64_t begin, int64_t end) {
     attention_forward(shape, in, out, lse, begin, end);
   });
-  return mixed;
+  return attended;
 }
 
 template <class T>
-at::Tensor unmix(const at::Tensor& rows, const Mixed& mixed, const at::Tensor& d_out,
-                 const AttentionShape& shape, T* type) {
+at::Tensor attend_backward(const at::Tensor& rows, const Attended& attended,
+                           const at::Tensor& d_out, const AttentionShape& shape, T* type) {
   const Heads& heads = shape.heads;
   const at::Tensor d_rows = at::empty_like(rows);
   if (!has_attention_kernel(type)) {
     const FlashViews views = flash_views(rows, shape);
-    const auto across = [&](const at::Tensor& x) {
+    const auto by_head = [&](const at::Tensor& x) {
       return x.view({shape.num_sequences, shape.num_positions, heads.queries, heads.head_dim})
           .transpose(1, 2);
     };
     const auto [d_q, d_k, d_v] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-        across(d_out), views.q, views.k, views.v, across(mixed.out), mixed.lse, 0.0, true);
+        by_head(d_out), views.q, views.k, views.v, by_head(attended.out), attended.lse, 0.0, true);
     const at::Tensor split =
         d_rows.view({shape.num_sequences, shape.num_positions, -1, heads.head_dim}).transpose(1, 2);
     const int64_t group = heads.queries / heads.keys;
-    const auto gather = [&](const at::Tensor& x) {
+    const auto sum_over_queries = [&](const at::Tensor& x) {
       return group == 1 ? x : x.unflatten(1, {heads.keys, group}).to(at::kFloat).sum(2);
     };
     split.narrow(1, 0, heads.queries).copy_(d_q);
-    split.narrow(1, heads.queries, heads.keys).copy_(gather(d_k));
-    split.narrow(1, heads.queries + heads.keys, heads.keys).copy_(gather(d_v));
+    split.narrow(1, heads.queries, heads.keys).copy_(sum_over_queries(d_k));
+    split.narrow(1, heads.queries + heads.keys, heads.keys).copy_(sum_over_queries(d_v));
     return d_rows;
   }
-  const T *in = const_data<T>(rows), *out = const_data<T>(mixed.out),
+  const T *in = const_data<T>(rows), *out = const_data<T>(attended.out),
           *upstream = const_data<T>(d_out);
-  const float* lse = const_data<float>(mixed.lse);
+  const float* lse = const_data<float>(attended.lse);
   T* to = data<T>(d_rows);
   at::parallel_for(0, shape.num_sequences * heads.keys, 1, [&](int64_t begin, int64_t end) {
     attention_backward(shape, in, out, upstream, lse, to, begin, end);
@@ -131,6 +133,7 @@ struct Plan : torch::CustomClassHolder {
   AttentionShape shape;
   RotaryTable rotary;
   HeadNorm norm;
+  HeadGains gains;
 
   RopeRows rope() const {
     RopeRows rows{.heads = shape.heads,
@@ -140,8 +143,8 @@ struct Plan : torch::CustomClassHolder {
                   .has_norm = norm.mode != config::QkNorm::none,
                   .eps = static_cast<float>(norm.eps)};
     if (norm.mode == config::QkNorm::gain) {
-      rows.query_gain = const_data<float>(norm.query_gain.value);
-      rows.key_gain = const_data<float>(norm.key_gain.value);
+      rows.query_gain = const_data<float>(gains.query.value);
+      rows.key_gain = const_data<float>(gains.key.value);
     }
     return rows;
   }
@@ -156,23 +159,23 @@ class SelfAttention : public torch::autograd::Function<SelfAttention> {
     const RopeRows rope = plan->rope();
     // The norm's backward needs its input; a rotation alone is undone without.
     const at::Tensor rotated = rope.has_norm ? at::empty_like(qkv) : qkv;
-    Mixed mixed;
+    Attended attended;
     dispatch(qkv.scalar_type(), [&]<class T>(T* type) {
       const T* in = const_data<T>(qkv);
       T* out = data<T>(rotated);
       for_rows(qkv.size(0), qkv.size(1),
                [&](int64_t begin, int64_t end) { rope_forward(rope, in, out, begin, end); });
-      mixed = mix(rotated, plan->shape, type);
+      attended = attend(rotated, plan->shape, type);
     });
-    context->save_for_backward({qkv, rotated, mixed.out, mixed.lse});
+    context->save_for_backward({qkv, rotated, attended.out, attended.lse});
     context->saved_data["plan"] = c10::IValue::make_capsule(plan);
-    return mixed.out;
+    return attended.out;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &qkv = saved[0], &rotated = saved[1];
-    const Mixed mixed{saved[2], saved[3]};
+    const Attended attended{saved[2], saved[3]};
     const auto capsule = context->saved_data["plan"].toCapsule();
     const Plan& plan = static_cast<const Plan&>(*capsule);
     const RopeRows rope = plan.rope();
@@ -180,23 +183,25 @@ class SelfAttention : public torch::autograd::Function<SelfAttention> {
     const int64_t n = qkv.size(0), d = plan.shape.heads.head_dim;
     at::Tensor d_qkv;
     dispatch(qkv.scalar_type(), [&]<class T>(T* type) {
-      d_qkv = unmix(rotated, mixed, d_out, plan.shape, type);
+      d_qkv = attend_backward(rotated, attended, d_out, plan.shape, type);
       const T* in = const_data<T>(qkv);
       T* out = data<T>(d_qkv);
       if (rope.query_gain == nullptr) {
         for_rows(n, qkv.size(1), [&](int64_t begin, int64_t end) {
-          rope_backward(rope, in, out, nullptr, nullptr, begin, end);
+          std::vector<float> scratch(static_cast<size_t>(d));
+          rope_backward(rope, in, out, nullptr, nullptr, scratch.data(), begin, end);
         });
         return;
       }
       std::vector<float> d_gains(static_cast<size_t>(2 * d), 0.0f);
       const auto block = [&](int64_t begin, int64_t end, float* partial) {
-        rope_backward(rope, in, out, partial, partial + d, begin, end);
+        std::vector<float> scratch(static_cast<size_t>(d));
+        rope_backward(rope, in, out, partial, partial + d, scratch.data(), begin, end);
       };
       sum_over_rows(n, 2 * d, block, d_gains.data());
       const at::Tensor both = at::from_blob(d_gains.data(), {2, d}, at::kFloat);
-      accumulate_into(plan.norm.query_gain.grad, both[0]);
-      accumulate_into(plan.norm.key_gain.grad, both[1]);
+      accumulate_into(plan.gains.query.grad, both[0]);
+      accumulate_into(plan.gains.key.grad, both[1]);
     });
     return {d_qkv, {}, {}};
   }
@@ -220,24 +225,25 @@ at::Tensor attention_reference(const at::Tensor& q_bhtd, const at::Tensor& k_bht
   return at::matmul(at::softmax(scores, -1, softmax_dtype).to(v.scalar_type()), v);
 }
 
-at::Tensor self_attention(config::Kernels kernels, const at::Tensor& qkv, int64_t num_sequences,
-                          const Heads& heads, const RotaryTable& rotary, const HeadNorm& norm) {
-  if (is_fused(kernels, qkv, qkv.scalar_type()) && heads.head_dim <= kMaxRotatedHead) {
-    auto plan = c10::make_intrusive<Plan>();
-    plan->shape = {num_sequences, qkv.size(0) / num_sequences, heads};
-    plan->rotary = rotary;
-    plan->norm = norm;
-    std::optional<at::Tensor> gain;
-    if (norm.query_gain.value.defined()) gain = norm.query_gain.value;
-    return SelfAttention::apply(qkv.contiguous(), gain, plan);
-  }
-  return self_attention_reference(qkv, num_sequences, heads, rotary, norm);
+at::Tensor self_attention(tensor::Path path, const at::Tensor& qkv, int64_t num_sequences,
+                          const AttentionSpec& spec, const RotaryTable& rotary,
+                          const HeadGains& gains) {
+  if (!is_fused(path)) return self_attention_reference(qkv, num_sequences, spec, rotary, gains);
+  auto plan = c10::make_intrusive<Plan>();
+  plan->shape = {num_sequences, qkv.size(0) / num_sequences, spec.heads};
+  plan->rotary = rotary;
+  plan->norm = spec.norm;
+  plan->gains = gains;
+  std::optional<at::Tensor> gain;
+  if (gains.query.value.defined()) gain = gains.query.value;
+  return SelfAttention::apply(qkv.contiguous(), gain, plan);
 }
 
-double largest_logit(const at::Tensor& qkv, int64_t num_sequences, const Heads& heads,
-                     const RotaryTable& rotary, const HeadNorm& norm) {
+double largest_logit(const at::Tensor& qkv, int64_t num_sequences, const AttentionSpec& spec,
+                     const RotaryTable& rotary, const HeadGains& gains) {
   at::NoGradGuard no_grad;
-  const Rotated rotated = rotate(qkv, num_sequences, heads, rotary, norm);
+  const Heads& heads = spec.heads;
+  const Rotated rotated = rotate(qkv, num_sequences, spec, rotary, gains);
   const at::ScalarType dtype = rotary.cos_th.scalar_type();
   const int64_t num_positions = rotated.q.size(2);
   const at::Tensor later =

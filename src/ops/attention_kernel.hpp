@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "muonlab/ops/heads.hpp"
+#include "muonlab/ops/attention_spec.hpp"
 #include "ops/simd.hpp"
 
 namespace muonlab::ops {

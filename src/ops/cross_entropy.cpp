@@ -89,7 +89,7 @@ class HeadCrossEntropy : public torch::autograd::Function<HeadCrossEntropy> {
                    scale);
       if (!with_graph) continue;
       multiply_natural_into(d_hidden.narrow(0, start, count), logits, head->shadow());
-      add_turned_product({&d_head, 1}, logits, hidden);
+      add_weight_gradient({&d_head, 1}, logits, hidden);
     }
     if (with_graph) context->save_for_backward({d_hidden, d_head});
     context->saved_data["head"] = reinterpret_cast<int64_t>(head);
@@ -113,7 +113,7 @@ at::Tensor cross_entropy(const at::Tensor& hidden_nw, const StackedWeight& head,
                          const at::Tensor& targets_n) {
   check_targets(targets_n, head.rows());
   const at::Tensor hidden = hidden_nw.to(head.compute());
-  if (is_fused(head.kernels(), head.parts()[0].value, head.compute())) {
+  if (is_fused(head.path())) {
     return HeadCrossEntropy::apply(hidden.contiguous(), head.parts()[0].value, &head, targets_n,
                                    at::GradMode::is_enabled());
   }
@@ -125,7 +125,7 @@ at::Tensor token_cross_entropy(const at::Tensor& hidden_nw, const StackedWeight&
                                const at::Tensor& targets_n) {
   at::NoGradGuard no_grad;
   check_targets(targets_n, head.rows());
-  const bool fused = is_fused(head.kernels(), head.parts()[0].value, head.compute());
+  const bool fused = is_fused(head.path());
   const int64_t n = targets_n.size(0), chunk = chunk_rows(n, head.rows());
   std::vector<at::Tensor> parts;
   for (int64_t start = 0; start < n; start += chunk) {

@@ -67,11 +67,10 @@ class Embedding : public torch::autograd::Function<Embedding> {
 
 }  // namespace
 
-at::Tensor embedding(config::Kernels kernels, const at::Tensor& tokens_n,
+at::Tensor embedding(tensor::Path path, const at::Tensor& tokens_n,
                      const tensor::Parameter& weight) {
   check_tokens(tokens_n, weight.value.size(0));
-  if (is_fused(kernels, weight.value, at::kFloat))
-    return Embedding::apply(tokens_n, weight.value, weight.grad);
+  if (is_fused(path)) return Embedding::apply(tokens_n, weight.value, weight.grad);
   return at::embedding(weight.value, tokens_n);
 }
 

@@ -7,15 +7,19 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "muonlab/base/error.hpp"
-#include "muonlab/config/run.hpp"
+#include "muonlab/tensor/path.hpp"
 #include "ops/simd.hpp"
 
 namespace muonlab::ops {
 
-// The kernels take contiguous CPU tensors of fp32 or bf16; everything else runs on the reference.
-inline bool is_fused(config::Kernels kernels, const at::Tensor& like, at::ScalarType compute) {
-  return kernels == config::Kernels::fused && like.is_cpu() && like.scalar_type() != at::kDouble &&
-         (compute == at::kFloat || compute == at::kBFloat16);
+// Whether an operation runs our kernels, which take contiguous CPU tensors of fp32 or bf16.
+inline bool is_fused(tensor::Path path) {
+  switch (path) {
+    case tensor::Path::cpu: return true;
+    case tensor::Path::reference: return false;
+    case tensor::Path::cuda: break;
+  }
+  throw base::Bug("operations have no CUDA kernels yet");
 }
 
 template <class T>

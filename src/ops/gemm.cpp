@@ -27,7 +27,7 @@ class PackBuffer {
   int64_t size_ = 0;
 };
 
-thread_local PackBuffer panels_buffer, turned_buffer;
+thread_local PackBuffer panels_buffer, transposed_buffer;
 
 // Pairs of bf16 numbers must not straddle rows.
 template <class T>
@@ -96,8 +96,8 @@ void multiply_natural_into(const at::Tensor& out, const at::Tensor& d_y, const a
   });
 }
 
-void add_turned_product(std::span<const at::Tensor> sums, const at::Tensor& d_y,
-                        const at::Tensor& x) {
+void add_weight_gradient(std::span<const at::Tensor> sums, const at::Tensor& d_y,
+                         const at::Tensor& x) {
   const int64_t n = x.size(0), r = d_y.size(1), c = x.size(1);
   dispatch(x.scalar_type(), [&]<class T>(T* type) {
     if (!suits(type, 0, 0)) {
@@ -120,17 +120,17 @@ void add_turned_product(std::span<const at::Tensor> sums, const at::Tensor& d_y,
         pack_panels(input, n, c, [&](uint32_t* to, int64_t begin, int64_t end) {
           pack_natural(input, c, n, c, to, begin, end);
         });
-    const int64_t k_units = units(input, n), stride = turned_stride(k_units),
+    const int64_t k_units = units(input, n), stride = transposed_a_stride(k_units),
                   blocks = (r + 15) / 16;
-    uint32_t* turned = turned_buffer.at_least(16 * blocks * stride);
+    uint32_t* transposed = transposed_buffer.at_least(16 * blocks * stride);
     at::parallel_for(0, blocks, 1, [&](int64_t begin, int64_t end) {
-      pack_turned(gradient, r, n, r, turned, begin, end);
+      pack_transposed_a(gradient, r, n, r, transposed, begin, end);
     });
     int64_t row = 0;
     for (const at::Tensor& sum : sums) {
       const int64_t count = sum.size(0);
-      run(Gemm{count, c, k_units, turned + row * stride, stride, panels}, input, data<float>(sum),
-          c, true);
+      run(Gemm{count, c, k_units, transposed + row * stride, stride, panels}, input,
+          data<float>(sum), c, true);
       row += count;
     }
   });

@@ -15,7 +15,7 @@ at::Tensor multiply_transposed(const at::Tensor& x, const at::Tensor& w);
 at::Tensor multiply_natural(const at::Tensor& d_y, const at::Tensor& w);
 void multiply_natural_into(const at::Tensor& out, const at::Tensor& d_y, const at::Tensor& w);
 // sums[i] += (rows of) d_y^T x: d_y [n, r], x [n, c], fp32 sums of [r_i, c], r_0 + r_1 + … <= r.
-void add_turned_product(std::span<const at::Tensor> sums, const at::Tensor& d_y,
-                        const at::Tensor& x);
+void add_weight_gradient(std::span<const at::Tensor> sums, const at::Tensor& d_y,
+                         const at::Tensor& x);
 
 }  // namespace muonlab::ops

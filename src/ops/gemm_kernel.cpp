@@ -124,11 +124,11 @@ MUONLAB_INLINE __m512i unit_row(const Bf16* x, int64_t stride, int64_t pair, int
 // Takes whole cache lines of x (64 bytes of 16 or 32 neighbouring rows), and fetches the lines to
 // the right ahead: rows may lie a power of two apart, where nothing stays in the first-level cache.
 template <class Number>
-MUONLAB_INLINE void turned(const Number* x, int64_t stride, int64_t k, int64_t m, uint32_t* out,
-                           int64_t begin, int64_t end) {
+MUONLAB_INLINE void transpose_rows(const Number* x, int64_t stride, int64_t k, int64_t m,
+                                   uint32_t* out, int64_t begin, int64_t end) {
   constexpr int64_t kDepth = sizeof(uint32_t) / sizeof(Number), kLine = 64 / sizeof(Number);
   constexpr int64_t kRowsAtATime = 128;  // units
-  const int64_t k_units = units(x, k), out_stride = turned_stride(k_units),
+  const int64_t k_units = units(x, k), out_stride = transposed_a_stride(k_units),
                 stop = std::min(16 * end, (m + 15) / 16 * 16);
   for (int64_t top = 0; top < k_units; top += kRowsAtATime) {
     const int64_t bottom = std::min(k_units, top + kRowsAtATime);
@@ -175,13 +175,13 @@ void pack_natural(const Bf16* b, int64_t stride, int64_t k, int64_t n, uint32_t*
                   int64_t begin, int64_t end) {
   natural_panels(b, stride, k, n, panels, begin, end);
 }
-void pack_turned(const float* x, int64_t stride, int64_t k, int64_t m, uint32_t* out, int64_t begin,
-                 int64_t end) {
-  turned(x, stride, k, m, out, begin, end);
+void pack_transposed_a(const float* x, int64_t stride, int64_t k, int64_t m, uint32_t* out,
+                       int64_t begin, int64_t end) {
+  transpose_rows(x, stride, k, m, out, begin, end);
 }
-void pack_turned(const Bf16* x, int64_t stride, int64_t k, int64_t m, uint32_t* out, int64_t begin,
-                 int64_t end) {
-  turned(x, stride, k, m, out, begin, end);
+void pack_transposed_a(const Bf16* x, int64_t stride, int64_t k, int64_t m, uint32_t* out,
+                       int64_t begin, int64_t end) {
+  transpose_rows(x, stride, k, m, out, begin, end);
 }
 
 void multiply(const Gemm& gemm, const float*, float* c, int64_t stride, bool add, int64_t begin,
@@ -216,10 +216,10 @@ void pack_natural(const float*, int64_t, int64_t, int64_t, uint32_t*, int64_t, i
 void pack_natural(const Bf16*, int64_t, int64_t, int64_t, uint32_t*, int64_t, int64_t) {
   __builtin_trap();
 }
-void pack_turned(const float*, int64_t, int64_t, int64_t, uint32_t*, int64_t, int64_t) {
+void pack_transposed_a(const float*, int64_t, int64_t, int64_t, uint32_t*, int64_t, int64_t) {
   __builtin_trap();
 }
-void pack_turned(const Bf16*, int64_t, int64_t, int64_t, uint32_t*, int64_t, int64_t) {
+void pack_transposed_a(const Bf16*, int64_t, int64_t, int64_t, uint32_t*, int64_t, int64_t) {
   __builtin_trap();
 }
 void multiply(const Gemm&, const float*, float*, int64_t, bool, int64_t, int64_t) {

@@ -36,13 +36,13 @@ void pack_natural(const float* b, int64_t stride, int64_t k, int64_t n, uint32_t
                   int64_t begin, int64_t end);
 void pack_natural(const Bf16* b, int64_t stride, int64_t k, int64_t n, uint32_t* panels,
                   int64_t begin, int64_t end);
-// Rows 16 * [begin, end) of A = X^T for X [k, m]: out [m up to a multiple of 16, turned_stride(k
-// units)].
-inline int64_t turned_stride(int64_t k_units) { return (k_units + 15) / 16 * 16 + 16; }
-void pack_turned(const float* x, int64_t stride, int64_t k, int64_t m, uint32_t* out, int64_t begin,
-                 int64_t end);
-void pack_turned(const Bf16* x, int64_t stride, int64_t k, int64_t m, uint32_t* out, int64_t begin,
-                 int64_t end);
+// Rows 16 * [begin, end) of A = X^T for X [k, m]: out [m up to a multiple of 16,
+// transposed_a_stride(k units)].
+inline int64_t transposed_a_stride(int64_t k_units) { return (k_units + 15) / 16 * 16 + 16; }
+void pack_transposed_a(const float* x, int64_t stride, int64_t k, int64_t m, uint32_t* out,
+                       int64_t begin, int64_t end);
+void pack_transposed_a(const Bf16* x, int64_t stride, int64_t k, int64_t m, uint32_t* out,
+                       int64_t begin, int64_t end);
 
 // A product's operands; a_stride in units.
 struct Gemm {

@@ -36,7 +36,7 @@ class Linear : public torch::autograd::Function<Linear> {
 }  // namespace
 
 at::Tensor linear(const at::Tensor& x_nc, const StackedWeight& weight) {
-  if (is_fused(weight.kernels(), weight.parts()[0].value, weight.compute())) {
+  if (is_fused(weight.path())) {
     return Linear::apply(x_nc.to(weight.compute()).contiguous(), weight.parts()[0].value, &weight);
   }
   return at::linear(x_nc.to(weight.compute()), weight.differentiable());

@@ -77,10 +77,10 @@ at::Tensor rms_norm_reference(const at::Tensor& x, const at::Tensor& gain, doubl
   return gain.defined() ? normed * gain : normed;
 }
 
-Normed add_norm(config::Kernels kernels, const at::Tensor& residual_nw, const at::Tensor& branch_nw,
+Normed add_norm(tensor::Path path, const at::Tensor& residual_nw, const at::Tensor& branch_nw,
                 const tensor::Parameter& gain, double eps, at::ScalarType compute) {
   Normed out;
-  if (is_fused(kernels, residual_nw, compute)) {
+  if (is_fused(path)) {
     std::optional<at::Tensor> branch;
     if (branch_nw.defined()) branch = branch_nw.to(compute);
     const variable_list made =

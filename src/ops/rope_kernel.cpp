@@ -38,7 +38,7 @@ MUONLAB_INLINE void forward_head(const T* in, T* out, const float* cosine, const
 template <class T>
 MUONLAB_INLINE void backward_head(const T* in, T* d, const float* cosine, const float* sine,
                                   bool has_norm, float eps, const float* gain, float* d_gain,
-                                  int64_t half) {
+                                  float* upstream, int64_t half) {
   if (!has_norm) {
 #pragma omp simd
     for (int64_t i = 0; i < half; ++i) {
@@ -49,7 +49,7 @@ MUONLAB_INLINE void backward_head(const T* in, T* d, const float* cosine, const 
     return;
   }
   const float scale = inverse_rms(in, 2 * half, eps);
-  float upstream[kMaxRotatedHead];  // with respect to the normed head
+  // upstream becomes the gradient with respect to the normed head
 #pragma omp simd
   for (int64_t i = 0; i < half; ++i) {
     const float y1 = load(d, i), y2 = load(d, i + half);
@@ -96,7 +96,7 @@ MUONLAB_INLINE void forward_rows(const RopeRows& rows, const T* in, T* out, int6
 
 template <class T>
 MUONLAB_INLINE void backward_rows(const RopeRows& rows, const T* in, T* d, float* d_query_gain,
-                                  float* d_key_gain, int64_t begin, int64_t end) {
+                                  float* d_key_gain, float* scratch, int64_t begin, int64_t end) {
   const Heads& heads = rows.heads;
   const int64_t half = heads.head_dim / 2, width = heads.packed_width();
   for (int64_t row = begin; row < end; ++row) {
@@ -108,7 +108,7 @@ MUONLAB_INLINE void backward_rows(const RopeRows& rows, const T* in, T* d, float
       const int64_t at = row * width + head * heads.head_dim;
       backward_head(in + at, d + at, cosine, sine, rows.has_norm, rows.eps,
                     is_query ? rows.query_gain : rows.key_gain,
-                    is_query ? d_query_gain : d_key_gain, half);
+                    is_query ? d_query_gain : d_key_gain, scratch, half);
     }
   }
 }
@@ -126,15 +126,15 @@ MUONLAB_KERNEL void rope_forward(const RopeRows& rows, const Bf16* in, Bf16* out
 }
 
 MUONLAB_KERNEL void rope_backward(const RopeRows& rows, const float* in, float* d,
-                                  float* d_query_gain, float* d_key_gain, int64_t begin,
-                                  int64_t end) {
-  backward_rows(rows, in, d, d_query_gain, d_key_gain, begin, end);
+                                  float* d_query_gain, float* d_key_gain, float* scratch,
+                                  int64_t begin, int64_t end) {
+  backward_rows(rows, in, d, d_query_gain, d_key_gain, scratch, begin, end);
 }
 
 MUONLAB_KERNEL void rope_backward(const RopeRows& rows, const Bf16* in, Bf16* d,
-                                  float* d_query_gain, float* d_key_gain, int64_t begin,
-                                  int64_t end) {
-  backward_rows(rows, in, d, d_query_gain, d_key_gain, begin, end);
+                                  float* d_query_gain, float* d_key_gain, float* scratch,
+                                  int64_t begin, int64_t end) {
+  backward_rows(rows, in, d, d_query_gain, d_key_gain, scratch, begin, end);
 }
 
 }  // namespace muonlab::ops

@@ -3,12 +3,10 @@
 
 #include <cstdint>
 
-#include "muonlab/ops/heads.hpp"
+#include "muonlab/ops/attention_spec.hpp"
 #include "ops/simd.hpp"
 
 namespace muonlab::ops {
-
-inline constexpr int64_t kMaxRotatedHead = 512;  // head_dim
 
 // What the rotation of a row needs. Row r holds position r mod num_positions.
 struct RopeRows {
@@ -29,10 +27,10 @@ void rope_forward(const RopeRows& rows, const Bf16* in, Bf16* out, int64_t begin
 
 // Gradients with respect to `out` in `d` become gradients with respect to `in`, in place. `in` (the
 // same as before; needed only with has_norm) is not changed. d_query_gain and d_key_gain [d], when
-// not null, are added to, row after row.
+// not null, are added to, row after row. scratch: [d], one thread's.
 void rope_backward(const RopeRows& rows, const float* in, float* d, float* d_query_gain,
-                   float* d_key_gain, int64_t begin, int64_t end);
+                   float* d_key_gain, float* scratch, int64_t begin, int64_t end);
 void rope_backward(const RopeRows& rows, const Bf16* in, Bf16* d, float* d_query_gain,
-                   float* d_key_gain, int64_t begin, int64_t end);
+                   float* d_key_gain, float* scratch, int64_t begin, int64_t end);
 
 }  // namespace muonlab::ops

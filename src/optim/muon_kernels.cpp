@@ -106,31 +106,32 @@ double update_momentum(const Block& block, const MomentumForm& form, const float
 template <class T>
 void pack_direction(const Block& block, const MomentumForm& form, float factor, const float* g,
                     const float* m, T* out) {
-  float u[kTile], turned[kTile][kTile];
+  float u[kTile], transposed[kTile][kTile];
   for_squares(block.rows, block.cols, [&](int64_t i0, int64_t j0, int64_t height, int64_t width) {
     for (int64_t i = 0; i < height; ++i) {
       const int64_t at = block.offset + (i0 + i) * block.stride + j0;
       direction_row(form, factor, width, g + at, m + at, u);
       if (block.tall()) {
-        for (int64_t j = 0; j < width; ++j) turned[j][i] = u[j];
+        for (int64_t j = 0; j < width; ++j) transposed[j][i] = u[j];
       } else {
         store(width, u, out + (i0 + i) * block.cols + j0);
       }
     }
     if (!block.tall()) return;
-    for (int64_t j = 0; j < width; ++j) store(height, turned[j], out + (j0 + j) * block.rows + i0);
+    for (int64_t j = 0; j < width; ++j)
+      store(height, transposed[j], out + (j0 + j) * block.rows + i0);
   });
 }
 
 template <class T>
 void apply_direction(const Block& block, float keep, float rate, const T* o, float* w) {
-  T turned[kTile][kTile];
+  T transposed[kTile][kTile];
   for_squares(block.rows, block.cols, [&](int64_t i0, int64_t j0, int64_t height, int64_t width) {
     for (int64_t j = 0; block.tall() && j < width; ++j) {
-      for (int64_t i = 0; i < height; ++i) turned[i][j] = o[(j0 + j) * block.rows + i0 + i];
+      for (int64_t i = 0; i < height; ++i) transposed[i][j] = o[(j0 + j) * block.rows + i0 + i];
     }
     for (int64_t i = 0; i < height; ++i) {
-      const T* row = block.tall() ? turned[i] : o + (i0 + i) * block.cols + j0;
+      const T* row = block.tall() ? transposed[i] : o + (i0 + i) * block.cols + j0;
       apply_row(keep, rate, width, row, w + block.offset + (i0 + i) * block.stride + j0);
     }
   });

@@ -83,7 +83,7 @@ inline void store_rows(FloatWord* at, __m512 even, __m512 odd) {
 }
 
 // Writes the transpose of an 8 x 8 square of words, a row every kPanel words.
-inline void store_turned(const __m256i in[8], void* to) {
+inline void store_transposed(const __m256i in[8], void* to) {
   __m256i a[8], b[8];
   for (int i = 0; i < 4; ++i) {
     a[2 * i] = _mm256_unpacklo_epi32(in[2 * i], in[2 * i + 1]);
@@ -109,17 +109,17 @@ template <int kVectors>
 inline void store_columns(PairWord* to, const Tile<kVectors>& tile, int v) {
   __m256i in[kRows];
   for (int r = 0; r < kRows; ++r) in[r] = (__m256i)_mm512_cvtneps_pbh(tile.row[r][v]);
-  store_turned(in, to);
+  store_transposed(in, to);
 }
 template <int kVectors>
 inline void store_columns(FloatWord* to, const Tile<kVectors>& tile, int v) {
   __m256i in[kRows];
   for (int r = 0; r < kRows; ++r)
     in[r] = _mm512_castsi512_si256(_mm512_castps_si512(tile.row[r][v]));
-  store_turned(in, to);
+  store_transposed(in, to);
   for (int r = 0; r < kRows; ++r)
     in[r] = _mm512_extracti64x4_epi64(_mm512_castps_si512(tile.row[r][v]), 1);
-  store_turned(in, to + 8 * kPanel);
+  store_transposed(in, to + 8 * kPanel);
 }
 
 template <class Word, int kVectors>

@@ -35,16 +35,30 @@ config::Precision usable_precision(const config::RunConfig& config) {
   return config::Precision::fp32;
 }
 
-Prepared prepare(const config::RunConfig& asked) {
-  Prepared prepared{.config = asked, .data = {}, .plan = {}, .routing = {}};
-  config::RunConfig& config = prepared.config;
-  if (!config.threads) config.threads = base::usable_processors();
-  config.device =
-      tensor::choose_device(config.device).is_cpu() ? config::Device::cpu : config::Device::cuda;
+namespace {
+
+// Decides what the configuration leaves to the machine; says where that is not what was asked for.
+tensor::Place decide_place(config::RunConfig& config) {
+  const tensor::Place place = tensor::choose_place(config.device, config.kernels);
+  config.device = place.device.is_cpu() ? config::Device::cpu : config::Device::cuda;
   if (const config::Precision usable = usable_precision(config); usable != config.precision) {
     base::log_info("precision  fp32 instead of bf16, for which this processor has no instructions");
     config.precision = usable;
   }
+  return place;
+}
+
+}  // namespace
+
+Prepared prepare(const config::RunConfig& asked) {
+  Prepared prepared{.config = asked,
+                    .place = {at::kCPU, tensor::Path::cpu},
+                    .data = {},
+                    .plan = {},
+                    .routing = {}};
+  config::RunConfig& config = prepared.config;
+  if (!config.threads) config.threads = base::usable_processors();
+  prepared.place = decide_place(config);
   prepared.data = data::open_dataset(config.data, config.model.context, config.seed);
   complete_vocabulary(config, prepared.data.tokenizer->vocabulary());
   prepared.plan = train::make_plan(config, prepared.data);
@@ -56,10 +70,9 @@ Prepared prepare(const config::RunConfig& asked) {
 
 Session::Session(Prepared prepared)
     : prepared_(std::move(prepared)),
-      arena_(prepared_.routing.specs, prepared_.routing.order, at::kFloat,
-             tensor::choose_device(prepared_.config.device)),
+      arena_(prepared_.routing.specs, prepared_.routing.order, at::kFloat, prepared_.place.device),
       model_(model::make_llama(prepared_.config.model, prepared_.config.precision,
-                               prepared_.config.kernels, arena_)),
+                               prepared_.place.path, arena_)),
       optimizer_(prepared_.routing, prepared_.config, arena_),
       trainer_{prepared_.config, prepared_.plan, prepared_.data, arena_, *model_, optimizer_, {}} {
   model::initialize(prepared_.config.model, prepared_.config.seed, arena_);
@@ -79,6 +92,8 @@ LoadedModel load_model(const std::string& run_or_checkpoint) {
   const train::TrainerFile file = train::read_trainer_file(checkpoint);
   LoadedModel loaded;
   loaded.config = config::parse_config(file.config_text, checkpoint.path() + "/trainer.json").run;
+  loaded.config.device = config::Device::cpu;
+  const tensor::Place place = decide_place(loaded.config);
   loaded.state = file.state;
   tensor::start_runtime(loaded.config.threads.value_or(base::usable_processors()));
   loaded.tokenizer = data::load_tokenizer(checkpoint.path());
@@ -87,8 +102,8 @@ LoadedModel load_model(const std::string& run_or_checkpoint) {
   std::iota(order.begin(), order.end(), size_t{0});
   loaded.arena = std::make_unique<tensor::Arena>(specs, order);
   train::load_weights(checkpoint, loaded.config.model, *loaded.arena);
-  loaded.model = model::make_llama(loaded.config.model, loaded.config.precision,
-                                   loaded.config.kernels, *loaded.arena);
+  loaded.model =
+      model::make_llama(loaded.config.model, loaded.config.precision, place.path, *loaded.arena);
   loaded.model->weights_changed();
   return loaded;
 }

@@ -122,6 +122,7 @@ std::string build_json(const Prepared& prepared) {
     if (const auto fact = facts.find(name); fact != facts.end()) json[name] = fact->second;
   }
   json["device"] = prepared.config.device == config::Device::cuda ? "cuda" : "cpu";
+  json["path"] = tensor::path_name(prepared.place.path);
   json["threads"] = *prepared.config.threads;
   return json.dump(2) + "\n";
 }

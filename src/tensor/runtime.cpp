@@ -2,8 +2,6 @@
 
 #include <dlfcn.h>
 
-#include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <set>
 
@@ -12,7 +10,6 @@
 #include <ATen/Parallel.h>
 #include <torch/version.h>
 
-#include "muonlab/base/error.hpp"
 #include "muonlab/tensor/plugin.hpp"
 
 namespace muonlab::tensor {
@@ -40,47 +37,6 @@ void each_on_one_thread(int64_t n, const std::function<void(int64_t)>& task) {
 }
 
 std::string cuda_problem() { return plugin::load(); }
-
-at::Device choose_device(config::Device device) {
-  const std::string problem = device == config::Device::cpu ? "" : cuda_problem();
-  switch (device) {
-    case config::Device::cpu: return at::kCPU;
-    case config::Device::cuda:
-      if (!problem.empty()) {
-        throw base::Error("device: cuda cannot be used: ", problem,
-                          ". Use \"device\": \"cpu\" or \"auto\".");
-      }
-      return at::kCUDA;
-    case config::Device::automatic: return problem.empty() ? at::kCUDA : at::kCPU;
-  }
-  throw base::Bug("choose_device: unknown device");
-}
-
-double measure_gemm_gflops(at::ScalarType dtype, int64_t n, double budget_s) {
-  at::NoGradGuard no_grad;
-  const at::Tensor a = at::ones({n, n}, at::TensorOptions().dtype(dtype));
-  const at::Tensor b = at::ones({n, n}, at::TensorOptions().dtype(dtype));
-  at::Tensor c = at::empty({n, n}, at::TensorOptions().dtype(dtype));
-  const auto now = [] { return std::chrono::steady_clock::now(); };
-  const auto seconds = [](auto from, auto to) {
-    return std::chrono::duration<double>(to - from).count();
-  };
-  at::mm_out(c, a, b);
-  double best_s = 1e30;
-  const auto start = now();
-  do {
-    const auto from = now();
-    at::mm_out(c, a, b);
-    best_s = std::min(best_s, seconds(from, now()));
-  } while (seconds(start, now()) < budget_s);
-  return 2.0 * static_cast<double>(n) * n * n / best_s / 1e9;
-}
-
-double measure_gemm_peak_gflops(config::Precision precision, double budget_s) {
-  constexpr int64_t kSize = 512;
-  return measure_gemm_gflops(precision == config::Precision::bf16 ? at::kBFloat16 : at::kFloat,
-                             kSize, budget_s);
-}
 
 LibtorchInfo libtorch_info() {
   LibtorchInfo info;

@@ -82,7 +82,7 @@ tensor::Arena make_arena(const config::ModelConfig& model) {
 struct Setting {
   config::ModelConfig model;
   config::Precision precision = config::Precision::bf16;
-  config::Kernels kernels = config::Kernels::fused;
+  tensor::Path path = tensor::Path::cpu;
   int64_t batch = 8;
   at::ScalarType compute() const {
     return precision == config::Precision::bf16 ? at::kBFloat16 : at::kFloat;
@@ -91,19 +91,19 @@ struct Setting {
 
 void time_ops(const Setting& setting) {
   const config::ModelConfig& model = setting.model;
-  const config::Kernels kernels = setting.kernels;
+  const tensor::Path path = setting.path;
   const at::ScalarType compute = setting.compute();
   tensor::Arena arena = make_arena(model);
   model::initialize(model, 1, arena);
   const int64_t n = setting.batch * model.context, w = model.width;
-  const ops::Heads heads{model.heads, *model.kv_heads, *model.head_dim};
+  const ops::AttentionSpec attention = ops::attention_spec(model);
   const auto random = [&](int64_t width, at::ScalarType dtype) {
     return [=] { return at::randn({n, width}).to(dtype).set_requires_grad(true); };
   };
   const auto weight = [&](std::vector<std::string> names, int64_t multiple = 1) {
     std::vector<tensor::Parameter> parts;
     for (const std::string& name : names) parts.push_back(arena.find(name));
-    return ops::StackedWeight(parts, kernels, compute, multiple);
+    return ops::StackedWeight(parts, path, compute, multiple);
   };
   const std::string layer = "model.layers.0.";
   const auto time_linear = [&](const std::string& what, const ops::StackedWeight& weight) {
@@ -121,22 +121,22 @@ void time_ops(const Setting& setting) {
   const tensor::Parameter& gain = arena.find(layer + "input_layernorm.weight");
   const at::Tensor branch = random(w, compute)();
   time_op("residual + norm", random(w, at::kFloat), [&](const at::Tensor& x) {
-    const ops::Normed out = ops::add_norm(kernels, x, branch, gain, 1e-5, compute);
+    const ops::Normed out = ops::add_norm(path, x, branch, gain, 1e-5, compute);
     return out.normed_nw;
   });
-  const ops::RotaryTable rotary =
-      ops::make_rotary_table(model.context, heads.head_dim, 1e4, at::kFloat, at::kCPU);
-  const ops::HeadNorm norm{.mode = model.qk_norm, .eps = 1e-5, .query_gain = {}, .key_gain = {}};
-  time_op("self attention", random(heads.packed_width(), compute), [&](const at::Tensor& x) {
-    return ops::self_attention(kernels, x * 1, setting.batch, heads, rotary, norm);
-  });
+  const ops::RotaryTable rotary = ops::make_rotary_table(
+      model.context, attention.heads.head_dim, attention.rotation.theta, at::kFloat, at::kCPU);
+  time_op("self attention", random(attention.heads.packed_width(), compute),
+          [&](const at::Tensor& x) {
+            return ops::self_attention(path, x * 1, setting.batch, attention, rotary, {});
+          });
   time_op("activation", random(2 * *model.ffn_width, compute),
-          [&](const at::Tensor& x) { return ops::activate(kernels, x, model.activation, true); });
+          [&](const at::Tensor& x) { return ops::activate(path, x, model.activation, true); });
   const at::Tensor tokens = at::randint(*model.vocabulary, {n}, at::kLong);
   time_op(
       "embedding", [&] { return tokens; },
       [&](const at::Tensor& x) {
-        return ops::embedding(kernels, x, arena.find("model.embed_tokens.weight"));
+        return ops::embedding(path, x, arena.find("model.embed_tokens.weight"));
       });
   const auto head = weight({"lm_head.weight"}, 64);
   time_op("head + cross-entropy", random(w, compute),
@@ -146,7 +146,7 @@ void time_ops(const Setting& setting) {
 void time_model(const Setting& setting) {
   tensor::Arena arena = make_arena(setting.model);
   model::initialize(setting.model, 1, arena);
-  const auto llama = model::make_llama(setting.model, setting.precision, setting.kernels, arena);
+  const auto llama = model::make_llama(setting.model, setting.precision, setting.path, arena);
   const at::Tensor tokens =
       at::randint(*setting.model.vocabulary, {setting.batch, setting.model.context}, at::kLong);
   Times forward, backward, refresh;
@@ -183,8 +183,7 @@ int main(int count, char** arguments) {
   Setting setting;
   setting.precision =
       argument(1, "bf16") == "fp32" ? config::Precision::fp32 : config::Precision::bf16;
-  setting.kernels =
-      argument(2, "fused") == "reference" ? config::Kernels::reference : config::Kernels::fused;
+  setting.path = argument(2, "fused") == "reference" ? tensor::Path::reference : tensor::Path::cpu;
   at::set_num_threads(static_cast<int>(number(3, at::get_num_threads())));
   config::ModelConfig& model = setting.model;
   model.layers = number(4, 6);

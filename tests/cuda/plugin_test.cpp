@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "muonlab/base/error.hpp"
+#include "muonlab/tensor/path.hpp"
 #include "muonlab/tensor/plugin.hpp"
 #include "muonlab/tensor/runtime.hpp"
 
@@ -44,13 +45,13 @@ TEST(CudaPlugin, TensorsOnTheProcessorHaveNoKernels) {
 TEST(CudaPlugin, TheReasonReachesWhoeverAsksForCuda) {
   const std::string problem = cuda_problem();
   if (problem.empty()) {
-    EXPECT_TRUE(choose_device(config::Device::cuda).is_cuda());
+    EXPECT_TRUE(choose_place(config::Device::cuda, config::Kernels::reference).device.is_cuda());
     EXPECT_TRUE(plugin::has_kernels(at::zeros({2, 4}, at::kCUDA)));
     return;
   }
-  EXPECT_TRUE(choose_device(config::Device::automatic).is_cpu());
+  EXPECT_TRUE(choose_place(config::Device::automatic, config::Kernels::reference).device.is_cpu());
   try {
-    choose_device(config::Device::cuda);
+    choose_place(config::Device::cuda, config::Kernels::reference);
     FAIL() << "cuda without a GPU";
   } catch (const base::Error& error) {
     EXPECT_NE(std::string(error.what()).find(problem), std::string::npos) << error.what();

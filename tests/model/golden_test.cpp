@@ -49,14 +49,14 @@ std::vector<std::string> golden_names() {
 
 struct Case {
   std::string file;
-  config::Kernels kernels;
+  tensor::Path path;
 };
 
 std::vector<Case> cases() {
   std::vector<Case> all;
   for (const std::string& name : golden_names()) {
-    all.push_back({name, config::Kernels::reference});
-    all.push_back({name, config::Kernels::fused});
+    all.push_back({name, tensor::Path::reference});
+    all.push_back({name, tensor::Path::cpu});
   }
   return all;
 }
@@ -75,7 +75,7 @@ TEST_P(GoldenModel, LogitsLossAndGradients) {
   }
   for (const auto& [name, value] : golden.tensors) num_parameters += name.rfind("param.", 0) == 0;
   ASSERT_EQ(num_parameters, arena.parameters().size());
-  const auto model = make_llama(config, config::Precision::fp32, GetParam().kernels, arena);
+  const auto model = make_llama(config, config::Precision::fp32, GetParam().path, arena);
 
   EXPECT_LE((model->logits(golden.at("tokens")) - golden.at("logits")).abs().max().item<double>(),
             1e-4);
@@ -109,7 +109,7 @@ TEST_P(GoldenModel, LogitsLossAndGradients) {
 
 INSTANTIATE_TEST_SUITE_P(Files, GoldenModel, testing::ValuesIn(cases()), [](const auto& info) {
   return info.param.file.substr(6) +
-         (info.param.kernels == config::Kernels::fused ? "_fused" : "_reference");
+         (info.param.path == tensor::Path::cpu ? "_fused" : "_reference");
 });
 
 TEST(GoldenModel, CoversTheArchitectures) { EXPECT_GE(golden_names().size(), 16u); }

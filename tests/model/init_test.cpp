@@ -75,7 +75,7 @@ TEST(Initialize, FollowsTheConfig) {
 TEST(Llama, FlopsCountWeightsAndAttention) {
   const config::ModelConfig model = small_model();
   tensor::Arena arena = make_arena(model);
-  const auto llama = make_llama(model, config::Precision::fp32, config::Kernels::reference, arena);
+  const auto llama = make_llama(model, config::Precision::fp32, tensor::Path::reference, arena);
   const double weights = 2 * (64 * 128 + 64 * 64 + 3 * 64 * 96) + 300 * 64;
   const double keys = (model.context + 1) / 2.0;
   EXPECT_DOUBLE_EQ(llama->flops_per_token(), 6 * weights + 2 * 12 * 64 * keys);
@@ -85,7 +85,7 @@ TEST(Llama, BackwardReachesNoGraphWithoutGradMode) {
   const config::ModelConfig model = small_model();
   tensor::Arena arena = make_arena(model);
   initialize(model, 1, arena);
-  const auto llama = make_llama(model, config::Precision::fp32, config::Kernels::fused, arena);
+  const auto llama = make_llama(model, config::Precision::fp32, tensor::Path::cpu, arena);
   const at::Tensor tokens = at::arange(12, at::kLong).view({2, 6});
   at::NoGradGuard no_grad;
   EXPECT_FALSE(llama->forward(tokens, tokens).requires_grad());

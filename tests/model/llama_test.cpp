@@ -16,10 +16,10 @@
 namespace muonlab::model {
 namespace {
 
-using config::Kernels;
 using config::Precision;
 using support::make_arena;
 using support::model_shape;
+using tensor::Path;
 
 config::ModelConfig odd_model(config::Activation activation, bool gated, config::QkNorm qk_norm,
                               bool tied) {
@@ -37,11 +37,11 @@ struct Step {
   at::Tensor grads, logits, losses;
 };
 
-Step step(const config::ModelConfig& config, Precision precision, Kernels kernels, int64_t b,
-          int64_t t, at::ScalarType dtype = at::kFloat) {
+Step step(const config::ModelConfig& config, Precision precision, Path path, int64_t b, int64_t t,
+          at::ScalarType dtype = at::kFloat) {
   tensor::Arena arena = make_arena(config, dtype);
   initialize(config, 3, arena);
-  const auto model = make_llama(config, precision, kernels, arena);
+  const auto model = make_llama(config, precision, path, arena);
   const at::Tensor tokens = support::ids({b, t}, *config.vocabulary, 1);
   at::Tensor targets = support::ids({b, t}, *config.vocabulary, 2);
   if (t > 2) targets.narrow(1, 1, 1).fill_(-100);
@@ -71,13 +71,13 @@ TEST(Llama, FusedEqualsReferenceInDouble) {
            {std::pair<int64_t, int64_t>{1, 1}, {3, 70}, {2, 91}}) {  // 91: beyond the context
         SCOPED_TRACE(testing::Message()
                      << static_cast<int>(activation) << static_cast<int>(qk_norm) << " t " << t);
-        const Step exact = step(config, Precision::fp32, Kernels::reference, b, t, at::kDouble);
-        const Step fused = step(config, Precision::fp32, Kernels::fused, b, t);
+        const Step exact = step(config, Precision::fp32, Path::reference, b, t, at::kDouble);
+        const Step fused = step(config, Precision::fp32, Path::cpu, b, t);
         EXPECT_NEAR(fused.loss, exact.loss, 1e-5);
         EXPECT_LE(distance(fused.grads, exact.grads), 5e-6);
         EXPECT_LE(distance(fused.logits, exact.logits), 5e-6);
         EXPECT_LE(distance(fused.losses, exact.losses), 5e-6);
-        const Step rough = step(config, Precision::bf16, Kernels::fused, b, t);
+        const Step rough = step(config, Precision::bf16, Path::cpu, b, t);
         EXPECT_NEAR(rough.loss, exact.loss, 0.02);
         EXPECT_LE(distance(rough.grads, exact.grads), 0.05);
         EXPECT_LE(distance(rough.logits, exact.logits), 0.02);
@@ -89,8 +89,8 @@ TEST(Llama, FusedEqualsReferenceInDouble) {
 TEST(Llama, ReferenceRunsInBf16) {
   const config::ModelConfig config =
       odd_model(config::Activation::silu, true, config::QkNorm::gain, false);
-  const Step exact = step(config, Precision::fp32, Kernels::reference, 2, 40, at::kDouble);
-  const Step rough = step(config, Precision::bf16, Kernels::reference, 2, 40);
+  const Step exact = step(config, Precision::fp32, Path::reference, 2, 40, at::kDouble);
+  const Step rough = step(config, Precision::bf16, Path::reference, 2, 40);
   EXPECT_NEAR(rough.loss, exact.loss, 0.02);
   EXPECT_LE(distance(rough.grads, exact.grads), 0.05);
 }
@@ -101,7 +101,7 @@ TEST(Llama, ReferenceEqualsCentralDifferences) {
   config.init.std = 0.5;
   tensor::Arena arena = make_arena(config, at::kDouble);
   initialize(config, 3, arena);
-  const auto model = make_llama(config, Precision::fp32, Kernels::reference, arena);
+  const auto model = make_llama(config, Precision::fp32, Path::reference, arena);
   const at::Tensor tokens = support::ids({2, 4}, 5, 1), targets = support::ids({2, 4}, 5, 2);
   backward(model->forward(tokens, targets), 1.0);
   at::NoGradGuard no_grad;
@@ -129,7 +129,7 @@ TEST(Llama, ReferenceIsTwiceDifferentiable) {
   config.init.std = 0.3;
   tensor::Arena arena = make_arena(config, at::kDouble);
   initialize(config, 3, arena);
-  const auto model = make_llama(config, Precision::fp32, Kernels::reference, arena);
+  const auto model = make_llama(config, Precision::fp32, Path::reference, arena);
   const at::Tensor tokens = support::ids({2, 6}, 11, 1), targets = support::ids({2, 6}, 11, 2);
   std::vector<at::Tensor> weights, directions;
   for (const tensor::Parameter& parameter : arena.parameters()) {
@@ -166,8 +166,8 @@ TEST(Llama, LogitsAtPlacesAreThoseOfTheWholeTable) {
       odd_model(config::Activation::silu, true, config::QkNorm::gain, false);
   tensor::Arena arena = make_arena(config);
   initialize(config, 3, arena);
-  for (const Kernels kernels : {Kernels::fused, Kernels::reference}) {
-    const auto model = make_llama(config, Precision::fp32, kernels, arena);
+  for (const Path path : {Path::cpu, Path::reference}) {
+    const auto model = make_llama(config, Precision::fp32, path, arena);
     const at::Tensor tokens = support::ids({3, 20}, *config.vocabulary, 1);
     const at::Tensor places = at::tensor({5, 59, 0, 21, 21}, at::kLong);
     const at::Tensor some = model->logits_at(tokens, places);
@@ -181,8 +181,8 @@ TEST(Llama, TheSameStepGivesTheSameBytes) {
   const config::ModelConfig config =
       odd_model(config::Activation::silu, true, config::QkNorm::gain, false);
   for (const Precision precision : {Precision::fp32, Precision::bf16}) {
-    const Step first = step(config, precision, Kernels::fused, 3, 70);
-    const Step second = step(config, precision, Kernels::fused, 3, 70);
+    const Step first = step(config, precision, Path::cpu, 3, 70);
+    const Step second = step(config, precision, Path::cpu, 3, 70);
     EXPECT_EQ(first.loss, second.loss);
     EXPECT_TRUE(at::equal(first.grads, second.grads));
     EXPECT_TRUE(at::equal(first.logits, second.logits));
@@ -192,10 +192,10 @@ TEST(Llama, TheSameStepGivesTheSameBytes) {
 TEST(Llama, MicroBatchesAddUpToTheBatch) {
   const config::ModelConfig config =
       odd_model(config::Activation::silu, true, config::QkNorm::none, false);
-  for (const Kernels kernels : {Kernels::fused, Kernels::reference}) {
+  for (const Path path : {Path::cpu, Path::reference}) {
     tensor::Arena arena = make_arena(config);
     initialize(config, 3, arena);
-    const auto model = make_llama(config, Precision::fp32, kernels, arena);
+    const auto model = make_llama(config, Precision::fp32, path, arena);
     const at::Tensor tokens = support::ids({4, 20}, 83, 1), targets = support::ids({4, 20}, 83, 2);
     backward(model->forward(tokens, targets), 1.0);
     const at::Tensor whole = arena.grads().clone();
@@ -212,7 +212,7 @@ TEST(Llama, Bf16ReadsItsCopiesOfTheWeights) {
       odd_model(config::Activation::silu, true, config::QkNorm::none, false);
   tensor::Arena arena = make_arena(config);
   initialize(config, 3, arena);
-  const auto model = make_llama(config, Precision::bf16, Kernels::fused, arena);
+  const auto model = make_llama(config, Precision::bf16, Path::cpu, arena);
   const at::Tensor tokens = support::ids({1, 8}, 83, 1);
   const at::Tensor before = model->logits(tokens);
   {
@@ -228,7 +228,7 @@ TEST(Llama, RefusesTokensOutsideTheVocabulary) {
   const config::ModelConfig config =
       odd_model(config::Activation::silu, true, config::QkNorm::none, false);
   tensor::Arena arena = make_arena(config);
-  const auto model = make_llama(config, Precision::fp32, Kernels::fused, arena);
+  const auto model = make_llama(config, Precision::fp32, Path::cpu, arena);
   const at::Tensor good = at::zeros({1, 4}, at::kLong), bad = at::full({1, 4}, 83, at::kLong);
   EXPECT_THROW(model->forward(bad, good), base::Error);
   EXPECT_THROW(model->forward(good, bad), base::Error);
@@ -237,10 +237,10 @@ TEST(Llama, RefusesTokensOutsideTheVocabulary) {
 TEST(Llama, AnObserverSeesWhatMatricesReadAndTheLargestLogit) {
   const config::ModelConfig config =
       odd_model(config::Activation::silu, true, config::QkNorm::no_gain, false);
-  for (const Kernels kernels : {Kernels::fused, Kernels::reference}) {
+  for (const Path path : {Path::cpu, Path::reference}) {
     tensor::Arena arena = make_arena(config);
     initialize(config, 3, arena);
-    const auto model = make_llama(config, Precision::fp32, kernels, arena);
+    const auto model = make_llama(config, Precision::fp32, path, arena);
     const int64_t b = 3, t = 20, d = *config.head_dim;
     std::map<std::pair<int64_t, config::Role>, at::Tensor> inputs;
     std::vector<double> logits;

@@ -13,18 +13,16 @@ struct AttentionCase {
 };
 
 void check_attention(const AttentionCase& c, config::QkNorm mode, at::ScalarType dtype) {
-  const Heads heads{.queries = c.queries, .keys = c.keys, .head_dim = c.d};
-  const Runner runner{[&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p,
+  const AttentionSpec spec{.heads = {.queries = c.queries, .keys = c.keys, .head_dim = c.d},
+                           .norm = {.mode = mode}};
+  const Runner runner{[&](Path path, const Tensors& x, std::vector<tensor::Parameter>& p,
                           at::ScalarType) {
-    const bool is_reference = kernels == Kernels::reference;
+    const bool is_reference = path == Path::reference;
     const RotaryTable table =
         make_rotary_table(c.t + 3, c.d, 1000.0, is_reference ? at::kDouble : at::kFloat, at::kCPU);
-    HeadNorm norm{.mode = mode, .eps = 1e-5, .query_gain = {}, .key_gain = {}};
-    if (mode == config::QkNorm::gain) {
-      norm.query_gain = p[0];
-      norm.key_gain = p[1];
-    }
-    return Tensors{self_attention(kernels, x[0], c.b, heads, table, norm)};
+    HeadGains gains;
+    if (mode == config::QkNorm::gain) gains = {p[0], p[1]};
+    return Tensors{self_attention(path, x[0], c.b, spec, table, gains)};
   }};
   Tensors gains;
   if (mode == config::QkNorm::gain)
@@ -32,12 +30,12 @@ void check_attention(const AttentionCase& c, config::QkNorm mode, at::ScalarType
   SCOPED_TRACE(testing::Message() << "b " << c.b << " t " << c.t << " heads " << c.queries << "/"
                                   << c.keys << " d " << c.d << " norm " << static_cast<int>(mode)
                                   << " " << at::toString(dtype));
-  runner.check({normal({c.b * c.t, heads.packed_width()}, 1, dtype)}, gains, dtype, 2.0);
+  runner.check({normal({c.b * c.t, spec.heads.packed_width()}, 1, dtype)}, gains, dtype, 2.0);
 }
 
 const std::vector<AttentionCase> kAttentionCases{
-    {1, 1, 1, 1, 2},   {2, 5, 2, 1, 6},    {1, 63, 4, 2, 16}, {2, 64, 2, 2, 64},
-    {1, 65, 3, 1, 20}, {1, 130, 2, 1, 80}, {1, 200, 6, 3, 32}};
+    {1, 1, 1, 1, 2},   {2, 5, 2, 1, 6},    {1, 63, 4, 2, 16},  {2, 64, 2, 2, 64},
+    {1, 65, 3, 1, 20}, {1, 130, 2, 1, 80}, {1, 200, 6, 3, 32}, {1, 9, 2, 1, 600}};
 
 TEST(FusedOps, SelfAttention) {
   for (const at::ScalarType dtype : kDtypes) {
@@ -59,11 +57,10 @@ TEST(FusedOps, SelfAttentionOnMachinesWithoutOurKernel) {
 }
 
 TEST(FusedOps, SelfAttentionSurvivesLargeScores) {
-  const Heads heads{.queries = 1, .keys = 1, .head_dim = 16};
+  const AttentionSpec spec{.heads = {.queries = 1, .keys = 1, .head_dim = 16}};
   const RotaryTable table = make_rotary_table(40, 16, 1000.0, at::kFloat, at::kCPU);
-  const HeadNorm norm{.mode = config::QkNorm::none, .eps = 1e-5, .query_gain = {}, .key_gain = {}};
   at::Tensor qkv = normal({40, 48}, 1) * 30;
-  const at::Tensor out = self_attention(Kernels::fused, qkv, 1, heads, table, norm);
+  const at::Tensor out = self_attention(Path::cpu, qkv, 1, spec, table, {});
   EXPECT_TRUE(at::isfinite(out).all().item<bool>());
 }
 

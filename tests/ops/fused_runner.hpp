@@ -12,9 +12,9 @@
 
 namespace muonlab::ops {
 
-using config::Kernels;
 using support::normal;
 using support::Tensors;
+using tensor::Path;
 
 // Largest error allowed, relative in the Euclidean norm.
 inline double tolerance(at::ScalarType dtype) { return dtype == at::kBFloat16 ? 1e-2 : 2e-6; }
@@ -31,17 +31,17 @@ inline void expect_close(const at::Tensor& actual, const at::Tensor& expected, d
 // doubles of the very same numbers, plain; compares outputs, gradients of activations and of
 // parameters.
 struct Runner {
-  using Body = std::function<Tensors(Kernels, const Tensors&, std::vector<tensor::Parameter>&,
-                                     at::ScalarType)>;
+  using Body =
+      std::function<Tensors(Path, const Tensors&, std::vector<tensor::Parameter>&, at::ScalarType)>;
   Body body;
 
   struct Result {
     Tensors outputs, input_grads, parameter_grads;
   };
 
-  Result run(Kernels kernels, const Tensors& inputs, const Tensors& parameters,
+  Result run(Path path, const Tensors& inputs, const Tensors& parameters,
              at::ScalarType dtype) const {
-    const bool is_reference = kernels == Kernels::reference;
+    const bool is_reference = path == Path::reference;
     Tensors leaves;
     for (const at::Tensor& x : inputs) {
       leaves.push_back(
@@ -55,7 +55,7 @@ struct Runner {
     Tensors arguments;
     for (const at::Tensor& x : leaves) arguments.push_back(x * 1);
     Result result;
-    result.outputs = body(kernels, arguments, weights, is_reference ? at::kDouble : dtype);
+    result.outputs = body(path, arguments, weights, is_reference ? at::kDouble : dtype);
     at::Tensor total;
     for (const at::Tensor& y : result.outputs) {
       const at::Tensor part = support::weighted_sum(y.to(at::kDouble));
@@ -73,8 +73,8 @@ struct Runner {
   void check(const Tensors& inputs, const Tensors& parameters, at::ScalarType dtype,
              double factor = 1.0) const {
     const double limit = tolerance(dtype) * factor;
-    const Result fused = run(Kernels::fused, inputs, parameters, dtype);
-    const Result plain = run(Kernels::reference, inputs, parameters, dtype);
+    const Result fused = run(Path::cpu, inputs, parameters, dtype);
+    const Result plain = run(Path::reference, inputs, parameters, dtype);
     for (size_t i = 0; i < plain.outputs.size(); ++i) {
       expect_close(fused.outputs[i], plain.outputs[i], limit, "output " + std::to_string(i));
     }
@@ -87,7 +87,7 @@ struct Runner {
       expect_close(fused.parameter_grads[i], plain.parameter_grads[i], limit,
                    "gradient of parameter " + std::to_string(i));
     }
-    const Result again = run(Kernels::fused, inputs, parameters, dtype);
+    const Result again = run(Path::cpu, inputs, parameters, dtype);
     for (size_t i = 0; i < inputs.size(); ++i)
       EXPECT_TRUE(at::equal(fused.input_grads[i], again.input_grads[i]));
     for (size_t i = 0; i < parameters.size(); ++i) {

@@ -14,12 +14,12 @@ namespace muonlab::ops {
 namespace {
 
 TEST(FusedOps, Linear) {
-  const Runner runner{[](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p,
-                         at::ScalarType dtype) {
-    static std::vector<std::unique_ptr<StackedWeight>> alive;  // a weight outlives its graphs
-    alive.push_back(std::make_unique<StackedWeight>(p, kernels, dtype));
-    return Tensors{linear(x[0], *alive.back())};
-  }};
+  const Runner runner{
+      [](Path path, const Tensors& x, std::vector<tensor::Parameter>& p, at::ScalarType dtype) {
+        static std::vector<std::unique_ptr<StackedWeight>> alive;  // a weight outlives its graphs
+        alive.push_back(std::make_unique<StackedWeight>(p, path, dtype));
+        return Tensors{linear(x[0], *alive.back())};
+      }};
   for (const at::ScalarType dtype : kDtypes) {
     // Weights that bf16 holds exactly, so that the shadow is the parameter.
     const auto weight = [](at::IntArrayRef shape, uint64_t i) {
@@ -34,10 +34,9 @@ TEST(FusedOps, Linear) {
 
 TEST(FusedOps, AddNorm) {
   for (const bool has_branch : {true, false}) {
-    const Runner runner{[&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p,
+    const Runner runner{[&](Path path, const Tensors& x, std::vector<tensor::Parameter>& p,
                             at::ScalarType dtype) {
-      const Normed out =
-          add_norm(kernels, x[0], has_branch ? x[1] : at::Tensor(), p[0], 1e-5, dtype);
+      const Normed out = add_norm(path, x[0], has_branch ? x[1] : at::Tensor(), p[0], 1e-5, dtype);
       return Tensors{out.residual_nw, out.normed_nw};
     }};
     for (const at::ScalarType dtype : kDtypes) {
@@ -52,11 +51,11 @@ TEST(FusedOps, AddNorm) {
 
 TEST(FusedOps, AddNormWhenOneOutputIsUnused) {
   for (const bool keep_residual : {true, false}) {
-    const Runner runner{[&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p,
-                            at::ScalarType dtype) {
-      const Normed out = add_norm(kernels, x[0], x[1], p[0], 1e-5, dtype);
-      return Tensors{keep_residual ? out.residual_nw : out.normed_nw};
-    }};
+    const Runner runner{
+        [&](Path path, const Tensors& x, std::vector<tensor::Parameter>& p, at::ScalarType dtype) {
+          const Normed out = add_norm(path, x[0], x[1], p[0], 1e-5, dtype);
+          return Tensors{keep_residual ? out.residual_nw : out.normed_nw};
+        }};
     runner.check({normal({9, 12}, 1), normal({9, 12}, 2)}, {normal({12}, 3)}, at::kFloat);
   }
 }
@@ -66,8 +65,8 @@ TEST(FusedOps, Activation) {
        {config::Activation::silu, config::Activation::gelu, config::Activation::relu2}) {
     for (const bool gated : {true, false}) {
       const Runner runner{
-          [&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>&, at::ScalarType) {
-            return Tensors{activate(kernels, x[0], activation, gated)};
+          [&](Path path, const Tensors& x, std::vector<tensor::Parameter>&, at::ScalarType) {
+            return Tensors{activate(path, x[0], activation, gated)};
           }};
       for (const at::ScalarType dtype : kDtypes) {
         runner.check({normal({1, 2}, 1, dtype)}, {}, dtype);
@@ -80,15 +79,15 @@ TEST(FusedOps, Activation) {
 
 TEST(FusedOps, Embedding) {
   const at::Tensor tokens = support::ids({200}, 13, 1);
-  const Runner runner{[&](Kernels kernels, const Tensors&, std::vector<tensor::Parameter>& p,
-                          at::ScalarType) { return Tensors{embedding(kernels, tokens, p[0])}; }};
+  const Runner runner{[&](Path path, const Tensors&, std::vector<tensor::Parameter>& p,
+                          at::ScalarType) { return Tensors{embedding(path, tokens, p[0])}; }};
   runner.check({}, {normal({13, 9}, 2)}, at::kFloat);
 }
 
 TEST(FusedOps, EmbeddingRefusesForeignTokens) {
   const tensor::Parameter weight = support::parameter(normal({4, 3}, 1));
   try {
-    embedding(Kernels::fused, at::tensor({0, 4}, at::kLong), weight);
+    embedding(Path::cpu, at::tensor({0, 4}, at::kLong), weight);
     FAIL();
   } catch (const base::Error& error) {
     EXPECT_NE(std::string(error.what()).find("token id 4 at position 1"), std::string::npos)
@@ -102,16 +101,16 @@ void check_cross_entropy(int64_t n, int64_t w, int64_t v, bool all_ignored, at::
   for (int64_t i = 0; i < n; ++i) {
     if (all_ignored || i % 3 == 1) targets[i] = kIgnoredTarget;
   }
-  const Runner runner{[&](Kernels kernels, const Tensors& x, std::vector<tensor::Parameter>& p,
-                          at::ScalarType compute) {
-    static std::vector<std::unique_ptr<StackedWeight>> alive;
-    alive.push_back(std::make_unique<StackedWeight>(p, kernels, compute, 64));
-    const at::Tensor loss = cross_entropy(x[0], *alive.back(), targets);
-    const at::Tensor losses = token_cross_entropy(x[0], *alive.back(), targets);
-    const double counted = std::max(1.0, targets.ne(kIgnoredTarget).sum().item<double>());
-    EXPECT_NEAR(losses.sum().item<double>() / counted, loss.item<double>(), 1e-5);
-    return Tensors{loss * 3.0, losses};
-  }};
+  const Runner runner{
+      [&](Path path, const Tensors& x, std::vector<tensor::Parameter>& p, at::ScalarType compute) {
+        static std::vector<std::unique_ptr<StackedWeight>> alive;
+        alive.push_back(std::make_unique<StackedWeight>(p, path, compute, 64));
+        const at::Tensor loss = cross_entropy(x[0], *alive.back(), targets);
+        const at::Tensor losses = token_cross_entropy(x[0], *alive.back(), targets);
+        const double counted = std::max(1.0, targets.ne(kIgnoredTarget).sum().item<double>());
+        EXPECT_NEAR(losses.sum().item<double>() / counted, loss.item<double>(), 1e-5);
+        return Tensors{loss * 3.0, losses};
+      }};
   SCOPED_TRACE(testing::Message() << "n " << n << " v " << v << " " << at::toString(dtype));
   const at::Tensor weight = normal({v, w}, 6).to(at::kBFloat16).to(at::kFloat);
   runner.check({normal({n, w}, 7, dtype)}, {weight}, dtype, factor);
@@ -131,7 +130,7 @@ TEST(FusedOps, CrossEntropy) {
 }
 
 TEST(FusedOps, CrossEntropyRefusesForeignTargets) {
-  const StackedWeight head({support::parameter(normal({4, 3}, 1))}, Kernels::fused, at::kFloat);
+  const StackedWeight head({support::parameter(normal({4, 3}, 1))}, Path::cpu, at::kFloat);
   EXPECT_THROW(cross_entropy(normal({2, 3}, 2), head, at::tensor({1, 4}, at::kLong)), base::Error);
   EXPECT_THROW(cross_entropy(normal({2, 3}, 2), head, at::tensor({1, -1}, at::kLong)), base::Error);
 }
@@ -144,8 +143,8 @@ TEST(FusedOps, GradientsDoNotDependOnThreads) {
     at::set_num_threads(threads);
     tensor::Parameter weight = support::parameter(normal({17, 24}, 2)),
                       gain = support::parameter(normal({24}, 3));
-    const at::Tensor x = embedding(Kernels::fused, tokens, weight);
-    support::weighted_sum(add_norm(Kernels::fused, x, x * 1, gain, 1e-5, at::kFloat).normed_nw)
+    const at::Tensor x = embedding(Path::cpu, tokens, weight);
+    support::weighted_sum(add_norm(Path::cpu, x, x * 1, gain, 1e-5, at::kFloat).normed_nw)
         .backward();
     by_threads.push_back(at::cat({weight.grad.reshape(-1), gain.grad}));
   }

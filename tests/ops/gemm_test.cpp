@@ -41,7 +41,7 @@ void check(const Shape& shape, at::ScalarType dtype) {
   const at::Tensor before = normal({shape.r, shape.c}, 4);
   std::vector<at::Tensor> sums{before.narrow(0, 0, half).clone(),
                                before.narrow(0, half, shape.r - half).clone()};
-  add_turned_product(sums, d_y, x);
+  add_weight_gradient(sums, d_y, x);
   EXPECT_LE(relative_error(at::cat(sums), before.to(at::kDouble) + at::mm(wide_d_y.t(), wide_x)),
             limit);
 }
@@ -76,7 +76,7 @@ TEST(Gemm, OurKernelSumsAlikeWithAnyThreads) {
   for (const int threads : {1, 2, 5}) {
     at::set_num_threads(threads);
     std::vector<at::Tensor> sum{at::zeros({90, 130})};
-    add_turned_product(sum, d_y, x);
+    add_weight_gradient(sum, d_y, x);
     results.push_back(at::cat({multiply_transposed(x, w).reshape(-1),
                                multiply_natural(d_y, w).reshape(-1), sum[0].reshape(-1)}));
   }

@@ -14,9 +14,9 @@
 namespace muonlab::ops {
 namespace {
 
-using config::Kernels;
 using support::borrowed;
 using support::Tensors;
+using tensor::Path;
 
 at::Tensor normal64(at::IntArrayRef shape, uint64_t stream) {
   return support::normal(shape, stream, at::kDouble);
@@ -29,7 +29,7 @@ void check_both(const support::Function& f, const Tensors& inputs) {
 
 TEST(ReferenceOps, LinearOverStackedParts) {
   const auto f = [](const Tensors& x) {
-    const StackedWeight weight({borrowed(x[1]), borrowed(x[2])}, Kernels::reference, at::kDouble);
+    const StackedWeight weight({borrowed(x[1]), borrowed(x[2])}, Path::reference, at::kDouble);
     const at::Tensor y = linear(x[0], weight);
     return y * y;  // a linear map has no second derivative of its own
   };
@@ -45,7 +45,7 @@ TEST(ReferenceOps, RmsNorm) {
 
 TEST(ReferenceOps, AddNorm) {
   const auto f = [](const Tensors& x) {
-    const Normed out = add_norm(Kernels::reference, x[0], x[1], borrowed(x[2]), 1e-5, at::kDouble);
+    const Normed out = add_norm(Path::reference, x[0], x[1], borrowed(x[2]), 1e-5, at::kDouble);
     return at::cat({out.residual_nw * out.residual_nw, out.normed_nw});
   };
   check_both(f, {normal64({3, 6}, 1), normal64({3, 6}, 2), normal64({6}, 3)});
@@ -94,19 +94,17 @@ TEST(ReferenceOps, AttentionSeesNoLaterToken) {
 }
 
 TEST(ReferenceOps, SelfAttention) {
-  const Heads heads{.queries = 2, .keys = 1, .head_dim = 4};
+  AttentionSpec spec{.heads = {.queries = 2, .keys = 1, .head_dim = 4}};
   const RotaryTable table = make_rotary_table(3, 4, 100.0, at::kDouble, at::kCPU);
   for (const config::QkNorm mode :
        {config::QkNorm::none, config::QkNorm::no_gain, config::QkNorm::gain}) {
+    spec.norm.mode = mode;
     const auto f = [&](const Tensors& x) {
-      HeadNorm norm{.mode = mode, .eps = 1e-5, .query_gain = {}, .key_gain = {}};
-      if (mode == config::QkNorm::gain) {
-        norm.query_gain = borrowed(x[1]);
-        norm.key_gain = borrowed(x[2]);
-      }
-      return self_attention(Kernels::reference, x[0], 2, heads, table, norm);
+      HeadGains gains;
+      if (mode == config::QkNorm::gain) gains = {borrowed(x[1]), borrowed(x[2])};
+      return self_attention(Path::reference, x[0], 2, spec, table, gains);
     };
-    Tensors inputs{normal64({6, heads.packed_width()}, 1)};
+    Tensors inputs{normal64({6, spec.heads.packed_width()}, 1)};
     if (mode == config::QkNorm::gain)
       inputs.insert(inputs.end(), {normal64({4}, 2), normal64({4}, 3)});
     check_both(f, inputs);
@@ -118,7 +116,7 @@ TEST(ReferenceOps, Activations) {
        {config::Activation::silu, config::Activation::gelu, config::Activation::relu2}) {
     for (const bool gated : {true, false}) {
       const auto f = [&](const Tensors& x) {
-        return activate(Kernels::reference, x[0], activation, gated);
+        return activate(Path::reference, x[0], activation, gated);
       };
       support::check_gradients(f, {normal64({3, 8}, 1)});
       if (activation != config::Activation::relu2)
@@ -130,7 +128,7 @@ TEST(ReferenceOps, Activations) {
 TEST(ReferenceOps, Embedding) {
   const at::Tensor tokens = support::ids({7}, 4, 1);
   const auto f = [&](const Tensors& x) {
-    const at::Tensor y = embedding(Kernels::reference, tokens, borrowed(x[0]));
+    const at::Tensor y = embedding(Path::reference, tokens, borrowed(x[0]));
     return y * y;
   };
   check_both(f, {normal64({4, 3}, 2)});
@@ -140,7 +138,7 @@ TEST(ReferenceOps, CrossEntropy) {
   at::Tensor targets = support::ids({5}, 7, 1);
   targets[2] = kIgnoredTarget;
   const auto f = [&](const Tensors& x) {
-    const StackedWeight head({borrowed(x[1])}, Kernels::reference, at::kDouble);
+    const StackedWeight head({borrowed(x[1])}, Path::reference, at::kDouble);
     return cross_entropy(x[0], head, targets);
   };
   check_both(f, {normal64({5, 3}, 2), normal64({7, 3}, 3)});

@@ -9,6 +9,7 @@
 
 #include "muonlab/config/run.hpp"
 #include "muonlab/tensor/parameter.hpp"
+#include "muonlab/tensor/path.hpp"
 
 namespace muonlab::model {
 
@@ -30,8 +31,8 @@ class Model {
   // gradients enabled the result carries a graph; backward() adds the gradients to the arena
   // (design §4, both kernel paths).
   virtual at::Tensor forward(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) = 0;
-  // Logits fp32 [b, t, v], exactly v columns, without a graph unless the reference kernels and
-  // GradMode are on.
+  // Logits fp32 [b, t, v], exactly v columns, without a graph unless the path is reference
+  // and GradMode is on.
   virtual at::Tensor logits(const at::Tensor& tokens_bt) = 0;
   // Logits [n, v] at places of the flattened [b * t] only; places int64 [n]. No graph.
   virtual at::Tensor logits_at(const at::Tensor& tokens_bt, const at::Tensor& places_n) = 0;
@@ -51,7 +52,7 @@ double flops_per_token(const config::ModelConfig& model);
 
 // REQUIRES: model.config resolved; arena built from config::parameter_specs(model).
 std::unique_ptr<Model> make_llama(const config::ModelConfig& model, config::Precision precision,
-                                  config::Kernels kernels, tensor::Arena& arena);
+                                  tensor::Path path, tensor::Arena& arena);
 
 // Writes initial weights: each value a function of (seed, parameter name, index), independent of
 // layout and device.

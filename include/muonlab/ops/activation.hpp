@@ -3,7 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "muonlab/config/run.hpp"
+#include "muonlab/config/model.hpp"
+#include "muonlab/tensor/path.hpp"
 
 namespace muonlab::ops {
 
@@ -12,7 +13,7 @@ at::Tensor activation_reference(const at::Tensor& x, config::Activation activati
 
 // gated: x [n, 2 f] = [in | gate] -> act(in) * gate, [n, f]; plain: x [n, f] -> act(x). Computed in
 // fp32, result in x's dtype.
-at::Tensor activate(config::Kernels kernels, const at::Tensor& x, config::Activation activation,
+at::Tensor activate(tensor::Path path, const at::Tensor& x, config::Activation activation,
                     bool gated);
 
 }  // namespace muonlab::ops

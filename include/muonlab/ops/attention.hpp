@@ -4,20 +4,16 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "muonlab/config/run.hpp"
-#include "muonlab/ops/heads.hpp"
+#include "muonlab/ops/attention_spec.hpp"
 #include "muonlab/ops/rope.hpp"
 #include "muonlab/tensor/parameter.hpp"
+#include "muonlab/tensor/path.hpp"
 
 namespace muonlab::ops {
 
-// RMSNorm over each query and key head before the rotation. The gains are [head_dim] and empty
-// unless mode is gain.
-struct HeadNorm {
-  config::QkNorm mode = config::QkNorm::none;
-  double eps = 1e-5;
-  tensor::Parameter query_gain;
-  tensor::Parameter key_gain;
+// The gains of the norm over query and key heads, [head_dim]; empty unless its mode is gain.
+struct HeadGains {
+  tensor::Parameter query, key;
 };
 
 // softmax(q k^T / sqrt(d), causal) v; q [b, h, t, d], k and v [b, h_kv, t, d] -> [b, h, t, d].
@@ -28,13 +24,14 @@ at::Tensor attention_reference(const at::Tensor& q_bhtd, const at::Tensor& k_bht
 // qkv [b * t, packed width] in the compute dtype -> [b * t, query width] in the same dtype:
 // QK-norm, rotation, attention. Norm and rotation are computed in fp32. Fused: consumes qkv (its
 // contents are overwritten), and the backward adds the gains' gradients to their grad itself.
-at::Tensor self_attention(config::Kernels kernels, const at::Tensor& qkv, int64_t num_sequences,
-                          const Heads& heads, const RotaryTable& rotary, const HeadNorm& norm);
+at::Tensor self_attention(tensor::Path path, const at::Tensor& qkv, int64_t num_sequences,
+                          const AttentionSpec& spec, const RotaryTable& rotary,
+                          const HeadGains& gains);
 
 // The largest causal score q k^T / sqrt(d) over all sequences and heads, after QK-norm and
 // rotation; queries and keys are in the compute dtype, scores in fp32 (double for double). Leaves
 // qkv alone; no graph.
-double largest_logit(const at::Tensor& qkv, int64_t num_sequences, const Heads& heads,
-                     const RotaryTable& rotary, const HeadNorm& norm);
+double largest_logit(const at::Tensor& qkv, int64_t num_sequences, const AttentionSpec& spec,
+                     const RotaryTable& rotary, const HeadGains& gains);
 
 }  // namespace muonlab::ops

@@ -3,8 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "muonlab/config/run.hpp"
 #include "muonlab/tensor/parameter.hpp"
+#include "muonlab/tensor/path.hpp"
 
 namespace muonlab::ops {
 
@@ -19,7 +19,7 @@ struct Normed {
 
 // residual [n, w]; branch [n, w] in any floating dtype, or undefined for none; gain [w].
 // Fused: the gain's gradient is added to gain.grad by the backward itself.
-Normed add_norm(config::Kernels kernels, const at::Tensor& residual_nw, const at::Tensor& branch_nw,
+Normed add_norm(tensor::Path path, const at::Tensor& residual_nw, const at::Tensor& branch_nw,
                 const tensor::Parameter& gain, double eps, at::ScalarType compute);
 
 }  // namespace muonlab::ops

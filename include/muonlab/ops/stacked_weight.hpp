@@ -6,8 +6,8 @@
 
 #include <ATen/core/Tensor.h>
 
-#include "muonlab/config/run.hpp"
 #include "muonlab/tensor/parameter.hpp"
+#include "muonlab/tensor/path.hpp"
 
 namespace muonlab::ops {
 
@@ -18,10 +18,10 @@ class StackedWeight {
   // compute: dtype of the matrix product, kBFloat16 or the parameters' own. The shadow has rows of
   // zeros appended up to a multiple of `row_multiple` (fused only): padding for speed that no
   // parameter and no result shows.
-  StackedWeight(std::vector<tensor::Parameter> parts, config::Kernels kernels,
-                at::ScalarType compute, int64_t row_multiple = 1);
+  StackedWeight(std::vector<tensor::Parameter> parts, tensor::Path path, at::ScalarType compute,
+                int64_t row_multiple = 1);
 
-  config::Kernels kernels() const { return kernels_; }
+  tensor::Path path() const { return path_; }
   at::ScalarType compute() const { return compute_; }
   int64_t rows() const { return rows_; }
   int64_t columns() const { return columns_; }
@@ -41,7 +41,7 @@ class StackedWeight {
 
  private:
   std::vector<tensor::Parameter> parts_;
-  config::Kernels kernels_;
+  tensor::Path path_;
   at::ScalarType compute_;
   int64_t rows_ = 0;
   int64_t columns_ = 0;

@@ -11,6 +11,7 @@
 #include "muonlab/optim/optimizer.hpp"
 #include "muonlab/store/checkpoint.hpp"
 #include "muonlab/tensor/parameter.hpp"
+#include "muonlab/tensor/path.hpp"
 #include "muonlab/train/plan.hpp"
 #include "muonlab/train/trainer.hpp"
 
@@ -22,7 +23,8 @@ config::Precision usable_precision(const config::RunConfig& config);
 
 // Data and what depends on it; nothing of the model is allocated yet.
 struct Prepared {
-  config::RunConfig config;  // complete: vocabulary, threads and device decided
+  config::RunConfig config;  // complete: vocabulary, threads, device and precision decided
+  tensor::Place place;
   data::Dataset data;
   train::Plan plan;
   optim::Routing routing;

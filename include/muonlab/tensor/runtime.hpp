@@ -1,4 +1,4 @@
-// The process's view of LibTorch: threads, device, GEMM rates.
+// The process's view of LibTorch: threads, GPU, libraries.
 #pragma once
 
 #include <functional>
@@ -18,18 +18,8 @@ void start_runtime(int64_t num_threads);
 // threads, and LAPACK's threads do not wait for each other. Not from within a parallel region.
 void each_on_one_thread(int64_t n, const std::function<void(int64_t)>& task);
 
-// cpu, or cuda when asked for or found. Throws base::Error when cuda is asked for and cannot be
-// had, with the reason.
-at::Device choose_device(config::Device device);
 // Why there is no GPU to use, or empty.
 std::string cuda_problem();
-
-// Rate of square matrix products, in GFLOP/s (2 n^3 a product), best of a few repetitions within
-// about `budget_s`.
-double measure_gemm_gflops(at::ScalarType dtype, int64_t n, double budget_s);
-// The rate that "% of GEMM peak" refers to: bf16 or fp32 as the run computes, at a size that
-// reaches the full rate and is short enough to fit between other processes.
-double measure_gemm_peak_gflops(config::Precision precision, double budget_s);
 
 struct LibtorchInfo {
   std::string version;   // of the headers compiled against
