@@ -1,6 +1,4 @@
-// Catches what the floors below throw and turns it into exit codes:
-// 0 done, 1 an error of the user's to mend, 2 a wrong configuration or command line, 3 a loss that
-// is not finite, 70 a bug, 130 interrupted and saved.
+// Catches what the floors below throw and turns it into exit codes (base/exit_code.hpp).
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -9,6 +7,7 @@
 
 #include "app/commands.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/usage_error.hpp"
 #include "muonlab/config/error.hpp"
 #include "muonlab/train/non_finite.hpp"
 
@@ -67,7 +66,7 @@ int run(int argc, char** argv) {
     // the help or the version was asked for
     if (error.get_exit_code() == 0) return program.exit(error);
     std::cerr << app::explain_parse_error(program, error, {argv + 1, argv + argc});
-    return 2;
+    return base::exit_code::kWrongInput;
   }
   return exit.code;
 }
@@ -75,27 +74,31 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  namespace exit_code = muonlab::base::exit_code;
   try {
     return run(argc, argv);
   } catch (const muonlab::config::ConfigError& error) {
     std::cerr << error.what() << "\n";
-    return 2;
+    return exit_code::kWrongInput;
   } catch (const muonlab::train::NonFinite& error) {
     std::cerr << "error: " << error.what() << "\n";
-    return muonlab::train::kNonFiniteExitCode;
+    return exit_code::kNotFinite;
+  } catch (const muonlab::base::UsageError& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return exit_code::kWrongInput;
   } catch (const muonlab::base::Error& error) {
     std::cerr << "error: " << error.what() << "\n";
-    return 1;
+    return exit_code::kError;
   } catch (const std::bad_alloc&) {
     std::cerr << kOutOfMemory;
-    return 1;
+    return exit_code::kError;
   } catch (const std::exception& error) {
     // LibTorch's allocator has no exception of its own for this.
     if (std::string(error.what()).find("can't allocate memory") != std::string::npos) {
       std::cerr << kOutOfMemory;
-      return 1;
+      return exit_code::kError;
     }
     std::cerr << "bug in muonlab: " << error.what() << "\n";
-    return 70;
+    return exit_code::kBug;
   }
 }

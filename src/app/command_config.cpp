@@ -64,7 +64,7 @@ void check(const ConfigOptions& options, Exit& exit) {
       print_dropped(loaded);
     } catch (const config::ConfigError& error) {
       std::cerr << error.what() << "\n";
-      exit.code = 2;
+      exit.code = base::exit_code::kWrongInput;
     }
   }
 }
@@ -86,7 +86,7 @@ void diff(const ConfigOptions& options, Exit& exit) {
               << " -> " << (d.after.empty() ? "-" : d.after) << "\n";
   }
   if (differences.empty()) std::cout << "the two are the same run\n";
-  exit.code = differences.empty() ? 0 : 1;
+  exit.code = differences.empty() ? base::exit_code::kDone : base::exit_code::kError;
 }
 
 void explain(const ConfigOptions& options) {

@@ -13,6 +13,7 @@
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/base/usage_error.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/data/corpus.hpp"
 #include "muonlab/data/shard.hpp"
@@ -62,6 +63,7 @@ bytes: every text comes back exactly.)");
   command
       ->add_option("--vocabulary", training.vocabulary,
                    "pieces, the 256 bytes and end-of-text included")
+      ->check(between(259, 16777216))
       ->capture_default_str()
       ->group("Model");
   command->add_option("--type", options->type, "bpe or unigram")
@@ -71,16 +73,19 @@ bytes: every text comes back exactly.)");
   command
       ->add_option("--coverage", training.coverage,
                    "share of characters that become pieces, 0.98 to 1")
+      ->check(between(0.98, 1))
       ->capture_default_str()
       ->group("Model");
   command
       ->add_option("--input-sentences", training.input_sentences,
                    "lines to learn from at most, drawn evenly from all; 0: all")
+      ->check(at_least(0))
       ->capture_default_str()
       ->group("Text");
   command
       ->add_option("--max-sentence-bytes", training.max_sentence_bytes,
                    "longer lines are cut into sentences of this size")
+      ->check(at_least(16))
       ->capture_default_str()
       ->group("Text");
   command->add_option("--field", options->field, "the string to read from a JSON line")
@@ -281,8 +286,8 @@ Sample i of batch size b belongs to step i / b + 1. A line holds "sample", "toke
     const data::Dataset dataset = data::open_dataset(run.data, run.model.context, run.seed);
     const data::Corpus& corpus = options->valid ? *dataset.valid : *dataset.train;
     if (options->valid && options->from + options->count > corpus.samples_per_epoch()) {
-      throw base::Error("there are only ", base::with_commas(corpus.samples_per_epoch()),
-                        " validation windows; lower --from or --count");
+      throw base::UsageError("there are only ", base::with_commas(corpus.samples_per_epoch()),
+                             " validation windows; lower --from or --count");
     }
     std::vector<int32_t> ids(static_cast<size_t>(run.model.context) + 1);
     for (int64_t i = options->from; i < options->from + options->count; ++i) {

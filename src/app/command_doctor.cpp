@@ -59,7 +59,7 @@ void add_doctor(CLI::App& app, Exit& exit) {
     const bool native = run::usable_precision(bf16) == config::Precision::bf16;
     row("GEMM bf16", native ? gemm_rates(at::kBFloat16) + "  (GFLOP/s)"
                             : "none: no bf16 instructions; runs in bf16 compute in fp32");
-    if (libtorch.num_openmp != 1) exit.code = 1;
+    if (libtorch.num_openmp != 1) exit.code = base::exit_code::kError;
   });
 }
 

@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/base/usage_error.hpp"
 #include "muonlab/config/error.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/train/spectra.hpp"
@@ -164,7 +165,7 @@ void add_spectra(CLI::App& app, Exit&) {
   command->callback([options] {
     for (const std::string& selector : options->params) {
       const std::string problem = config::selector_problem(selector);
-      if (!problem.empty()) throw base::Error("--params: ", problem);
+      if (!problem.empty()) throw base::UsageError("--params: ", problem);
     }
     std::vector<Measured> all;
     for (const std::string& checkpoint : options->checkpoints)

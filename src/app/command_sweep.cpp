@@ -5,12 +5,6 @@
 #include "muonlab/study/sweep/run.hpp"
 
 namespace muonlab::app {
-namespace {
-
-constexpr int kIncomplete = 1, kInterrupted = 130;
-
-}  // namespace
-
 void add_sweep(CLI::App& app, Exit& exit) {
   CLI::App* command = app.add_subcommand(
       "sweep", R"(Run an ablation: every cell of a sweep file as a run of its own.
@@ -35,8 +29,8 @@ Typed again it goes on: finished cells are skipped, interrupted ones resume.)");
   command->callback([request, &exit] {
     switch (study::run_sweep(*request)) {
       case study::SweepOutcome::finished: break;
-      case study::SweepOutcome::incomplete: exit.code = kIncomplete; break;
-      case study::SweepOutcome::interrupted: exit.code = kInterrupted; break;
+      case study::SweepOutcome::incomplete: exit.code = base::exit_code::kError; break;
+      case study::SweepOutcome::interrupted: exit.code = base::exit_code::kInterrupted; break;
     }
   });
 }

@@ -3,16 +3,10 @@
 #include <memory>
 
 #include "commands.hpp"
-#include "muonlab/base/error.hpp"
+#include "muonlab/base/usage_error.hpp"
 #include "muonlab/run/train_run.hpp"
 
 namespace muonlab::app {
-namespace {
-
-constexpr int kInterrupted = 130;
-
-}  // namespace
-
 void add_train(CLI::App& app, Exit& exit) {
   CLI::App* command = app.add_subcommand(
       "train",
@@ -34,10 +28,12 @@ void add_train(CLI::App& app, Exit& exit) {
                     "say); history.jsonl keeps what changed");
   command->callback([request, &exit] {
     if (request->config_path.empty() == request->resume.empty()) {
-      throw base::Error(
+      throw base::UsageError(
           "train takes a configuration file or --resume RUN; see `muonlab train --help`");
     }
-    if (run::train_run(*request) == train::Outcome::interrupted) exit.code = kInterrupted;
+    if (run::train_run(*request) == train::Outcome::interrupted) {
+      exit.code = base::exit_code::kInterrupted;
+    }
   });
 }
 

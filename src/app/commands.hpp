@@ -6,11 +6,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include "muonlab/base/exit_code.hpp"
+
 namespace muonlab::app {
 
-// What a subcommand leaves for main to return: 0, or 130 after an interruption that saved.
+// What a subcommand leaves for main to return (base/exit_code.hpp).
 struct Exit {
-  int code = 0;
+  int code = base::exit_code::kDone;
 };
 
 // Checks of numbers on the command line, whose messages name the limit.

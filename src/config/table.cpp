@@ -1,4 +1,5 @@
 #include "config/describe.hpp"
+#include "muonlab/base/usage_error.hpp"
 #include "muonlab/config/load.hpp"
 
 namespace muonlab::config {
@@ -128,8 +129,8 @@ std::vector<SettingRow> explain_setting(std::string_view path) {
     return path.find('=') != std::string_view::npos || !fits(bare(row.path), steps);
   });
   if (rows.empty()) {
-    throw base::Error(quote(path), " is no setting", suggestion(path, known),
-                      "; `muonlab config explain` lists all");
+    throw base::UsageError(quote(path), " is no setting", suggestion(path, known),
+                           "; `muonlab config explain` lists all");
   }
   return rows;
 }

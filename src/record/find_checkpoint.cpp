@@ -5,6 +5,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/log.hpp"
+#include "muonlab/base/usage_error.hpp"
 #include "muonlab/record/run_folder.hpp"
 #include "muonlab/store/checkpoint.hpp"
 
@@ -20,7 +21,7 @@ std::string find_checkpoint(const std::string& run_or_checkpoint) {
     const char* end = path.data() + path.size();
     const auto [stop, fault] = std::from_chars(path.data() + at + 1, end, step);
     if (fault != std::errc() || stop != end || step < 0) {
-      throw base::Error(run_or_checkpoint, ": after @ comes a step, as in runs/base@200");
+      throw base::UsageError(run_or_checkpoint, ": after @ comes a step, as in runs/base@200");
     }
     path.resize(at);
   }

@@ -46,6 +46,29 @@ TEST_F(CommandLine, NumbersOutOfRangeAreToldTheRange) {
       "error: data samples: --from: -2 is below the minimum 0. See `muonlab data samples --help`");
 }
 
+// Wrong whatever the files hold: exit code 2, as for a wrong option.
+TEST_F(CommandLine, WhatNoFileCouldMakeRightIsAMistakeOfTheCommandLine) {
+  const std::string neither =
+      "error: train takes a configuration file or --resume RUN; see `muonlab train --help`";
+  expect_refused({"train"}, neither);
+  expect_refused({"train", "a.json", "--resume", "runs/a"}, neither);
+  expect_refused({"train", "--resume", "runs/a", "--run-dir", "runs/b"},
+                 "error: train: --resume excludes --run-dir. See `muonlab train --help`");
+  expect_refused({"train", "--resume", "runs/a", "--from", "runs/b"},
+                 "error: train: --resume excludes --from. See `muonlab train --help`");
+  expect_refused({"eval", "runs/a@last"},
+                 "error: runs/a@last: after @ comes a step, as in runs/base@200");
+  expect_refused({"config", "explain", "train.bach"},
+                 "error: \"train.bach\" is no setting; did you mean \"train.batch\"?; `muonlab "
+                 "config explain` lists all");
+  expect_refused({"data", "tokenizer", "my.model", "text", "--vocabulary", "258"},
+                 "error: data tokenizer: --vocabulary: 258 is below the minimum 259. See `muonlab "
+                 "data tokenizer --help`");
+  expect_refused({"data", "tokenizer", "my.model", "text", "--coverage", "1.5"},
+                 "error: data tokenizer: --coverage: 1.5 is above the maximum 1. See `muonlab data "
+                 "tokenizer --help`");
+}
+
 TEST_F(CommandLine, WhatIsMissingIsNamedOrTheHelpShown) {
   expect_refused({"eval"}, "error: eval: CHECKPOINT is required. See `muonlab eval --help`");
   for (const std::vector<std::string>& arguments :

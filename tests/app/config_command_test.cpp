@@ -95,7 +95,7 @@ TEST_F(ConfigCommand, ExplainsAndDescribes) {
             "optimizers.NAME[rule=muon].nesterov  look ahead by one step of momentum [true | "
             "false; default false]\n");
   const Result unknown = run({"config", "explain", "train.bach"});
-  EXPECT_EQ(unknown.code, 1);
+  EXPECT_EQ(unknown.code, 2);
   EXPECT_NE(unknown.err.find("did you mean \"train.batch\"?"), std::string::npos) << unknown.err;
   EXPECT_EQ(nlohmann::json::parse(run({"config", "schema"}).out)["title"], "muonlab configuration");
 }

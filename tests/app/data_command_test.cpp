@@ -110,7 +110,7 @@ TEST_F(DataCommand, SamplesAreWhatTrainingSees) {
             result.out);
   const Result window = run({"data", "samples", "my.json", "--valid", "--text"});
   EXPECT_EQ(nlohmann::json::parse(window.out)["text"], text.substr(0, 65));
-  EXPECT_EQ(run({"data", "samples", "my.json", "--valid", "--count", "100000"}).code, 1);
+  EXPECT_EQ(run({"data", "samples", "my.json", "--valid", "--count", "100000"}).code, 2);
 }
 
 TEST_F(DataCommand, CommandLineMistakesAreNamed) {

@@ -80,7 +80,7 @@ TEST_F(TrainCommand, SpectraOfACheckpointAreThoseOfItsRun) {
             std::string::npos)
       << each.out;
   const Result wrong = run_program(scratch_.path(), {"spectra", "runs/tiny", "--params", "v_o"});
-  EXPECT_EQ(wrong.code, 1);
+  EXPECT_EQ(wrong.code, 2);
   EXPECT_NE(wrong.err.find("--params: \"v_o\" is no role"), std::string::npos) << wrong.err;
 }
 

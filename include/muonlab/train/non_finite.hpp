@@ -1,4 +1,4 @@
-// The run diverged: the loss or the gradient is not finite.
+// The run diverged: the loss or the gradient is not finite. Exit code 3.
 #pragma once
 
 #include "muonlab/base/error.hpp"
@@ -9,6 +9,5 @@ class NonFinite : public base::Error {
  public:
   using base::Error::Error;
 };
-inline constexpr int kNonFiniteExitCode = 3;  // of the program
 
 }  // namespace muonlab::train

@@ -4,12 +4,12 @@
 #include <nlohmann/json.hpp>
 
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/exit_code.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/record/json_lines.hpp"
 #include "muonlab/record/progress.hpp"
 #include "muonlab/study/sweep/sweep.hpp"
-#include "muonlab/train/non_finite.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -29,7 +29,7 @@ CellStatus cell_status(const SweepFolder& folder, const std::string& cell) {
     case record::RunState::stopped: break;
   }
   if (const nlohmann::json failure = record::value_in(folder.failure(cell)); failure.is_object()) {
-    const bool diverged = record::count_in(failure, "exit_code") == train::kNonFiniteExitCode;
+    const bool diverged = record::count_in(failure, "exit_code") == base::exit_code::kNotFinite;
     status.state = diverged ? CellState::diverged : CellState::failed;
   }
   return status;

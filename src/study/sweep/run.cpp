@@ -10,6 +10,7 @@
 #include "muonlab/base/signals.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/base/usage_error.hpp"
 #include "muonlab/study/ablation/table.hpp"
 #include "muonlab/study/report/page.hpp"
 #include "muonlab/study/sweep/answer.hpp"
@@ -143,8 +144,8 @@ SweepOutcome run_sweep(const SweepRequest& request) {
   const int jobs = jobs_of(request, queue.plan());
   const Outlook outlook = look_ahead(queue, jobs, request.dry_run);
   if (outlook.num_runs + outlook.num_finished == 0) {
-    throw base::Error(request.file, ": no cell matches --only ", request.only,
-                      "; --dry-run lists the cells");
+    throw base::UsageError(request.file, ": no cell matches --only ", request.only,
+                           "; --dry-run lists the cells");
   }
   print_line(outlook_text(outlook, queue, jobs));
   if (request.dry_run) {

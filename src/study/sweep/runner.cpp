@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "muonlab/base/exit_code.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/signals.hpp"
 #include "muonlab/base/text.hpp"
@@ -21,7 +22,6 @@ constexpr double kPlainInterval_s = 60;  // between lines elsewhere than on a te
 constexpr size_t kPlainWidth = 160;
 constexpr size_t kNameWidth = 48;
 constexpr int64_t kStepsForSpeed = 10;
-constexpr int kInterruptedExit = 130;
 
 }  // namespace
 
@@ -71,7 +71,7 @@ void SweepRunner::reap() {
     }
     const Job job = std::move(running_[i]);
     running_.erase(running_.begin() + static_cast<ptrdiff_t>(i));
-    if (*code != kInterruptedExit || base::stop_requested() == 0) ended(job, *code);
+    if (*code != base::exit_code::kInterrupted || base::stop_requested() == 0) ended(job, *code);
   }
 }
 
