@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export MUONLAB_DEPS_DIR MUONLAB_TORCH_DIR
 
 say() { printf '%s\n' "$*"; }
+title() { printf '\n--- %s\n' "$*"; }
 fail() {
   printf 'error: %s\n' "$1" >&2
   shift
@@ -28,14 +29,14 @@ parallel_jobs() {
   echo $((cores < limit ? cores : limit))
 }
 
-# build TARGET CMAKE_OPTION…: configures build/release with what scripts/setup found and builds TARGET.
+# build PRESET TARGET CMAKE_OPTION…: configures build/PRESET with what scripts/setup found and builds TARGET.
 build() {
-  local target=$1 jobs
-  shift
+  local preset=$1 target=$2 jobs
+  shift 2
   jobs=$(parallel_jobs)
-  cmake --preset release -DMUONLAB_DEPS_DIR="$MUONLAB_DEPS_DIR" -DMUONLAB_TORCH_DIR="$MUONLAB_TORCH_DIR" "$@"
+  cmake --preset "$preset" -DMUONLAB_DEPS_DIR="$MUONLAB_DEPS_DIR" -DMUONLAB_TORCH_DIR="$MUONLAB_TORCH_DIR" "$@"
   say "building with $jobs jobs"
-  cmake --build build/release --parallel "$jobs" --target "$target"
+  cmake --build "build/$preset" --parallel "$jobs" --target "$target"
 }
 
 minutes() { printf '%d min %02d s' $(($1 / 60)) $(($1 % 60)); }

@@ -75,6 +75,11 @@ function(muonlab_floor_tests name torch)
     set(label torch)
   else()
     set(label fast)
+    # All torch-free tests, for builds with sanitizers.
+    if(NOT TARGET muonlab_fast_tests)
+      add_custom_target(muonlab_fast_tests)
+    endif()
+    add_dependencies(muonlab_fast_tests ${target})
   endif()
   # Tests of the whole program watch and kill processes; the others may run beside each other.
   if(name STREQUAL app)

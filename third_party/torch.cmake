@@ -84,9 +84,6 @@ target_link_libraries(muonlab::torch_cpu INTERFACE muonlab::c10)
 target_link_options(muonlab::torch_cpu INTERFACE
   # Libraries of CUDA behind it, absent where only the CPU is used, are the loader's business.
   -Wl,--allow-shlib-undefined)
-# The same RPATH, torch/lib, in the build tree and installed.
-set(CMAKE_INSTALL_RPATH "${MUONLAB_TORCH_ROOT}/lib")
-set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
 # One argument, as CMake moves repeated ones apart.
 target_link_libraries(muonlab::torch_cpu INTERFACE
   "-Wl,--push-state,--no-as-needed,${torch_openmp},--pop-state")

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "installed.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/statistics.hpp"
 #include "muonlab/base/text.hpp"
@@ -75,22 +76,24 @@ void print(const Result& result, const train::Plan& plan) {
 }  // namespace
 
 void add_bench(CLI::App& app, Exit&) {
-  CLI::App* command =
-      app.add_subcommand("bench", R"(Time training steps: forward, backward and optimizer apart.
+  CLI::App* command = app.add_subcommand(
+      "bench", R"(Time training steps: forward pass, backward pass and optimizer separately.
 
   muonlab bench configs/bench_14m.json
   muonlab bench configs/bench_14m.json --set precision=fp32 --json)");
   auto options = std::make_shared<BenchOptions>();
-  command->add_option("CONFIG", options->config_path, "configuration file")->capture_default_str();
-  command->add_option("--set", options->settings, "path=value, over the file; may be repeated")
+  command->add_option("CONFIG", options->config_path, "the configuration file")
+      ->capture_default_str();
+  command->add_option("--set", options->settings, "set one setting, over the file; may be repeated")
+      ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
   command->add_option("--steps", options->steps, "timed steps, after two to warm up")
       ->capture_default_str()
       ->check(at_least(1));
-  command->add_flag("--json", options->json, "one JSON object");
+  command->add_flag("--json", options->json, "print one JSON object");
   command->callback([options] {
     const config::LoadedConfig loaded =
-        config::load_config(options->config_path, options->settings);
+        config::load_config(find_installed(options->config_path), options->settings);
     tensor::start_runtime(loaded.run.threads.value_or(base::usable_processors()));
     run::Session session(run::prepare(loaded.run));
     const Result result = measure(session, options->steps);

@@ -13,8 +13,9 @@
 namespace muonlab::app {
 
 void add_compare(CLI::App& app, Exit&) {
-  CLI::App* command =
-      app.add_subcommand("compare", R"(Lay runs over each other: settings, losses, speed, curves.
+  CLI::App* command = app.add_subcommand(
+      "compare",
+      R"(Compare runs: settings that differ, where losses part, speed, steps to a loss, curves.
 
   muonlab compare runs/adam runs/vo_ffn
   muonlab compare runs/adam runs/vo_ffn --loss 4.5)");
@@ -24,12 +25,14 @@ void add_compare(CLI::App& app, Exit&) {
     bool json = false;
   };
   auto options = std::make_shared<Options>();
-  command->add_option("RUN", options->runs, "folders of runs, at least two")
+  command->add_option("RUN", options->runs, "folders of two or more runs")
       ->required()
       ->expected(2, 1000);
-  command->add_option("--loss", options->loss,
-                      "validation loss to reach; default: the worst of the runs' best");
-  command->add_flag("--json", options->json, "one JSON object");
+  command
+      ->add_option("--loss", options->loss,
+                   "validation loss to reach; default: the worst of the runs' best")
+      ->type_name("LOSS");
+  command->add_flag("--json", options->json, "print one JSON object");
   command->callback([options] {
     std::vector<record::RunRecord> runs;
     for (const std::string& path : options->runs) runs.push_back(record::read_run(path));

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "commands.hpp"
+#include "installed.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
 
@@ -58,7 +59,8 @@ void check(const ConfigOptions& options, Exit& exit) {
   for (const std::string& file : options.files) width = std::max(width, base::display_width(file));
   for (const std::string& file : options.files) {
     try {
-      const config::LoadedConfig loaded = config::load_config(file, options.settings);
+      const config::LoadedConfig loaded =
+          config::load_config(find_installed(file), options.settings);
       std::cout << base::pad_right(file, width) << "  ok  " << parameters_text(loaded.run.model)
                 << ", " << length_text(loaded.run) << ", " << optimizers_text(loaded.run) << "\n";
       print_dropped(loaded);
@@ -70,14 +72,17 @@ void check(const ConfigOptions& options, Exit& exit) {
 }
 
 void show(const ConfigOptions& options) {
-  const config::LoadedConfig loaded = config::load_config(options.files.front(), options.settings);
+  const config::LoadedConfig loaded =
+      config::load_config(find_installed(options.files.front()), options.settings);
   std::cout << config::dump_config(loaded.run);
   print_dropped(loaded);
 }
 
 void diff(const ConfigOptions& options, Exit& exit) {
-  const config::RunConfig before = config::load_config(options.files[0], options.settings).run;
-  const config::RunConfig after = config::load_config(options.files[1], options.settings).run;
+  const config::RunConfig before =
+      config::load_config(find_installed(options.files[0]), options.settings).run;
+  const config::RunConfig after =
+      config::load_config(find_installed(options.files[1]), options.settings).run;
   size_t width = 0;
   const std::vector<config::Difference> differences = config::diff_configs(before, after);
   for (const config::Difference& d : differences) width = std::max(width, d.path.size());
@@ -109,7 +114,7 @@ CLI::App* add_command(CLI::App& parent, const char* name, const char* descriptio
 }
 
 void add_settings(CLI::App& command, ConfigOptions& options) {
-  command.add_option("--set", options.settings, "path=value, over the file; may be repeated")
+  command.add_option("--set", options.settings, "set one setting, over the file; may be repeated")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
 }
@@ -124,9 +129,9 @@ void add_config(CLI::App& app, Exit& exit) {
   muonlab config explain optimizers.muon)");
   config->require_subcommand(1);
 
-  CLI::App* check_command =
-      add_command(*config, "check",
-                  R"(Check files, without starting anything; exit code 2 if one is wrong.
+  CLI::App* check_command = add_command(
+      *config, "check",
+      R"(Check configuration files without starting anything; exit code 2 if one is wrong.
 
   muonlab config check configs/*.json
   muonlab config check configs/quickstart.json --set train.batch=64)");
@@ -136,7 +141,7 @@ void add_config(CLI::App& app, Exit& exit) {
 
   CLI::App* show_command =
       add_command(*config, "show",
-                  R"(Print a file as resolved: with what it extends, with all defaults.
+                  R"(Print a configuration as resolved: with what it extends and all defaults.
 
   muonlab config show configs/quickstart.json
   muonlab config show configs/classics/vo_ffn.json --set model.size=14m)");
@@ -144,8 +149,9 @@ void add_config(CLI::App& app, Exit& exit) {
   add_settings(*show_command, *options);
   show_command->callback([options] { show(*options); });
 
-  CLI::App* diff_command = add_command(*config, "diff",
-                                       R"(Compare two files as resolved; exit code 1 if they differ.
+  CLI::App* diff_command =
+      add_command(*config, "diff",
+                  R"(Compare two configurations as resolved; exit code 1 if they differ.
 
   muonlab config diff configs/classics/adam.json configs/classics/vo_ffn.json
   muonlab config diff configs/quickstart.json runs/quickstart/resolved.json)");
@@ -159,6 +165,7 @@ void add_config(CLI::App& app, Exit& exit) {
       add_command(*config, "schema",
                   R"(Print the JSON Schema of configuration files, for an editor.
 
+  muonlab config schema
   muonlab config schema > muonlab.schema.json)");
   schema_command->callback([] { std::cout << config::config_schema(); });
 
@@ -170,7 +177,7 @@ void add_config(CLI::App& app, Exit& exit) {
   muonlab config explain optimizers.muon.steps)");
   explain_command->add_option("PATH", options->path, "a setting, or a section");
   explain_command->add_flag("--markdown", options->markdown,
-                            "the whole reference as a Markdown table");
+                            "print the whole reference as a Markdown table");
   explain_command->callback([options] { explain(*options); });
 }
 

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "installed.hpp"
 #include "muonlab/base/clock.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
@@ -67,6 +68,7 @@ bytes: every text comes back exactly.)");
       ->capture_default_str()
       ->group("Model");
   command->add_option("--type", options->type, "bpe or unigram")
+      ->type_name("KIND")
       ->check(CLI::IsMember({"bpe", "unigram"}))
       ->capture_default_str()
       ->group("Model");
@@ -89,6 +91,7 @@ bytes: every text comes back exactly.)");
       ->capture_default_str()
       ->group("Text");
   command->add_option("--field", options->field, "the string to read from a JSON line")
+      ->type_name("NAME")
       ->capture_default_str()
       ->group("Text");
   command->add_flag("--force", options->force, "replace OUT if it is there")->group("Output");
@@ -140,9 +143,11 @@ A text file is one document, and so is a JSON line; each is followed by end-of-t
                    ".txt, .jsonl, .txt.zst, .jsonl.zst files or folders")
       ->required();
   command->add_option("--tokenizer", options->tokenizer, "a .model file, or byte")
+      ->type_name("FILE")
       ->required()
       ->group("Text");
   command->add_option("--field", options->tokenize.field, "the string to read from a JSON line")
+      ->type_name("NAME")
       ->capture_default_str()
       ->group("Text");
   command->add_option("--shard-tokens", options->tokenize.shard_tokens, "tokens a shard")
@@ -243,8 +248,10 @@ void add_inspect(CLI::App& data) {
   command->add_option("--show", options->show, "tokens to show from the beginning")
       ->check(at_least(0))
       ->capture_default_str();
-  command->add_option("--tokenizer", options->tokenizer,
-                      "the .model to decode with; default: the one beside the shard");
+  command
+      ->add_option("--tokenizer", options->tokenizer,
+                   "the .model to decode with; default: the one beside the shard")
+      ->type_name("FILE");
   command->callback([options] {
     for (const std::string& path : options->shards) {
       for (const std::string& shard : data::shard_paths(path)) {
@@ -279,10 +286,12 @@ Sample i of batch size b belongs to step i / b + 1. A line holds "sample", "toke
       ->capture_default_str();
   command->add_flag("--text", options->text, "the text as well (a cut character shows as U+FFFD)");
   command->add_flag("--valid", options->valid, "validation windows, in their order");
-  command->add_option("--set", options->settings, "path=value, over the file; may be repeated")
+  command->add_option("--set", options->settings, "set one setting, over the file; may be repeated")
+      ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
   command->callback([options] {
-    const config::RunConfig run = config::load_config(options->config, options->settings).run;
+    const config::RunConfig run =
+        config::load_config(find_installed(options->config), options->settings).run;
     const data::Dataset dataset = data::open_dataset(run.data, run.model.context, run.seed);
     const data::Corpus& corpus = options->valid ? *dataset.valid : *dataset.train;
     if (options->valid && options->from + options->count > corpus.samples_per_epoch()) {
@@ -306,7 +315,8 @@ Sample i of batch size b belongs to step i / b + 1. A line holds "sample", "toke
 }  // namespace
 
 void add_data(CLI::App& app, Exit&) {
-  CLI::App* command = app.add_subcommand("data", R"(Text to tokens: tokenizers, shards, samples.
+  CLI::App* command = app.add_subcommand(
+      "data", R"(Turn text into tokens: train tokenizers, make token shards, show samples.
 
   muonlab data tokenizer books.model books/ --vocabulary 4096
   muonlab data tokens corpus/train books/ --tokenizer books.model)");

@@ -2,6 +2,7 @@
 #include <iostream>
 
 #include "commands.hpp"
+#include "installed.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
@@ -32,14 +33,22 @@ void add_doctor(CLI::App& app, Exit& exit) {
   CLI::App* command = app.add_subcommand(
       "doctor", R"(Show what this build found: LibTorch, threads, instruction sets, GEMM rates, GPU.
 
-  muonlab doctor)");
+  muonlab doctor
+  muonlab doctor > doctor.txt)");
   command->callback([&exit] {
     const int processors = base::usable_processors();
     tensor::start_runtime(processors);
     const tensor::LibtorchInfo libtorch = tensor::libtorch_info();
     row("muonlab", MUONLAB_VERSION);
     row("LibTorch", base::str(libtorch.version, "  from ", libtorch.path));
-    row("found by", MUONLAB_TORCH_FOUND_BY);
+    const std::string installed = installed_files();
+    if (installed.empty()) {
+      row("found by", MUONLAB_TORCH_FOUND_BY);
+    } else {
+      row("configs", base::str(installed,
+                               "/configs  (`muonlab train configs/quickstart.json` "
+                               "finds them in any folder)"));
+    }
     row("processor", base::cpu_model());
     row("instructions", base::isa_summary());
     row("threads", base::str(processors, processors == 1 ? " processor" : " processors",

@@ -69,8 +69,8 @@ Answer answer_of(run::LoadedModel& loaded, const data::Question& question) {
 }  // namespace
 
 void add_eval(CLI::App& app, Exit&) {
-  CLI::App* command =
-      app.add_subcommand("eval", R"(Validation loss, perplexity and bits per byte of a checkpoint.
+  CLI::App* command = app.add_subcommand(
+      "eval", R"(Compute validation loss, perplexity and bits per byte of a checkpoint.
 
   muonlab eval runs/quickstart
   muonlab eval runs/quickstart@100 --samples 500)");
@@ -83,7 +83,7 @@ void add_eval(CLI::App& app, Exit&) {
   command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
   command->add_option("--samples", options->samples,
                       "validation windows; default: the run's eval.samples; -1: all");
-  command->add_flag("--json", options->json, "one JSON object");
+  command->add_flag("--json", options->json, "print one JSON object");
   command->callback([options] {
     run::LoadedModel loaded = run::load_model(options->checkpoint);
     const data::Dataset data = open_data(loaded);
@@ -117,7 +117,7 @@ void add_eval(CLI::App& app, Exit&) {
 }
 
 void add_sample(CLI::App& app, Exit&) {
-  CLI::App* command = app.add_subcommand("sample", R"(Let a checkpoint write text.
+  CLI::App* command = app.add_subcommand("sample", R"(Generate text from a checkpoint.
 
   muonlab sample runs/quickstart --prompt "Question:"
   muonlab sample runs/quickstart --prompt "Once" --temperature 0.7 --top-k 40 --seed 3)");
@@ -127,7 +127,8 @@ void add_sample(CLI::App& app, Exit&) {
   };
   auto options = std::make_shared<Options>();
   command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
-  command->add_option("--prompt", options->prompt, "text to continue; default: start a document");
+  command->add_option("--prompt", options->prompt, "text to continue; default: start a document")
+      ->type_name("TEXT");
   command
       ->add_option("--temperature", options->sampling.temperature, "0: always the likeliest token")
       ->capture_default_str()
@@ -136,9 +137,9 @@ void add_sample(CLI::App& app, Exit&) {
       ->add_option("--top-k", options->sampling.top_k, "draw among the k likeliest tokens; 0: all")
       ->capture_default_str()
       ->check(at_least(0));
-  command->add_option("--seed", options->sampling.seed, "same seed, same text")
+  command->add_option("--seed", options->sampling.seed, "the same seed gives the same text")
       ->capture_default_str();
-  command->add_option("--tokens", options->sampling.max_tokens, "at most so many tokens")
+  command->add_option("--tokens", options->sampling.max_tokens, "the most tokens to generate")
       ->capture_default_str()
       ->check(at_least(1));
   command->callback([options] {
@@ -157,7 +158,8 @@ void add_ask(CLI::App& app, Exit&) {
   CLI::App* command = app.add_subcommand(
       "ask", R"(Ask a model the embedded corpus's questions and show its answers beside the truth.
 
-  muonlab ask runs/quickstart --count 6)");
+  muonlab ask runs/quickstart
+  muonlab ask runs/quickstart@100 --count 12 --seed 2)");
   struct Options {
     std::string checkpoint;
     int64_t count = 6, seed = 1;
@@ -167,7 +169,8 @@ void add_ask(CLI::App& app, Exit&) {
   command->add_option("--count", options->count, "questions")
       ->capture_default_str()
       ->check(at_least(1));
-  command->add_option("--seed", options->seed, "which questions")->capture_default_str();
+  command->add_option("--seed", options->seed, "chooses the questions of each frequency group")
+      ->capture_default_str();
   command->callback([options] {
     run::LoadedModel loaded = run::load_model(options->checkpoint);
     const data::Dataset data = open_data(loaded);

@@ -52,17 +52,21 @@ void add_report(CLI::App& app, Exit&) {
   CLI::App* command = app.add_subcommand(
       "report", R"(Write a page of plots and tables of a run, a sweep or several, and its numbers.
 
-  muonlab report runs/vo_ffn                      runs/vo_ffn/report.html and report.json
-  muonlab report runs/adam runs/vo_ffn --out report
-  muonlab report runs/tiny_gated --watch          anew every few seconds while the sweep runs)");
+  muonlab report runs/vo_ffn
+  muonlab report runs/tiny_gated --watch
+
+The first writes runs/vo_ffn/report.html and report.json. The second rewrites the page every few seconds while the
+sweep runs.)");
   auto arguments = std::make_shared<ReportArguments>();
-  command->add_option("PATH", arguments->paths, "run, sweep, or folder of them")->required();
-  command->add_option("--out", arguments->out,
-                      "folder for report.html and report.json; default: the run's or sweep's own, "
-                      "for several ./report");
+  command->add_option("PATH", arguments->paths, "runs, sweeps, or folders of them")->required();
+  command
+      ->add_option("--out", arguments->out,
+                   "folder for report.html and report.json; default: the run's or sweep's own, "
+                   "for several ./report")
+      ->type_name("DIR");
   command->add_flag(
       "--watch", arguments->watch,
-      "write it anew every few seconds until all runs are finished; the page reloads itself");
+      "rewrite the page every few seconds until all runs are finished; it reloads itself");
   command->callback([arguments] { report(*arguments); });
 }
 

@@ -58,10 +58,10 @@ void list(const std::string& folder) {
 
 void add_runs(CLI::App& app, Exit&) {
   CLI::App* command = app.add_subcommand(
-      "runs", R"(List runs with state, step, loss and age, and sweeps with what is done.
+      "runs", R"(List runs with state, step, loss and age, and sweeps with their progress.
 
   muonlab runs
-  muonlab runs runs/sweep     the cells of a sweep)");
+  muonlab runs runs/quickstart_ablation     # the cells of a sweep)");
   auto folder = std::make_shared<std::string>("runs");
   command->add_option("DIR", *folder, "folder of runs and sweeps, or a sweep; default: runs");
   command->callback([folder] { list(*folder); });

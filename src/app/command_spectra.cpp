@@ -145,8 +145,8 @@ Measured measure(const std::string& checkpoint, const SpectraOptions& options) {
 }  // namespace
 
 void add_spectra(CLI::App& app, Exit&) {
-  CLI::App* command =
-      app.add_subcommand("spectra", R"(Singular values of checkpoints' weights, averaged by role.
+  CLI::App* command = app.add_subcommand(
+      "spectra", R"(Compute singular values of checkpoints' weights, averaged by role.
 
   muonlab spectra runs/adam runs/vo_ffn@400
   muonlab spectra runs/vo_ffn --params vo --heads --matrices)");
@@ -156,12 +156,14 @@ void add_spectra(CLI::App& app, Exit&) {
                    "runs, RUN@STEP, or checkpoints' folders, side by side")
       ->required();
   command->add_option("--params", options->params, "matrices to measure, in the words of assign")
+      ->type_name("NAMES")
       ->delimiter(',')
       ->capture_default_str();
-  command->add_flag("--matrices", options->matrices, "a row a matrix, not their mean by role");
+  command->add_flag("--matrices", options->matrices,
+                    "one row for each matrix instead of the mean by role");
   command->add_flag("--heads", options->heads,
                     "each head of q, k, v and o, and the product O V of each head, as well");
-  command->add_flag("--json", options->json, "lines as in spectra.jsonl");
+  command->add_flag("--json", options->json, "print lines as in spectra.jsonl");
   command->callback([options] {
     for (const std::string& selector : options->params) {
       const std::string problem = config::selector_problem(selector);

@@ -2,31 +2,39 @@
 #include <memory>
 
 #include "commands.hpp"
+#include "installed.hpp"
 #include "muonlab/study/sweep/run.hpp"
 
 namespace muonlab::app {
+
 void add_sweep(CLI::App& app, Exit& exit) {
   CLI::App* command = app.add_subcommand(
-      "sweep", R"(Run an ablation: every cell of a sweep file as a run of its own.
+      "sweep",
+      R"(Run an ablation: every cell of a sweep file as a run of its own, then the table and the page.
 
   muonlab sweep configs/paper/tiny_gated.json --dry-run
   muonlab sweep configs/paper/tiny_gated.json --jobs 2
 
-Typed again it goes on: finished cells are skipped, interrupted ones resume.)");
+The same command continues an interrupted sweep: finished cells are skipped, interrupted ones resume.)");
   auto request = std::make_shared<study::SweepRequest>();
-  command->add_option("FILE", request->file, "sweep file")->required();
-  command->add_option("--out", request->out, "folder of the sweep; default: runs/NAME");
+  command->add_option("FILE", request->file, "the sweep file")->required();
+  command->add_option("--out", request->out, "folder of the sweep; default: runs/NAME")
+      ->type_name("DIR");
   command
       ->add_option("--jobs", request->jobs, "runs at once; default: processors / threads of a run")
+      ->type_name("N")
       ->check(between(1, 1024));
-  command->add_option(
-      "--only", request->only,
-      "glob on the names of cells, as in 'fair-*-s1'; with the searches of rates they wait for");
+  command
+      ->add_option(
+          "--only", request->only,
+          "glob on the names of cells, as in 'fair-*-s1'; with the searches of rates they wait for")
+      ->type_name("GLOB");
   command->add_flag("--dry-run", request->dry_run,
                     "list the cells and estimate time, memory and disk");
   command->add_flag("--redo-changed", request->redo_changed,
                     "move runs of cells whose settings changed aside and run the cells again");
   command->callback([request, &exit] {
+    request->file = find_installed(request->file);
     switch (study::run_sweep(*request)) {
       case study::SweepOutcome::finished: break;
       case study::SweepOutcome::incomplete: exit.code = base::exit_code::kError; break;

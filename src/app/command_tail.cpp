@@ -107,7 +107,7 @@ void print_tables(const std::vector<Examined>& all, bool held_out) {
 void add_tail(CLI::App& app, Exit&) {
   CLI::App* command = app.add_subcommand(
       "tail",
-      R"(What checkpoints know of frequent and rare facts, by frequency group and by attribute.
+      R"(Measure what checkpoints know of frequent and rare facts, by frequency group and attribute.
 
   muonlab tail runs/quickstart
   muonlab tail runs/muon runs/adam@400 --classes 100 --held-out)");
@@ -120,7 +120,7 @@ void add_tail(CLI::App& app, Exit&) {
       ->check(at_least(1));
   command->add_flag("--held-out", options->held_out,
                     "ask in the wording kept from training for that fact");
-  command->add_flag("--json", options->json, "one JSON object a line, as in tail.jsonl");
+  command->add_flag("--json", options->json, "print one JSON object a line, as in tail.jsonl");
   command->callback([options] {
     std::vector<Examined> all;
     for (const std::string& name : options->checkpoints) all.push_back(examine(name, *options));

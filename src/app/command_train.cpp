@@ -3,34 +3,51 @@
 #include <memory>
 
 #include "commands.hpp"
+#include "installed.hpp"
 #include "muonlab/base/usage_error.hpp"
 #include "muonlab/run/train_run.hpp"
 
 namespace muonlab::app {
+
 void add_train(CLI::App& app, Exit& exit) {
   CLI::App* command = app.add_subcommand(
       "train",
-      R"(Train a model. Typed again, the same command goes on from the newest good checkpoint.
+      R"(Train a model; the same command resumes an interrupted run from its newest good checkpoint.
 
   muonlab train configs/quickstart.json
   muonlab train configs/quickstart.json --set train.steps=600 --run-dir runs/longer)");
   auto request = std::make_shared<run::TrainRequest>();
-  command->add_option("CONFIG", request->config_path, "configuration file");
-  command->add_option("--set", request->settings, "path=value, over the file; may be repeated")
+  command->add_option("CONFIG", request->config_path, "the configuration file");
+  command->add_option("--set", request->settings, "set one setting, over the file; may be repeated")
+      ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
-  command->add_option("--run-dir", request->run_dir, "folder of the run; default: runs/NAME");
-  command->add_option("--resume", request->resume,
-                      "go on with this run, without its configuration file");
-  command->add_option("--from", request->from,
-                      "branch: start from RUN@STEP, a run or a checkpoint");
-  command->add_flag("--allow-change", request->allow_change,
-                    "resume although a setting that changes the training differs (a learning rate, "
-                    "say); history.jsonl keeps what changed");
+  command->add_option("--run-dir", request->run_dir, "folder of the run; default: runs/NAME")
+      ->type_name("DIR")
+      ->group("Run");
+  command
+      ->add_option("--resume", request->resume, "resume this run, without its configuration file")
+      ->type_name("RUN")
+      ->group("Run");
+  command
+      ->add_option("--from", request->from,
+                   "start a new run from a checkpoint of another: a run, RUN@STEP or a folder")
+      ->type_name("CHECKPOINT")
+      ->group("Run");
+  command
+      ->add_flag("--allow-change", request->allow_change,
+                 "resume although a setting that changes the training differs, such as a learning "
+                 "rate; history.jsonl records what changed")
+      ->group("Run");
   command->callback([request, &exit] {
     if (request->config_path.empty() == request->resume.empty()) {
       throw base::UsageError(
           "train takes a configuration file or --resume RUN; see `muonlab train --help`");
     }
+    if (!request->resume.empty() && (!request->run_dir.empty() || !request->from.empty())) {
+      throw base::UsageError(
+          "--resume RUN names the run and its start by itself; leave --run-dir and --from out");
+    }
+    request->config_path = find_installed(request->config_path);
     if (run::train_run(*request) == train::Outcome::interrupted) {
       exit.code = base::exit_code::kInterrupted;
     }
@@ -38,16 +55,20 @@ void add_train(CLI::App& app, Exit& exit) {
 }
 
 void add_init(CLI::App& app, Exit&) {
-  CLI::App* command = app.add_subcommand("init", R"(Write the step-0 checkpoint of a configuration.
+  CLI::App* command = app.add_subcommand(
+      "init", R"(Write the checkpoint of step 0: the initial weights of a configuration.
 
-  muonlab init configs/quickstart.json step0)");
+  muonlab init configs/quickstart.json step0
+  muonlab init configs/quickstart.json seed2 --set seed=2)");
   auto request = std::make_shared<run::TrainRequest>();
-  command->add_option("CONFIG", request->config_path, "configuration file")->required();
-  command->add_option("DIR", request->run_dir, "folder to make")->required();
-  command->add_option("--set", request->settings, "path=value, over the file; may be repeated")
+  command->add_option("CONFIG", request->config_path, "the configuration file")->required();
+  command->add_option("DIR", request->run_dir, "the folder to make")->required();
+  command->add_option("--set", request->settings, "set one setting, over the file; may be repeated")
+      ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
   command->callback([request] {
-    run::write_initial_checkpoint(request->config_path, request->settings, request->run_dir);
+    run::write_initial_checkpoint(find_installed(request->config_path), request->settings,
+                                  request->run_dir);
   });
 }
 

@@ -15,7 +15,6 @@ if(MUONLAB_HAVE_CUDA)
     OUTPUT_NAME muonlab_cuda CXX_VISIBILITY_PRESET hidden CUDA_VISIBILITY_PRESET hidden
     VISIBILITY_INLINES_HIDDEN ON)
   add_dependencies(muonlab muonlab_cuda_plugin)
-  install(TARGETS muonlab_cuda_plugin LIBRARY DESTINATION lib)
 endif()
 
 # The arithmetic is headers; its tests compile them for the host.
