@@ -4,14 +4,9 @@
 #   share/muonlab/        configs/
 #   share/man/man1/       the manual page, written by the program from its own help
 #   share/doc/muonlab/    README.md, docs/, copyright, and the licences of what is inside
-# The C and C++ libraries stay the system's. A build with the CUDA plugin keeps using LibTorch where it is, whose CUDA
-# part needs gigabytes of NVIDIA's libraries; MUONLAB_BUNDLE_LIBTORCH=ON makes a tree for the CPU all the same.
-if(MUONLAB_HAVE_CUDA)
-  set(bundle_by_default OFF)
-else()
-  set(bundle_by_default ON)
-endif()
-option(MUONLAB_BUNDLE_LIBTORCH "Install LibTorch's CPU libraries beside the program" ${bundle_by_default})
+# The C and C++ libraries stay the system's. LibTorch's CUDA part needs gigabytes of NVIDIA's libraries and stays out, and
+# so does the plugin: with MUONLAB_BUNDLE_LIBTORCH=OFF the program and the plugin use LibTorch where it is.
+option(MUONLAB_BUNDLE_LIBTORCH "Install LibTorch's CPU libraries beside the program" ON)
 
 # RPATH, not RUNPATH, so that it also serves the libraries that the bundled ones need.
 target_link_options(muonlab PRIVATE -Wl,--disable-new-dtags)
@@ -28,8 +23,6 @@ else()
     set_target_properties(muonlab_cuda_plugin PROPERTIES INSTALL_RPATH "${MUONLAB_TORCH_ROOT}/lib")
     install(TARGETS muonlab_cuda_plugin LIBRARY DESTINATION lib)
   endif()
-  message(STATUS "Install: the program will use LibTorch in ${MUONLAB_TORCH_ROOT}; "
-    "MUONLAB_BUNDLE_LIBTORCH=ON makes a tree that can be moved")
 endif()
 
 install(DIRECTORY configs DESTINATION share/muonlab FILES_MATCHING PATTERN "*.json")
