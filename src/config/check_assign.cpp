@@ -19,10 +19,9 @@ class AssignmentCheck {
 
   void run() {
     if (c_.problems.touches("assign")) return;
+    for (const auto& [name, unused] : c_.run.optimizers) defined_.push_back(name);
     if (!at_path(c_.tree, "assign") && !choose_default()) return;
-    // Places follow the lines as written, even where inherited ones are dropped.
-    for (size_t i = 0; i < c_.run.assign.size(); ++i) lines_.push_back(i);
-    for (size_t i : lines_) check_words(i);
+    for (size_t i = 0; i < c_.run.assign.size(); ++i) check_words(i);
     if (!c_.problems.touches("assign") && !c_.problems.touches("model")) route();
     if (!unknown_optimizer_) drop_unused_optimizers();
   }
@@ -42,15 +41,9 @@ class AssignmentCheck {
     if (!c_.problems.touches("optimizers")) {
       c_.fail("assign", optimizers.empty()
                             ? "there is no optimizer to assign"
-                            : "is missing; say which parameters get which of " + defined());
+                            : "is missing; say which parameters get which of " + some_of(defined_));
     }
     return false;
-  }
-
-  std::string defined() const {
-    std::vector<std::string> names;
-    for (const auto& [name, unused] : c_.run.optimizers) names.push_back(name);
-    return base::join(names, " ");
   }
 
   void check_words(size_t i) {
@@ -61,15 +54,14 @@ class AssignmentCheck {
       if (!problem.empty()) c_.fail(item_path(line_path(i) + ".params", j), problem);
     }
     if (line.optimizer.empty()) {
-      c_.fail(line_path(i) + ".optimizer", "is missing; defined: " + defined());
+      c_.fail(line_path(i) + ".optimizer", "is missing; defined: " + some_of(defined_));
       unknown_optimizer_ = true;
     } else if (!c_.run.optimizers.contains(line.optimizer)) {
       unknown_optimizer_ = true;
       if (c_.problems.touches("optimizers")) return;  // it may be the one that could not be read
-      std::vector<std::string> names = base::split(defined(), ' ');
       c_.fail(line_path(i) + ".optimizer",
-              base::str(quote(line.optimizer), " is no optimizer; defined: ", defined(),
-                        suggestion(line.optimizer, names)));
+              base::str(quote(line.optimizer), " is no optimizer; defined: ", some_of(defined_),
+                        c_.problems.crowded() ? "" : suggestion(line.optimizer, defined_)));
     }
   }
 
@@ -77,13 +69,18 @@ class AssignmentCheck {
     ModelConfig model = c_.run.model;
     if (!model.vocabulary) model.vocabulary = 2;  // which line covers what does not depend on it
     specs_ = parameter_specs(model);
+    std::vector<std::string> selectors;
+    for (const AssignConfig& line : c_.run.assign)
+      selectors.insert(selectors.end(), line.params.begin(), line.params.end());
+    if (!c_.few_enough("assign", selectors, specs_.size())) return;
     line_of_ = first_matches(c_.run.assign, specs_);
-    took_.resize(lines_.size());
+    took_.resize(c_.run.assign.size());
     for (size_t p = 0; p < specs_.size(); ++p) {
       if (line_of_[p] != kNoLine) took_[line_of_[p]].push_back(p);
     }
     std::vector<AssignConfig> kept;
-    for (size_t i : lines_) {
+    // Places follow the lines as written, even where inherited ones are dropped.
+    for (size_t i = 0; i < c_.run.assign.size(); ++i) {
       AssignConfig line = c_.run.assign[i];
       if (route_line(i, line)) kept.push_back(std::move(line));
     }
@@ -97,13 +94,15 @@ class AssignmentCheck {
     const std::string path = line_path(i);
     std::vector<std::string> alive;
     for (size_t j = 0; j < line.params.size(); ++j) {
-      const bool matches = std::any_of(specs_.begin(), specs_.end(), [&](const ParameterSpec& p) {
-        return selector_matches(line.params[j], p);
-      });
+      const Selector parsed(line.params[j]);
+      const bool matches = std::any_of(specs_.begin(), specs_.end(),
+                                       [&](const ParameterSpec& p) { return parsed.matches(p); });
       const std::string selector = item_path(path + ".params", j);
-      if (matches ||
-          !c_.without_effect(selector, "model",
-                             quote(line.params[j]) + " matches no parameter of this model")) {
+      if (matches) {
+        alive.push_back(c_.within_model(parsed, line.params[j], selector));
+      } else if (!c_.without_effect(
+                     selector, "model",
+                     quote(line.params[j]) + " matches no parameter of this model")) {
         alive.push_back(line.params[j]);
       }
     }
@@ -180,7 +179,7 @@ class AssignmentCheck {
   }
 
   Checker& c_;
-  std::vector<size_t> lines_;
+  std::vector<std::string> defined_;  // names of the optimizers
   std::vector<ParameterSpec> specs_;
   std::vector<size_t> line_of_;            // of each parameter; kNoLine for none
   std::vector<std::vector<size_t>> took_;  // parameters of each line

@@ -6,7 +6,7 @@ namespace {
 
 void check_spectra(Checker& c) {
   if (!c.run.probes.spectra || c.problems.touches("probes.spectra")) return;
-  const std::vector<std::string>& params = c.run.probes.spectra->params;
+  std::vector<std::string>& params = c.run.probes.spectra->params;
   if (params.empty())
     c.fail("probes.spectra.params", "is empty; leave probes.spectra out to measure nothing");
   for (size_t i = 0; i < params.size(); ++i) {
@@ -17,13 +17,18 @@ void check_spectra(Checker& c) {
   ModelConfig model = c.run.model;
   if (!model.vocabulary) model.vocabulary = 2;  // what matches does not depend on it
   const std::vector<ParameterSpec> specs = parameter_specs(model);
+  if (!c.few_enough("probes.spectra.params", params, specs.size())) return;
   for (size_t i = 0; i < params.size(); ++i) {
+    const Selector selector(params[i]);
     const bool matches = std::any_of(specs.begin(), specs.end(), [&](const ParameterSpec& spec) {
-      return spec.shape.size() == 2 && selector_matches(params[i], spec);
+      return spec.shape.size() == 2 && selector.matches(spec);
     });
-    if (!matches)
-      c.fail(item_path("probes.spectra.params", i),
-             quote(params[i]) + " matches no matrix of this model");
+    const std::string path = item_path("probes.spectra.params", i);
+    if (!matches) {
+      c.fail(path, quote(params[i]) + " matches no matrix of this model");
+    } else {
+      params[i] = c.within_model(selector, params[i], path);
+    }
   }
 }
 

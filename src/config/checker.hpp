@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "config/problems.hpp"
@@ -22,8 +23,23 @@ struct Checker {
     problems.add(mark_at(tree, path), path, std::move(text));
   }
 
-  // The highest layer that wrote the setting or a part of it.
-  int layer(const std::string& path) const;
+  // The highest layer that wrote the setting or a part of it. Causes are asked for again and again,
+  // so the answers are kept.
+  int layer(const std::string& path);
+
+  std::unordered_map<std::string, int> layers{};
+  // What an earlier version accepted, and a run made by it holds, is read as it was then.
+  bool stored = false;
+
+  // False for a setting that the user wrote beside or above its cause.
+  bool is_inherited(const std::string& path, const std::string& cause);
+  // Whether selectors can be held against parameters in a moment; says so where they cannot.
+  bool few_enough(const std::string& path, const std::vector<std::string>& selectors,
+                  size_t num_parameters);
+  // The selector as it stays: a range that reaches past the model's last layer is a mistake where
+  // it was written for this model, and is cut where it was inherited.
+  std::string within_model(const Selector& selector, const std::string& text,
+                           const std::string& path);
 
   // A setting that can do nothing because of another one: a mistake where the user wrote it beside
   // or above its cause, listed as dropped where it was inherited. True where it is to be dropped.

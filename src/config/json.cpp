@@ -1,8 +1,8 @@
 #include "config/json.hpp"
 
 #include <algorithm>
-#include <map>
 #include <nlohmann/json.hpp>
+#include <unordered_map>
 
 #include "config/json_tidy.hpp"
 #include "muonlab/base/text.hpp"
@@ -40,16 +40,18 @@ class Locator {
 // nlohmann's account of a syntax error, without its own idea of the position.
 std::string reason_of(std::string what) {
   if (size_t i = what.find("number overflow"); i != std::string::npos) {
-    return "the number" + what.substr(what.find_last_of(' ')) + " is out of range";
+    return "the number " + base::clip_text(what.substr(what.find_last_of(' ') + 1), 40) +
+           " is out of range";
   }
   if (size_t i = what.find(" - "); i != std::string::npos) what = what.substr(i + 3);
-  return what;
+  // What follows repeats all that was read, from the line's first token on.
+  return what.substr(0, what.find("; last read: "));
 }
 
 class Builder : public nlohmann::json_sax<nlohmann::json> {
  public:
-  Builder(const TidyJson& tidy, Locator& locator, Problems& problems)
-      : tidy_(tidy), locator_(locator), problems_(problems) {}
+  Builder(const TidyJson& tidy, Locator& locator, Problems& problems, DuplicateKeys duplicates)
+      : tidy_(tidy), locator_(locator), problems_(problems), duplicates_(duplicates) {}
 
   Value take() { return std::move(root_); }
 
@@ -81,11 +83,14 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     Frame& frame = stack_.back();
     frame.key = name;
     frame.key_mark = next_mark();
-    const auto [first, fresh] = frame.seen.try_emplace(name, frame.key_mark);
-    if (!fresh) {
+    const auto [first, fresh] = frame.seen.try_emplace(name, frame.value.members.size());
+    const bool last_wins = duplicates_ == DuplicateKeys::last_wins;
+    frame.slot = last_wins ? first->second : frame.value.members.size();
+    if (!fresh && !last_wins) {
+      const Mark& mark = frame.value.members[first->second].mark;
       problems_.add(frame.key_mark, "",
-                    base::str("duplicate key ", quote(name), "; first at line ", first->second.line,
-                              ", column ", first->second.column));
+                    base::str("duplicate key ", quote(name), "; first at line ", mark.line,
+                              ", column ", mark.column));
     }
     return true;
   }
@@ -105,6 +110,11 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
       const auto& starts = reason.starts_with("invalid") ? tidy_.values : tidy_.tokens;
       const auto after = std::upper_bound(starts.begin(), starts.end(), offset);
       if (after != starts.begin()) offset = *(after - 1);
+      if (reason.starts_with("invalid literal")) {
+        const std::string_view rest = std::string_view(tidy_.text).substr(offset);
+        reason = quote(rest.substr(0, rest.find_first_of(" \t\r\n{}[],:\""))) +
+                 " is no value; texts stand in double quotes";
+      }
     }
     problems_.add(locator_.at(offset), "", reason);
     return false;
@@ -115,7 +125,8 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
     Value value;
     std::string key;
     Mark key_mark;
-    std::map<std::string, Mark> seen;
+    size_t slot = 0;  // of the key among the members
+    std::unordered_map<std::string, size_t> seen;
   };
 
   Mark next_mark() {
@@ -129,7 +140,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
       problems_.add(value.mark, "", base::str("nested deeper than ", kMaxDepth, " levels"));
       return false;
     }
-    stack_.push_back({std::move(value), {}, {}, {}});
+    stack_.push_back({std::move(value), {}, {}, 0, {}});
     return true;
   }
 
@@ -149,8 +160,11 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
       root_ = std::move(value);
     } else if (Frame& frame = stack_.back(); frame.value.is(Value::Kind::array)) {
       frame.value.items.push_back(std::move(value));
+    } else if (Member member{frame.key, std::move(value), frame.key_mark};
+               frame.slot < frame.value.members.size()) {
+      frame.value.members[frame.slot] = std::move(member);
     } else {
-      frame.value.members.push_back({frame.key, std::move(value), frame.key_mark});
+      frame.value.members.push_back(std::move(member));
     }
     return true;
   }
@@ -158,6 +172,7 @@ class Builder : public nlohmann::json_sax<nlohmann::json> {
   const TidyJson& tidy_;
   Locator& locator_;
   Problems& problems_;
+  DuplicateKeys duplicates_;
   std::vector<Frame> stack_;
   Value root_;
   size_t next_ = 0;
@@ -178,7 +193,7 @@ size_t first_bad_byte(std::string_view text) {
 }  // namespace
 
 Value parse_json(std::string_view text, const std::shared_ptr<const Source>& source,
-                 Problems& problems) {
+                 Problems& problems, DuplicateKeys duplicates) {
   if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
   Locator locator(text, source);
   if (text.size() > kMaxBytes) {
@@ -190,12 +205,17 @@ Value parse_json(std::string_view text, const std::shared_ptr<const Source>& sou
     problems.add(locator.at(first_bad_byte(text)), "", "not UTF-8; save the file in that encoding");
     return {};
   }
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    problems.add(locator.at(nul), "",
+                 "a NUL character, which no text holds; nothing after it would be read");
+    return {};
+  }
   const TidyJson tidy = tidy_json(text);
   if (tidy.open_comment) {
     problems.add(locator.at(*tidy.open_comment), "", "the comment is not closed");
     return {};
   }
-  Builder builder(tidy, locator, problems);
+  Builder builder(tidy, locator, problems, duplicates);
   nlohmann::json::sax_parse(tidy.text, &builder);
   return builder.take();
 }

@@ -111,13 +111,14 @@ class Loader {
   }
 
   // Fills in and checks everything; tells what was dropped.
-  std::vector<std::string> check(RunConfig& run, const std::string& stem) {
+  std::vector<std::string> check(RunConfig& run, const std::string& stem, bool stored = false) {
     if (run.name.empty()) run.name = stem;
     if (!base::is_bare_name(run.name) || run.name.front() == '.' || run.name.size() > 200) {
       problems_.add(mark_at(tree_, "name"), "name", quote(run.name) + " cannot name a folder");
     }
     if (!run.threads) run.threads = base::usable_processors();
     Checker checker{run, tree_, problems_, dropped_};
+    checker.stored = stored;
     check_model(checker);
     check_data(checker);
     check_train(checker);
@@ -263,6 +264,14 @@ LoadedConfig load_config(const std::string& path, const std::vector<std::string>
     throw ConfigError({{"", "", e.what()}});  // it begins with the path
   }
   return parse_config(text, path, settings, swept);
+}
+
+RunConfig parse_stored_config(std::string_view text, const std::string& label) {
+  Loader loader;
+  loader.load_text(text, label);
+  RunConfig run = loader.read();
+  loader.check(run, stem_of(label), /*stored=*/true);
+  return run;
 }
 
 ModelConfig resolve(ModelConfig model) {

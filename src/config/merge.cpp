@@ -1,6 +1,7 @@
 #include "config/merge.hpp"
 
 #include <charconv>
+#include <unordered_map>
 
 #include "config/json.hpp"
 #include "muonlab/base/text.hpp"
@@ -82,22 +83,25 @@ void merge(Value& under, Value over) {
     return;
   }
   under.mark = over.mark;
+  std::unordered_map<std::string, size_t> slots;
+  for (size_t i = 0; i < under.members.size(); ++i) slots.emplace(under.members[i].key, i);
+  std::vector<bool> gone(under.members.size() + over.members.size(), false);
   for (Member& m : over.members) {
-    if (m.value.is(Kind::null)) {
-      under.erase(m.key);
-      continue;
-    }
-    Value* old = under.find(m.key);
-    if (!old) {
+    const auto [slot, is_new] = slots.try_emplace(m.key, under.members.size());
+    if (is_new && !m.value.is(Kind::null)) {
       drop_nulls(m.value);
       under.members.push_back(std::move(m));
-      continue;
-    }
-    merge(*old, std::move(m.value));
-    for (Member& u : under.members) {
-      if (u.key == m.key) u.mark = m.mark;
+    } else if (is_new) {
+      slots.erase(slot);
+    } else if (m.value.is(Kind::null)) {
+      gone[slot->second] = true;
+    } else {
+      merge(under.members[slot->second].value, std::move(m.value));
+      under.members[slot->second].mark = m.mark;
     }
   }
+  size_t i = 0;
+  std::erase_if(under.members, [&](const Member&) { return gone[i++]; });
 }
 
 bool Setting::chooses_kind() const { return !steps.empty() && chooses(steps.back()); }

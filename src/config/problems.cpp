@@ -3,13 +3,21 @@
 #include <algorithm>
 #include <tuple>
 
+#include "muonlab/base/text.hpp"
+
 namespace muonlab::config {
 
 namespace {
 
+constexpr size_t kShown = 20;        // problems in one message
+constexpr size_t kLineLength = 800;  // characters of one
+
 std::string message(const std::vector<Problem>& problems) {
   std::string out;
-  for (const Problem& p : problems) out += p.line() + "\n";
+  for (size_t i = 0; i < std::min(problems.size(), kShown); ++i) {
+    out += base::clip_text(problems[i].line(), kLineLength) + "\n";
+  }
+  if (problems.size() > kShown) out += base::str("… and ", problems.size() - kShown, " more\n");
   return base::str(out, problems.size(), problems.size() == 1 ? " error" : " errors",
                    "; nothing was started.");
 }
@@ -24,19 +32,22 @@ ConfigError::ConfigError(std::vector<Problem> problems)
     : Error(message(problems)), problems_(std::move(problems)) {}
 
 void Problems::add(const Mark& mark, std::string path, std::string text) {
+  touch(path);
   list_.push_back({mark, {mark.where(), std::move(path), std::move(text)}});
 }
 
 void Problems::add(const ConfigError& error, const Mark& near) {
-  for (const Problem& p : error.problems()) list_.push_back({near, p});
+  for (const Problem& p : error.problems()) {
+    touch(p.path);
+    list_.push_back({near, p});
+  }
 }
 
-bool Problems::touches(std::string_view path) const {
-  return std::any_of(list_.begin(), list_.end(), [&](const Entry& e) {
-    const std::string& p = e.problem.path;
-    return p.starts_with(path) &&
-           (p.size() == path.size() || p[path.size()] == '.' || p[path.size()] == '[');
-  });
+void Problems::touch(std::string path) {
+  while (!path.empty() && touched_.insert(path).second) {
+    const size_t parent = path.find_last_of(".[");
+    path.resize(parent == std::string::npos ? 0 : parent);
+  }
 }
 
 void Problems::raise() const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "config/value.hpp"
@@ -15,7 +16,10 @@ class Problems {
   void add(const ConfigError& error, const Mark& near);  // all of its problems, as they are
   bool empty() const { return list_.empty(); }
   size_t size() const { return list_.size(); }
-  bool touches(std::string_view path) const;  // whether the setting, or a part of it, has a problem
+  // Whether the setting, or a part of it, has a problem.
+  bool touches(const std::string& path) const { return touched_.contains(path); }
+  // More than anybody reads: from here on no time goes into suggestions.
+  bool crowded() const { return list_.size() >= 200; }
   // Throws ConfigError with the problems sorted by file and position, if there are any.
   void raise() const;
 
@@ -24,7 +28,10 @@ class Problems {
     Mark mark;
     Problem problem;
   };
+  void touch(std::string path);
+
   std::vector<Entry> list_;
+  std::unordered_set<std::string> touched_;  // paths of problems, and of all that holds them
 };
 
 }  // namespace muonlab::config

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <string>
 
+#include "config/hints.hpp"
 #include "config/kinds.hpp"
 #include "config/problems.hpp"
 #include "muonlab/base/text.hpp"
@@ -28,6 +29,9 @@ inline std::string plain(double value) {
 
 class Reader {
  public:
+  static constexpr size_t kMaxNames = 1000;  // of optimizers
+  static constexpr size_t kMaxNameLength = 100;
+
   explicit Reader(Problems& problems) : problems_(problems) {}
 
   template <StructField T>
@@ -108,7 +112,7 @@ class Reader {
                  const std::vector<std::string>& names) {
     problems_.add(value.mark, path,
                   base::str(quote(value.text), " is no choice; choices: ", base::join(names, " "),
-                            suggestion(value.text, names)));
+                            problems_.crowded() ? "" : suggestion(value.text, names)));
   }
 
   template <OptionalField T>
@@ -146,6 +150,11 @@ class Reader {
   template <MapField T>
   void field(const Value& value, const std::string& path, const Field&, T& out) {
     if (!value.is(Kind::object)) return wrong(value, path, "an object");
+    if (value.members.size() > kMaxNames) {
+      problems_.add(value.mark, path,
+                    base::str(value.members.size(), " of them; at most ", kMaxNames, " are read"));
+      return;
+    }
     out.clear();
     for (const Member& m : value.members) {
       constexpr std::string_view kAllowed =
@@ -153,6 +162,11 @@ class Reader {
       if (m.key.empty() || m.key.find_first_not_of(kAllowed) != std::string::npos) {
         problems_.add(m.mark, path,
                       quote(m.key) + " is no name; letters, digits, _ and - make one");
+        continue;
+      }
+      if (m.key.size() > kMaxNameLength) {
+        problems_.add(m.mark, path,
+                      base::str(quote(m.key), " is longer than ", kMaxNameLength, " characters"));
         continue;
       }
       if (m.value.is(Kind::null)) continue;
@@ -197,6 +211,11 @@ class Reader {
         out);
   }
 
+  std::string hint(const std::string& path, const std::string& key,
+                   const std::vector<std::string>& known) {
+    return problems_.crowded() ? "" : key_hint(path, key, known);
+  }
+
   // Keys that another alternative has, but not this one.
   template <class T, class A>
   void foreign_keys(const Value& value, const std::string& path, const A&,
@@ -211,7 +230,7 @@ class Reader {
           owners.emplace_back(B::kName);
       });
       const std::string belongs =
-          owners.empty() ? suggestion(m.key, own) : "; it belongs to " + base::join(owners, " ");
+          owners.empty() ? hint(path, m.key, own) : "; it belongs to " + base::join(owners, " ");
       problems_.add(m.mark, path,
                     base::str("unknown key ", quote(m.key), " for the ", tag_key, " ",
                               quote(A::kName), belongs));
@@ -230,7 +249,7 @@ class Reader {
     if (!tag_key.empty()) return;  // the caller looks for unknown keys
     for (const Member& m : value.members) {
       if (std::find(known.begin(), known.end(), m.key) == known.end()) {
-        problems_.add(m.mark, path, "unknown key " + quote(m.key) + suggestion(m.key, known));
+        problems_.add(m.mark, path, "unknown key " + quote(m.key) + hint(path, m.key, known));
       }
     }
   }

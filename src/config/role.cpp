@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "config/kinds.hpp"
+#include "config/value.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 
@@ -51,7 +52,21 @@ std::optional<Layers> parse_layers(std::string_view text) {
   return Layers{*first, *last};
 }
 
-bool is_glob(std::string_view name) { return name.find_first_of(".*") != std::string_view::npos; }
+std::string range_text(int first, int last) {
+  return first == last ? base::str("@", first) : base::str("@", first, "-", last);
+}
+
+bool has_glob(std::string_view name) { return name.find_first_of(".*") != std::string_view::npos; }
+
+// Last parts of Hugging Face's names of matrices. up_proj is ffn_gate where the feed-forward is
+// gated and ffn_in where it is plain; the name decides, not the role.
+constexpr std::array<std::string_view, 9> kWords{"q_proj",    "k_proj",       "v_proj",
+                                                 "o_proj",    "gate_proj",    "up_proj",
+                                                 "down_proj", "embed_tokens", "lm_head"};
+
+bool is_word(std::string_view name) {
+  return std::find(kWords.begin(), kWords.end(), name) != kWords.end();
+}
 
 // The roles behind a group's or a role's name; null for neither.
 std::optional<std::vector<Role>> named_roles(std::string_view name) {
@@ -72,31 +87,59 @@ bool is_matrix_role(Role role) {
   return role != Role::embed && role != Role::norm && role != Role::head;
 }
 
-bool selector_matches(std::string_view selector, const ParameterSpec& parameter) {
-  const size_t sign = selector.rfind('@');
-  const std::string_view name = selector.substr(0, sign);
+Selector::Selector(std::string_view text) {
+  const size_t sign = text.rfind('@');
+  const std::string_view name = text.substr(0, sign);
+  name_ = name;
   if (sign != std::string_view::npos) {
-    const auto layers = parse_layers(selector.substr(sign + 1));
-    if (!layers || parameter.layer < layers->first || parameter.layer > layers->last) return false;
+    const auto layers = parse_layers(text.substr(sign + 1));
+    if (!layers) return;
+    ranged_ = true;
+    first_ = layers->first;
+    last_ = layers->last;
   }
-  if (is_glob(name)) return base::glob_match(name, parameter.name);
-  const auto roles = named_roles(name);
-  return roles && std::find(roles->begin(), roles->end(), parameter.role) != roles->end();
+  if (has_glob(name)) {
+    glob_ = name;
+  } else if (is_word(name)) {
+    word_ = base::str(name, ".weight");
+  } else if (const auto roles = named_roles(name)) {
+    for (Role role : *roles) roles_.set(static_cast<size_t>(role));
+  }
+}
+
+bool Selector::matches(const ParameterSpec& parameter) const {
+  if (ranged_ && (parameter.layer < first_ || parameter.layer > last_)) return false;
+  if (!glob_.empty()) return base::glob_match(glob_, parameter.name);
+  if (word_.empty()) return roles_.test(static_cast<size_t>(parameter.role));
+  const std::string& name = parameter.name;
+  return name.ends_with(word_) &&
+         (name.size() == word_.size() || name[name.size() - word_.size() - 1] == '.');
+}
+
+std::string Selector::cut_at(int layer) const {
+  if (!ranged_ || last_ <= layer) return name_ + (ranged_ ? range_text(first_, last_) : "");
+  return name_ + range_text(first_, layer);
 }
 
 std::string selector_problem(std::string_view selector) {
+  constexpr size_t kMaxLength = 200;
+  if (selector.size() > kMaxLength) {
+    return base::str("is ", selector.size(), " characters long; at most ", kMaxLength,
+                     " are matched against names");
+  }
   const size_t sign = selector.rfind('@');
   const std::string_view name = selector.substr(0, sign);
   if (sign != std::string_view::npos && !parse_layers(selector.substr(sign + 1))) {
-    return base::str("\"", selector.substr(sign),
-                     "\" is no range of layers; write @a or @a-b, from 0");
+    return quote(selector.substr(sign)) + " is no range of layers; write @a or @a-b, from 0";
   }
-  if (is_glob(name) || named_roles(name)) return "";
+  if (has_glob(name) || is_word(name) || named_roles(name)) return "";
   std::vector<std::string> known, roles = enum_names<Role>();
   for (const Group& group : groups()) known.emplace_back(group.name);
-  std::string text = base::str("\"", name, "\" is no role, group or matching name; groups: ",
+  const std::vector<std::string> words(kWords.begin(), kWords.end());
+  std::string text = base::str(quote(name), " is no role, group or matching name; groups: ",
                                base::join(known, " "), "; roles: ", base::join(roles, " "));
   known.insert(known.end(), roles.begin(), roles.end());
+  known.insert(known.end(), words.begin(), words.end());
   if (const auto near = base::nearest(name, known)) text += "; did you mean \"" + *near + "\"?";
   return text;
 }

@@ -1,20 +1,23 @@
 #include "muonlab/config/routing.hpp"
 
-#include <algorithm>
+#include <numeric>
 
 namespace muonlab::config {
 
 std::vector<size_t> first_matches(const std::vector<AssignConfig>& assign,
                                   const std::vector<ParameterSpec>& parameters) {
   std::vector<size_t> lines(parameters.size(), kNoLine);
-  for (size_t p = 0; p < parameters.size(); ++p) {
-    const auto matches = [&](const AssignConfig& line) {
-      return std::any_of(line.params.begin(), line.params.end(), [&](const std::string& selector) {
-        return selector_matches(selector, parameters[p]);
+  std::vector<size_t> open(parameters.size());  // not yet taken
+  std::iota(open.begin(), open.end(), size_t{0});
+  for (size_t i = 0; i < assign.size(); ++i) {
+    for (const std::string& text : assign[i].params) {
+      const Selector selector(text);
+      std::erase_if(open, [&](size_t p) {
+        if (!selector.matches(parameters[p])) return false;
+        lines[p] = i;
+        return true;
       });
-    };
-    const auto found = std::find_if(assign.begin(), assign.end(), matches);
-    if (found != assign.end()) lines[p] = static_cast<size_t>(found - assign.begin());
+    }
   }
   return lines;
 }

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/text.hpp"
 
 namespace muonlab::config {
 
@@ -89,7 +90,7 @@ void Value::erase(std::string_view key) {
   std::erase_if(members, [&](const Member& m) { return m.key == key; });
 }
 
-std::string quote(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     switch (c) {
@@ -111,12 +112,24 @@ std::string quote(std::string_view text) {
   return out + '"';
 }
 
+std::string quote(std::string_view text) {
+  constexpr size_t kShown = 80;  // characters
+  return json_string(base::clip_text(text, kShown));
+}
+
+std::string some_of(std::span<const std::string> names) {
+  constexpr size_t kShown = 20;
+  std::string out =
+      base::clip_text(base::join(names.first(std::min(names.size(), kShown)), " "), 400);
+  return names.size() <= kShown ? out : base::str(out, " and ", names.size() - kShown, " more");
+}
+
 std::string describe(const Value& value) {
   switch (value.kind) {
     case Value::Kind::null: return "null";
     case Value::Kind::boolean: return value.boolean ? "true" : "false";
     case Value::Kind::integer:
-    case Value::Kind::real: return "the number " + value.text;
+    case Value::Kind::real: return "the number " + base::clip_text(value.text, 40);
     case Value::Kind::string: return "the string " + quote(value.text);
     case Value::Kind::array: return "an array";
     case Value::Kind::object: return "an object";
@@ -130,7 +143,7 @@ std::string compact(const Value& value) {
     case Value::Kind::boolean: return value.boolean ? "true" : "false";
     case Value::Kind::integer:
     case Value::Kind::real: return value.text;
-    case Value::Kind::string: return quote(value.text);
+    case Value::Kind::string: return json_string(value.text);
     case Value::Kind::array: {
       std::string out = "[";
       for (const Value& item : value.items) out += (out.size() > 1 ? ", " : "") + compact(item);
@@ -139,7 +152,7 @@ std::string compact(const Value& value) {
     case Value::Kind::object: {
       std::string out = "{";
       for (const Member& m : value.members) {
-        out += (out.size() > 1 ? ", " : "") + quote(m.key) + ": " + compact(m.value);
+        out += (out.size() > 1 ? ", " : "") + json_string(m.key) + ": " + compact(m.value);
       }
       return out + "}";
     }
@@ -155,8 +168,8 @@ std::string indented(const Value& value, const std::string& indent) {
   std::string out;
   if (value.is(Value::Kind::object) && !value.members.empty()) {
     for (const Member& m : value.members) {
-      out +=
-          (out.empty() ? "{\n" : ",\n") + deeper + quote(m.key) + ": " + indented(m.value, deeper);
+      out += (out.empty() ? "{\n" : ",\n") + deeper + json_string(m.key) + ": " +
+             indented(m.value, deeper);
     }
     return out + "\n" + indent + "}";
   }

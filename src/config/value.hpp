@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -70,8 +71,12 @@ std::string describe(const Value& value);
 std::string compact(const Value& value);
 // JSON text over several lines, ending in a newline.
 std::string pretty(const Value& value);
-// A JSON string literal.
+// A JSON string literal, whole.
+std::string json_string(std::string_view text);
+// The same for a message: a long text is cut, so that no message grows with its input.
 std::string quote(std::string_view text);
+// Names separated by blanks, for a message: the first of them, and how many more there are.
+std::string some_of(std::span<const std::string> names);
 
 // The value at "a.b[0].c", or null when absent.
 const Value* at_path(const Value& root, std::string_view path);

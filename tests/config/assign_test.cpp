@@ -54,6 +54,60 @@ TEST(Assign, GroupsHoldTheRolesOfTheDesign) {
   EXPECT_EQ(roles_of("all"), "embed q k v o ffn_in ffn_gate ffn_out norm head ");
 }
 
+TEST(Assign, HuggingFacesWordsNameMatrices) {
+  const auto roles_of = [](std::string_view word, bool gated) {
+    ModelConfig m = parse(minimal()).model;
+    m.gated = gated;
+    std::string text;
+    for (const ParameterSpec& p : parameter_specs(m)) {
+      if (p.layer <= 0 && selector_matches(word, p)) text += std::string(role_name(p.role)) + " ";
+    }
+    return text;
+  };
+  for (const bool gated : {true, false}) {
+    EXPECT_EQ(roles_of("q_proj", gated), "q ");
+    EXPECT_EQ(roles_of("k_proj", gated), "k ");
+    EXPECT_EQ(roles_of("v_proj", gated), "v ");
+    EXPECT_EQ(roles_of("o_proj", gated), "o ");
+    EXPECT_EQ(roles_of("down_proj", gated), "ffn_out ");
+    EXPECT_EQ(roles_of("embed_tokens", gated), "embed ");
+    EXPECT_EQ(roles_of("lm_head", gated), "head ");
+  }
+  EXPECT_EQ(roles_of("gate_proj", true), "ffn_in ");
+  EXPECT_EQ(roles_of("up_proj", true), "ffn_gate ");
+  EXPECT_EQ(roles_of("gate_proj", false), "");
+  EXPECT_EQ(roles_of("up_proj", false), "ffn_in ");
+  const std::string all = std::string(", ") + kAdamAll;
+  EXPECT_EQ(
+      errors(with_assign(R"({"params": ["v_proj@0-2", "up_proj"], "optimizer": "muon"})" + all)),
+      Lines{});
+  expect_error(with_assign(R"({"params": ["vo", $"gate_proj"], "optimizer": "muon"})" + all,
+                           R"({"gated": false})"),
+               "assign[0].params[1]: has no effect: \"gate_proj\" matches no parameter of this "
+               "model");
+  EXPECT_EQ(selector_problem("up_prj").substr(selector_problem("up_prj").rfind(';')),
+            "; did you mean \"up_proj\"?");
+}
+
+TEST(Assign, ALayerRangeBeyondTheModelIsRefusedOrCutWhereInherited) {
+  const std::string all = std::string(", ") + kAdamAll;
+  const std::string text =
+      with_assign(R"({"params": ["qk", $"vo@2-6"], "optimizer": "muon"})" + all);
+  expect_error(text,
+               "assign[0].params[1]: \"vo@2-6\" goes beyond the model's last layer, 5; write "
+               "\"vo@2-5\"");
+  expect_error(minimal(R"("probes": {"spectra": {"params": ["qk", $"model.layers.*@5-9"]}})"),
+               "probes.spectra.params[1]: \"model.layers.*@5-9\" goes beyond the model's last "
+               "layer, 5; write \"model.layers.*@5\"");
+  // A sweep over model.layers inherits the line.
+  const LoadedConfig swept = parse_config(Marked(text).text, "c.json", {}, {"model.layers=3"});
+  EXPECT_EQ(swept.run.assign[0].params, (Lines{"qk", "vo@2"}));
+  EXPECT_EQ(swept.dropped, Lines{"assign[0].params[1]: \"vo@2-6\" goes beyond the model's last "
+                                 "layer, 2"});
+  // What an earlier version accepted and stored stays readable.
+  EXPECT_EQ(parse_stored_config(Marked(text).text, "resolved.json").assign[0].params[1], "vo@2-6");
+}
+
 TEST(Assign, AcceptsAGoodRouting) {
   const RunConfig run = parse(with_assign(std::string(kMuonVo) + ", " + kAdamAll));
   EXPECT_EQ(run.assign.size(), 2u);

@@ -30,6 +30,10 @@ LoadedConfig parse_config(std::string_view text, const std::string& label,
                           const std::vector<std::string>& settings = {},
                           const std::vector<std::string>& swept = {});
 
+// A configuration that a run or a checkpoint holds. What an earlier version of the program accepted
+// is accepted here still, so that its runs can be read and resumed; a user's own file is refused.
+RunConfig parse_stored_config(std::string_view text, const std::string& label);
+
 // The resolved configuration as JSON in field order; parse_config(dump_config(c)) equals c.
 std::string dump_config(const RunConfig& run);
 // JSON Schema (draft 2020-12) of a configuration file.

@@ -276,8 +276,9 @@ struct AssignConfig {
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("params", self.params,
-          Field{.help = "groups (qk vo attn ffn matrices all), roles, or globs on names; @a-b "
-                        "keeps layers a to b"});
+          Field{.help = "groups (qk vo attn ffn matrices all), roles, Hugging Face's names of "
+                        "matrices (q_proj gate_proj up_proj …), or globs on names; @a-b keeps "
+                        "layers a to b"});
     visit("optimizer", self.optimizer, Field{.help = "a name from optimizers"});
   }
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <bitset>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -38,10 +39,30 @@ struct ParameterSpec {
   }
 };
 
-// A selector is a group (qk vo attn ffn matrices all), a role's name, or a glob on the parameter's
-// name ("model.layers.*.mlp.*"; it holds a '.' or a '*'); "@a-b" or "@a" after any of them keeps
-// the layers a..b.
-bool selector_matches(std::string_view selector, const ParameterSpec& parameter);
+// What a line of assign names, read once: a group (qk vo attn ffn matrices all), a role's name,
+// Hugging Face's word for a matrix (q_proj, gate_proj, up_proj, lm_head, …: the last part of its
+// name), or a glob on the parameter's name ("model.layers.*.mlp.*"; it holds a '.' or a '*');
+// "@a-b" or "@a" after any of them keeps the layers a..b. A text that is malformed matches nothing.
+class Selector {
+ public:
+  explicit Selector(std::string_view text);
+  bool matches(const ParameterSpec& parameter) const;
+  bool is_glob() const { return !glob_.empty(); }
+  // The last layer named after '@'; -1 where none is.
+  int last_layer() const { return ranged_ ? last_ : -1; }
+  // The same selector with its range cut at a model's last layer.
+  std::string cut_at(int layer) const;
+
+ private:
+  std::string name_, glob_, word_;
+  std::bitset<EnumNames<Role>::names.size()> roles_;
+  bool ranged_ = false;
+  int first_ = 0, last_ = 0;
+};
+
+inline bool selector_matches(std::string_view selector, const ParameterSpec& parameter) {
+  return Selector(selector).matches(parameter);
+}
 // Empty when the selector is well formed, else the reason, with the known groups and roles.
 std::string selector_problem(std::string_view selector);
 // The role's name beside Hugging Face's: "ffn_in (gate_proj)" for a gated layer.
