@@ -9,38 +9,30 @@ TEST(Hints, NamesFromElsewhereLeadToOurs) {
     const char* more;  // members beside train, with a $ before the place
     const char* error;
   } cases[] = {
-        {
-            R"("optimizers": {"adam": {"rule": "adamw", $"weight_decay": 0.1}})",
-            R"(optimizers.adam: unknown key "weight_decay" for the rule "adamw"; did you mean "decay"?)"},
-        {
-            R"("optimizers": {"adam": {"rule": "adamw", $"learning_rate": 0.1}})",
-            R"(optimizers.adam: unknown key "learning_rate" for the rule "adamw"; did you mean "lr"?)"},
-        {R"($"weight-decay": 0.1)",
-             R"(unknown key "weight-decay"; did you mean "optimizers.NAME.decay"?)"},
-        {R"($"learning_rate": 0.1)",
-             R"(unknown key "learning_rate"; did you mean "optimizers.NAME.lr"?)"},
-        {R"($"lr": 0.1)", R"(unknown key "lr"; did you mean "optimizers.NAME.lr"?)"},
-        {
-            R"("schedule": {"kind": "cosine", $"warmup_steps": 3})",
-            R"(schedule: unknown key "warmup_steps" for the kind "cosine"; did you mean "warmup"?)"},
-        {
-            R"("schedule": {"kind": "cosine", $"min_lr": 0.1})",
-            R"(schedule: unknown key "min_lr" for the kind "cosine"; did you mean "final"? It is a share of the learning rate.)"},
-        {
-            R"("optimizers": {"adam": {"rule": "adamw", "schedule": {"kind": "linear", $"warmup_iters": 3}}})",
-            R"(optimizers.adam.schedule: unknown key "warmup_iters" for the kind "linear"; did you mean "warmup"?)"},
-        {R"("model": {$"hidden_size": 64})",
-             R"(model: unknown key "hidden_size"; did you mean "width"?)"},
-        {R"($"max_grad_norm": 1)",
-             R"(unknown key "max_grad_norm"; did you mean "train.clip"?)"},
-        {
-            R"("data": {"tokenizer": {"kind": "bpe", $"vocab_size": 400}})",
-            R"(data.tokenizer: unknown key "vocab_size" for the kind "bpe"; did you mean "vocabulary"?)"},
-        {R"("model": {$"vocab_size": 400})",
-             R"(model: unknown key "vocab_size"; did you mean "vocabulary"?)"},
-        {
-            R"($"every": 4)",
-            R"(unknown key "every"; settings of that name: eval.every checkpoint.every probes.spectra.every probes.tail.every)"}};
+      {R"("optimizers": {"adam": {"rule": "adamw", $"weight_decay": 0.1}})",
+       R"(optimizers.adam: unknown key "weight_decay" for the rule "adamw"; did you mean "decay"?)"},
+      {R"("optimizers": {"adam": {"rule": "adamw", $"learning_rate": 0.1}})",
+       R"(optimizers.adam: unknown key "learning_rate" for the rule "adamw"; did you mean "lr"?)"},
+      {R"($"weight-decay": 0.1)",
+       R"(unknown key "weight-decay"; did you mean "optimizers.NAME.decay"?)"},
+      {R"($"learning_rate": 0.1)",
+       R"(unknown key "learning_rate"; did you mean "optimizers.NAME.lr"?)"},
+      {R"($"lr": 0.1)", R"(unknown key "lr"; did you mean "optimizers.NAME.lr"?)"},
+      {R"("schedule": {"kind": "cosine", $"warmup_steps": 3})",
+       R"(schedule: unknown key "warmup_steps" for the kind "cosine"; did you mean "warmup"?)"},
+      {R"("schedule": {"kind": "cosine", $"min_lr": 0.1})",
+       R"(schedule: unknown key "min_lr" for the kind "cosine"; did you mean "final"? It is a share of the learning rate.)"},
+      {R"("optimizers": {"adam": {"rule": "adamw", "schedule": {"kind": "linear", $"warmup_iters": 3}}})",
+       R"(optimizers.adam.schedule: unknown key "warmup_iters" for the kind "linear"; did you mean "warmup"?)"},
+      {R"("model": {$"hidden_size": 64})",
+       R"(model: unknown key "hidden_size"; did you mean "width"?)"},
+      {R"($"max_grad_norm": 1)", R"(unknown key "max_grad_norm"; did you mean "train.clip"?)"},
+      {R"("data": {"tokenizer": {"kind": "bpe", $"vocab_size": 400}})",
+       R"(data.tokenizer: unknown key "vocab_size" for the kind "bpe"; did you mean "vocabulary"?)"},
+      {R"("model": {$"vocab_size": 400})",
+       R"(model: unknown key "vocab_size"; did you mean "vocabulary"?)"},
+      {R"($"every": 4)",
+       R"(unknown key "every"; settings of that name: eval.every checkpoint.every probes.spectra.every probes.tail.every)"}};
   for (const auto& c : cases) {
     expect_error(std::string("{") + c.more + ",\n\"train\": {\"steps\": 9}}", c.error);
   }

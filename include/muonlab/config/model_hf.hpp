@@ -18,6 +18,10 @@ namespace muonlab::config {
 // that do not divide the width outside Qwen3 (transformers refuses those). REQUIRES: resolved.
 std::string hugging_face_architecture(const ModelConfig& model);
 
+// Why transformers does not load the checkpoints of this model, as the rest of a sentence; empty
+// where it does. Said before training, when it can still be changed. REQUIRES: resolved.
+std::string hugging_face_gap(const ModelConfig& model);
+
 // The text of a checkpoint's config.json (transformers 4 and 5 read it). eos_token: the end-of-text
 // id, absent for none; bos likewise. The key "muonlab" holds the resolved model section. REQUIRES:
 // resolved, with a vocabulary.
@@ -25,9 +29,11 @@ std::string hugging_face_config(const ModelConfig& model, std::optional<int64_t>
                                 std::optional<int64_t> bos_token = {});
 
 // The model that a config.json describes, resolved: the section under "muonlab" where there is one,
-// else the fields of Llama, Qwen3 or Arcee. Throws ConfigError, naming label, for another
-// architecture and for what muonlab does not compute (biases, scaled rotary frequencies, sliding
-// windows, other activations).
+// else the fields of Llama, Qwen3 or Arcee, with the defaults that transformers gives them. A key
+// that stands twice counts with its last value, as for Python. Throws ConfigError, naming label,
+// for another architecture, for what muonlab does not compute (biases, scaled rotary frequencies,
+// sliding windows, other activations, caps and scales of other architectures), and for a section
+// that disagrees with the fields beside it, as it does after another program changed those.
 ModelConfig from_hugging_face(std::string_view text, const std::string& label);
 
 }  // namespace muonlab::config
