@@ -17,14 +17,25 @@ struct Foreign {
   const char* key;
   std::optional<double> unused;
 };
-constexpr Foreign kForeign[] = {
-    {"attention_dropout", 0},      {"partial_rotary_factor", 1}, {"rotary_pct", 1},
-    {"embedding_multiplier", 1},   {"residual_multiplier", 1},   {"logits_scaling", 1},
-    {"logit_scale", 1},            {"scale_emb", 1},             {"num_experts", 0},
-    {"num_local_experts", 0},      {"n_routed_experts", 0},      {"num_kv_shared_layers", 0},
-    {"attention_multiplier", {}},  {"query_pre_attn_scalar", {}}, {"final_logit_softcapping", {}},
-    {"attn_logit_softcapping", {}}, {"clip_qkv", {}},            {"scale_depth", {}},
-    {"attention_chunk_size", {}}};
+constexpr Foreign kForeign[] = {{"attention_dropout", 0},
+                                {"partial_rotary_factor", 1},
+                                {"rotary_pct", 1},
+                                {"embedding_multiplier", 1},
+                                {"residual_multiplier", 1},
+                                {"logits_scaling", 1},
+                                {"logit_scale", 1},
+                                {"scale_emb", 1},
+                                {"num_experts", 0},
+                                {"num_local_experts", 0},
+                                {"n_routed_experts", 0},
+                                {"num_kv_shared_layers", 0},
+                                {"attention_multiplier", {}},
+                                {"query_pre_attn_scalar", {}},
+                                {"final_logit_softcapping", {}},
+                                {"attn_logit_softcapping", {}},
+                                {"clip_qkv", {}},
+                                {"scale_depth", {}},
+                                {"attention_chunk_size", {}}};
 
 class HuggingFaceReader {
  public:
@@ -95,7 +106,8 @@ class HuggingFaceReader {
   std::string model_type(bool own) {
     const Value* at = given("model_type");
     std::string type, named;
-    if (at && !at->is(Kind::string)) refuse(*at, "model_type", "expected a string, got " + describe(*at));
+    if (at && !at->is(Kind::string))
+      refuse(*at, "model_type", "expected a string, got " + describe(*at));
     if (at && at->is(Kind::string)) type = at->text;
     if (const Value* v = given("architectures"); v && v->is(Kind::array) && !v->items.empty()) {
       for (const Architecture& a : {kLlama, kQwen3, kArcee, kOwn}) {
@@ -121,7 +133,8 @@ class HuggingFaceReader {
   // Where transformers has no meaning for null and stops.
   void refuse_null(const char* key) {
     const Value* value = root_.find(key);
-    if (value && value->is(Kind::null)) refuse(*value, key, "is null; leave it out to take the default");
+    if (value && value->is(Kind::null))
+      refuse(*value, key, "is null; leave it out to take the default");
   }
 
   std::optional<int64_t> integer(const char* key) {
@@ -163,11 +176,13 @@ class HuggingFaceReader {
       if (!rope) continue;
       const std::optional<double> inner = read_rotation(*rope, key);
       if (inner && theta && *inner != *theta) {
-        refuse(*rope, key, base::str("its rope_theta is ", plain(*inner), ", another one is ", plain(*theta),
-                                     "; transformers 4 and 5 would take different ones"));
+        refuse(*rope, key,
+               base::str("its rope_theta is ", plain(*inner), ", another one is ", plain(*theta),
+                         "; transformers 4 and 5 would take different ones"));
       }
       if (inner) theta = inner;
     }
+    if (!theta) refuse_null("rope_theta");
     m.rope_theta = theta.value_or(10000.0);
     if (m.rope_theta <= 0) refuse(root_, "rope_theta", "is not above 0");
   }
@@ -182,7 +197,8 @@ class HuggingFaceReader {
       if (!m.value.is(Kind::object)) continue;
       refuse(m.value, child_path(key, m.key),
              "rotary parameters of one kind of layer are not supported; muonlab has one set for "
-             "all layers, with rope_type and rope_theta directly in " + key);
+             "all layers, with rope_type and rope_theta directly in " +
+                 key);
       return std::nullopt;
     }
     const Value* type = rope.find("rope_type");
@@ -190,13 +206,15 @@ class HuggingFaceReader {
     const Value* factor = rope.find("factor");
     if (type ? type->text != "default" : factor != nullptr) {
       refuse(rope, key,
-             "scaled rotary frequencies" + (type ? " (" + base::clip_text(type->text, 40) + ")" : std::string()) +
+             "scaled rotary frequencies" +
+                 (type ? " (" + base::clip_text(type->text, 40) + ")" : std::string()) +
                  " are not supported; muonlab computes the plain ones");
       return std::nullopt;
     }
     const std::string part = key + ".partial_rotary_factor";
     if (number_in(rope, "partial_rotary_factor", part).value_or(1.0) != 1.0)
-      refuse(*rope.find("partial_rotary_factor"), part, "is not supported; muonlab rotates all of a head");
+      refuse(*rope.find("partial_rotary_factor"), part,
+             "is not supported; muonlab rotates all of a head");
     return number_in(rope, "rope_theta", key + ".rope_theta");
   }
 
@@ -206,7 +224,9 @@ class HuggingFaceReader {
     if (!act) return;
     const std::vector<std::string> names = enum_names<Activation>();
     // Names under which transformers has the same function.
-    const std::string name = act->text == "swish" ? "silu" : act->text == "gelu_python" ? "gelu" : act->text;
+    const std::string name = act->text == "swish"         ? "silu"
+                             : act->text == "gelu_python" ? "gelu"
+                                                          : act->text;
     const auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end()) {
       refuse(*act, "hidden_act",
@@ -229,9 +249,10 @@ class HuggingFaceReader {
     for (const Foreign& foreign : kForeign) {
       const auto value = number(foreign.key);
       if (!value || value == foreign.unused) continue;
-      refuse(*given(foreign.key), foreign.key,
-             "is not supported" +
-                 (foreign.unused ? "; muonlab computes with " + plain(*foreign.unused) : std::string()));
+      refuse(
+          *given(foreign.key), foreign.key,
+          "is not supported" + (foreign.unused ? "; muonlab computes with " + plain(*foreign.unused)
+                                               : std::string()));
     }
     if (const Value* layers = given("per_layer_config"))
       refuse(*layers, "per_layer_config", "layers that differ are not supported");
@@ -240,14 +261,18 @@ class HuggingFaceReader {
   void refuse_layer_types(int64_t num_layers) {
     const Value* types = given("layer_types");
     if (!types) return;
-    if (!types->is(Kind::array)) return refuse(*types, "layer_types", "expected an array, got " + describe(*types));
+    if (!types->is(Kind::array))
+      return refuse(*types, "layer_types", "expected an array, got " + describe(*types));
     for (size_t i = 0; i < types->items.size(); ++i) {
       if (types->items[i].text == "full_attention") continue;
-      return refuse(types->items[i], item_path("layer_types", i),
-                    quote(types->items[i].text) + " is not supported; muonlab computes full_attention");
+      return refuse(
+          types->items[i], item_path("layer_types", i),
+          quote(types->items[i].text) + " is not supported; muonlab computes full_attention");
     }
     if (static_cast<int64_t>(types->items.size()) != num_layers)
-      refuse(*types, "layer_types", base::str("names ", types->items.size(), " layers, num_hidden_layers says ", num_layers));
+      refuse(
+          *types, "layer_types",
+          base::str("names ", types->items.size(), " layers, num_hidden_layers says ", num_layers));
   }
 
   // A program that changed the fields and kept the section made a file that says two things.
@@ -272,7 +297,9 @@ class HuggingFaceReader {
     same("tied", own.tied, other.tied, "tie_word_embeddings");
     same("rope_theta", own.rope_theta, other.rope_theta, "rope_theta");
     same("norm_eps", own.norm_eps, other.norm_eps, "rms_norm_eps");
-    const auto name = [](auto value) { return EnumNames<decltype(value)>::names[static_cast<size_t>(value)]; };
+    const auto name = [](auto value) {
+      return EnumNames<decltype(value)>::names[static_cast<size_t>(value)];
+    };
     same("activation", name(own.activation), name(other.activation), "hidden_act");
     same("qk_norm", name(own.qk_norm), name(other.qk_norm), "that of model_type");
   }

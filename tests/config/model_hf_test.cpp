@@ -227,6 +227,7 @@ TEST(HuggingFace, RefusesWhatMuonlabDoesNotCompute) {
       {"layer_types",
        {"sliding_attention", "full_attention"},
        "layer_types[0]: \"sliding_attention\" is not supported; muonlab computes full_attention"},
+      {"num_attention_heads", 4.0, "num_attention_heads: expected an integer above 0"},
       {"layer_types", {"full_attention"}, "layer_types: names 1 layers, num_hidden_layers says 6"},
       {"hidden_act", nullptr, "hidden_act: is null; leave it out to take the default"},
       {"hidden_act", 7, "hidden_act: the number 7 is not supported"},
