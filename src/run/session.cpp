@@ -91,7 +91,8 @@ LoadedModel load_model(const std::string& run_or_checkpoint) {
   const store::Checkpoint checkpoint(record::find_checkpoint(run_or_checkpoint));
   const train::TrainerFile file = train::read_trainer_file(checkpoint);
   LoadedModel loaded;
-  loaded.config = config::parse_config(file.config_text, checkpoint.path() + "/trainer.json").run;
+  loaded.config =
+      config::parse_stored_config(file.config_text, checkpoint.path() + "/trainer.json");
   loaded.config.device = config::Device::cpu;
   const tensor::Place place = decide_place(loaded.config);
   loaded.state = file.state;

@@ -26,7 +26,7 @@ using base::print_line;
 // The settings a checkpoint was made with.
 config::RunConfig settings_of(const store::Checkpoint& checkpoint) {
   const train::TrainerFile stored = train::read_trainer_file(checkpoint);
-  return config::parse_config(stored.config_text, checkpoint.path() + "/trainer.json").run;
+  return config::parse_stored_config(stored.config_text, checkpoint.path() + "/trainer.json");
 }
 
 // A branch keeps the weights, hence what gives them their shape, and the count of steps.

@@ -38,7 +38,7 @@ CellStatus cell_status(const SweepFolder& folder, const std::string& cell) {
 std::vector<std::string> cell_changes(const SweepFolder& folder, const Cell& cell) {
   const std::string path = record::RunFolder(folder.cell(cell.name)).config();
   if (!base::real_file_system().exists(path)) return {};
-  const config::RunConfig before = config::parse_config(base::read_text(path), path).run;
+  const config::RunConfig before = config::parse_stored_config(base::read_text(path), path);
   std::vector<std::string> changes;
   for (const config::Difference& d : config::diff_configs(before, cell.config)) {
     const auto matches = [&](const char* pattern) { return base::glob_match(pattern, d.path); };
