@@ -8,6 +8,7 @@
 
 #include "commands.hpp"
 #include "muonlab/base/terminal.hpp"
+#include "muonlab/record/json_lines.hpp"
 #include "muonlab/study/report/compare.hpp"
 
 namespace muonlab::app {
@@ -38,7 +39,7 @@ void add_compare(CLI::App& app, Exit&) {
     for (const std::string& path : options->runs) runs.push_back(record::read_run(path));
     const study::Comparison comparison = study::compare_runs(std::move(runs), options->loss);
     if (options->json) {
-      std::cout << study::comparison_json(comparison).dump(2) << "\n";
+      std::cout << record::json_text(study::comparison_json(comparison), 2) << "\n";
     } else {
       std::cout << study::comparison_text(comparison,
                                           static_cast<size_t>(base::terminal_width(STDOUT_FILENO)),

@@ -31,7 +31,7 @@ void report(const ReportArguments& arguments) {
       arguments.out.empty() ? study::default_report_folder(arguments.paths) : arguments.out;
   study::ReportData data = study::collect_report(arguments.paths);
   if (arguments.watch) {
-    base::install_signal_handlers();
+    base::install_signal_handlers("writing the page a last time");
     std::cout << "watching; open " << folder
               << "/report.html. Ctrl-C ends the watching, not the runs.\n"
               << std::flush;

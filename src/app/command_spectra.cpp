@@ -11,6 +11,7 @@
 #include "muonlab/base/text.hpp"
 #include "muonlab/base/usage_error.hpp"
 #include "muonlab/config/error.hpp"
+#include "muonlab/record/json_lines.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/train/spectra.hpp"
 
@@ -124,7 +125,7 @@ void print_json(const std::vector<Measured>& all) {
     for (const MatrixSpectrum& matrix : one.matrices) {
       nlohmann::ordered_json line{{"checkpoint", one.checkpoint}};
       line.update(nlohmann::ordered_json::parse(train::spectrum_json(matrix, one.step)));
-      std::cout << line.dump() << "\n";
+      std::cout << record::json_text(line) << "\n";
     }
   }
 }

@@ -1,6 +1,10 @@
 #include "muonlab/base/file.hpp"
 
+#include <sys/random.h>
+
+#include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <system_error>
 
 #include "muonlab/base/text.hpp"
@@ -22,6 +26,9 @@ std::string remedy(const std::string& path, int number, uint64_t needed_bytes) {
     }
     case EACCES:
     case EPERM: return "; check the owner and the permissions of it and of the folders above it";
+    case ELOOP:
+      return "; check the symbolic links in this path: one is not allowed here, or they lead in a "
+             "circle";
     case EROFS: return "; choose a folder that can be written to";
     case ENXIO: return "; it is a pipe that nothing reads: remove it or choose another name";
     case ENOENT: return "; check the spelling";
@@ -32,6 +39,20 @@ std::string remedy(const std::string& path, int number, uint64_t needed_bytes) {
     case EFBIG: return "; the file would pass the size limit (ulimit -f, or the file system's own)";
     default: return "";
   }
+}
+
+constexpr std::string_view kTemporaryMark = ".tmp-";
+constexpr size_t kTemporaryDigits = 8;
+
+// Nobody can lie in wait at a name that nobody can foresee.
+std::string temporary_path(const std::string& path) {
+  uint32_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != sizeof number) {
+    throw io_error("name a temporary file for", path, errno);
+  }
+  char digits[kTemporaryDigits + 1];
+  std::snprintf(digits, sizeof digits, "%08x", number);
+  return str(path, kTemporaryMark, digits);
 }
 
 }  // namespace
@@ -66,13 +87,42 @@ std::string base_name(std::string_view path) {
 MappedFile map_file(const std::string& path, FileSystem& files) { return files.map(path); }
 
 std::string read_text(const std::string& path, FileSystem& files) {
-  return std::string(files.map(path).text());
+  return read_tail(path, UINT64_MAX, files);
+}
+
+std::string read_tail(const std::string& path, uint64_t bytes, FileSystem& files) {
+  const uint64_t size = files.size(path), length = std::min(size, bytes);
+  std::string text(length, '\0');
+  text.resize(files.read(path, size - length, std::as_writable_bytes(std::span(text))));
+  return text;
+}
+
+MappedFile load_file(const std::string& path, FileSystem& files) {
+  const uint64_t size = files.size(path);
+  const std::shared_ptr<std::byte[]> bytes = std::make_shared_for_overwrite<std::byte[]>(size);
+  const size_t length = files.read(path, 0, std::span(bytes.get(), size));
+  return MappedFile(path, std::span<const std::byte>(bytes.get(), length), bytes);
+}
+
+bool is_temporary(std::string_view name) {
+  const size_t mark = name.rfind(kTemporaryMark);
+  return mark != std::string_view::npos && mark > 0 &&
+         name.size() == mark + kTemporaryMark.size() + kTemporaryDigits &&
+         name.find_first_not_of("0123456789abcdef", mark + kTemporaryMark.size()) ==
+             std::string_view::npos;
+}
+
+void remove_temporaries(const std::string& folder, FileSystem& files) {
+  for (const std::string& name : files.list(folder)) {
+    const std::string path = join_path(folder, name);
+    if (is_temporary(name) && !files.is_directory(path)) files.remove_file(path);
+  }
 }
 
 void write_atomically(const std::string& path, std::string_view bytes, FileSystem& files) {
-  const std::string temporary = path + ".tmp";
+  const std::string temporary = temporary_path(path);
   try {
-    auto file = files.create(temporary);
+    auto file = files.create_new(temporary);
     file->write_text(bytes);
     file->sync();
     file->close();

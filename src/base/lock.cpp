@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -21,12 +22,41 @@ std::string holder(int descriptor) {
   return id;
 }
 
+// is_held() takes a shared lock for microseconds; whoever meets it tries again for this long.
+constexpr int kTries = 20;
+constexpr useconds_t kBetweenTries_us = 5000;
+
+bool try_lock(int descriptor) {
+  for (int i = 1; ::flock(descriptor, LOCK_EX | LOCK_NB) != 0; ++i) {
+    if (errno != EINTR && (errno != EWOULDBLOCK || i >= kTries)) return false;
+    ::usleep(kBetweenTries_us);
+  }
+  return true;
+}
+
+int open_lock(int folder, const std::string& name, const std::string& path) {
+  const int descriptor =
+      ::openat(folder, name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+  if (descriptor >= 0) return descriptor;
+  if (errno != ELOOP) throw io_error("open the lock", path, errno);
+  throw IoError(path +
+                    ": is a symbolic link; a lock is written through no link, because that would "
+                    "change a file elsewhere. Remove the link",
+                ELOOP);
+}
+
 }  // namespace
 
-FileLock::FileLock(const std::string& path, const std::string& what) {
-  descriptor_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor_ < 0) throw io_error("open the lock", path, errno);
-  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+FileLock::FileLock(const std::string& path, const std::string& what)
+    : FileLock(AT_FDCWD, path, path, what) {}
+
+FileLock::FileLock(int folder, const std::string& name, const std::string& path,
+                   const std::string& what) {
+  // Again where the file was removed or replaced between opening and locking it.
+  for (int i = 0; descriptor_ < 0 || (i < kTries && !is_at(folder, name)); ++i) {
+    if (descriptor_ >= 0) ::close(descriptor_);
+    descriptor_ = open_lock(folder, name, path);
+    if (try_lock(descriptor_)) continue;
     const int number = errno;
     const std::string id = holder(descriptor_);
     ::close(descriptor_);
@@ -41,6 +71,15 @@ FileLock::FileLock(const std::string& path, const std::string& what) {
     ::close(descriptor_);
     throw io_error("write the lock", path, number);
   }
+}
+
+bool FileLock::is_at(int folder, const std::string& name) const {
+  struct stat there {
+  }, held{};
+  if (::fstatat(folder, name.c_str(), &there, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  if (::fstat(descriptor_, &held) != 0) return false;
+  errno = 0;
+  return there.st_dev == held.st_dev && there.st_ino == held.st_ino;
 }
 
 FileLock::~FileLock() { ::close(descriptor_); }

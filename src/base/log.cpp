@@ -6,10 +6,9 @@
 #include <string_view>
 
 #include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
-#include "muonlab/base/file.hpp"
 #include "muonlab/base/terminal.hpp"
 
 namespace muonlab::base {
@@ -36,6 +35,27 @@ spdlog::level::level_enum spdlog_level(LogLevel level) {
   }
   return spdlog::level::off;
 }
+
+// Writes each line at once into a file that a FileSystem has opened. What fails is the disk's to
+// mend: the files that matter report it.
+class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit FileSink(std::unique_ptr<WritableFile> file) : file_(std::move(file)) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t text;
+    formatter_->format(message, text);
+    try {
+      file_->write_text({text.data(), text.size()});
+    } catch (const Error&) {
+    }
+  }
+  void flush_() override {}
+
+ private:
+  std::unique_ptr<WritableFile> file_;
+};
 
 std::string on_screen(LogLevel level, const std::string& text) {
   switch (level) {
@@ -67,20 +87,12 @@ void set_log_level(LogLevel level) {
   shared_log().level = level;
 }
 
-void set_log_file(const std::string& path) {
-  // names what is wrong; spdlog would wait for a pipe's reader
-  real_file_system().append(path)->close();
-  std::shared_ptr<spdlog::logger> file;
-  try {
-    auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path);
-    file = std::make_shared<spdlog::logger>("muonlab", std::move(sink));
-  } catch (const spdlog::spdlog_ex& failure) {
-    throw Error(path, ": cannot open the log: ", failure.what());
-  }
+void set_log_file(const std::string& path, FileSystem& files) {
+  auto file =
+      std::make_shared<spdlog::logger>("muonlab", std::make_shared<FileSink>(files.append(path)));
   file->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%SZ %l: %v",
                                                                   spdlog::pattern_time_type::utc));
   file->set_level(spdlog::level::debug);
-  file->flush_on(spdlog::level::debug);
   const std::lock_guard guard(shared_log().lock);
   shared_log().file = std::move(file);
 }

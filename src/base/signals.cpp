@@ -4,38 +4,61 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 
 namespace muonlab::base {
 namespace {
 
+constexpr int kStops[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+
 std::atomic<int> first_signal{0};
 std::atomic<int> interrupts{0};
-static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may not lock");
+std::atomic<const char*> first_interrupt_text{nullptr};
+static_assert(std::atomic<int>::is_always_lock_free &&
+                  std::atomic<const char*>::is_always_lock_free,
+              "a signal handler may not lock");
+
+// Below "^C", which the terminal shows. Only what is safe in a signal handler.
+void print_from_handler(const char* text) {
+  [[maybe_unused]] ssize_t ignored = ::write(2, "\n", 1);
+  ignored = ::write(2, text, std::strlen(text));
+  ignored = ::write(2, "\n", 1);
+}
 
 void on_signal(int number) {
+  const int before = errno;
   int none = 0;
   first_signal.compare_exchange_strong(none, number);
-  if (number != SIGINT || interrupts.fetch_add(1) != 1) return;
-  constexpr char kGoodbye[] =
-      "\nSIGINT again: left at once. The same command goes on from the newest checkpoint.\n";
-  [[maybe_unused]] const ssize_t ignored = ::write(2, kGoodbye, sizeof kGoodbye - 1);
-  ::_exit(128 + SIGINT);
+  const int earlier = number == SIGINT ? interrupts.fetch_add(1) : -1;
+  if (earlier == 0) print_from_handler(first_interrupt_text.load());
+  if (earlier == 1) {
+    print_from_handler("left without saving; the newest checkpoint is as it was");
+    ::_exit(128 + SIGINT);
+  }
+  errno = before;
 }
 
 }  // namespace
 
-void install_signal_handlers() {
+void install_signal_handlers(const char* first_interrupt) {
+  first_interrupt_text.store(first_interrupt);
   struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   ::sigemptyset(&action.sa_mask);
-  ::sigaction(SIGINT, &action, nullptr);
-  ::sigaction(SIGTERM, &action, nullptr);
-  struct sigaction before {};
-  ::sigaction(SIGHUP, nullptr, &before);
-  if (before.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);
+  sigset_t stops;
+  ::sigemptyset(&stops);
+  for (const int number : kStops) {
+    struct sigaction before {};
+    ::sigaction(number, nullptr, &before);
+    if (number != SIGHUP || before.sa_handler != SIG_IGN) ::sigaction(number, &action, nullptr);
+    ::sigaddset(&stops, number);
+  }
   action.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &action, nullptr);
+  ::sigaction(SIGXFSZ, &action, nullptr);
+  ::pthread_sigmask(SIG_UNBLOCK, &stops, nullptr);
 }
 
 int stop_requested() { return first_signal.load(); }
@@ -50,6 +73,9 @@ const char* signal_name(int number) {
     case SIGINT: return "SIGINT";
     case SIGTERM: return "SIGTERM";
     case SIGHUP: return "SIGHUP";
+    case SIGUSR1: return "SIGUSR1";
+    case SIGUSR2: return "SIGUSR2";
+    case SIGXCPU: return "SIGXCPU";
     default: return "a signal";
   }
 }

@@ -113,7 +113,8 @@ class Loader {
   // Fills in and checks everything; tells what was dropped.
   std::vector<std::string> check(RunConfig& run, const std::string& stem, bool stored = false) {
     if (run.name.empty()) run.name = stem;
-    if (!base::is_bare_name(run.name) || run.name.front() == '.' || run.name.size() > 200) {
+    if (!base::is_bare_name(run.name) || run.name.front() == '.' || run.name.size() > 200 ||
+        !base::is_valid_utf8(run.name)) {
       problems_.add(mark_at(tree_, "name"), "name", quote(run.name) + " cannot name a folder");
     }
     if (!run.threads) run.threads = base::usable_processors();

@@ -110,6 +110,10 @@ Setting parse_setting(const std::string& text, const std::shared_ptr<const Sourc
                       int number, Problems& problems) {
   const Mark mark{source, number, 1};
   Setting setting;
+  if (!base::is_valid_utf8(text)) {
+    problems.add(mark, "", "is not UTF-8; a path in a setting must be, so rename the file");
+    return setting;
+  }
   const size_t equals = text.find('=');
   std::string path(base::trim(std::string_view(text).substr(0, equals)));
   for (size_t i = 0; (i = path.find('[', i)) != std::string::npos;) {  // a[0] is a.0

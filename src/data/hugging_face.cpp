@@ -148,8 +148,8 @@ std::map<std::string, std::string> hugging_face_byte_files() {
 
 bool is_byte_tokenizer_config(const std::string& json) {
   const auto config = nlohmann::json::parse(json, nullptr, false);
-  return config.is_object() && config.contains("muonlab") && config["muonlab"].is_object() &&
-         config["muonlab"].value("tokenizer", "") == "byte";
+  static const nlohmann::json::json_pointer kTokenizer("/muonlab/tokenizer");
+  return config.is_object() && config.contains(kTokenizer) && config[kTokenizer] == "byte";
 }
 
 }  // namespace muonlab::data

@@ -41,10 +41,9 @@ RunStart start_from(const nlohmann::json& line) {
 }
 
 // A line of its own also behind one that a crash of the machine cut short.
-void append(const std::string& path, const nlohmann::ordered_json& line) {
-  const bool present = base::real_file_system().exists(path);
-  const std::string before = present ? base::read_text(path) : "";
-  base::LineFile file(path);
+void append(const std::string& path, const nlohmann::ordered_json& line, base::FileSystem& files) {
+  const std::string before = files.exists(path) ? base::read_tail(path, 1, files) : "";
+  base::LineFile file(path, std::nullopt, files);
   if (!before.empty() && before.back() != '\n') file.write("");
   file.write(line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
   file.sync();
@@ -88,7 +87,7 @@ History read_history(const std::string& path) {
   return history;
 }
 
-void append_start(const std::string& path, const RunStart& start) {
+void append_start(const std::string& path, const RunStart& start, base::FileSystem& files) {
   nlohmann::ordered_json line{{"event", "start"}, {"step", start.step}};
   if (!start.build.empty()) line["build"] = start.build;
   for (const Change& change : start.changes) {
@@ -97,15 +96,15 @@ void append_start(const std::string& path, const RunStart& start) {
                                {"after", change.difference.after},
                                {"kind", change_class_name(change.kind)}});
   }
-  append(path, line);
+  append(path, line, files);
 }
 
-void append_end(const std::string& path, const RunEnd& end) {
+void append_end(const std::string& path, const RunEnd& end, base::FileSystem& files) {
   nlohmann::ordered_json line{{"event", "end"},
                               {"step", end.step},
                               {"outcome", kOutcomes[static_cast<size_t>(end.outcome)]}};
   if (!end.warning.empty()) line["warning"] = end.warning;
-  append(path, line);
+  append(path, line, files);
 }
 
 }  // namespace muonlab::record

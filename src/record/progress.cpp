@@ -45,10 +45,9 @@ Newest newest_in(std::string_view text) {
 
 Newest read_newest(const std::string& path) {
   if (!base::real_file_system().exists(path)) return {};
-  const base::MappedFile file = base::map_file(path);
-  const std::string_view text = file.text();
-  const Newest tail = newest_in(text.substr(text.size() - std::min(text.size(), kTailBytes)));
-  return tail.val_loss || text.size() <= kTailBytes ? tail : newest_in(text);
+  const std::string text = base::read_tail(path, kTailBytes);
+  const Newest tail = newest_in(text);
+  return tail.val_loss || text.size() < kTailBytes ? tail : newest_in(base::read_text(path));
 }
 
 // Whether the state after the last step is, or once was, a checkpoint.

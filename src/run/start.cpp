@@ -55,7 +55,11 @@ void accept_branch(const store::Checkpoint& checkpoint, const Prepared& prepared
 // A run that has begun goes on, also when its command is typed again with the same --from.
 void accept_from(const std::string& from, const record::RunFolder& folder) {
   const nlohmann::json json = record::value_in(folder.origin());
-  if (json.is_object() && json.value("from", from) == from) return;
+  // Compared as the file holds it. A file without the key says nothing against it.
+  if (json.is_object() && !json.contains("from")) return;
+  if (json.is_object() &&
+      record::json_text(json["from"]) == record::json_text(nlohmann::json(from)))
+    return;
   throw base::Error(folder.path(), ": has checkpoints of its own and was not branched from ", from,
                     "; leave --from out to go on with it, or name a new folder with --run-dir");
 }
@@ -90,14 +94,14 @@ std::vector<config::Difference> build_differences(const std::map<std::string, st
 
 }  // namespace
 
-Start find_start(const record::RunFolder& folder, const std::string& from,
-                 const Prepared& prepared) {
+Start find_start(const record::RunFolder& folder, const std::string& from, const Prepared& prepared,
+                 base::FileSystem& files) {
   Start start;
-  const auto newest =
-      store::newest_good(folder.checkpoints(), [](const auto& text) { base::log_warning(text); });
+  const auto newest = store::newest_good(
+      folder.checkpoints(), [](const auto& text) { base::log_warning(text); }, files);
   if (newest) {
     if (!from.empty()) accept_from(from, folder);
-    start.own = std::make_unique<store::Checkpoint>(newest->path);
+    start.own = std::make_unique<store::Checkpoint>(newest->path, files);
   } else if (!from.empty()) {
     start.branch = std::make_unique<store::Checkpoint>(record::find_checkpoint(from));
     accept_branch(*start.branch, prepared);
@@ -146,7 +150,7 @@ std::vector<record::Change> accept_changes(const store::Checkpoint& checkpoint,
 }
 
 void begin(const Start& start, const std::string& from, Session& session,
-           const record::RunFolder& folder) {
+           const record::RunFolder& folder, base::FileSystem& files) {
   if (start.own) {
     train::load_checkpoint(*start.own, session.trainer());
   } else if (start.branch) {
@@ -162,7 +166,7 @@ void begin(const Start& start, const std::string& from, Session& session,
                                         {"carried", carried.carried},
                                         {"fresh", carried.fresh},
                                         {"dropped", carried.dropped}};
-    base::write_atomically(folder.origin(), origin.dump(2) + "\n");
+    base::write_atomically(folder.origin(), record::json_text(origin, 2) + "\n", files);
   }
 }
 

@@ -19,8 +19,8 @@ struct Start {
 
 // Throws base::Error where --from cannot be: the run has checkpoints of its own, or the model's
 // shape differs.
-Start find_start(const record::RunFolder& folder, const std::string& from,
-                 const Prepared& prepared);
+Start find_start(const record::RunFolder& folder, const std::string& from, const Prepared& prepared,
+                 base::FileSystem& files);
 // Compares what is asked, and the build, with what the checkpoint was made with; says what changed,
 // refuses what cannot change, and what trains otherwise unless allow_change. Returns the changes.
 std::vector<record::Change> accept_changes(const store::Checkpoint& checkpoint,
@@ -28,6 +28,6 @@ std::vector<record::Change> accept_changes(const store::Checkpoint& checkpoint,
                                            const record::RunFolder& folder, bool allow_change);
 // Loads the start into the session and says so.
 void begin(const Start& start, const std::string& from, Session& session,
-           const record::RunFolder& folder);
+           const record::RunFolder& folder, base::FileSystem& files);
 
 }  // namespace muonlab::run

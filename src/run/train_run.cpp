@@ -7,7 +7,8 @@
 #include "muonlab/base/clock.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/file.hpp"
-#include "muonlab/base/lock.hpp"
+#include "muonlab/base/foreign.hpp"
+#include "muonlab/base/held_folder.hpp"
 #include "muonlab/base/log.hpp"
 #include "muonlab/base/signals.hpp"
 #include "muonlab/base/text.hpp"
@@ -22,6 +23,7 @@
 #include "muonlab/train/checkpoint.hpp"
 #include "muonlab/train/metrics.hpp"
 #include "probes.hpp"
+#include "run_guard.hpp"
 #include "start.hpp"
 #include "start_page.hpp"
 
@@ -34,31 +36,45 @@ using base::print_line;
 constexpr double kPeakProbe_s = 0.25;
 
 void write_record(const record::RunFolder& folder, const std::string& source_text,
-                  const Prepared& prepared) {
-  base::write_atomically(folder.config(), source_text);
-  base::write_atomically(folder.resolved(), config::dump_config(prepared.config));
-  base::write_atomically(folder.plan(), train::plan_json(prepared.plan));
-  base::write_atomically(folder.assignment(),
-                         optim::routing_tsv(prepared.routing, prepared.config));
-  base::write_atomically(folder.build(), build_json(prepared));
+                  const Prepared& prepared, base::FileSystem& files) {
+  base::write_atomically(folder.config(), source_text, files);
+  base::write_atomically(folder.resolved(), config::dump_config(prepared.config), files);
+  base::write_atomically(folder.plan(), train::plan_json(prepared.plan), files);
+  base::write_atomically(folder.assignment(), optim::routing_tsv(prepared.routing, prepared.config),
+                         files);
+  base::write_atomically(folder.build(), build_json(prepared), files);
 }
 
-std::string save(Session& session, const record::RunFolder& folder, train::MetricsLog& metrics,
-                 train::ProbeLog& probe_log) {
+std::string save(Session& session, const record::RunFolder& folder, base::FileSystem& files) {
   train::Trainer& trainer = session.trainer();
-  trainer.state.metrics_bytes = metrics.sync();
-  probe_log.sync(trainer.state);
   const config::CheckpointConfig& keep = trainer.config.checkpoint;
   const bool weights_only =
       keep.final == config::FinalCheckpoint::weights && trainer.state.step == trainer.plan.steps;
   std::string path = train::save_checkpoint(
       trainer, session.optimizer_of(),
-      store::CheckpointWriter(base::real_file_system(), folder.checkpoints(), trainer.state.step),
-      weights_only);
+      store::CheckpointWriter(files, folder.checkpoints(), trainer.state.step), weights_only);
   const bool best = keep.best && trainer.state.best_step >= 0;
   store::prune(folder.checkpoints(), weights_only ? 1 : keep.keep, keep.permanent_every,
-               best ? std::optional(trainer.state.best_step) : std::nullopt);
+               best ? std::optional(trainer.state.best_step) : std::nullopt, files);
   return path;
+}
+
+// For a folder that holds no lines of the run's earlier steps.
+void start_record_anew(train::TrainState& state) {
+  state.metrics_bytes = 0;
+  state.probe_bytes.clear();
+}
+
+// A checkpoint from which the run could be resumed if this process ended now; empty where there is
+// none.
+std::string resumable(const record::RunFolder& folder, base::FileSystem& files) {
+  try {
+    const auto good = store::newest_good(
+        folder.checkpoints(), [](const auto&) {}, files);
+    return good ? good->path : "";
+  } catch (const base::Error&) {
+    return "";
+  }
 }
 
 std::string best_text(const train::TrainState& state) {
@@ -73,12 +89,14 @@ void tell(const std::string& text) {
   base::log_note(text);
 }
 
-train::Outcome see_through(Session& session, const record::RunFolder& folder) {
+train::Outcome see_through(Session& session, const record::RunFolder& folder,
+                           const RunGuard& guard) {
+  base::FileSystem& files = guard.files();
   train::Trainer& trainer = session.trainer();
   train::MetricsLog metrics(folder.metrics(), folder.timing(), trainer.state.metrics_bytes,
-                            trainer.optimizer.names());
+                            trainer.optimizer.names(), files);
   const std::vector<std::unique_ptr<train::Probe>> probes = make_probes(trainer.config);
-  train::ProbeLog probe_log(folder.path(), probes, trainer.state);
+  train::ProbeLog probe_log(folder.path(), probes, trainer.state, files);
   const double peak = trainer.config.device == config::Device::cpu
                           ? ops::gemm_peak_gflops(trainer.config.precision, kPeakProbe_s)
                           : 0.0;
@@ -86,6 +104,7 @@ train::Outcome see_through(Session& session, const record::RunFolder& folder) {
   std::string saved;
   train::LoopEvents events;
   events.stepped = [&](const train::StepRecord& record) {
+    guard.check();
     metrics.step(record, trainer.plan.tokens_per_step);
     console.stepped(record);
   };
@@ -94,9 +113,23 @@ train::Outcome see_through(Session& session, const record::RunFolder& folder) {
     console.evaluated(step, evaluation);
   };
   double save_s = 0;
-  events.save = [&] {
+  events.save = [&](train::SaveKind kind) {
     const base::Stopwatch watch;
-    saved = save(session, folder, metrics, probe_log);
+    guard.check();
+    trainer.state.metrics_bytes = metrics.sync();
+    probe_log.sync(trainer.state);
+    try {
+      saved = save(session, folder, files);
+    } catch (const base::IoError& failure) {
+      guard.check();
+      const bool may_fail = kind == train::SaveKind::periodic &&
+                            trainer.config.checkpoint.on_failure == config::OnSaveFailure::warn;
+      const std::string older = may_fail ? resumable(folder, files) : "";
+      if (older.empty()) throw;
+      base::log_warning(failure.what(), ". Training continues; until the next save succeeds, the ",
+                        "run can be resumed from ", older);
+      return;
+    }
     save_s = watch.seconds();
     base::log_note(base::str("saved ", saved, " (", base::human_duration(save_s), ")"));
   };
@@ -104,11 +137,12 @@ train::Outcome see_through(Session& session, const record::RunFolder& folder) {
   events.probed = [&](const train::Probe& probe, const std::vector<std::string>& lines) {
     probe_log.write(probe, lines);
   };
-  events.stop_requested = [] { return base::stop_requested() != 0; };
+  events.stop_requested = [&] { return base::stop_requested() != 0 || guard.displaced(); };
 
   try {
     const train::Outcome outcome = train::run_loop(trainer, events);
     console.finish();
+    if (guard.displaced()) return outcome;  // its end is told with where the folder is
     if (outcome == train::Outcome::interrupted) {
       tell(base::str(base::signal_name(base::stop_requested()), "  saved ", saved, " (",
                      base::human_duration(save_s), "). Go on with: muonlab train --resume ",
@@ -119,7 +153,8 @@ train::Outcome see_through(Session& session, const record::RunFolder& folder) {
     return outcome;
   } catch (const train::NonFinite& error) {
     console.finish();
-    const auto good = store::newest_good(folder.checkpoints(), [](const auto&) {});
+    const auto good = store::newest_good(
+        folder.checkpoints(), [](const auto&) {}, files);
     base::log_note(error.what());
     throw train::NonFinite(
         error.what(),
@@ -129,30 +164,44 @@ train::Outcome see_through(Session& session, const record::RunFolder& folder) {
 }
 
 // A full disk may be why the training failed: then its end is not recorded either.
-void note_end(const record::RunFolder& folder, const record::RunEnd& end) {
+void note_end(const record::RunFolder& folder, const record::RunEnd& end, const RunGuard& guard) {
   try {
-    record::append_end(folder.history(), end);
+    if (guard.may_write()) record::append_end(folder.history(), end, guard.files());
   } catch (const base::Error& error) {
     base::log_warning(error.what());
   }
 }
 
 // see_through, with its end in history.jsonl.
-train::Outcome train_recorded(Session& session, const record::RunFolder& folder) {
+train::Outcome train_recorded(Session& session, const record::RunFolder& folder,
+                              const RunGuard& guard) {
   const int64_t& step = session.trainer().state.step;
   try {
-    const train::Outcome outcome = see_through(session, folder);
+    const train::Outcome outcome = see_through(session, folder, guard);
     const bool finished = outcome == train::Outcome::finished;
-    record::append_end(folder.history(), {step, finished ? record::RunOutcome::finished
-                                                         : record::RunOutcome::interrupted});
+    record::append_end(
+        folder.history(),
+        {step, finished ? record::RunOutcome::finished : record::RunOutcome::interrupted},
+        guard.files());
     return outcome;
   } catch (const train::NonFinite&) {
-    note_end(folder, {step, record::RunOutcome::diverged});
+    note_end(folder, {step, record::RunOutcome::diverged}, guard);
     throw;
   } catch (...) {
-    note_end(folder, {step, record::RunOutcome::failed});
+    note_end(folder, {step, record::RunOutcome::failed}, guard);
     throw;
   }
+}
+
+// What a start that failed, or a copy of the checkpoints alone, may leave in a run's folder.
+void accept_folder(const record::RunFolder& folder) {
+  std::vector<std::string> known{"checkpoints",   "metrics.jsonl", "timing.jsonl",
+                                 "spectra.jsonl", "tail.jsonl",    "history.jsonl"};
+  if (base::real_file_system().exists(folder.lock())) {
+    known.insert(known.end(), {".lock", "log.txt", "origin.json", "config.json"});
+  }
+  base::refuse_foreign_folder(folder.path(), base::base_name(folder.resolved()), known,
+                              "Name a new folder with --run-dir");
 }
 
 struct Asked {
@@ -184,19 +233,18 @@ Asked read_request(const TrainRequest& request) {
 }  // namespace
 
 train::Outcome train_run(const TrainRequest& request) {
-  base::install_signal_handlers();
+  base::install_signal_handlers(
+      "stopping after this step and saving; press again to leave without saving");
   const Asked asked = read_request(request);
   const record::RunFolder& folder = asked.folder;
+  accept_folder(folder);
+  // The lock comes first: whoever looks sees that the run has begun, also while it reads its data.
+  NewFolder made(folder.path());
+  const base::HeldFolder held(folder.path(), base::base_name(folder.lock()),
+                              "the run " + folder.path());
   tensor::start_runtime(asked.config.threads.value_or(base::usable_processors()));
   Prepared prepared = prepare(asked.config);
-
-  // A branch that cannot be leaves no folder behind.
-  const bool is_there = base::real_file_system().exists(folder.path());
-  Start start;
-  if (!is_there) start = find_start(folder, request.from, prepared);
-  base::make_directories(folder.path());
-  const base::FileLock lock(folder.lock(), "the run " + folder.path());
-  if (is_there) start = find_start(folder, request.from, prepared);
+  const Start start = find_start(folder, request.from, prepared, held.files());
   print_line(base::str(
       "run      ", folder.path(),
       start.own ? base::str("  resumes at step ", start.own->step(), " (checkpoint verified, ",
@@ -225,14 +273,16 @@ train::Outcome train_run(const TrainRequest& request) {
         "the "
         "optimizers start at zero");
   }
-  store::remove_stale(folder.checkpoints());
-  base::set_log_file(folder.log());
+  store::remove_stale(folder.checkpoints(), held.files());
+  base::remove_temporaries(folder.path(), held.files());
+  made.keep();
+  base::set_log_file(folder.log(), held.files());
   print_line(std::string(base::trim(start_page(prepared))) + "\n");
 
   Session session(std::move(prepared));
-  begin(start, request.from, session, folder);
+  begin(start, request.from, session, folder, held.files());
   // Only now: a start that fails leaves the folder's record as it was.
-  write_record(folder, asked.source_text, session.prepared());
+  write_record(folder, asked.source_text, session.prepared(), held.files());
   const train::TrainState& state = session.trainer().state;
   const int64_t steps = session.prepared().plan.steps;
   if (state.step >= steps) {
@@ -242,8 +292,18 @@ train::Outcome train_run(const TrainRequest& request) {
     return train::Outcome::finished;
   }
   base::log_note(base::str("starts at step ", state.step, " of ", steps));
-  record::append_start(folder.history(), {state.step, changes, build_facts()});
-  return train_recorded(session, folder);
+  record::append_start(folder.history(), {state.step, changes, build_facts()}, held.files());
+  const RunGuard guard(held, [&](const record::RunFolder& elsewhere) {
+    write_record(elsewhere, asked.source_text, session.prepared(), base::real_file_system());
+    start_record_anew(session.trainer().state);
+    save(session, elsewhere, base::real_file_system());
+  });
+  const train::Outcome outcome = train_recorded(session, folder, guard);
+  guard.check_place(base::str(outcome == train::Outcome::finished
+                                  ? "The run has finished there, at step "
+                                  : "The run is saved there, at step ",
+                              state.step));
+  return outcome;
 }
 
 void write_initial_checkpoint(const std::string& config_path,

@@ -30,7 +30,7 @@ uint64_t header_length(const base::MappedFile& file) {
 }  // namespace
 
 SafetensorsFile::SafetensorsFile(const std::string& path, base::FileSystem& files)
-    : SafetensorsFile(files.map(path)) {}
+    : SafetensorsFile(base::load_file(path, files)) {}
 
 SafetensorsFile::SafetensorsFile(base::MappedFile file) : file_(std::move(file)) {
   const uint64_t length = header_length(file_);

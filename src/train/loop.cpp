@@ -49,7 +49,7 @@ Outcome run_loop(Trainer& trainer, const LoopEvents& events) {
     }
     run_probes();
     const bool stop = !last && events.stop_requested();
-    if (save || stop) events.save();
+    if (save || stop) events.save(last || stop ? SaveKind::last : SaveKind::periodic);
     if (stop) return Outcome::interrupted;
   }
   return Outcome::finished;

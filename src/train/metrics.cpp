@@ -9,9 +9,10 @@ namespace muonlab::train {
 using Json = nlohmann::ordered_json;
 
 MetricsLog::MetricsLog(const std::string& metrics_path, const std::string& timing_path,
-                       int64_t metrics_bytes, std::vector<std::string> optimizer_names)
-    : metrics_(metrics_path, static_cast<uint64_t>(metrics_bytes)),
-      timing_(timing_path),
+                       int64_t metrics_bytes, std::vector<std::string> optimizer_names,
+                       base::FileSystem& files)
+    : metrics_(metrics_path, static_cast<uint64_t>(metrics_bytes), files),
+      timing_(timing_path, std::nullopt, files),
       optimizer_names_(std::move(optimizer_names)) {}
 
 void MetricsLog::step(const StepRecord& record, int64_t tokens_per_step) {

@@ -3,12 +3,12 @@
 namespace muonlab::train {
 
 ProbeLog::ProbeLog(const std::string& folder, const std::vector<std::unique_ptr<Probe>>& probes,
-                   const TrainState& state) {
+                   const TrainState& state, base::FileSystem& files) {
   for (const auto& probe : probes) {
     const std::string name = probe->name();
     const auto length = state.probe_bytes.find(name);
     const int64_t keep = length == state.probe_bytes.end() ? 0 : length->second;
-    files_.try_emplace(name, folder + "/" + name + ".jsonl", static_cast<uint64_t>(keep));
+    files_.try_emplace(name, folder + "/" + name + ".jsonl", static_cast<uint64_t>(keep), files);
   }
 }
 

@@ -70,6 +70,19 @@ TEST(RealFiles, WriteReadAppendCut) {
   EXPECT_EQ(map_file(path).size(), 0u);
 }
 
+TEST(RealFiles, ReadsPartsAndTails) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "file";
+  write_atomically(path, "0123456789");
+  std::string part(4, '?');
+  EXPECT_EQ(files().read(path, 3, std::as_writable_bytes(std::span(part))), 4u);
+  EXPECT_EQ(part, "3456");
+  EXPECT_EQ(files().read(path, 8, std::as_writable_bytes(std::span(part))), 2u);
+  EXPECT_EQ(files().read(path, 99, std::as_writable_bytes(std::span(part))), 0u);
+  EXPECT_EQ(read_tail(path, 3), "789");
+  EXPECT_EQ(read_tail(path, 99), "0123456789");
+}
+
 TEST(RealFiles, UseAfterCloseIsABug) {
   const TemporaryFolder folder;
   auto file = files().create(folder / "file");
@@ -196,6 +209,31 @@ TEST(AtomicWrite, AFailureLeavesTheOldAndNothingBeside) {
   EXPECT_NE(error_of([&] { write_atomically(folder / "file", "new"); }), "");  // a folder is there
   EXPECT_EQ(files().list(folder.path()), std::vector<std::string>{"file"});
   EXPECT_EQ(read_text(folder / "file/inside"), "old");
+}
+
+TEST(AtomicWrite, FollowsNoLink) {
+  const TemporaryFolder folder;
+  write_atomically(folder / "victim", "precious");
+  for (const char* name : {"file", "file.tmp"}) {
+    ASSERT_EQ(::symlink("victim", (folder / name).c_str()), 0);
+  }
+  write_atomically(folder / "file", "new");
+  EXPECT_EQ(read_text(folder / "victim"), "precious");
+  EXPECT_EQ(read_text(folder / "file"), "new");
+}
+
+TEST(AtomicWrite, WhatAKilledOneLeavesIsRemoved) {
+  const TemporaryFolder folder;
+  for (const char* name : {"plan.json.tmp-0123abcd", "plan.json", "notes.tmp", "a.tmp-0123abcg"}) {
+    files().create_new(folder / name)->close();
+  }
+  EXPECT_EQ(error_number([&] { files().create_new(folder / "plan.json"); }), EEXIST);
+  make_directories(folder / "folder.tmp-0123abcd");
+  remove_temporaries(folder.path());
+  EXPECT_EQ(files().list(folder.path()),
+            (std::vector<std::string>{"a.tmp-0123abcg", "folder.tmp-0123abcd", "notes.tmp",
+                                      "plan.json"}));
+  EXPECT_FALSE(is_temporary(".tmp-0123abcd"));
 }
 
 TEST(LineFile, ResumesAtAGivenLength) {

@@ -4,6 +4,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder.hpp"
@@ -46,6 +49,32 @@ TEST(FileLock, AKilledHolderLetsGo) {
   EXPECT_EQ(error_of([&] { FileLock other(path, "the run"); }), "");
   ::close(ready[0]);
   ::close(ready[1]);
+}
+
+// A look at the lock takes it for an instant; a start that falls into it waits that long.
+TEST(FileLock, ALookAtItMakesNoStartFail) {
+  const TemporaryFolder folder;
+  const std::string path = folder / "lock";
+  std::atomic<bool> done{false};
+  std::thread looker([&] {
+    while (!done) FileLock::is_held(path);
+  });
+  std::string fault;
+  for (int i = 0; i < 300 && fault.empty(); ++i) {
+    fault = error_of([&] { FileLock lock(path, "the run"); });
+  }
+  done = true;
+  looker.join();
+  EXPECT_EQ(fault, "");
+}
+
+TEST(FileLock, ALinkIsRefusedAndWhatItLeadsToStays) {
+  const TemporaryFolder folder;
+  write_atomically(folder / "victim", "precious");
+  ASSERT_EQ(::symlink("victim", (folder / "lock").c_str()), 0);
+  const std::string message = error_of([&] { FileLock lock(folder / "lock", "the run"); });
+  EXPECT_NE(message.find("lock: is a symbolic link"), std::string::npos) << message;
+  EXPECT_EQ(read_text(folder / "victim"), "precious");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // fail any operation.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <memory>
@@ -91,6 +92,10 @@ class SimulatedDisk final : public base::FileSystem {
     link(path, file);
     return std::make_unique<File>(*this, path, std::move(file));
   }
+  std::unique_ptr<base::WritableFile> create_new(const std::string& path) override {
+    if (find(path)) throw base::io_error("open for writing", path, EEXIST);
+    return create(path);
+  }
   std::unique_ptr<base::WritableFile> append(const std::string& path) override {
     if (!exists(path)) return create(path);
     begin("open for writing", path);
@@ -102,6 +107,16 @@ class SimulatedDisk final : public base::FileSystem {
     if (file->folder) throw base::io_error("read", path, EISDIR);
     const auto held = std::make_shared<const std::string>(file->data);
     return {path, std::as_bytes(std::span(held->data(), held->size())), held};
+  }
+  size_t read(const std::string& path, uint64_t offset, std::span<std::byte> into) override {
+    begin("read", path);
+    const auto file = at("open", path);
+    if (file->folder) throw base::io_error("read", path, EISDIR);
+    const size_t from = std::min<size_t>(offset, file->data.size());
+    const auto bytes = std::as_bytes(std::span(file->data)).subspan(from);
+    const size_t length = std::min(into.size(), bytes.size());
+    std::copy_n(bytes.begin(), length, into.begin());
+    return length;
   }
   void truncate(const std::string& path, uint64_t length) override {
     begin("cut", path);

@@ -65,6 +65,7 @@ class Process {
     execv(MUONLAB_BINARY, argv.data());
     _exit(127);
   }
+  pid_t id() const { return pid_; }
   void signal(int number) const { kill(pid_, number); }
   bool running() {
     if (done_) return false;

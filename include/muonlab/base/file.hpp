@@ -71,10 +71,16 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
 
-  // create() truncates what is there; append() creates what is not.
+  // create() truncates what is there, create_new() refuses it; append() creates what is not.
   virtual std::unique_ptr<WritableFile> create(const std::string& path) = 0;
+  virtual std::unique_ptr<WritableFile> create_new(const std::string& path) = 0;
   virtual std::unique_ptr<WritableFile> append(const std::string& path) = 0;
-  virtual MappedFile map(const std::string& path) = 0;  // regular files only
+  // Regular files only. A process that reads a mapped page behind the end of a file that was cut
+  // meanwhile is killed (SIGBUS); read() has no such danger.
+  virtual MappedFile map(const std::string& path) = 0;
+  // Bytes from the offset on; returns how many there were, fewer than asked for only at the end of
+  // the file. Regular files only.
+  virtual size_t read(const std::string& path, uint64_t offset, std::span<std::byte> into) = 0;
   virtual void truncate(const std::string& path, uint64_t length) = 0;
 
   // Atomic; replaces a file of that name.
@@ -100,13 +106,26 @@ std::string join_path(std::string_view folder, std::string_view name);
 std::string parent_path(std::string_view path);  // "." for a bare name
 std::string base_name(std::string_view path);    // the last part
 
+// The bytes of a file, copied: what another process does to it later makes no difference.
 std::string read_text(const std::string& path, FileSystem& files = real_file_system());
+// Its last bytes, at most that many.
+std::string read_tail(const std::string& path, uint64_t bytes,
+                      FileSystem& files = real_file_system());
+// Its bytes, held in memory.
+MappedFile load_file(const std::string& path, FileSystem& files = real_file_system());
 MappedFile map_file(const std::string& path, FileSystem& files = real_file_system());
 
-// The file holds either its old bytes or all of the new ones, whatever happens: temporary file
-// beside it, synced, renamed, folder synced.
+// The file holds either its old bytes or all of the new ones, whatever happens: temporary file of
+// an unpredictable name beside it, synced, renamed, folder synced. A link of the file's name is
+// replaced, not followed.
 void write_atomically(const std::string& path, std::string_view bytes,
                       FileSystem& files = real_file_system());
+
+// Removes what write_atomically() leaves in a folder when the process is killed. Only a process
+// that alone writes to the folder may call it.
+void remove_temporaries(const std::string& folder, FileSystem& files = real_file_system());
+// Whether a name is that of such a temporary file.
+bool is_temporary(std::string_view name);
 
 // Makes a folder and those above it, durably; nothing happens to what is there.
 void make_directories(const std::string& path, FileSystem& files = real_file_system());

@@ -10,10 +10,17 @@ class FileLock {
  public:
   // Takes the lock without waiting, creating the file if absent. Throws Error naming the holder's
   // process id when another process holds it; `what` says what it protects ("the run runs/vo_ffn").
+  // A symbolic link of that name is refused.
   FileLock(const std::string& path, const std::string& what);
+  // The same for a name in a folder that is open; messages say `path`.
+  FileLock(int folder, const std::string& name, const std::string& path, const std::string& what);
   ~FileLock();
   FileLock(const FileLock&) = delete;
   FileLock& operator=(const FileLock&) = delete;
+
+  // Whether the name in the open folder (AT_FDCWD: the path) is still the locked file. Otherwise
+  // errno says why it cannot be told, or is 0 where another file is there.
+  bool is_at(int folder, const std::string& name) const;
 
   // Whether some process holds the lock now (false when the file is absent).
   static bool is_held(const std::string& path);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/file.hpp"
 
 namespace muonlab::base {
 
@@ -15,7 +16,8 @@ enum class LogLevel { debug, info, warning, error, off };
 void log(LogLevel level, const std::string& text);
 void log_note(const std::string& text);  // at level info, into the file alone
 void set_log_level(LogLevel level);
-void set_log_file(const std::string& path);  // appends; throws Error when it cannot be opened
+// Appends; throws Error when it cannot be opened. A line that cannot be written is lost.
+void set_log_file(const std::string& path, FileSystem& files = real_file_system());
 void close_log_file();
 
 template <class... Parts>

@@ -12,7 +12,8 @@ namespace muonlab::base {
 class ChildProcess {
  public:
   // `command`: a program's path and its arguments. Standard input is empty; standard output and
-  // error are appended to the file `output`. Throws IoError when it cannot be started.
+  // error are appended to the file `output`, which may be no symbolic link. Throws IoError when it
+  // cannot be started.
   ChildProcess(const std::vector<std::string>& command, const std::string& output);
   ~ChildProcess();  // kills and reaps what still runs
   ChildProcess(ChildProcess&& other) noexcept;

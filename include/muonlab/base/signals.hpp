@@ -1,11 +1,16 @@
-// SIGINT, SIGTERM and SIGHUP ask the loop to save and leave; a second SIGINT leaves at once.
+// Signals that ask for an orderly end: SIGINT (Ctrl-C), SIGTERM, SIGHUP, what batch systems send
+// before a time limit (SIGUSR1, SIGUSR2), and SIGXCPU, which the kernel sends at a limit of
+// processor time.
 #pragma once
 
 namespace muonlab::base {
 
-// Installs the handlers and ignores SIGPIPE (a closed pipe is then an error of write). SIGHUP stays
-// ignored if it was (nohup).
-void install_signal_handlers();
+// Makes these signals ask the program to save and leave (stop_requested()); a second SIGINT leaves
+// at once with exit code 130. They are unblocked, in case the program was started with one of them
+// blocked; SIGHUP stays ignored if it was (nohup). SIGPIPE and SIGXFSZ are ignored, so that a
+// closed pipe and a file at its size limit are errors of write. The first SIGINT prints
+// `first_interrupt` to standard error at once; it must live as long as the program.
+void install_signal_handlers(const char* first_interrupt);
 int stop_requested();  // the number of the first signal that came, or 0
 void clear_stop_request();
 const char* signal_name(int number);  // "SIGINT"

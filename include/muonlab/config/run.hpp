@@ -75,12 +75,19 @@ struct EnumNames<FinalCheckpoint> {
   static constexpr std::array<std::string_view, 2> names{"full", "weights"};
 };
 
+enum class OnSaveFailure { warn, stop };
+template <>
+struct EnumNames<OnSaveFailure> {
+  static constexpr std::array<std::string_view, 2> names{"warn", "stop"};
+};
+
 struct CheckpointConfig {
   int64_t every = 100;
   int64_t keep = 2;
   int64_t permanent_every = 0;
   bool best = false;
   FinalCheckpoint final = FinalCheckpoint::full;
+  OnSaveFailure on_failure = OnSaveFailure::warn;
   bool operator==(const CheckpointConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -93,6 +100,10 @@ struct CheckpointConfig {
     visit("final", self.final,
           Field{.help = "the last checkpoint: full, or weights (no optimizer state, and no older "
                         "checkpoints)"});
+    visit(
+        "on_failure", self.on_failure,
+        Field{.help = "a periodic save that fails (full disk) while an older checkpoint is whole: "
+                      "warn and continue, or stop; the last save must always succeed"});
   }
 };
 

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "muonlab/base/file.hpp"
 #include "muonlab/record/changes.hpp"
 
 namespace muonlab::record {
@@ -46,7 +47,9 @@ struct History {
 // An absent file gives an empty history; lines of other programs' making are passed over.
 History read_history(const std::string& path);
 // One durable line. `path` is RunFolder::history().
-void append_start(const std::string& path, const RunStart& start);
-void append_end(const std::string& path, const RunEnd& end);
+void append_start(const std::string& path, const RunStart& start,
+                  base::FileSystem& files = base::real_file_system());
+void append_end(const std::string& path, const RunEnd& end,
+                base::FileSystem& files = base::real_file_system());
 
 }  // namespace muonlab::record

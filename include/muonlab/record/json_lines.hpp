@@ -29,6 +29,13 @@ inline std::string text_in(const nlohmann::json& json, const char* key) {
   return found != json.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
+// JSON text of a value that may hold paths: bytes that are not UTF-8, which a path may have and
+// JSON may not, become U+FFFD.
+template <class Json>
+std::string json_text(const Json& json, int indent = -1) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
 // The value in a small file of a run; null where there is no such file, "discarded" where it is no
 // JSON.
 inline nlohmann::json value_in(const std::string& path) {
@@ -39,8 +46,7 @@ inline nlohmann::json value_in(const std::string& path) {
 // visit(json) for every line that is an object; one that a crash cut short is passed over.
 template <class Visit>
 void each_json_line(const std::string& path, Visit&& visit) {
-  const base::MappedFile file = base::map_file(path);
-  for (const std::string& line : base::split(file.text(), '\n')) {
+  for (const std::string& line : base::split(base::read_text(path), '\n')) {
     const nlohmann::json json = nlohmann::json::parse(line, nullptr, false);
     if (json.is_object()) visit(json);
   }

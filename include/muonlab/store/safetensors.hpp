@@ -44,7 +44,8 @@ FileDigest write_safetensors(base::FileSystem& files, const std::string& path,
 // Bytes that write_safetensors will write.
 uint64_t safetensors_size(const std::vector<TensorView>& tensors, const Metadata& metadata = {});
 
-// A mapped file. The constructor throws Error naming file, tensor, field and byte offset of the
+// A file's tensors, read into memory: cutting or overwriting the file afterwards changes nothing.
+// The constructor throws Error naming file, tensor, field and byte offset of the
 // first fault.
 class SafetensorsFile {
  public:

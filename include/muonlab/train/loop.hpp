@@ -12,10 +12,15 @@ namespace muonlab::train {
 
 enum class Outcome { finished, interrupted };
 
+enum class SaveKind {
+  periodic,
+  last  // of the run or of this process: what it does not save is lost
+};
+
 struct LoopEvents {
   std::function<void(const StepRecord&)> stepped;
   std::function<void(int64_t step, const Evaluation&)> evaluated;
-  std::function<void()> save;            // makes a checkpoint of the trainer's state
+  std::function<void(SaveKind)> save;    // makes a checkpoint of the trainer's state
   std::function<bool()> stop_requested;  // asked after every step
   std::vector<Probe*> probes{};
   std::function<void(const Probe&, const std::vector<std::string>& lines)> probed{};

@@ -36,7 +36,7 @@ class ProbeLog {
   // Opens FOLDER/<name>.jsonl for every probe, cut to its length in `state`. Throws base::Error
   // when a file is shorter.
   ProbeLog(const std::string& folder, const std::vector<std::unique_ptr<Probe>>& probes,
-           const TrainState& state);
+           const TrainState& state, base::FileSystem& files = base::real_file_system());
 
   void write(const Probe& probe, const std::vector<std::string>& lines);
   // Makes all lines so far durable and notes the files' lengths.

@@ -4,6 +4,7 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
+#include "muonlab/record/json_lines.hpp"
 #include "muonlab/study/sweep/sweep.hpp"
 
 namespace muonlab::study {
@@ -41,6 +42,7 @@ void read_plan(const Json& json, SweepResult& result) {
   const SweepFolder folder(result.path);
   for (const Json& cell : json.at("cells")) {
     const std::string name = cell.at("name").get<std::string>();
+    if (!base::is_bare_name(name)) throw Json::other_error::create(501, "a bad name", nullptr);
     result.cells.push_back(
         {name, folder.cell(name), cell.at("tuning").get<bool>(), cell_status(folder, name)});
   }
@@ -90,7 +92,7 @@ void write_sweep_record(const SweepFolder& folder, const config::SweepConfig& sw
                   {"cells", cells},       {"points", points},
                   {"searches", searches}, {"waiting", plan.num_waiting}};
   base::write_atomically(folder.sweep(), sweep.source_text);
-  base::write_atomically(folder.plan(), json.dump(1) + "\n");
+  base::write_atomically(folder.plan(), record::json_text(json, 1) + "\n");
 }
 
 bool is_sweep_folder(const std::string& path) {
@@ -124,9 +126,13 @@ SweepResult read_sweep(const std::string& path) {
   result.config.name = base::base_name(path);
   try {
     read_plan(Json::parse(base::read_text(folder.plan())), result);
-  } catch (const Json::exception& error) {
-    throw base::Error(folder.plan(), ": is damaged (", error.what(),
-                      "). The sweep's command, typed again, writes it anew");
+  } catch (const Json::parse_error& error) {
+    throw base::Error(folder.plan(), ": is damaged at byte ", error.byte,
+                      ". The sweep's command, typed again, writes it anew");
+  } catch (const Json::exception&) {
+    throw base::Error(folder.plan(),
+                      ": does not hold what `muonlab sweep` writes there. The sweep's "
+                      "command, typed again, writes it anew");
   }
   return result;
 }

@@ -6,7 +6,8 @@
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
-#include "muonlab/base/lock.hpp"
+#include "muonlab/base/foreign.hpp"
+#include "muonlab/base/held_folder.hpp"
 #include "muonlab/base/signals.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
@@ -122,6 +123,22 @@ SweepOutcome conclude(SweepQueue& queue) {
   return complete ? SweepOutcome::finished : SweepOutcome::incomplete;
 }
 
+// Takes the sweep's folder for this process and makes the folders in it.
+std::unique_ptr<base::HeldFolder> hold(const SweepFolder& folder) {
+  const std::vector<std::string> inside{folder.configs(), folder.cells(), folder.outputs(),
+                                        folder.failures()};
+  std::vector<std::string> known{base::base_name(folder.lock())};
+  for (const std::string& path : inside) known.push_back(base::base_name(path));
+  base::refuse_foreign_folder(folder.path(), base::base_name(folder.sweep()), known,
+                              "Name a new folder with --out");
+  base::make_directories(folder.path());
+  auto held = std::make_unique<base::HeldFolder>(folder.path(), base::base_name(folder.lock()),
+                                                 "the sweep " + folder.path());
+  for (const std::string& path : inside) base::make_directories(path, held->files());
+  base::remove_temporaries(folder.path(), held->files());
+  return held;
+}
+
 }  // namespace
 
 SweepOutcome run_sweep(const SweepRequest& request) {
@@ -132,14 +149,7 @@ SweepOutcome run_sweep(const SweepRequest& request) {
   SweepQueue queue(std::move(planner), folder, request.only,
                    request.redo_changed && !request.dry_run);
   // Before anything is looked at, which may move runs aside.
-  std::optional<base::FileLock> lock;
-  if (!request.dry_run) {
-    for (const std::string& path :
-         {folder.configs(), folder.cells(), folder.outputs(), folder.failures()}) {
-      base::make_directories(path);
-    }
-    lock.emplace(folder.lock(), "the sweep " + folder.path());
-  }
+  const auto held = request.dry_run ? nullptr : hold(folder);
   queue.refresh();
   const int jobs = jobs_of(request, queue.plan());
   const Outlook outlook = look_ahead(queue, jobs, request.dry_run);
@@ -155,7 +165,8 @@ SweepOutcome run_sweep(const SweepRequest& request) {
   }
   check_resources(outlook, folder, jobs);
 
-  base::install_signal_handlers();
+  base::install_signal_handlers(
+      "stopping once the running cells have saved; press again to leave at once, while they save");
   write_sweep_record(folder, queue.sweep(), queue.plan());
   if (!SweepRunner(queue, jobs).run()) {
     print_line(base::str(base::signal_name(base::stop_requested()),
