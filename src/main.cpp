@@ -5,6 +5,7 @@
 
 #include "app/program.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/lock.hpp"
 #include "muonlab/base/usage_error.hpp"
 #include "muonlab/config/error.hpp"
 #include "muonlab/train/non_finite.hpp"
@@ -44,6 +45,9 @@ int main(int argc, char** argv) {
   } catch (const muonlab::base::UsageError& error) {
     std::cerr << "error: " << error.what() << "\n";
     return exit_code::kWrongInput;
+  } catch (const muonlab::base::InUse& error) {
+    std::cerr << "error: " << error.what() << "\n";
+    return exit_code::kInUse;
   } catch (const muonlab::base::Error& error) {
     std::cerr << "error: " << error.what() << "\n";
     return exit_code::kError;

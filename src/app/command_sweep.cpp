@@ -3,9 +3,27 @@
 
 #include "commands.hpp"
 #include "installed.hpp"
+#include "muonlab/base/log.hpp"
+#include "muonlab/base/terminal.hpp"
+#include "muonlab/study/report/sweep_answer.hpp"
 #include "muonlab/study/sweep/run.hpp"
 
 namespace muonlab::app {
+namespace {
+
+// The sweep has done its work whatever becomes of its report.
+void print_answer(const std::string& folder) {
+  try {
+    const auto width = static_cast<size_t>(base::terminal_width(1));
+    if (const std::string text = study::sweep_answer_text(folder, width); !text.empty())
+      base::print_line(text);
+  } catch (const std::exception& error) {
+    base::log_warning("the report could not be written: ", error.what(), ". `muonlab report ",
+                      folder, "` tries again.");
+  }
+}
+
+}  // namespace
 
 void add_sweep(CLI::App& app, Exit& exit) {
   CLI::App* command = app.add_subcommand(
@@ -35,11 +53,14 @@ The same command continues an interrupted sweep: finished cells are skipped, int
                     "move runs of cells whose settings changed aside and run the cells again");
   command->callback([request, &exit] {
     request->file = find_installed(request->file);
-    switch (study::run_sweep(*request)) {
-      case study::SweepOutcome::finished: break;
+    const study::SweepEnd end = study::run_sweep(*request);
+    switch (end.outcome) {
+      case study::SweepOutcome::listed: return;
+      case study::SweepOutcome::interrupted: exit.code = base::exit_code::kInterrupted; return;
       case study::SweepOutcome::incomplete: exit.code = base::exit_code::kError; break;
-      case study::SweepOutcome::interrupted: exit.code = base::exit_code::kInterrupted; break;
+      case study::SweepOutcome::finished: break;
     }
+    print_answer(end.folder);
   });
 }
 

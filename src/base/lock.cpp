@@ -61,7 +61,7 @@ FileLock::FileLock(int folder, const std::string& name, const std::string& path,
     const std::string id = holder(descriptor_);
     ::close(descriptor_);
     if (number != EWOULDBLOCK) throw io_error("lock", path, number);
-    throw Error(what, " is in use by ", id.empty() ? "another process" : "process " + id,
+    throw InUse(what, " is in use by ", id.empty() ? "another process" : "process " + id,
                 "; wait for it or stop it first");
   }
   const std::string id = std::to_string(::getpid()) + "\n";

@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include "muonlab/base/text.hpp"
 
@@ -77,6 +78,15 @@ std::string human_duration(double seconds) {
 std::string fixed(double value, int digits) { return print("%.*f", digits, value); }
 std::string scientific(double value, int digits) { return print("%.*e", digits, value); }
 std::string significant(double value, int digits) { return print("%.*g", digits, value); }
+
+std::string exact(double value) {
+  constexpr int kMostDigits = 17;
+  for (int digits = 6; digits < kMostDigits; ++digits) {
+    std::string text = significant(value, digits);
+    if (std::strtod(text.c_str(), nullptr) == value) return text;
+  }
+  return significant(value, kMostDigits);
+}
 
 std::string perplexity_text(double value) {
   if (!(value < 1e6)) return significant(value, 4);

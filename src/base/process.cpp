@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,6 +50,8 @@ ChildProcess::ChildProcess(const std::vector<std::string>& command, const std::s
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   const int parent = ::getpid();
+  // Where a parent left it ignored, the kernel would keep no exit code and send no signal.
+  ::signal(SIGCHLD, SIG_DFL);
   id_ = ::fork();
   if (id_ == 0) become(arguments.data(), file, parent);
   const int number = errno;
@@ -72,18 +75,31 @@ void ChildProcess::signal(int number) const {
   if (!exit_code_) ::kill(id_, number);
 }
 
+void ChildProcess::ask_to_end() const {
+  signal(SIGTERM);
+  signal(SIGCONT);
+}
+
 std::optional<int> ChildProcess::poll() {
   int status = 0;
-  if (!exit_code_ && ::waitpid(id_, &status, WNOHANG) == id_) exit_code_ = exit_code_of(status);
+  if (exit_code_) return exit_code_;
+  const pid_t ended = ::waitpid(id_, &status, WNOHANG);
+  if (ended == id_) exit_code_ = exit_code_of(status);
+  if (ended < 0 && errno == ECHILD) exit_code_ = kCannotRun;  // somebody else reaped it
   return exit_code_;
 }
 
 std::string own_program() {
+  constexpr const char* kRunning = "/proc/self/exe";
   std::string path(4096, '\0');
-  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
-  if (length <= 0) throw io_error("find", "/proc/self/exe", errno);
+  const ssize_t length = ::readlink(kRunning, path.data(), path.size());
+  if (length <= 0) throw io_error("find", kRunning, errno);
   path.resize(static_cast<size_t>(length));
-  return path;
+  struct stat running {
+  }, found{};
+  const bool same = ::stat(kRunning, &running) == 0 && ::stat(path.c_str(), &found) == 0 &&
+                    running.st_dev == found.st_dev && running.st_ino == found.st_ino;
+  return same ? path : kRunning;
 }
 
 void wait_for_child(double seconds) {

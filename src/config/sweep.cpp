@@ -1,7 +1,9 @@
 #include "muonlab/config/sweep.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
+#include <set>
 
 #include "config/json.hpp"
 #include "config/sweep_axes.hpp"
@@ -11,6 +13,12 @@
 namespace muonlab::config {
 namespace {
 
+// A count of cells for a message; beyond what a double counts exactly, its size.
+std::string counted(double cells) {
+  if (cells < 1e15) return base::with_commas(static_cast<int64_t>(cells));
+  return std::isfinite(cells) ? "about " + base::scientific(cells, 0) : "more than 1e308";
+}
+
 class SweepReader : AxisReader {
  public:
   SweepReader(const Value& root, Problems& problems, SweepConfig& out)
@@ -19,7 +27,7 @@ class SweepReader : AxisReader {
   void read() {
     known(root_, "",
           {"name", "base", "settings", "axes", "seeds", "runs", "tune", "compare", "paper",
-           "labels"});
+           "labels", "max_cells"});
     if (const Value* name = root_.find("name")) out_.name = text(*name, "name");
     if (!base::is_bare_name(out_.name) || out_.name.front() == '.')
       wrong(root_, "name", "a name for a folder");
@@ -34,13 +42,17 @@ class SweepReader : AxisReader {
     const std::string file = text(*base, "base");
     const std::string& folder = root_.mark.source->folder;
     out_.base = folder == "." || file.starts_with('/') ? file : base::join_path(folder, file);
-    if (const Value* settings = root_.find("settings"))
+    if (const Value* settings = root_.find("settings")) {
       out_.settings = patch(*settings, "settings");
+      for (const Member& m : settings->members)
+        refuse_given_by_sweep(m.key, &m.value, m.mark, "settings", problems_);
+    }
     if (const Value* axes = root_.find("axes")) read_axes(*axes);
     read_compare();
     read_runs();
     if (const Value* tune = root_.find("tune")) read_tune(*tune);
     read_published();
+    check_size();
   }
 
  private:
@@ -67,12 +79,34 @@ class SweepReader : AxisReader {
                     base::str(quote(out_.compare_axis),
                               " is no axis; axes: ", base::join(axis_names(), " ")));
     }
+    if (!out_.baseline.empty() && out_.baseline == out_.reference) {
+      problems_.add(compare->find("reference")->mark, "compare.reference",
+                    quote(out_.reference) +
+                        " is the baseline too; name another row, whose gain over the baseline is "
+                        "asked for");
+    }
+  }
+
+  void check_size() {
+    int64_t limit = kMaxCells;
+    if (const Value* own = root_.find("max_cells")) {
+      if (!own->is(Kind::integer) || own->integer < 1) return wrong(*own, "max_cells", "a count");
+      limit = own->integer;
+    }
+    const double count = num_cells(out_);
+    if (count <= static_cast<double>(limit)) return;
+    const Value* place = root_.find("axes");
+    problems_.add(
+        place ? place->mark : root_.mark, "",
+        base::str("the sweep has ", counted(count), " cells, more than ", base::with_commas(limit),
+                  "; choose fewer values, seeds or rates, or allow more with "
+                  "\"max_cells\""));
   }
 
   void read_runs() {
     const Value* common = root_.find("seeds");
     const std::vector<int64_t> default_seeds =
-        common ? distinct_integers(*common, "seeds") : std::vector<int64_t>{1};
+        common ? distinct_integers(*common, "seeds") : std::vector<int64_t>{};
     const Value* runs = root_.find("runs");
     if (!runs) return out_.runs.push_back({{}, default_seeds});
     if (!runs->is(Kind::array) || runs->items.empty())
@@ -95,19 +129,27 @@ class SweepReader : AxisReader {
     if (!paths)
       problems_.add(value.mark, path + ".path",
                     "is missing; the setting whose best value is searched");
-    if (paths) rate.paths = texts(*paths, path + ".path");
+    if (paths) {
+      rate.paths = texts(*paths, path + ".path");
+      rate.where = paths->mark.where();
+    }
+    for (const std::string& searched : rate.paths)
+      refuse_given_by_sweep(searched, nullptr, paths->mark, path + ".path", problems_);
     const Value* grid = value.find("grid");
     const auto positive = [](const Value& v) {
-      return (v.is(Kind::integer) || v.is(Kind::real)) && v.real > 0;
+      return (v.is(Kind::integer) || v.is(Kind::real)) && v.real > 0 && std::isfinite(v.real);
     };
     if (!grid || !grid->is(Kind::array) || grid->items.size() < 2 ||
         !std::all_of(grid->items.begin(), grid->items.end(), positive)) {
       wrong(grid ? *grid : value, path + ".grid", "an array of at least two positive numbers");
       return rate;
     }
-    for (const Value& item : grid->items) rate.grid.push_back(item.real);
-    std::sort(rate.grid.begin(), rate.grid.end());
-    rate.grid.erase(std::unique(rate.grid.begin(), rate.grid.end()), rate.grid.end());
+    std::set<double> values;
+    for (const Value& item : grid->items) {
+      if (!values.insert(item.real).second)
+        problems_.add(item.mark, path + ".grid", base::str("has the rate ", item.text, " twice"));
+    }
+    rate.grid.assign(values.begin(), values.end());
     return rate;
   }
 
@@ -153,7 +195,25 @@ class SweepReader : AxisReader {
       } else {
         stage.rates.push_back(rate(item, path));
       }
+      check_stage(item, path, stage);
       out_.tune.push_back(std::move(stage));
+    }
+  }
+
+  // Settings that the stage searches and an axis sets, or that it searches twice.
+  void check_stage(const Value& item, const std::string& path, const TuneStage& stage) {
+    const auto runs_with = [&](const std::string& axis, const std::string& name) {
+      const auto only = stage.only.find(axis);
+      return axis == out_.compare_axis || only == stage.only.end() ||
+             std::find(only->second.begin(), only->second.end(), name) != only->second.end();
+    };
+    std::set<std::string> searched;
+    for (const RateGrid& rate : stage.rates) {
+      for (const std::string& setting : rate.paths) {
+        if (!searched.insert(setting).second)
+          problems_.add(item.mark, path, "searches " + quote(setting) + " twice");
+        overlap_.check_search(setting, item.mark, path, runs_with, problems_);
+      }
     }
   }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -38,7 +39,8 @@ class ValueReader {
   Settings patch(const Value& value, const std::string& path) {
     Settings settings;
     if (!value.is(Kind::object)) wrong(value, path, "an object of settings");
-    for (const Member& m : value.members) settings.push_back(m.key + "=" + compact(m.value));
+    for (const Member& m : value.members)
+      settings.push_back({m.key + "=" + compact(m.value), m.mark.where()});
     return settings;
   }
 
@@ -53,16 +55,17 @@ class ValueReader {
   }
 
   std::vector<int64_t> distinct_integers(const Value& value, const std::string& path) {
-    std::vector<int64_t> list;
     const bool whole = value.is(Kind::array) && !value.items.empty() &&
                        std::all_of(value.items.begin(), value.items.end(),
                                    [](const Value& v) { return v.is(Kind::integer); });
     if (!whole) wrong(value, path, "an array of integers");
-    if (whole) {
-      for (const Value& item : value.items) {
-        if (std::find(list.begin(), list.end(), item.integer) == list.end())
-          list.push_back(item.integer);
-      }
+    if (!whole) return {};
+    std::vector<int64_t> list;
+    std::set<int64_t> seen;
+    for (const Value& item : value.items) {
+      if (!seen.insert(item.integer).second)
+        problems_.add(item.mark, path, base::str("has ", item.integer, " twice"));
+      list.push_back(item.integer);
     }
     return list;
   }

@@ -151,7 +151,7 @@ TEST_F(SweepCommand, AnInterruptSavesTheRunningCells) {
   const Result stopped = process.wait();
   if (stopped.code == 0) GTEST_SKIP() << "the sweep ended before the signal came";
   EXPECT_EQ(stopped.code, 130) << stopped.out << stopped.err;
-  EXPECT_NE(stopped.out.find("Go on with the same command"), std::string::npos) << stopped.out;
+  EXPECT_NE(stopped.out.find("The same command resumes them"), std::string::npos) << stopped.out;
   EXPECT_EQ(sweep({"--jobs", "2"}).code, 0);
 }
 

@@ -1,6 +1,8 @@
 #include "muonlab/base/process.hpp"
 
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -38,6 +40,47 @@ TEST(Process, ASignalEndsItAndIsTold) {
   EXPECT_FALSE(child.poll().has_value());
   child.signal(SIGTERM);
   EXPECT_EQ(wait_for(child), 128 + SIGTERM);
+}
+
+TEST(Process, AStoppedOneEndsWhenAskedTo) {
+  const TemporaryFolder folder;
+  ChildProcess child({"/bin/sleep", "60"}, folder / "out.txt");
+  child.signal(SIGSTOP);
+  child.ask_to_end();
+  EXPECT_EQ(wait_for(child), 128 + SIGTERM);
+}
+
+// A parent may leave SIGCHLD ignored, and then the kernel reaps children itself.
+TEST(Process, ItsExitCodeIsKeptWhereSigchldWasIgnored) {
+  const TemporaryFolder folder;
+  ::signal(SIGCHLD, SIG_IGN);
+  ChildProcess child({"/bin/sh", "-c", "exit 7"}, folder / "out.txt");
+  EXPECT_EQ(wait_for(child), 7);
+}
+
+// A rebuild replaces the program's file while it runs.
+TEST(Process, ItsOwnProgramIsTheOneThatRuns) {
+  EXPECT_NE(own_program(), "/proc/self/exe");
+  const TemporaryFolder folder;
+  const std::string program = folder / "program", output = folder / "out.txt";
+  const std::string copy = "cp " + own_program() + " " + program;
+  ASSERT_EQ(std::system(copy.c_str()), 0);
+  ChildProcess replaced(
+      {program, "--gtest_filter=ReplacedProgram.*", "--gtest_also_run_disabled_tests"}, output);
+  EXPECT_EQ(wait_for(replaced), 0) << read_text(output);
+  EXPECT_NE(read_text(output).find("[       OK ] ReplacedProgram"), std::string::npos);
+}
+
+// Runs as a process of its own, above.
+TEST(ReplacedProgram, DISABLED_StartsItselfAllTheSame) {
+  const TemporaryFolder folder;
+  const std::string before = own_program();
+  ASSERT_EQ(std::remove(before.c_str()), 0);
+  write_atomically(before, "#!/bin/false\n");
+  EXPECT_EQ(own_program(), "/proc/self/exe");
+  ChildProcess again({own_program(), "--gtest_list_tests"}, folder / "out.txt");
+  EXPECT_EQ(wait_for(again), 0);
+  EXPECT_NE(read_text(folder / "out.txt").find("ReplacedProgram"), std::string::npos);
 }
 
 TEST(Process, AProgramThatIsNotThereFails) {

@@ -10,6 +10,7 @@ inline constexpr int kDone = 0;
 inline constexpr int kError = 1;
 inline constexpr int kWrongInput = 2;
 inline constexpr int kNotFinite = 3;
+inline constexpr int kInUse = 4;
 inline constexpr int kBug = 70;
 inline constexpr int kInterrupted = 130;
 
@@ -18,11 +19,12 @@ struct Meaning {
   std::string_view text;
 };
 
-inline constexpr std::array<Meaning, 6> kMeanings{{
+inline constexpr std::array<Meaning, 7> kMeanings{{
     {kDone, "done"},
     {kError, "an error"},
     {kWrongInput, "a wrong configuration or command line"},
     {kNotFinite, "a loss that is not finite"},
+    {kInUse, "another process has the run"},
     {kBug, "a bug in muonlab"},
     {kInterrupted, "interrupted and saved"},
 }};

@@ -4,11 +4,19 @@
 
 #include <string>
 
+#include "muonlab/base/error.hpp"
+
 namespace muonlab::base {
+
+// Another process holds the lock.
+class InUse : public Error {
+ public:
+  using Error::Error;
+};
 
 class FileLock {
  public:
-  // Takes the lock without waiting, creating the file if absent. Throws Error naming the holder's
+  // Takes the lock without waiting, creating the file if absent. Throws InUse naming the holder's
   // process id when another process holds it; `what` says what it protects ("the run runs/vo_ffn").
   // A symbolic link of that name is refused.
   FileLock(const std::string& path, const std::string& what);

@@ -21,6 +21,8 @@ class ChildProcess {
 
   int id() const { return id_; }
   void signal(int number) const;
+  // SIGTERM, also to a process that was stopped: it takes no signal before it continues.
+  void ask_to_end() const;
   // Its exit code once it has ended, 128 + N after signal N; absent while it runs. Never waits.
   std::optional<int> poll();
 
@@ -29,7 +31,8 @@ class ChildProcess {
   std::optional<int> exit_code_;
 };
 
-// The file of the running program.
+// What starts the running program once more: its file, or, where that was replaced or removed since
+// (a rebuild), the kernel's own name for what runs.
 std::string own_program();
 // Sleeps, but no longer than until a child ends or a signal comes.
 void wait_for_child(double seconds);

@@ -26,6 +26,8 @@ std::string human_duration(double seconds);   // 0.2 s, 45 s, 14 min, 1 h 05 min
 std::string fixed(double value, int digits);  // printf %.*f
 std::string scientific(double value, int digits);   // 1.0e-02
 std::string significant(double value, int digits);  // printf %.*g: 0.01, 1e-05
+// What reads back as the same number: six significant digits where they do, else as many as needed.
+std::string exact(double value);
 // four digits: 24.10, 572.0, 4054; from a million on 1.234e+06
 std::string perplexity_text(double value);
 

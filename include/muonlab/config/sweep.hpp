@@ -1,22 +1,24 @@
-// A sweep file: one base configuration, axes of settings over it, seeds, and a search of rates
-// before the rest.
+// A sweep file: one base configuration, axes of settings over it, seeds, and a search of learning
+// rates before the rest. docs/sweeps.md explains every key.
 //
+// clang-format off
 //   {
-//     "base": "base_tiny.json",                       // relative to this file; "name": default is
-//     the file's name "settings": {"train.steps": 600},               // for every cell, over the
-//     base "axes": {                                       // the first varies slowest
-//       "protocol": {"paper": {}, "fair": {"optimizers.embed.lr": 0.003}},               // named
-//       settings "width": {"path": "model.width", "values": [64, 128]}, // one setting "shape":
-//       {"paths": ["model.width", "model.layers"], "values": [[64, 2], [96, 3]]}  // paired
-//       settings
+//     "base": "base_tiny.json",                       // relative to this file
+//     "settings": {"train.steps": 600},               // for every cell, over the base
+//     "axes": {                                       // the first varies slowest
+//       "protocol": {"paper": {}, "fair": {"optimizers.embed.lr": 0.003}},                 // named settings
+//       "width": {"path": "model.width", "values": [64, 128]},                             // one setting
+//       "shape": {"paths": ["model.heads", "model.layers"], "values": [[2, 2], [4, 3]]}    // paired settings
 //     },
-//     "seeds": [1, 2, 3],
-//     "runs": [{"only": {"width": [64]}, "seeds": [1, 2]}, …],   // which points in which order;
-//     default: the grid "tune": [{"at": {"row": "adam"}, "only": {…}, "path": "optimizers.adam.lr",
-//     "grid": [0.001, 0.002]}, …], "compare": {"axis": "row", "baseline": "adam", "reference":
-//     "all"}, "paper": {"adam": 3.8837},                      // published losses by value of the
-//     compared axis "labels": {"vo_ffn": "V O FFN"}                 // names for people
+//     "seeds": [1, 2, 3],                             // default: the base's own
+//     "runs": [{"only": {"width": [64]}, "seeds": [1, 2]}, …],    // which points in which order; default: the grid
+//     "tune": [{"at": {"row": "adam"}, "only": {…}, "path": "optimizers.adam.lr", "grid": [0.001, 0.002]}, …],
+//     "compare": {"axis": "row", "baseline": "adam", "reference": "all"},
+//     "paper": {"adam": 3.8837},                      // published losses by value of the compared axis
+//     "labels": {"vo_ffn": "V O FFN"},                // names for people
+//     "max_cells": 20000                              // a larger sweep than the default limit
 //   }
+// clang-format on
 //
 // A block is a combination of all axes but the compared one. Rates are searched block by block,
 // each stage of "tune" at the row it names and with the rates that earlier stages found, which
@@ -27,6 +29,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -35,7 +38,11 @@
 
 namespace muonlab::config {
 
-using Settings = std::vector<std::string>;  // "path=JSON value", as load_config takes them
+struct SweptSetting {
+  std::string text;   // "path=JSON value", as load_config takes it
+  std::string where;  // "sweep.json:7:20", for messages
+};
+using Settings = std::vector<SweptSetting>;
 
 struct AxisValue {
   std::string name;  // as written, or "64" for the value of a path
@@ -52,19 +59,22 @@ using Selection = std::map<std::string, std::vector<std::string>>;
 
 struct SweepRuns {
   Selection only;
-  std::vector<int64_t> seeds;
+  std::vector<int64_t> seeds;  // empty: the base's own
 };
 
 struct RateGrid {
   std::vector<std::string> paths;  // tied
-  std::vector<double> grid;        // ascending, positive
+  std::vector<double> grid;        // ascending, positive, distinct
+  std::string where{};             // of the path, for messages
 };
 struct TuneStage {
   std::string row;  // value of the compared axis
   Selection only;   // blocks it is for
   std::vector<RateGrid> rates;
-  int64_t seed = 1;
+  std::optional<int64_t> seed;  // absent: the base's own
 };
+
+constexpr int64_t kMaxCells = 10'000;  // unless the file says "max_cells"
 
 struct SweepConfig {
   std::string path, name, base;  // base: as load_config finds it
@@ -82,6 +92,10 @@ struct SweepConfig {
     return found == labels.end() ? row : found->second;
   }
 };
+
+// How many cells the sweep has, at most: equal ones are one run. Trials of searches are counted,
+// extensions of their grids are not. Never less than the number of points of the whole grid.
+double num_cells(const SweepConfig& sweep);
 
 // Reads and checks the file itself (not yet what the settings make of the base). Throws ConfigError
 // with all problems.

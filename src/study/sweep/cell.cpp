@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <limits>
 
 #include <nlohmann/json.hpp>
 
@@ -17,14 +19,50 @@ namespace {
 // Settings that leave a cell's losses alone but for rounding.
 constexpr std::array<const char*, 4> kSameNumbers{"name", "threads", "device", "checkpoint.*"};
 
+// Of the finished run in the folder; 0 where its record does not tell.
+int64_t vocabulary_of(const record::RunFolder& folder) {
+  const nlohmann::json resolved = record::value_in(folder.resolved());
+  const auto model = resolved.is_object() ? resolved.find("model") : resolved.end();
+  return model != resolved.end() && model->is_object() ? record::count_in(*model, "vocabulary") : 0;
+}
+
 }  // namespace
 
+LossDoubt doubt_of(double val_loss, int64_t vocabulary) {
+  constexpr double kFarAbove = 1.0;   // nats a token: a factor of e in perplexity
+  constexpr double kRounding = 1e-6;  // of a mean over tokens in fp32
+  if (vocabulary < 2) return LossDoubt::none;
+  const double guess = std::log(static_cast<double>(vocabulary));
+  if (val_loss > guess + kFarAbove) return LossDoubt::exploded;
+  return std::abs(val_loss - guess) <= kRounding * guess ? LossDoubt::uniform : LossDoubt::none;
+}
+
+const char* doubt_text(LossDoubt doubt) {
+  switch (doubt) {
+    case LossDoubt::none: return "";
+    case LossDoubt::exploded: return "the loss exploded";
+    case LossDoubt::uniform: return "the model predicts every token alike";
+  }
+  return "";
+}
+
+std::optional<double> loss_for_search(const CellStatus& status) {
+  constexpr double kWorst = std::numeric_limits<double>::infinity();
+  if (status.state == CellState::diverged) return kWorst;
+  if (status.state != CellState::finished) return std::nullopt;
+  return status.doubt == LossDoubt::none ? status.val_loss : kWorst;
+}
+
 CellStatus cell_status(const SweepFolder& folder, const std::string& cell) {
-  const record::RunProgress run = record::read_progress(record::RunFolder(folder.cell(cell)));
+  const record::RunFolder run_folder(folder.cell(cell));
+  const record::RunProgress run = record::read_progress(run_folder);
   CellStatus status{CellState::queued, run.step, run.steps, run.loss, run.val_loss};
   switch (run.state) {
     case record::RunState::running: status.state = CellState::running; return status;
-    case record::RunState::finished: status.state = CellState::finished; return status;
+    case record::RunState::finished:
+      status.state = CellState::finished;
+      if (run.val_loss) status.doubt = doubt_of(*run.val_loss, vocabulary_of(run_folder));
+      return status;
     case record::RunState::diverged: status.state = CellState::diverged; return status;
     case record::RunState::stopped: break;
   }

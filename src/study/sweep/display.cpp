@@ -17,11 +17,19 @@ std::string running_text(const RunningCell& cell, bool brief) {
 
 }  // namespace
 
+std::string final_loss_text(const CellStatus& status) {
+  std::string text = status.val_loss ? base::fixed(*status.val_loss, 4) : "unknown";
+  if (status.doubt != LossDoubt::none) text += base::str(" (", doubt_text(status.doubt), ")");
+  return text;
+}
+
 std::string progress_line(const SweepProgress& progress, size_t width) {
   const std::string head = base::str(" ✓ ", progress.done, " done");
   std::string tail;
   if (progress.failed > 0) tail += base::str("   ✗ ", progress.failed, " failed");
   if (progress.queued > 0) tail += base::str("   ", progress.queued, " queued");
+  if (progress.elsewhere > 0)
+    tail += base::str(" (", progress.elsewhere, " trained by another process)");
   if (progress.waiting > 0) tail += base::str("   ", progress.waiting, " wait for rates");
   if (progress.left_s > 0) tail += "   " + base::human_duration(progress.left_s) + " left";
   for (const bool brief : {false, true}) {
@@ -39,8 +47,8 @@ std::string ended_line(const std::string& cell, const CellStatus& status, double
   const std::string time = "   " + base::human_duration(seconds);
   switch (status.state) {
     case CellState::finished:
-      return base::str(" ✓ ", name, "  validation loss ",
-                       base::fixed(status.val_loss.value_or(0), 4), time);
+      return base::str(status.doubt == LossDoubt::none ? " ✓ " : " ! ", name, "  validation loss ",
+                       final_loss_text(status), time);
     case CellState::diverged:
       return base::str(" ✗ ", name, "  diverged at step ", status.step, ": the loss was not finite",
                        time);

@@ -32,7 +32,7 @@ std::string rates_text(const RateSearch& search) {
   std::string text;
   for (size_t i = 0; i < search.rates.size(); ++i) {
     text += base::str(i == 0 ? "" : ", ", base::join(search.rates[i].paths, " = "), " ",
-                      base::significant((*search.best)[i], 3));
+                      base::exact((*search.best)[i]));
   }
   return text;
 }
@@ -44,6 +44,7 @@ Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
   Outlook outlook;
   outlook.num_waiting = queue.num_waiting();
   std::map<std::string, Rate> rates;  // by shape
+  DataSizes data_sizes;
   std::vector<uint64_t> memory;
   uint64_t running_disk = 0;
   for (const Cell& cell : plan.cells) {
@@ -54,14 +55,18 @@ Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
       continue;
     }
     ++outlook.num_runs;
-    const DiskUse disk = run_disk(cell.config);
+    const config::RunConfig run = data_sizes.complete(cell.config);
+    const double flops = run_flops(run);
+    outlook.num_unknown += flops == 0;
+    const DiskUse disk = run_disk(run);
     outlook.disk_bytes += disk.finished;
     running_disk = std::max(running_disk, disk.running);
-    memory.push_back(static_cast<uint64_t>(run_memory_bytes(cell.config)));
-    const auto [rate, is_new] = rates.try_emplace(measure ? shape_of(cell.config) : "");
-    if (is_new) rate->second = measure ? measure_rate(cell.config) : usual_rate(cell.config);
+    memory.push_back(static_cast<uint64_t>(run_memory_bytes(run)));
+    if (flops == 0) continue;
+    const auto [rate, is_new] = rates.try_emplace(measure ? shape_of(run) : "");
+    if (is_new) rate->second = measure ? measure_rate(run) : usual_rate(run);
     outlook.rate_source = rate->second.source;
-    outlook.seconds += run_flops(cell.config) / rate->second.flops_per_s / jobs;
+    outlook.seconds += flops / rate->second.flops_per_s / jobs;
   }
   outlook.disk_bytes += static_cast<uint64_t>(jobs) * running_disk;
   std::sort(memory.rbegin(), memory.rend());
@@ -86,6 +91,10 @@ std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs) {
     text += base::str("\nmemory   about ", base::human_bytes(outlook.memory_bytes));
   if (outlook.disk_bytes > 0)
     text += base::str("\ndisk     about ", base::human_bytes(outlook.disk_bytes));
+  if (outlook.num_unknown > 0) {
+    text += base::str("\nunknown  ", counted(outlook.num_unknown, "run", "runs"),
+                      " left out of these figures: the data cannot be read, or tell no length");
+  }
   return text;
 }
 

@@ -2,106 +2,34 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <set>
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
+#include "rates.hpp"
 
 namespace muonlab::study {
 namespace {
 
 using config::Settings;
 
-constexpr size_t kMaxExtensions = 4;  // of a grid, at either end
+constexpr size_t kLongestName = 200;  // of a cell, which is a folder's
 
 void append(Settings& settings, const Settings& more) {
   settings.insert(settings.end(), more.begin(), more.end());
+}
+
+std::vector<std::string> texts(const Settings& settings) {
+  std::vector<std::string> list;
+  for (const config::SweptSetting& setting : settings) list.push_back(setting.text);
+  return list;
 }
 
 bool selected(const config::Selection& only, const std::string& axis, const std::string& value) {
   const auto found = only.find(axis);
   return found == only.end() ||
          std::find(found->second.begin(), found->second.end(), value) != found->second.end();
-}
-
-std::string number(double value) { return base::significant(value, 6); }
-
-// "adam.lr" of "optimizers.adam.lr".
-std::string short_path(const std::string& path) {
-  return path.starts_with("optimizers.") ? path.substr(std::string_view("optimizers.").size())
-                                         : path;
-}
-
-Settings rate_settings(const std::vector<config::RateGrid>& grids,
-                       const std::vector<double>& rates) {
-  Settings settings;
-  for (size_t i = 0; i < grids.size(); ++i) {
-    for (const std::string& path : grids[i].paths)
-      settings.push_back(path + "=" + number(rates[i]));
-  }
-  return settings;
-}
-
-// All combinations of the grids, the last one varying fastest.
-std::vector<std::vector<double>> product(const std::vector<config::RateGrid>& grids) {
-  std::vector<std::vector<double>> points{{}};
-  for (const config::RateGrid& grid : grids) {
-    std::vector<std::vector<double>> longer;
-    for (const std::vector<double>& point : points) {
-      for (const double value : grid.grid) {
-        longer.push_back(point);
-        longer.back().push_back(value);
-      }
-    }
-    points = std::move(longer);
-  }
-  return points;
-}
-
-// Where the best is at an edge of a grid, one value beyond it. Three significant digits keep the
-// values readable.
-bool extend(std::vector<config::RateGrid>& grids, const std::vector<double>& best,
-            const std::vector<config::RateGrid>& original, bool& at_edge) {
-  bool grew = false;
-  for (size_t i = 0; i < grids.size(); ++i) {
-    std::vector<double>& grid = grids[i].grid;
-    const bool low = best[i] == grid.front(), high = best[i] == grid.back();
-    if (!low && !high) continue;
-    const std::vector<double>& first = original[i].grid;
-    const auto beyond = static_cast<size_t>(std::count_if(grid.begin(), grid.end(), [&](double v) {
-      return low ? v < first.front() : v > first.back();
-    }));
-    if (beyond >= kMaxExtensions) {
-      at_edge = true;
-      continue;
-    }
-    const double ratio =
-        low ? first[1] / first[0] : first[first.size() - 1] / first[first.size() - 2];
-    const double next =
-        std::stod(base::significant(low ? grid.front() / ratio : grid.back() * ratio, 3));
-    grid.insert(low ? grid.begin() : grid.end(), next);
-    grew = true;
-  }
-  return grew;
-}
-
-// A configuration's problems as those of the sweep file: a setting of a cell is shown as it is, not
-// by its number.
-std::vector<config::Problem> problems_of_cell(const config::ConfigError& error,
-                                              const std::string& file, const std::string& cell,
-                                              const Settings& swept) {
-  constexpr std::string_view kNumbered = "sweep setting ";
-  std::vector<config::Problem> problems;
-  for (config::Problem problem : error.problems()) {
-    if (problem.where.starts_with(kNumbered)) {
-      problem.where =
-          swept.at(static_cast<size_t>(std::stoi(problem.where.substr(kNumbered.size()))) - 1);
-    }
-    problems.push_back({file, "cell " + cell, problem.line()});
-  }
-  return problems;
 }
 
 }  // namespace
@@ -113,24 +41,33 @@ struct SweepPlanner::Block {
   Settings settings;        // of the axes
   Settings rates;           // found so far
   bool ready = false;       // no search of it is open
-
-  std::string text() const { return label; }
 };
 
-size_t SweepPlanner::add_cell(SweepPlan& plan, const std::string& name, Settings settings,
-                              int64_t seed, bool tuning) {
-  settings.push_back(base::str("seed=", seed));
-  const std::string settings_text = base::join(settings, "\n");
+struct SweepPlanner::Request {
+  std::string name;  // without the seed of a cell of the grid
+  Settings settings;
+  std::optional<int64_t> seed;  // absent: the base's own
+  bool tuning = false;
+};
+
+std::optional<size_t> SweepPlanner::add_cell(SweepPlan& plan, Request request) {
+  if (problems_.is_full()) return std::nullopt;
+  const auto named = [&](int64_t seed) {
+    return request.tuning ? request.name : base::str(request.name, "s", seed);
+  };
+  if (request.seed) request.settings.push_back({base::str("seed=", *request.seed), sweep_.path});
+  const std::string settings_text = base::join(texts(request.settings), "\n");
   auto cached = cache_.find(settings_text);
   if (cached == cache_.end()) {
-    Cell cell{.name = name, .tuning = tuning, .config = {}, .key = {}};
+    Cell cell{.name = {}, .tuning = request.tuning, .config = {}, .key = {}};
     // Weights alone are kept of a finished cell, unless a setting below says otherwise.
-    Settings swept{"checkpoint.final=weights"};
-    append(swept, settings);
+    Settings swept{{"checkpoint.final=weights", sweep_.path}};
+    append(swept, request.settings);
     try {
-      cell.config = config::load_config(sweep_.base, {}, swept).run;
+      cell.config = config::load_config(sweep_.base, {}, texts(swept)).run;
     } catch (const config::ConfigError& error) {
-      throw config::ConfigError(problems_of_cell(error, sweep_.path, name, swept));
+      problems_.add(error, named(request.seed.value_or(1)), swept);
+      return std::nullopt;
     }
     cell.config.name.clear();
     cell.key = config::dump_config(cell.config);
@@ -139,10 +76,42 @@ size_t SweepPlanner::add_cell(SweepPlan& plan, const std::string& name, Settings
   const auto [found, is_new] = index_by_key_.emplace(cached->second.key, plan.cells.size());
   if (!is_new) return found->second;
   Cell cell = cached->second;
-  cell.name = cell.config.name = name;
-  cell.tuning = tuning;
+  cell.name = cell.config.name = named(cell.config.seed);
+  cell.tuning = request.tuning;
+  if (cell.name.size() > kLongestName) {
+    problems_.add({sweep_.path, "axes",
+                   base::str("a cell's name has more than ", kLongestName,
+                             " characters; name the values, or sweep fewer axes at once")},
+                  base::clip_text(cell.name, 60));
+  }
   plan.cells.push_back(std::move(cell));
   return plan.cells.size() - 1;
+}
+
+bool SweepPlanner::try_rates(SweepPlan& plan, RateSearch& search, const Block& block,
+                             const config::TuneStage& stage, const LossOf& loss_of) {
+  Settings settings = sweep_.settings;
+  append(settings, block.settings);
+  for (const config::Axis& axis : sweep_.axes) {
+    for (const config::AxisValue& value : axis.values) {
+      if (axis.name == sweep_.compare_axis && value.name == stage.row)
+        append(settings, value.settings);
+    }
+  }
+  append(settings, block.rates);
+  bool known = true;
+  search.trials.clear();
+  for (const std::vector<double>& rates : grid_points(search.rates)) {
+    Request request{.name = "tune-" + block.name + stage.row + rate_suffix(search.rates, rates),
+                    .settings = settings,
+                    .seed = stage.seed,
+                    .tuning = true};
+    append(request.settings, rate_settings(search.rates, rates));
+    const std::optional<size_t> cell = add_cell(plan, std::move(request));
+    if (cell) search.trials.push_back({rates, *cell, loss_of(plan.cells[*cell])});
+    known = known && cell && search.trials.back().loss;
+  }
+  return known;
 }
 
 bool SweepPlanner::search(SweepPlan& plan, Block& block, const LossOf& loss_of, bool guess) {
@@ -151,51 +120,19 @@ bool SweepPlanner::search(SweepPlan& plan, Block& block, const LossOf& loss_of, 
       return selected(stage.only, axis.first, axis.second);
     };
     if (!std::all_of(block.at.begin(), block.at.end(), is_for)) continue;
-    Settings row_settings;
-    for (const config::Axis& axis : sweep_.axes) {
-      for (const config::AxisValue& value : axis.values) {
-        if (axis.name == sweep_.compare_axis && value.name == stage.row)
-          row_settings = value.settings;
-      }
-    }
     RateSearch search{
         .block = block.label, .row = stage.row, .rates = stage.rates, .trials = {}, .best = {}};
-    for (bool grew = true; grew;) {
-      grew = false;
-      search.trials.clear();
-      for (const std::vector<double>& rates : product(search.rates)) {
-        Settings settings = sweep_.settings;
-        append(settings, block.settings);
-        append(settings, row_settings);
-        append(settings, block.rates);
-        append(settings, rate_settings(search.rates, rates));
-        std::string name = "tune-" + block.name + stage.row;
-        for (size_t i = 0; i < rates.size(); ++i) {
-          name += "-" + short_path(search.rates[i].paths.front()) + "_" + number(rates[i]);
-        }
-        const size_t cell = add_cell(plan, name, std::move(settings), stage.seed, true);
-        search.trials.push_back({rates, cell, loss_of(plan.cells[cell])});
-      }
-      const auto known = [](const Trial& trial) { return trial.loss.has_value(); };
-      if (!std::all_of(search.trials.begin(), search.trials.end(), known)) break;
+    while (!search.best && try_rates(plan, search, block, stage, loss_of)) {
       const Trial& best =
           *std::min_element(search.trials.begin(), search.trials.end(),
                             [](const Trial& a, const Trial& b) { return *a.loss < *b.loss; });
-      if (!std::isfinite(*best.loss)) {
-        throw base::Error(sweep_.path, ": tune of ", stage.row, " in ",
-                          block.label.empty() ? "the sweep" : block.label,
-                          ": every run diverged; lower the grid");
-      }
-      search.best = best.rates;
-      grew = extend(search.rates, *search.best, stage.rates, search.at_edge);
-      if (grew) search.best.reset();
+      search.all_diverged = !std::isfinite(*best.loss);
+      if (search.all_diverged) break;
+      if (!extend_grids(search.rates, best.rates, stage.rates, search.at_edge))
+        search.best = best.rates;
     }
     std::optional<std::vector<double>> rates = search.best;
-    if (!rates && guess) {
-      rates.emplace();
-      for (const config::RateGrid& grid : search.rates)
-        rates->push_back(grid.grid[grid.grid.size() / 2]);
-    }
+    if (!rates && guess) rates = middle_of(search.rates);
     if (rates) append(block.rates, rate_settings(search.rates, *rates));
     plan.searches.push_back(std::move(search));
     if (!rates) return false;
@@ -203,9 +140,42 @@ bool SweepPlanner::search(SweepPlan& plan, Block& block, const LossOf& loss_of, 
   return true;
 }
 
+void SweepPlanner::add_points(SweepPlan& plan, const std::vector<Block>& blocks,
+                              const std::vector<Block>& rows) {
+  std::set<std::string> seen;
+  const auto add = [&](const Block& block, const Block& row, std::optional<int64_t> seed) {
+    const std::string name = block.name + row.name;
+    if (!seen.insert(seed ? base::str(name, "s", *seed) : name).second) return;
+    if (!block.ready) {
+      ++plan.num_waiting;
+      return;
+    }
+    Request request{.name = name, .settings = sweep_.settings, .seed = seed};
+    append(request.settings, block.settings);
+    append(request.settings, row.settings);
+    append(request.settings, block.rates);
+    if (const std::optional<size_t> cell = add_cell(plan, std::move(request)))
+      plan.points.push_back({block.label, row.label, plan.cells[*cell].config.seed, *cell});
+  };
+  for (const config::SweepRuns& runs : sweep_.runs) {
+    const auto wanted = [&](const Block& part) {
+      return std::all_of(part.at.begin(), part.at.end(),
+                         [&](const auto& at) { return selected(runs.only, at.first, at.second); });
+    };
+    for (const Block& block : blocks) {
+      for (const Block& row : rows) {
+        if (!wanted(block) || !wanted(row)) continue;
+        if (runs.seeds.empty()) add(block, row, std::nullopt);
+        for (const int64_t seed : runs.seeds) add(block, row, seed);
+      }
+    }
+  }
+}
+
 SweepPlan SweepPlanner::build(const LossOf& loss_of, bool guess) {
   SweepPlan plan;
   index_by_key_.clear();
+  problems_ = {};
   const bool compares = !sweep_.compare_axis.empty();
 
   // Blocks, and the rows of a block. Without a comparison there is one block, and every point is a
@@ -232,34 +202,8 @@ SweepPlan SweepPlanner::build(const LossOf& loss_of, bool guess) {
   }
 
   for (Block& block : blocks) block.ready = search(plan, block, loss_of, guess);
-  std::set<std::string> seen;
-  for (const config::SweepRuns& runs : sweep_.runs) {
-    for (const Block& block : blocks) {
-      for (const Block& row : rows) {
-        const auto wanted = [&](const auto& at) {
-          return selected(runs.only, at.first, at.second);
-        };
-        if (!std::all_of(block.at.begin(), block.at.end(), wanted) ||
-            !std::all_of(row.at.begin(), row.at.end(), wanted)) {
-          continue;
-        }
-        for (const int64_t seed : runs.seeds) {
-          const std::string name = block.name + row.name + base::str("s", seed);
-          if (!seen.insert(name).second) continue;
-          if (!block.ready) {
-            ++plan.num_waiting;
-            continue;
-          }
-          Settings settings = sweep_.settings;
-          append(settings, block.settings);
-          append(settings, row.settings);
-          append(settings, block.rates);
-          plan.points.push_back({block.label, row.label, seed,
-                                 add_cell(plan, name, std::move(settings), seed, false)});
-        }
-      }
-    }
-  }
+  add_points(plan, blocks, rows);
+  problems_.raise();
   return plan;
 }
 

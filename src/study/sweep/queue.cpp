@@ -1,59 +1,68 @@
 #include "queue.hpp"
 
 #include <algorithm>
-#include <limits>
+#include <span>
 
 #include <nlohmann/json.hpp>
 
+#include "muonlab/base/exit_code.hpp"
 #include "muonlab/base/file.hpp"
+#include "muonlab/base/lock.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/record/run_folder.hpp"
 
 namespace muonlab::study {
 namespace {
 
 constexpr size_t kShownChanges = 3;
-
-std::optional<double> known_loss(const CellStatus& status) {
-  if (status.state == CellState::finished) return status.val_loss;
-  if (status.state == CellState::diverged) return std::numeric_limits<double>::infinity();
-  return std::nullopt;
-}
+constexpr size_t kLongestLine = 400;  // a setting may be a long list
 
 }  // namespace
 
-SweepQueue::Seen& SweepQueue::look(const Cell& cell) {
-  const auto found = seen_.find(cell.name);
-  if (found != seen_.end()) return found->second;
-  Seen seen{cell_status(folder_, cell.name), cell_changes(folder_, cell)};
-  if (!seen.changes.empty()) settle(cell, seen);
-  return seen_.emplace(cell.name, std::move(seen)).first->second;
+SweepQueue::Known& SweepQueue::known(const Cell& cell) {
+  const auto found = known_.find(cell.name);
+  if (found != known_.end()) return found->second;
+  Known known{cell_status(folder_, cell.name), cell_changes(folder_, cell)};
+  if (!known.changes.empty()) report_or_move_aside(cell, known);
+  return known_.emplace(cell.name, std::move(known)).first->second;
 }
 
 // Another run is in the cell's folder: said once, and out of the way if that was asked for.
-void SweepQueue::settle(const Cell& cell, Seen& seen) {
-  seen.status = {};
-  if (!redo_changed_) {
-    const std::span<const std::string> shown(seen.changes.data(),
-                                             std::min(seen.changes.size(), kShownChanges));
-    base::print_line(base::str("changed  ", cell.name, ": ", base::join(shown, ", "),
-                               shown.size() < seen.changes.size() ? ", …" : ""));
-    return;
-  }
+void SweepQueue::report_or_move_aside(const Cell& cell, Known& known) {
+  known.status = {};
+  if (redo_changed_) return move_aside(cell, known);
+  const std::span<const std::string> shown(known.changes.data(),
+                                           std::min(known.changes.size(), kShownChanges));
+  base::print_line(base::clip_text(base::str("changed  ", cell.name, ": ", base::join(shown, ", "),
+                                             shown.size() < known.changes.size() ? ", …" : ""),
+                                   kLongestLine));
+}
+
+// Not under a process that still trains the run: holding its lock says that there is none.
+void SweepQueue::move_aside(const Cell& cell, Known& known) {
   base::FileSystem& files = base::real_file_system();
   const std::string from = folder_.cell(cell.name);
   std::string to;
   for (int number = 1; to.empty() || files.exists(to); ++number)
     to = base::str(from, ".old-", number);
-  files.rename(from, to);
+  try {
+    const base::FileLock lock(record::RunFolder(from).lock(), "the run " + from);
+    files.rename(from, to);
+  } catch (const base::InUse& error) {
+    base::print_line(base::str("changed  ", cell.name, ": not moved aside, since ", error.what()));
+    return;
+  }
   base::print_line(base::str("changed  ", cell.name, ": its earlier run is now ", to));
-  seen.changes.clear();
+  known.changes.clear();
 }
 
 bool SweepQueue::refresh() {
   const size_t cells = plan_.cells.size();
   const int64_t waiting = plan_.num_waiting;
-  plan_ = planner_.plan([this](const Cell& cell) { return known_loss(look(cell).status); });
+  plan_ = planner_.plan([this](const Cell& cell) { return loss_for_search(known(cell).status); });
+  planned_.clear();
+  for (const Cell& cell : plan_.cells) planned_[cell.name] = cell.key;
   find_waiting();
   return plan_.cells.size() != cells || plan_.num_waiting != waiting;
 }
@@ -82,23 +91,22 @@ bool SweepQueue::is_wanted(const Cell& cell) const {
 }
 
 SweepPlan SweepQueue::outline() {
-  return planner_.outline([this](const Cell& cell) { return known_loss(look(cell).status); });
+  return planner_.outline([this](const Cell& cell) { return loss_for_search(known(cell).status); });
 }
 
 bool SweepQueue::is_planned(const Cell& cell) const {
-  const std::vector<Cell>& cells = plan_.cells;
-  return std::any_of(cells.begin(), cells.end(),
-                     [&](const Cell& c) { return c.name == cell.name && c.key == cell.key; });
+  const auto found = planned_.find(cell.name);
+  return found != planned_.end() && found->second == cell.key;
 }
 
 std::optional<Cell> SweepQueue::next() {
   for (const Cell& cell : plan_.cells) {
     if (started_.contains(cell.name) || !is_wanted(cell)) continue;
-    Seen& seen = look(cell);
+    Known& now = known(cell);
     // A process that an interrupted sweep left is about to save and leave.
-    if (seen.status.state == CellState::running) seen.status = cell_status(folder_, cell.name);
-    const CellState state = seen.status.state;
-    if (seen.changes.empty() && (state == CellState::queued || state == CellState::failed))
+    if (now.status.state == CellState::running) now.status = cell_status(folder_, cell.name);
+    const CellState state = now.status.state;
+    if (now.changes.empty() && (state == CellState::queued || state == CellState::failed))
       return cell;
   }
   return std::nullopt;
@@ -107,6 +115,12 @@ std::optional<Cell> SweepQueue::next() {
 CellStatus SweepQueue::ended(const Cell& cell, int exit_code) {
   base::FileSystem& files = base::real_file_system();
   const std::string failure = folder_.failure(cell.name);
+  if (exit_code == base::exit_code::kInUse) {
+    started_.erase(cell.name);
+    CellStatus& status = known(cell).status;
+    status.state = CellState::running;
+    return status;
+  }
   if (exit_code == 0) {
     if (files.exists(failure)) files.remove_file(failure);
   } else {
@@ -116,7 +130,7 @@ CellStatus SweepQueue::ended(const Cell& cell, int exit_code) {
   // The process is gone, but what is there does not say that the run is complete.
   if (status.state != CellState::finished && status.state != CellState::diverged)
     status.state = CellState::failed;
-  seen_[cell.name] = {status, {}};
+  known_[cell.name] = {status, {}};
   return status;
 }
 

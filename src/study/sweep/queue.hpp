@@ -43,22 +43,25 @@ class SweepQueue {
   // process still trains are passed over.
   std::optional<Cell> next();
   void started(const Cell& cell) { started_.insert(cell.name); }
-  // A process ended: reads how far the cell is. `exit_code` other than 0 is remembered with the
-  // folder.
+  // A process ended: reads how far the cell is. An `exit_code` that tells of a failure is
+  // remembered with the folder. A cell that another process had (exit_code::kInUse) is running, and
+  // may be started once that one has ended.
   CellStatus ended(const Cell& cell, int exit_code);
 
-  const CellStatus& status(const Cell& cell) { return look(cell).status; }
+  const CellStatus& status(const Cell& cell) { return known(cell).status; }
   // Not empty: the cell's folder holds a run with other settings, which stays as it is.
-  const std::vector<std::string>& changes(const Cell& cell) { return look(cell).changes; }
+  const std::vector<std::string>& changes(const Cell& cell) { return known(cell).changes; }
 
  private:
-  struct Seen {
+  struct Known {
     CellStatus status;
     std::vector<std::string> changes;
   };
-  Seen& look(const Cell& cell);
+  // Reads the cell's folder the first time.
+  Known& known(const Cell& cell);
   void find_waiting();
-  void settle(const Cell& cell, Seen& seen);
+  void report_or_move_aside(const Cell& cell, Known& known);
+  void move_aside(const Cell& cell, Known& known);
 
   SweepPlanner planner_;
   SweepFolder folder_;
@@ -66,9 +69,10 @@ class SweepQueue {
   bool redo_changed_;
   SweepPlan plan_;
   int64_t num_waiting_ = 0;
-  std::set<std::string> needed_;      // cells of searches that cells matching only_ wait for
-  std::map<std::string, Seen> seen_;  // by name
-  std::set<std::string> started_;     // by this process, ended or not
+  std::set<std::string> needed_;        // cells of searches that cells matching only_ wait for
+  std::map<std::string, Known> known_;  // by name
+  std::map<std::string, std::string> planned_;  // key of a planned cell by its name
+  std::set<std::string> started_;               // by this process, ended or not
 };
 
 }  // namespace muonlab::study

@@ -20,12 +20,14 @@ Json search_json(const RateSearch& search, const SweepPlan& plan) {
   for (const Trial& trial : search.trials) {
     trials.push_back({{"rates", trial.rates}, {"cell", plan.cells[trial.cell].name}});
   }
-  return {{"block", search.block},
-          {"row", search.row},
-          {"rates", rates},
-          {"trials", trials},
-          {"best", search.best ? Json(*search.best) : Json()},
-          {"at_edge", search.at_edge}};
+  Json json{{"block", search.block},
+            {"row", search.row},
+            {"rates", rates},
+            {"trials", trials},
+            {"best", search.best ? Json(*search.best) : Json()},
+            {"at_edge", search.at_edge}};
+  if (search.all_diverged) json["all_diverged"] = true;
+  return json;
 }
 
 size_t cell_named(const SweepResult& result, const std::string& name) {
@@ -57,7 +59,8 @@ void read_plan(const Json& json, SweepResult& result) {
                       .rates = {},
                       .trials = {},
                       .best = {},
-                      .at_edge = from.at("at_edge").get<bool>()};
+                      .at_edge = from.at("at_edge").get<bool>(),
+                      .all_diverged = from.value("all_diverged", false)};
     for (const Json& rate : from.at("rates")) {
       search.rates.push_back({rate.at("paths").get<std::vector<std::string>>(),
                               rate.at("grid").get<std::vector<double>>()});

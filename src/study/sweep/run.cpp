@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "display.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
@@ -12,13 +13,9 @@
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/base/usage_error.hpp"
-#include "muonlab/study/ablation/table.hpp"
-#include "muonlab/study/report/page.hpp"
-#include "muonlab/study/sweep/answer.hpp"
 #include "outlook.hpp"
 #include "queue.hpp"
 #include "runner.hpp"
-#include "study/report/tail_answer.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -73,31 +70,16 @@ void print_cells(SweepQueue& queue) {
     if (!queue.changes(cell).empty()) {
       state = "changed";
     } else if (status.state == CellState::finished) {
-      state = base::str("finished, validation loss ", base::fixed(*status.val_loss, 4));
+      state = "finished, validation loss " + final_loss_text(status);
     } else if (status.state == CellState::diverged) {
       state = "diverged";
+    } else if (status.state == CellState::running) {
+      state = base::str("another process trains it, step ", status.step);
     } else if (status.step > 0) {
-      state = base::str("goes on from step ", status.step, " or its last checkpoint before");
+      state = base::str("resumes from its newest checkpoint, step ", status.step, " at most");
     }
     print_line(base::str("  ", base::pad_right(cell.name, 44), "  ", state));
   }
-}
-
-// The table and the page, from what is finished. Without a comparison there is only the page.
-void print_answer(SweepQueue& queue) {
-  const std::string& path = queue.folder().path();
-  const std::vector<Cell>& cells = queue.plan().cells;
-  const auto begun = [&](const Cell& cell) {
-    return base::real_file_system().exists(queue.folder().cell(cell.name) + "/resolved.json");
-  };
-  if (std::none_of(cells.begin(), cells.end(), begun)) return;
-  const ReportData data = collect_report({path});
-  const auto width = static_cast<size_t>(base::terminal_width(1));
-  std::string table = ablation_table(sweep_answers(data.sweeps.front()), width);
-  if (const std::string rarest = rarest_text(data, width); !rarest.empty()) table += "\n" + rarest;
-  while (table.ends_with('\n')) table.pop_back();
-  if (!table.empty()) print_line("\n" + table + "\n");
-  print_line("page: " + write_report(data, path).page);
 }
 
 SweepOutcome conclude(SweepQueue& queue) {
@@ -117,7 +99,12 @@ SweepOutcome conclude(SweepQueue& queue) {
                          "runs aside and runs the "
                          "cells again; --out starts a new sweep."));
   }
-  print_answer(queue);
+  for (const RateSearch& search : queue.plan().searches) {
+    if (!search.all_diverged) continue;
+    print_line(base::str("rates    ", search.block.empty() ? "" : search.block + ", ", search.row,
+                         ": every run diverged or its loss exploded, so there is no best rate and "
+                         "what waits for it was left out. Lower the grid of \"tune\"."));
+  }
   const bool complete =
       failed == 0 && left_out == 0 && changed == 0 && queue.plan().num_waiting == 0;
   return complete ? SweepOutcome::finished : SweepOutcome::incomplete;
@@ -141,7 +128,7 @@ std::unique_ptr<base::HeldFolder> hold(const SweepFolder& folder) {
 
 }  // namespace
 
-SweepOutcome run_sweep(const SweepRequest& request) {
+SweepEnd run_sweep(const SweepRequest& request) {
   SweepPlanner planner(config::load_sweep(request.file));
   const SweepFolder folder = folder_of(request, planner.sweep());
   // all cells are valid before anything is made
@@ -161,7 +148,7 @@ SweepOutcome run_sweep(const SweepRequest& request) {
   if (request.dry_run) {
     print_cells(queue);
     print_line("Nothing was started (--dry-run).");
-    return SweepOutcome::finished;
+    return {SweepOutcome::listed, folder.path()};
   }
   check_resources(outlook, folder, jobs);
 
@@ -170,10 +157,10 @@ SweepOutcome run_sweep(const SweepRequest& request) {
   write_sweep_record(folder, queue.sweep(), queue.plan());
   if (!SweepRunner(queue, jobs).run()) {
     print_line(base::str(base::signal_name(base::stop_requested()),
-                         "  the running cells are saved. Go on with the same command."));
-    return SweepOutcome::interrupted;
+                         "  the running cells are saved. The same command resumes them."));
+    return {SweepOutcome::interrupted, folder.path()};
   }
-  return conclude(queue);
+  return {conclude(queue), folder.path()};
 }
 
 }  // namespace muonlab::study

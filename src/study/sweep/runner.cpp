@@ -25,8 +25,8 @@ constexpr int64_t kStepsForSpeed = 10;
 
 }  // namespace
 
-SweepRunner::SweepRunner(SweepQueue& queue, int jobs)
-    : queue_(queue), jobs_(jobs), live_(1, kPlainInterval_s) {}
+SweepRunner::SweepRunner(SweepQueue& queue, int jobs, double grace_s)
+    : queue_(queue), jobs_(jobs), grace_s_(grace_s), live_(1, kPlainInterval_s) {}
 
 bool SweepRunner::run() {
   while (true) {
@@ -77,6 +77,10 @@ void SweepRunner::reap() {
 
 void SweepRunner::ended(const Job& job, int exit_code) {
   const CellStatus status = queue_.ended(job.cell, exit_code);
+  if (status.state == CellState::running) {
+    print_line("   " + job.cell.name + "  another process trains it; the sweep waits for that one");
+    return;
+  }
   size_t width = 0;
   for (const Cell& cell : queue_.plan().cells)
     width = std::max(width, base::display_width(cell.name));
@@ -86,7 +90,7 @@ void SweepRunner::ended(const Job& job, int exit_code) {
   if (status.state == CellState::finished && status.step > job.first_step) {
     const double share =
         static_cast<double>(status.step - job.first_step) / static_cast<double>(status.step);
-    measured_flops_ += share * run_flops(job.cell.config);
+    measured_flops_ += share * flops_of(job.cell);
     measured_s_ += job.watch.seconds();
   }
   if (!job.cell.tuning) return;
@@ -103,25 +107,41 @@ bool SweepRunner::others_run() {
 }
 
 bool SweepRunner::stop() {
-  for (const Job& job : running_) job.process->signal(SIGTERM);
+  for (const Job& job : running_) job.process->ask_to_end();
   live_.update(base::str(" stopping: ", running_.size(),
                          running_.size() == 1 ? " cell saves" : " cells save", " its state"));
+  const base::Stopwatch watch;
+  bool killed = false;
   while (!running_.empty()) {
     base::wait_for_child(kWait_s);
     reap();
+    if (killed || watch.seconds() < grace_s_) continue;
+    killed = true;
+    for (const Job& job : running_) {
+      print_line(base::str("   ", job.cell.name, "  did not end within ",
+                           base::human_duration(grace_s_),
+                           " and is killed; it resumes from its newest checkpoint"));
+      job.process->signal(SIGKILL);
+    }
   }
   live_.clear();
   return false;
 }
 
+double SweepRunner::flops_of(const Cell& cell) {
+  const auto [flops, is_new] = flops_.try_emplace(cell.key);
+  if (is_new) flops->second = run_flops(data_sizes_.complete(cell.config));
+  return flops->second;
+}
+
 // How far a job is and the seconds it has left: by its own speed once it has one, else by that of
 // the cells before it.
-RunningCell SweepRunner::running_cell(const Job& job, double& left_flops) const {
+RunningCell SweepRunner::running_cell(const Job& job, double& left_flops) {
   RunningCell shown{job.cell.name, cell_status(queue_.folder(), job.cell.name)};
   const double steps = static_cast<double>(std::max<int64_t>(shown.status.steps, 1));
   const double left_share = 1 - static_cast<double>(shown.status.step) / steps;
   const int64_t done_here = shown.status.step - job.first_step;
-  left_flops = left_share * run_flops(job.cell.config);
+  left_flops = left_share * flops_of(job.cell);
   if (done_here >= kStepsForSpeed) {
     shown.left_s = job.watch.seconds() / static_cast<double>(done_here) * left_share * steps;
   } else if (measured_s_ > 0) {
@@ -146,16 +166,16 @@ void SweepRunner::show() {
                                         [&](const Job& job) { return job.cell.name == cell.name; });
     if (is_running || !queue_.is_wanted(cell)) continue;
     const CellState state = queue_.status(cell).state;
+    progress.elsewhere += state == CellState::running;
     progress.done += state == CellState::finished || state == CellState::diverged;
     progress.failed += state == CellState::failed;
     if (state != CellState::queued && state != CellState::running) continue;
     ++progress.queued;
-    left_flops += run_flops(cell.config);
+    left_flops += flops_of(cell);
   }
   progress.waiting = queue_.num_waiting();
   if (progress.waiting > 0) {
-    left_flops +=
-        static_cast<double>(progress.waiting) * run_flops(queue_.plan().cells.front().config);
+    left_flops += static_cast<double>(progress.waiting) * flops_of(queue_.plan().cells.front());
   }
   if (measured_s_ > 0) {
     progress.left_s = (left_flops / measured_flops_ * measured_s_ + running_left_s) / jobs_;

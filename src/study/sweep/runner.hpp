@@ -1,6 +1,7 @@
 // Runs a queue's cells, several at once, each as a process of its own, and shows how far they are.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -9,14 +10,16 @@
 #include "muonlab/base/clock.hpp"
 #include "muonlab/base/process.hpp"
 #include "muonlab/base/terminal.hpp"
+#include "muonlab/study/sweep/estimate.hpp"
 #include "queue.hpp"
 
 namespace muonlab::study {
 
 class SweepRunner {
  public:
-  // jobs: processes at once.
-  SweepRunner(SweepQueue& queue, int jobs);
+  // jobs: processes at once. grace_s: how long a stopped sweep waits for its cells to save their
+  // state before it kills them; a step in progress ends first.
+  SweepRunner(SweepQueue& queue, int jobs, double grace_s = 600);
   // False when a signal stopped it: then the running cells have saved their state.
   bool run();
 
@@ -35,13 +38,17 @@ class SweepRunner {
   bool others_run();
   bool stop();
   void show();
-  RunningCell running_cell(const Job& job, double& left_flops) const;
+  RunningCell running_cell(const Job& job, double& left_flops);
+  double flops_of(const Cell& cell);  // of the whole run
 
   SweepQueue& queue_;
   int jobs_;
+  double grace_s_;
   base::LiveLine live_;
   std::vector<Job> running_;
   double measured_flops_ = 0, measured_s_ = 0;  // of cells that ended here
+  std::map<std::string, double> flops_;         // by key
+  DataSizes data_sizes_;
   double shown_s_ = -1e30;
 };
 

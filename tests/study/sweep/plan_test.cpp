@@ -1,5 +1,6 @@
 #include "muonlab/study/sweep/plan.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -145,7 +146,7 @@ TEST(SweepPlan, AGridThatNeverEndsIsGivenUpAndSaidSo) {
   EXPECT_EQ(plan.searches[0].rates[0].grid.size(), 6u);
 }
 
-TEST(SweepPlan, ADivergedTrialIsTheWorstAndAllDivergedIsAnError) {
+TEST(SweepPlan, ADivergedTrialIsTheWorstAndWhereAllDivergeNoneIsTaken) {
   Sweep sweep(
       base::str("\"axes\": {", kRows,
                 R"(}, "tune": {"path": "optimizers.adam.lr", "grid": [0.001, 0.01, 0.1]})"));
@@ -157,19 +158,99 @@ TEST(SweepPlan, ADivergedTrialIsTheWorstAndAllDivergedIsAnError) {
   };
   EXPECT_EQ(sweep.plan(high_diverges).searches[0].best, (std::vector<double>{0.01}));
   const LossOf all_diverge = [&](const Cell&) { return std::optional(kDiverged); };
-  EXPECT_NE(
-      base::error_of([&] { sweep.plan(all_diverge); }).find("every run diverged; lower the grid"),
-      std::string::npos);
+  const SweepPlan none = sweep.plan(all_diverge);
+  EXPECT_TRUE(none.searches[0].all_diverged);
+  EXPECT_FALSE(none.searches[0].best);
+  EXPECT_EQ(none.searches[0].rates[0].grid.size(), 3u);  // not extended towards what diverged
+  EXPECT_EQ(none.num_waiting, 3);                        // and no row runs on a guess
 }
 
-TEST(SweepPlan, APointThatMakesNoConfigurationIsNamed) {
-  Sweep sweep(base::str("\"axes\": {\"size\": {\"small\": {}, \"wide\": {\"model.widht\": 64}}, ",
-                        kRows, "}"));
+// Two rates of which the higher one diverges: the grid grows at the lower end alone.
+TEST(SweepPlan, AGridIsNotExtendedTowardsRatesThatDiverge) {
+  Sweep sweep(base::str("\"axes\": {", kRows,
+                        R"(}, "tune": {"path": "optimizers.adam.lr", "grid": [0.01, 0.1]})"));
+  const LossOf loss = [](const Cell& cell) {
+    const double lr = cell.tuning ? rate(cell, "adam") : 0;
+    return std::optional(lr > 0.05 ? std::numeric_limits<double>::infinity()
+                                   : std::abs(std::log(lr / 0.01)));
+  };
+  const RateSearch search = sweep.plan(loss).searches[0];
+  EXPECT_EQ(search.best, std::vector<double>{0.01});
+  EXPECT_EQ(search.rates[0].grid, (std::vector<double>{0.001, 0.01, 0.1}));
+}
+
+// A search of [1, 1e300] has no room above, and rates one bit apart are different rates.
+TEST(SweepPlan, RatesAreExactAndTheirCellsHaveNamesOfTheirOwn) {
+  const double next = std::nextafter(0.0012345678, 1);
+  Sweep sweep(base::str("\"axes\": {", kRows,
+                        R"(}, "tune": {"path": "optimizers.adam.lr", "grid": [0.0012345678, )",
+                        base::exact(next), "]}"));
+  const SweepPlan plan = sweep.plan(kNothingKnown);
+  ASSERT_EQ(plan.cells.size(), 2u);
+  EXPECT_EQ(plan.cells[0].name, "tune-adam-adam.lr_0.0012345678");
+  EXPECT_NE(plan.cells[0].name, plan.cells[1].name);
+  EXPECT_EQ(rate(plan.cells[0], "adam"), 0.0012345678);
+  EXPECT_EQ(rate(plan.cells[1], "adam"), next);
+
+  Sweep large(base::str("\"axes\": {", kRows,
+                        R"(}, "tune": {"path": "optimizers.adam.lr", "grid": [1, 1e300]})"));
+  const LossOf falls = [](const Cell& cell) {
+    return std::optional(cell.tuning ? -rate(cell, "adam") : 0.0);
+  };
+  const RateSearch search = large.plan(falls).searches[0];
+  EXPECT_EQ(search.best, std::vector<double>{1e300});
+  EXPECT_TRUE(search.at_edge);
+  EXPECT_EQ(search.rates[0].grid.size(), 2u);
+
+  // Where the ratio is near 1, three digits would not tell the new rate from the edge.
+  Sweep fine(base::str("\"axes\": {", kRows,
+                       R"(}, "tune": {"path": "optimizers.adam.lr", "grid": [1, 1.0001]})"));
+  const std::vector<double> grid = fine.plan(falls).searches[0].rates[0].grid;
+  ASSERT_EQ(grid.size(), 6u);
+  EXPECT_TRUE(std::is_sorted(grid.begin(), grid.end()));
+  EXPECT_NEAR(grid[2], 1.00020001, 1e-12);
+}
+
+TEST(SweepPlan, SeedsAreThoseOfTheBaseWhereNoneAreGiven) {
+  const auto names_with = [](const std::string& seeds) {
+    base::TemporaryFolder folder;
+    std::string base_text = kBase;
+    base_text.insert(base_text.find("\"threads\""), "\"seed\": 9, ");
+    base::write_atomically(folder / "base.json", base_text);
+    base::write_atomically(folder / "sweep.json", base::str(R"({"base": "base.json", )", seeds,
+                                                            "\"axes\": {", kRows, "}}"));
+    SweepPlanner planner(config::load_sweep(folder / "sweep.json"));
+    const SweepPlan plan = planner.plan(kNothingKnown);
+    EXPECT_EQ(plan.points[0].seed, plan.cells[0].config.seed);
+    return names(plan);
+  };
+  EXPECT_EQ(names_with(""), (std::vector<std::string>{"adam-s9", "qk-s9", "all-s9"}));
+  EXPECT_EQ(names_with("\"seeds\": [2], ")[0], "adam-s2");
+}
+
+// All at once, each with its place in the sweep file.
+TEST(SweepPlan, SettingsThatMakeNoConfigurationAreAllNamed) {
+  Sweep sweep(base::str(
+      R"("axes": {"size": {"small": {"train.batch": "x"}, "wide": {"model.widht": 64}}, )", kRows,
+      "}"));
   const std::string error = base::error_of([&] { sweep.plan(kNothingKnown); });
-  EXPECT_NE(error.find("sweep.json: cell wide-adam-s1: model.widht=64: model: unknown key"),
+  EXPECT_NE(error.find("sweep.json:1:119: train.batch: expected an integer, got the string \"x\" "
+                       "(cell small-adam-s1 and 2 others)"),
             std::string::npos)
       << error;
-  EXPECT_NE(error.find("did you mean \"width\"?"), std::string::npos) << error;
+  EXPECT_NE(error.find("sweep.json:1:149: model: unknown key \"widht\"; did you mean \"width\"? "
+                       "(cell wide-adam-s1 and 2 others)"),
+            std::string::npos)
+      << error;
+  EXPECT_NE(error.find("2 errors; nothing was started."), std::string::npos) << error;
+}
+
+TEST(SweepPlan, AProblemOfTheBaseIsSaidOnce) {
+  Sweep sweep(base::str(R"("settings": {"optimizers.adam.lr": -1}, "axes": {)", kRows, "}"));
+  const std::string error = base::error_of([&] { sweep.plan(kNothingKnown); });
+  EXPECT_NE(error.find("optimizers.adam.lr: -1 is below the minimum 0 (cell "), std::string::npos)
+      << error;
+  EXPECT_NE(error.find("1 error; nothing was started."), std::string::npos) << error;
 }
 
 }  // namespace

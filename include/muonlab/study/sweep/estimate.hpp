@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -9,8 +10,24 @@
 
 namespace muonlab::study {
 
-// Arithmetic of training and validation: steps x tokens x FLOPs a token. 0 where the length is
-// given in epochs.
+// What the data decide of a run, without opening them whole: from the headers of shards, or from a
+// tokenizer's file. Remembers what it has read.
+class DataSizes {
+ public:
+  // The run with the vocabulary, and the steps of a length in epochs, filled in where they are
+  // known; data that cannot be read leave them open.
+  config::RunConfig complete(config::RunConfig run);
+
+ private:
+  struct Size {
+    int64_t vocabulary = 0, num_tokens = 0;  // 0: not known
+  };
+  static Size read(const config::DataConfig& data);
+  std::map<std::string, Size> sizes_;  // by what the data section says
+};
+
+// Arithmetic of training and validation: steps x tokens x FLOPs a token. 0 where the vocabulary or
+// the number of steps is not known (DataSizes).
 double run_flops(const config::RunConfig& run);
 // Peak memory; 0 where the vocabulary is not known without the data.
 int64_t run_memory_bytes(const config::RunConfig& run);

@@ -15,6 +15,28 @@
 
 namespace muonlab::study {
 
+// What is wrong with the configurations of cells, each problem once however many cells have it.
+class CellProblems {
+ public:
+  // More cells need not be tried: their problems would not be shown.
+  bool is_full() const { return num_cells_ >= kEnoughCells; }
+  // The error of a cell; `settings` are those that load_config took as swept.
+  void add(const config::ConfigError& error, const std::string& cell,
+           const config::Settings& settings);
+  void add(config::Problem problem, const std::string& cell);
+  void raise() const;  // throws ConfigError if there is any problem
+
+ private:
+  static constexpr size_t kEnoughCells = 100;
+  struct Entry {
+    config::Problem problem;
+    std::string first_cell;
+    size_t num_cells = 0;
+  };
+  std::vector<Entry> entries_;
+  size_t num_cells_ = 0;
+};
+
 struct Cell {
   std::string name;  // of its folder below cells/: what differs, "fair-vo_ffn-s3",
                      // "tune-fair-adam-adam.lr_0.002"
@@ -23,7 +45,8 @@ struct Cell {
   std::string key;           // the configuration as text, without its name: equal keys are one run
 };
 
-// Final validation loss of a cell: absent while unknown, infinite where the run diverged.
+// Final validation loss of a cell: absent while unknown, infinite where the run diverged or its
+// loss says nothing about its rates (CellStatus::loss_doubt).
 using LossOf = std::function<std::optional<double>(const Cell&)>;
 
 // A place in the grid, filled by a cell.
@@ -46,6 +69,7 @@ struct RateSearch {
   std::vector<Trial> trials;
   std::optional<std::vector<double>> best;  // once all trials are known
   bool at_edge = false;                     // the best is at an edge that was not extended further
+  bool all_diverged = false;  // all trials are known and none of them has a loss: no best
 };
 
 struct SweepPlan {
@@ -59,8 +83,8 @@ class SweepPlanner {
  public:
   explicit SweepPlanner(config::SweepConfig sweep) : sweep_(std::move(sweep)) {}
   const config::SweepConfig& sweep() const { return sweep_; }
-  // Throws config::ConfigError for a point whose settings make no valid configuration, with the
-  // point's name.
+  // Throws config::ConfigError with everything that is wrong in the cells' configurations, each
+  // problem once with its place in the sweep file and the cells that have it.
   SweepPlan plan(const LossOf& loss_of);
   // The plan with the middle of each grid in place of rates that are not known yet, to estimate
   // from.
@@ -68,15 +92,22 @@ class SweepPlanner {
 
  private:
   struct Block;
+  struct Request;
   SweepPlan build(const LossOf& loss_of, bool guess);
-  size_t add_cell(SweepPlan& plan, const std::string& name, config::Settings settings, int64_t seed,
-                  bool tuning);
+  void add_points(SweepPlan& plan, const std::vector<Block>& blocks,
+                  const std::vector<Block>& rows);
+  // The index of the cell in the plan; absent where its settings make no configuration.
+  std::optional<size_t> add_cell(SweepPlan& plan, Request request);
   // The settings of the block's rates as far as the searches found them; false when one is open.
   bool search(SweepPlan& plan, Block& block, const LossOf& loss_of, bool guess);
+  // Takes the trials of the search as far as its grids have grown; false while one is unknown.
+  bool try_rates(SweepPlan& plan, RateSearch& search, const Block& block,
+                 const config::TuneStage& stage, const LossOf& loss_of);
 
   config::SweepConfig sweep_;
   std::map<std::string, Cell> cache_;           // by settings
   std::map<std::string, size_t> index_by_key_;  // of the plan being built
+  CellProblems problems_;                       // of the plan being built
 };
 
 }  // namespace muonlab::study

@@ -15,11 +15,19 @@ struct SweepRequest {
   bool redo_changed = false;
 };
 
-// incomplete: cells failed, changed or were left out
-enum class SweepOutcome { finished, incomplete, interrupted };
+enum class SweepOutcome {
+  listed,      // a dry run
+  finished,    // every wanted cell has run
+  incomplete,  // cells failed, changed or were left out, or a search found no rate
+  interrupted  // by a signal
+};
+struct SweepEnd {
+  SweepOutcome outcome;
+  std::string folder;
+};
 
-// Runs what is not finished, each cell as a process of its own; prints the answer. Throws
-// base::Error.
-SweepOutcome run_sweep(const SweepRequest& request);
+// Runs what is not finished, each cell as a process of its own. The answer is for the caller to
+// print (report/sweep_answer.hpp). Throws base::Error.
+SweepEnd run_sweep(const SweepRequest& request);
 
 }  // namespace muonlab::study

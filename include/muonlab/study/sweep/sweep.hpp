@@ -1,10 +1,13 @@
 // A sweep's folder: what is planned and how far every cell is.
 //
+// clang-format off
 //   runs/NAME/sweep.json    the sweep file as given
-//             plan.json     cells, points of the grid and searches of rates, as far as they are
-//             known configs/      a resolved configuration a cell: `muonlab train` takes it cells/
-//             an ordinary run's folder a cell output/       what each cell's process printed
+//             plan.json     cells, points of the grid and searches of rates, as far as they are known
+//             configs/      a resolved configuration a cell: `muonlab train` takes it
+//             cells/        an ordinary run's folder a cell
+//             output/       what each cell's process printed
 //             failures/     a cell's exit code, while its last process ended in an error
+// clang-format on
 #pragma once
 
 #include <cstdint>
@@ -40,14 +43,27 @@ class SweepFolder {
 
 enum class CellState { queued, running, finished, diverged, failed };
 
+// Whether a final loss, though finite, says more about a run that broke than about its settings.
+enum class LossDoubt {
+  none,
+  exploded,  // far above ln V, the loss of a guess that prefers no token
+  uniform    // exactly ln V: the model says the same of every token
+};
+LossDoubt doubt_of(double val_loss, int64_t vocabulary);
+const char* doubt_text(LossDoubt doubt);  // "the loss exploded"
+
 struct CellStatus {
   CellState state = CellState::queued;
-  int64_t step = 0, steps = 0;     // steps: 0 until the run has planned them
-  std::optional<double> loss;      // of the newest step
-  std::optional<double> val_loss;  // of the newest validation: the final one of a finished cell
+  int64_t step = 0, steps = 0;        // steps: 0 until the run has planned them
+  std::optional<double> loss;         // of the newest step
+  std::optional<double> val_loss;     // of the newest validation: the final one of a finished cell
+  LossDoubt doubt = LossDoubt::none;  // about val_loss of a finished cell
 };
 // How far the run in a cell's folder is. Reads little: the plan, and the end of metrics.jsonl.
 CellStatus cell_status(const SweepFolder& folder, const std::string& cell);
+// What a search of rates takes as the cell's loss: absent while unknown, infinite where the run
+// diverged or its loss is in doubt.
+std::optional<double> loss_for_search(const CellStatus& status);
 
 // The settings in which a cell's folder differs from what the cell is now, as "path before ->
 // after"; those that leave the numbers alone do not count. Empty where there is no such folder yet.

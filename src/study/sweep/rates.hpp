@@ -1,0 +1,28 @@
+// Learning rates of a search: their grids, the points of those, and how a grid grows at its edge.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "muonlab/config/sweep.hpp"
+
+namespace muonlab::study {
+
+// One rate a grid, as settings of all paths that share it.
+config::Settings rate_settings(const std::vector<config::RateGrid>& grids,
+                               const std::vector<double>& rates);
+// "-adam.lr_0.002-muon.lr_0.02", for the name of a trial; differs where the rates differ.
+std::string rate_suffix(const std::vector<config::RateGrid>& grids,
+                        const std::vector<double>& rates);
+// All combinations of the grids, the last one varying fastest.
+std::vector<std::vector<double>> grid_points(const std::vector<config::RateGrid>& grids);
+// The middle of each grid, in place of rates that are not known yet.
+std::vector<double> middle_of(const std::vector<config::RateGrid>& grids);
+
+// Where the best rate is at an edge of its grid, adds one value beyond it, at the ratio of the two
+// values there in the `original` grid. True where a grid grew. `at_edge` becomes true where a grid
+// has grown enough, or cannot grow, and the best is at its edge all the same.
+bool extend_grids(std::vector<config::RateGrid>& grids, const std::vector<double>& best,
+                  const std::vector<config::RateGrid>& original, bool& at_edge);
+
+}  // namespace muonlab::study

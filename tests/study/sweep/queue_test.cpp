@@ -1,0 +1,114 @@
+#include "study/sweep/queue.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/temporary_folder.hpp"
+#include "muonlab/base/file.hpp"
+#include "muonlab/base/exit_code.hpp"
+#include "muonlab/base/lock.hpp"
+#include "muonlab/config/load.hpp"
+#include "muonlab/record/run_folder.hpp"
+
+namespace muonlab::study {
+namespace {
+
+constexpr const char* kBase = R"({"threads": 1, "train": {"steps": 10}})";
+constexpr const char* kSweep =
+    R"({"base": "base.json", "axes": {"row": {"a": {}, "b": {"train.batch": 8}}}})";
+
+// A sweep of two cells, a-s1 and b-s1.
+class Queue {
+ public:
+  explicit Queue(bool redo_changed = false) : redo_changed_(redo_changed) {
+    base::write_atomically(scratch_ / "base.json", kBase);
+    base::write_atomically(scratch_ / "sweep.json", kSweep);
+    for (const char* cell : {"a-s1", "b-s1"}) base::make_directories(folder().cell(cell));
+    base::make_directories(folder().failures());
+  }
+  SweepFolder folder() const { return SweepFolder(scratch_ / "out"); }
+  record::RunFolder run(const std::string& cell) const {
+    return record::RunFolder(folder().cell(cell));
+  }
+  SweepQueue& queue() {
+    if (!queue_) {
+      queue_.emplace(SweepPlanner(config::load_sweep(scratch_ / "sweep.json")), folder(), "",
+                     redo_changed_);
+      queue_->refresh();
+    }
+    return *queue_;
+  }
+
+ private:
+  base::TemporaryFolder scratch_;
+  bool redo_changed_;
+  std::optional<SweepQueue> queue_;
+};
+
+std::string next_name(SweepQueue& queue) {
+  const std::optional<Cell> cell = queue.next();
+  return cell ? cell->name : "";
+}
+
+TEST(SweepQueue, ARunOfOtherSettingsIsMovedAsideOnlyWhenNobodyTrainsIt) {
+  Queue sweep(/*redo_changed=*/true);
+  base::write_atomically(sweep.run("a-s1").config(), R"({"threads": 1, "train": {"steps": 99}})");
+  {
+    const base::FileLock trains(sweep.run("a-s1").lock(), "the run");
+    EXPECT_EQ(next_name(sweep.queue()), "b-s1");
+    EXPECT_TRUE(base::real_file_system().exists(sweep.run("a-s1").config()));
+    EXPECT_FALSE(sweep.queue().changes(sweep.queue().plan().cells[0]).empty());
+  }
+  Queue again(/*redo_changed=*/true);
+  base::write_atomically(again.run("a-s1").config(), R"({"threads": 1, "train": {"steps": 99}})");
+  EXPECT_EQ(next_name(again.queue()), "a-s1");
+  EXPECT_FALSE(base::real_file_system().exists(again.run("a-s1").path()));
+  EXPECT_TRUE(base::real_file_system().exists(again.folder().cell("a-s1.old-1") + "/config.json"));
+}
+
+// An orphan of an earlier sweep was first: the cell is not failed, but waits for it.
+TEST(SweepQueue, ACellThatAnotherProcessHasWaitsAndIsStartedAgain) {
+  Queue sweep;
+  SweepQueue& queue = sweep.queue();
+  const Cell cell = *queue.next();
+  EXPECT_EQ(cell.name, "a-s1");
+  queue.started(cell);
+  {
+    const base::FileLock orphan(sweep.run("a-s1").lock(), "the run");
+    EXPECT_EQ(queue.ended(cell, base::exit_code::kInUse).state, CellState::running);
+    EXPECT_FALSE(base::real_file_system().exists(sweep.folder().failure("a-s1")));
+    EXPECT_EQ(next_name(queue), "b-s1");
+  }
+  EXPECT_EQ(next_name(queue), "a-s1");
+}
+
+TEST(SweepQueue, AFailureIsRememberedWithItsExitCode) {
+  Queue sweep;
+  SweepQueue& queue = sweep.queue();
+  const Cell cell = *queue.next();
+  queue.started(cell);
+  EXPECT_EQ(queue.ended(cell, 1).state, CellState::failed);
+  EXPECT_EQ(base::read_text(sweep.folder().failure("a-s1")), "{\"exit_code\":1}\n");
+  EXPECT_EQ(queue.ended(cell, 3).state, CellState::diverged);
+}
+
+// A finite loss that says nothing about the settings counts like a diverged run in a search.
+TEST(SweepCell, ALossThatExplodedOrIsAGuessIsDoubted) {
+  EXPECT_EQ(doubt_of(149377, 257), LossDoubt::exploded);
+  EXPECT_EQ(doubt_of(5.5490760848952, 257), LossDoubt::uniform);  // ln 257
+  EXPECT_EQ(doubt_of(5.549076, 257), LossDoubt::uniform);         // the same in fp32
+  EXPECT_EQ(doubt_of(5.55, 257), LossDoubt::none);                // hardly trained
+  EXPECT_EQ(doubt_of(3.2, 257), LossDoubt::none);
+  EXPECT_EQ(doubt_of(149377, 0), LossDoubt::none);  // nothing to compare with
+
+  CellStatus status{.state = CellState::finished, .val_loss = 149377.0};
+  EXPECT_EQ(loss_for_search(status), 149377.0);
+  status.doubt = LossDoubt::exploded;
+  EXPECT_EQ(loss_for_search(status), std::numeric_limits<double>::infinity());
+  status.state = CellState::diverged;
+  EXPECT_EQ(loss_for_search(status), std::numeric_limits<double>::infinity());
+  status.state = CellState::running;
+  EXPECT_FALSE(loss_for_search(status).has_value());
+}
+
+}  // namespace
+}  // namespace muonlab::study
