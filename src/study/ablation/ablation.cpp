@@ -77,6 +77,8 @@ RowAnswer answer_row(const AblationRow& row, const AblationRow& baseline,
   RowAnswer answer{.name = row.name, .label = row.label};
   const Values losses = finite(row.losses);
   answer.loss = mean_estimate(losses);
+  answer.num_diverged = static_cast<int64_t>(row.losses.size() - losses.size());
+  answer.num_doubtful = static_cast<int64_t>(row.doubtful.size());
   if (losses.size() >= 2) answer.deviation = base::standard_deviation(losses);
   answer.recovered = recovered_share(row.losses, baseline.losses, reference.losses);
   answer.published = row.published;
@@ -120,6 +122,11 @@ void sort_by_gain(std::vector<RowAnswer>& rows, const std::string& baseline) {
 }
 
 }  // namespace
+
+bool AblationAnswer::gain_is_certain() const {
+  const RowAnswer& reference = reference_row();
+  return reference.gain && reference.gain->value > 0 && reference.p && *reference.p < kSignificance;
+}
 
 const RowAnswer& AblationAnswer::row(const std::string& name) const {
   const auto found = std::find_if(rows.begin(), rows.end(),

@@ -30,9 +30,11 @@ Json ablation_json(const AblationAnswer& answer) {
     put_estimate(entry, "loss_minus_reference", row.behind);
     put(entry, "p", row.p);
     put(entry, "p_holm", row.p_holm);
-    put_estimate(entry, "recovered", row.recovered);
+    if (answer.gain_is_certain()) put_estimate(entry, "recovered", row.recovered);
     put(entry, "published_loss", row.published);
     put(entry, "published_recovered", row.published_recovered);
+    if (row.num_diverged > 0) entry["diverged"] = row.num_diverged;
+    if (row.num_doubtful > 0) entry["doubtful"] = row.num_doubtful;
   }
   return {{"title", answer.title},
           {"baseline", answer.baseline},

@@ -76,18 +76,21 @@ std::vector<std::string> texts_of(std::span<const AblationAnswer> blocks, const 
   return texts;
 }
 
+// Shares of a gain that can be told from noise: nothing else has shares.
 Column recovered_column(std::span<const AblationAnswer> blocks) {
-  Column column{"recovered", texts_of(blocks, [](const RowAnswer& row) {
-                  return row.recovered ? percent_text(row.recovered->value) : std::string("-");
-                })};
-  align_right(column.cells);
-  size_t next = 0;
+  Column column{"recovered"};
+  std::vector<std::string> intervals;
   for (const AblationAnswer& block : blocks) {
     for (const RowAnswer& row : block.rows) {
-      std::string& cell = column.cells[next++];
-      if (row.recovered) cell += interval_text(row.recovered->interval);
+      const bool is_share = block.gain_is_certain() && row.recovered;
+      column.cells.push_back(is_share        ? percent_text(row.recovered->value)
+                             : row.recovered ? "undefined"
+                                             : "-");
+      intervals.push_back(is_share ? interval_text(row.recovered->interval) : "");
     }
   }
+  align_right(column.cells);
+  for (size_t i = 0; i < intervals.size(); ++i) column.cells[i] += intervals[i];
   return column;
 }
 
@@ -155,6 +158,7 @@ std::string footer(const AblationAnswer& block, size_t width) {
   }
   std::string text = wrapped(legend + " " + block.verdict.front(), width);
   for (size_t i = 1; i < block.verdict.size(); ++i) text += wrapped(block.verdict[i], width);
+  for (const std::string& sentence : broken_run_sentences(block)) text += wrapped(sentence, width);
   return text;
 }
 
@@ -174,11 +178,15 @@ std::string ablation_table(std::span<const AblationAnswer> blocks, size_t width)
   }
   const int digits = digits_of(blocks, &RowAnswer::loss);
   columns.push_back({"val. loss", texts_of(blocks, [&](const RowAnswer& row) {
-                       return estimate_text(row.loss, digits);
+                       if (!row.loss && row.num_diverged > 0) return std::string("diverged");
+                       return estimate_text(row.loss, digits) + (row.num_doubtful > 0 ? " !" : "");
                      })});
   columns.push_back(gain_column(blocks));
   const std::string gain_header = columns.back().header;
-  columns.push_back(recovered_column(blocks));
+  if (std::any_of(blocks.begin(), blocks.end(),
+                  [](const AblationAnswer& block) { return block.gain_is_certain(); })) {
+    columns.push_back(recovered_column(blocks));
+  }
   Column paper{"paper", texts_of(blocks, [](const RowAnswer& row) {
                  return share_text(row.published_recovered);
                })};

@@ -51,9 +51,27 @@ std::string capitalized(std::string text) {
 
 std::string amount_text(double loss) { return base::fixed(std::abs(loss), 4); }
 
-// One seed or two can hardly tell anything from noise: then the sizes of gains are said all the
-// same.
-bool few_seeds(const RowAnswer& reference) { return reference.gain->n <= 2; }
+// The size of a gain with its interval: "0.0530 [0.0410, 0.0650]"; a loss is shown as a positive
+// one.
+std::string amount_text(const Estimate& gain) {
+  std::string text = amount_text(gain.value);
+  if (!gain.interval) return text;
+  const double sign = gain.value < 0 ? -1 : 1;
+  const double ends[] = {sign * gain.interval->low, sign * gain.interval->high};
+  return base::str(text, " [", base::fixed(std::min(ends[0], ends[1]), 4), ", ",
+                   base::fixed(std::max(ends[0], ends[1]), 4), "]");
+}
+
+std::string share_with_interval(const Estimate& share) {
+  std::string text = percent_text(share.value);
+  if (!share.interval || !share.interval->bounded()) return text;
+  const auto percent = [](double value) {
+    const double rounded = std::round(100 * value);
+    return base::fixed(rounded == 0 ? 0.0 : rounded, 0);
+  };
+  return base::str(text, " [", percent(share.interval->low), ", ", percent(share.interval->high),
+                   "]");
+}
 
 std::string gain_sentence(const AblationAnswer& answer) {
   const AblationWords& words = answer.words;
@@ -62,31 +80,36 @@ std::string gain_sentence(const AblationAnswer& answer) {
     return "No seed has both ends of the comparison yet, so " + words.treatment +
            "'s gain is unknown.";
   }
-  const double gain = reference.gain->value;
+  const Estimate& gain = *reference.gain;
   const std::string size =
-      base::str(words.treatment, gain < 0 ? " loses " : " gains ", amount_text(gain),
-                gain < 0 ? " against " : " over ", words.baseline);
-  if (!reference.p) return size + " on one seed; whether that is noise cannot be told.";
-  if (few_seeds(reference) && *reference.p >= kSignificance) {
-    return base::str(size, "; two seeds are too few to tell that from noise (",
-                     p_text(*reference.p), ").");
+      base::str(words.treatment, gain.value < 0 ? " loses " : " gains ", amount_text(gain),
+                gain.value < 0 ? " against " : " over ", words.baseline);
+  if (!reference.p) return size + " on one seed, which cannot tell that from noise.";
+  const std::string p = " (" + p_text(*reference.p) + ")";
+  if (*reference.p >= kSignificance) {
+    return base::str(words.treatment, "'s gain cannot be told from noise",
+                     gain.n == 2 ? " on two seeds" : "", p, ": it is ", gain.value < 0 ? "-" : "",
+                     base::fixed(std::abs(gain.value), 4),
+                     gain.interval ? base::str(" [", base::fixed(gain.interval->low, 4), ", ",
+                                               base::fixed(gain.interval->high, 4), "]")
+                                   : "",
+                     ".");
   }
-  const std::string p = " (" + p_text(*reference.p) + ").";
-  if (*reference.p >= kSignificance)
-    return words.treatment + "'s gain cannot be told from noise" + p;
-  if (gain < 0) {
-    return words.treatment + " does worse than " + words.baseline + " by " + amount_text(gain) + p;
-  }
-  return words.treatment + "'s gain is significant" + p;
+  if (gain.value < 0)
+    return words.treatment + " does worse than " + words.baseline + " by " + amount_text(gain) + p +
+           ".";
+  return words.treatment + "'s gain is significant" + p + ".";
 }
 
+// Of a row on enough seeds to have a test.
+bool is_noise(const RowAnswer& row) { return !row.p_holm || *row.p_holm >= kSignificance; }
 bool brings_something(const RowAnswer& row) {
-  return row.gain->value > 0 && *row.p_holm < kSignificance;
+  return row.gain && row.gain->value > 0 && !is_noise(row);
 }
 
 std::string brings_share(const RowAnswer& row, const AblationWords& words) {
   const Subject who = subject(row.label);
-  return base::str(who.text, " ", who.verb("bring"), " ", percent_text(row.recovered->value),
+  return base::str(who.text, " ", who.verb("bring"), " ", share_with_interval(*row.recovered),
                    " of ", words.treatment, "'s gain");
 }
 
@@ -95,7 +118,7 @@ std::string least_clause(const std::vector<const RowAnswer*>& by_share,
                          const AblationWords& words) {
   std::vector<std::string> noise;
   for (const RowAnswer* row : by_share) {
-    if (*row->p_holm >= kSignificance) noise.push_back(row->label);
+    if (is_noise(*row)) noise.push_back(row->label);
   }
   const RowAnswer& last = *by_share.back();
   const Subject who = subject(last.label);
@@ -106,19 +129,9 @@ std::string least_clause(const std::vector<const RowAnswer*>& by_share,
     return "what these bring cannot be told from noise: " + base::join(noise, "; ");
   if (last.gain->value < 0) {
     return base::str(who.text, who.plural ? " do" : " does", " worse than ", words.baseline, " by ",
-                     amount_text(last.gain->value));
+                     amount_text(*last.gain));
   }
-  return who.text + " " + who.verb("bring") + " " + percent_text(last.recovered->value);
-}
-
-std::string few_seeds_sentence(const std::vector<const RowAnswer*>& by_share,
-                               const AblationWords& words, int64_t n) {
-  const RowAnswer &most = *by_share.front(), &least = *by_share.back();
-  std::string text = capitalized(brings_share(most, words));
-  if (by_share.size() > 1)
-    text += ", " + subject(least.label).text + " " + percent_text(least.recovered->value);
-  return text + (n == 1 ? ", where one seed allows no error bars."
-                        : ", with wide error bars from two seeds.");
+  return who.text + " " + who.verb("bring") + " " + share_with_interval(*last.recovered);
 }
 
 // Where there is no certain gain of the reference to share, the row with the largest gain of its
@@ -126,22 +139,23 @@ std::string few_seeds_sentence(const std::vector<const RowAnswer*>& by_share,
 std::string best_row_sentence(const AblationAnswer& answer) {
   const RowAnswer* best = nullptr;
   for (const RowAnswer& row : answer.rows) {
-    if (row.name == answer.reference || !row.p_holm || !brings_something(row)) continue;
+    if (row.name == answer.reference || !brings_something(row)) continue;
     if (!best || row.gain->value > best->gain->value) best = &row;
   }
   if (!best) return "";
   const Subject who = subject(best->label);
-  return capitalized(who.text) + " " + who.verb("gain") + " " + amount_text(best->gain->value) +
+  return capitalized(who.text) + " " + who.verb("gain") + " " + amount_text(*best->gain) +
          " over " + answer.words.baseline + " (" + p_text(*best->p_holm) + ").";
 }
 
+// About the gain's shares, which only a gain that is certain has.
 std::string share_sentence(const AblationAnswer& answer) {
   const RowAnswer& reference = answer.reference_row();
   std::vector<const RowAnswer*> by_share;
   for (const RowAnswer& row : answer.rows) {
     // Rows of two seeds beside more of the reference are on their way: their noise says nothing
     // yet.
-    const bool comparable = row.recovered && (row.p_holm || !reference.p) &&
+    const bool comparable = row.recovered && row.gain && row.p_holm &&
                             (row.gain->n > 2 || row.gain->n == reference.gain->n);
     if (comparable && row.name != answer.baseline && row.name != answer.reference)
       by_share.push_back(&row);
@@ -149,13 +163,6 @@ std::string share_sentence(const AblationAnswer& answer) {
   std::stable_sort(by_share.begin(), by_share.end(), [](const auto* a, const auto* b) {
     return a->recovered->value > b->recovered->value;
   });
-  if (!reference.gain) return "";
-  if (few_seeds(reference)) {
-    return by_share.empty() || reference.gain->value <= 0
-               ? ""
-               : few_seeds_sentence(by_share, answer.words, reference.gain->n);
-  }
-  if (*reference.p >= kSignificance || reference.gain->value <= 0) return best_row_sentence(answer);
   if (by_share.empty()) return "";
   if (!brings_something(*by_share.front())) return "No other row's gain can be told from noise.";
   std::string text = capitalized(brings_share(*by_share.front(), answer.words));
@@ -163,14 +170,39 @@ std::string share_sentence(const AblationAnswer& answer) {
   return text + ".";
 }
 
+// "V O FFN diverged on 1 of 3 seeds"
+std::string on_seeds(int64_t part, int64_t all) {
+  if (part == all) return all == 1 ? "on its seed" : base::str("on all ", all, " seeds");
+  return base::str("on ", part, " of ", all, " seeds");
+}
+
 }  // namespace
+
+std::vector<std::string> broken_run_sentences(const AblationAnswer& answer) {
+  std::vector<std::string> sentences;
+  for (const RowAnswer& row : answer.rows) {
+    const int64_t finite = row.loss ? row.loss->n : 0;
+    if (row.num_diverged > 0) {
+      sentences.push_back(base::str(row.label, " diverged ",
+                                    on_seeds(row.num_diverged, row.num_diverged + finite),
+                                    finite > 0 ? ", which its figures leave out." : "."));
+    }
+    if (row.num_doubtful > 0) {
+      sentences.push_back(base::str(
+          "! ", row.label, " ended ", on_seeds(row.num_doubtful, finite),
+          " no better than a guess among all tokens: its training broke, and its figures say "
+          "nothing about its optimizer at a fitting learning rate."));
+    }
+  }
+  return sentences;
+}
 
 std::string wrapped(const std::string& text, size_t width) {
   std::vector<std::string> words;
   bool glue = false;
   for (const std::string& word : base::split(text, ' ')) {
     const bool sign = word == "=" || word == "<" || word == "±";
-    if (glue || sign || word.starts_with("%")) {
+    if (!words.empty() && (glue || sign || word.starts_with("%"))) {
       words.back() += " " + word;
     } else {
       words.push_back(word);
@@ -205,8 +237,18 @@ std::string percent_text(double share) {
 
 std::vector<std::string> verdict_sentences(const AblationAnswer& answer) {
   std::vector<std::string> sentences{gain_sentence(answer)};
-  if (const std::string shares = share_sentence(answer); !shares.empty())
-    sentences.push_back(shares);
+  const auto add = [&](const std::string& sentence) {
+    if (!sentence.empty()) sentences.push_back(sentence);
+  };
+  if (answer.gain_is_certain()) {
+    add(share_sentence(answer));
+    return sentences;
+  }
+  const RowAnswer& reference = answer.reference_row();
+  const bool is_loss = reference.p && *reference.p < kSignificance;  // else the gain were certain
+  if (reference.gain && !is_loss)
+    add("Shares of " + answer.words.treatment + "'s gain are undefined.");
+  add(best_row_sentence(answer));
   return sentences;
 }
 

@@ -8,9 +8,11 @@
 
 namespace muonlab::study {
 
-// One sentence about the reference's gain, and one about the rows that bring most and least of it
-// where it has bounds.
+// One sentence about the reference's gain; then, where that can be told from noise, one about the
+// rows that bring most and least of it, else one about the shares that are undefined.
 std::vector<std::string> verdict_sentences(const AblationAnswer& answer);
+// A sentence for every row with seeds that diverged or whose loss tells of a broken run.
+std::vector<std::string> broken_run_sentences(const AblationAnswer& answer);
 
 std::string p_text(double p);            // "p = 2e-6", "p = 0.03", "p < 1e-15"
 std::string percent_text(double share);  // "96 %"

@@ -7,9 +7,25 @@
 #include "muonlab/study/ablation/table.hpp"
 #include "muonlab/study/report/page.hpp"
 #include "muonlab/study/sweep/answer.hpp"
+#include "study/ablation/verdict.hpp"
 #include "study/report/tail_answer.hpp"
 
 namespace muonlab::study {
+namespace {
+
+// What would tell the gain from noise, where a block cannot.
+std::string what_would_settle(const SweepResult& sweep, const std::vector<AblationAnswer>& answers,
+                              size_t width) {
+  const auto is_certain = [](const AblationAnswer& answer) { return answer.gain_is_certain(); };
+  if (answers.empty() || std::all_of(answers.begin(), answers.end(), is_certain)) return "";
+  std::string text = "More seeds can settle what is undefined: add to \"seeds\" in the sweep file";
+  if (sweep.searches.empty())
+    text += ", search the learning rates (\"tune\") if that was not done,";
+  return wrapped(text + " and run it again. Finished runs are kept.", width) +
+         std::string(kTextIndent, ' ') + sweep.command + "\n";
+}
+
+}  // namespace
 
 std::string sweep_answer_text(const std::string& path, size_t width) {
   const SweepResult sweep = read_sweep(path);
@@ -19,7 +35,9 @@ std::string sweep_answer_text(const std::string& path, size_t width) {
   };
   if (std::none_of(sweep.points.begin(), sweep.points.end(), has_begun)) return "";
   const ReportData data = collect_report({path});
-  std::string text = ablation_table(sweep_answers(data.sweeps.front()), width);
+  const std::vector<AblationAnswer> answers = sweep_answers(data.sweeps.front());
+  std::string text = ablation_table(answers, width);
+  text += what_would_settle(data.sweeps.front(), answers, width);
   if (const std::string rarest = rarest_text(data, width); !rarest.empty()) text += "\n" + rarest;
   while (text.ends_with('\n')) text.pop_back();
   if (!text.empty()) text = "\n" + text + "\n\n";

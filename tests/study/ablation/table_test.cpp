@@ -58,23 +58,22 @@ TEST(AblationTable, EightSeeds) {
   Q K            4.111 ± 0.004    0.0003 ± 0.0008      1 % [-4, 3]       9 %
   none (Adam)    4.111 ± 0.004    -                    0 %               0 %
   8 seeds, paired; ± standard error; intervals 95 %. Muon's gain is significant (p = 2e-10).
-  V, O and the feed-forward matrices bring 93 % of Muon's gain; Q and K bring none that can be told
-  from noise.
+  V, O and the feed-forward matrices bring 93 % [90, 97] of Muon's gain; Q and K bring none that can
+  be told from noise.
 )");
 }
 
 TEST(AblationTable, OneSeedHasNoErrorBars) {
   const std::string text = table(example(1, false));
-  EXPECT_EQ(text, R"(  Muon on        val. loss    gain over Adam    recovered
-  all            4.0540       0.0530            100 %
-  V O FFN        4.0600       0.0470             89 %
-  FFN            4.0760       0.0310             58 %
-  V O            4.0890       0.0180             34 %
-  Q K            4.1054       0.0016              3 %
-  none (Adam)    4.1070       -                   0 %
-  1 seed. Muon gains 0.0530 over Adam on one seed; whether that is noise cannot be told.
-  V, O and the feed-forward matrices bring 89 % of Muon's gain, Q and K 3 %, where one seed allows
-  no error bars.
+  EXPECT_EQ(text, R"(  Muon on        val. loss    gain over Adam
+  all            4.0540       0.0530
+  V O FFN        4.0600       0.0470
+  FFN            4.0760       0.0310
+  V O            4.0890       0.0180
+  Q K            4.1054       0.0016
+  none (Adam)    4.1070       -
+  1 seed. Muon gains 0.0530 over Adam on one seed, which cannot tell that from noise.
+  Shares of Muon's gain are undefined.
 )");
 }
 
@@ -106,8 +105,8 @@ TEST(AblationTable, BlocksShareColumnsAndHaveTitles) {
   none (Adam)    8        4.111 ± 0.004    -                   0 %               0 %
   V O            0        -                -                     -              53 %
   3 to 8 seeds, paired; ± standard error; intervals 95 %. Muon's gain is significant (p = 2e-10).
-  V, O and the feed-forward matrices bring 93 % of Muon's gain; Q and K bring none that can be told
-  from noise.
+  V, O and the feed-forward matrices bring 93 % [90, 97] of Muon's gain; Q and K bring none that can
+  be told from noise.
 
   fair protocol
   Muon on        seeds    val. loss        gain over Adam    recovered         paper
@@ -117,10 +116,43 @@ TEST(AblationTable, BlocksShareColumnsAndHaveTitles) {
   none (Adam)    3        4.116 ± 0.006    -                     -                 -
   Q K            3        4.116 ± 0.006     0.000 ± 0.002        -                 -
   all            3        4.123 ± 0.006    -0.008 ± 0.002        -                 -
-  3 seeds, paired; ± standard error; intervals 95 %. Muon does worse than Adam by 0.0077
-  (p = 0.044).
-  V, O and the feed-forward matrices gain 0.0470 over Adam (p < 1e-15).
+  3 seeds, paired; ± standard error; intervals 95 %. Muon does worse than Adam by 0.0077 [0.0005,
+  0.0148] (p = 0.044).
+  V, O and the feed-forward matrices gain 0.0470 [0.0470, 0.0470] over Adam (p < 1e-15).
 )");
+}
+
+// A gain that may be noise has no shares: neither its rows' nor its ends'.
+TEST(AblationTable, SharesOfNoiseAreUndefined) {
+  Ablation noise = example(3, false), certain = example(3, false);
+  for (AblationRow& row : noise.rows) {
+    if (row.name == "all") row.losses = {{1, 4.0}, {2, 4.1}, {3, 4.12}};
+  }
+  EXPECT_FALSE(holds(table(noise), "recovered")) << table(noise);
+  EXPECT_TRUE(
+      holds(table(noise),
+            "Muon's gain cannot be told from noise\n  (p = 0.32): it is 0.0423 [-0.0971, 0.1818]."))
+      << table(noise);
+  EXPECT_TRUE(holds(table(noise), "Shares of Muon's gain are undefined.")) << table(noise);
+  const AblationAnswer both[]{answer_ablation(noise), answer_ablation(certain)};
+  const std::string text = ablation_table(both);
+  EXPECT_TRUE(holds(text, "undefined")) << text;
+  EXPECT_TRUE(holds(text, "100 %")) << text;
+  EXPECT_FALSE(holds(text.substr(0, text.find("undefined.")), " %\n")) << text;
+}
+
+TEST(AblationTable, RunsThatBrokeAreMarked) {
+  Ablation ablation = example(3, false);
+  ablation.rows[2].losses[2] = INFINITY;                     // FFN
+  ablation.rows[3].losses = {{1, INFINITY}, {2, INFINITY}};  // V O
+  ablation.rows[4].doubtful = {1};                           // Q K
+  const std::string text = table(ablation);
+  EXPECT_TRUE(holds(text, "  FFN diverged on 1 of 3 seeds, which its figures leave out.\n"))
+      << text;
+  EXPECT_TRUE(holds(text, "  V O            0        diverged")) << text;
+  EXPECT_TRUE(holds(text, "  V O diverged on all 2 seeds.\n")) << text;
+  EXPECT_TRUE(holds(text, " !  ")) << text;
+  EXPECT_TRUE(holds(text, "  ! Q K ended on 1 of 3 seeds no better than a guess")) << text;
 }
 
 TEST(AblationTable, NeverPrintsNan) {

@@ -33,43 +33,45 @@ using Sentences = std::vector<std::string>;
 TEST(AblationVerdict, NamesWhoBringsTheGainAndWhoDoesNot) {
   EXPECT_EQ(verdict(with_gains({{"all", 0.050}, {"V O FFN", 0.048}, {"Q K", 0.0002}})),
             (Sentences{"Muon's gain is significant (p = 3e-5).",
-                       "V, O and the feed-forward matrices bring 96 % of Muon's gain; Q and K "
-                       "bring none that can be "
-                       "told from noise."}));
+                       "V, O and the feed-forward matrices bring 96 % [92, 100] of Muon's gain; Q "
+                       "and K bring none that can be told from noise."}));
 }
 
 TEST(AblationVerdict, SmallButCertainSharesHaveAFigure) {
-  EXPECT_EQ(verdict(with_gains({{"all", 0.050}, {"FFN", 0.030}, {"V", 0.010}}))[1],
-            "The feed-forward matrices bring 60 % of Muon's gain; V brings 20 %.");
+  EXPECT_EQ(
+      verdict(with_gains({{"all", 0.050}, {"FFN", 0.030}, {"V", 0.010}}))[1],
+      "The feed-forward matrices bring 60 % [57, 64] of Muon's gain; V brings 20 % [17, 23].");
   EXPECT_EQ(
       verdict(with_gains({{"all", 0.050}, {"FFN", 0.030}, {"Q K", -0.010}}))[1],
-      "The feed-forward matrices bring 60 % of Muon's gain; Q and K do worse than Adam by 0.0100.");
+      "The feed-forward matrices bring 60 % [57, 64] of Muon's gain; Q and K do worse than Adam by "
+      "0.0100 [0.0088, 0.0112].");
   EXPECT_EQ(verdict(with_gains({{"all", 0.050}, {"rate 0.01", 0.030}}))[1],
-            "Rate 0.01 brings 60 % of Muon's gain.");
+            "Rate 0.01 brings 60 % [57, 64] of Muon's gain.");
 }
 
 TEST(AblationVerdict, SeveralRowsOfNoiseAreListed) {
   EXPECT_EQ(
       verdict(with_gains({{"all", 0.050}, {"FFN", 0.030}, {"Q K", 0.0001}, {"V", -0.0002}}))[1],
-      "The feed-forward matrices bring 60 % of Muon's gain; what these bring cannot be told from "
+      "The feed-forward matrices bring 60 % [57, 64] of Muon's gain; what these bring cannot be "
+      "told from "
       "noise: Q K; V.");
 }
 
 TEST(AblationVerdict, AGainWithinTheNoiseIsNotShared) {
   const Sentences sentences =
       verdict(with_gains({{"all", 0.0004}, {"V O + FFN", 0.020}, {"Q K", 0.0001}}));
-  ASSERT_EQ(sentences.size(), 2u);
+  ASSERT_EQ(sentences.size(), 3u);
   EXPECT_TRUE(sentences[0].starts_with("Muon's gain cannot be told from noise (p = 0."))
       << sentences[0];
-  EXPECT_TRUE(
-      sentences[1].starts_with("V, O and the feed-forward matrices gain 0.0200 over Adam (p = "))
-      << sentences[1];
+  EXPECT_TRUE(sentences[2].starts_with("V, O and the feed-forward matrices gain 0.0200 [0.01"))
+      << sentences[2];
+  EXPECT_EQ(sentences[1], "Shares of Muon's gain are undefined.");
 }
 
 TEST(AblationVerdict, ALossIsCalledOne) {
   const Sentences sentences = verdict(with_gains({{"all", -0.020}, {"Q K", 0.0001}}));
   ASSERT_EQ(sentences.size(), 1u);
-  EXPECT_TRUE(sentences[0].starts_with("Muon does worse than Adam by 0.0200 (p = "))
+  EXPECT_TRUE(sentences[0].starts_with("Muon does worse than Adam by 0.0200 [0.01"))
       << sentences[0];
 }
 
@@ -78,11 +80,12 @@ TEST(AblationVerdict, TwoSeedsSayHowLargeAGainIsThatMayBeNoise) {
   for (AblationRow& row : ablation.rows) row.losses.erase(3);
   const Sentences sentences = verdict(ablation);
   ASSERT_EQ(sentences.size(), 2u);
-  EXPECT_TRUE(sentences[0].starts_with("Muon gains 0.0")) << sentences[0];
-  EXPECT_NE(sentences[0].find("two seeds are too few to tell that from noise (p = 0."),
-            std::string::npos)
+  EXPECT_TRUE(
+      sentences[0].starts_with("Muon's gain cannot be told from noise on two seeds (p = 0."))
       << sentences[0];
-  EXPECT_TRUE(sentences[1].ends_with(", with wide error bars from two seeds.")) << sentences[1];
+  EXPECT_NE(sentences[0].find("): it is 0.0"), std::string::npos) << sentences[0];
+  EXPECT_NE(sentences[0].find(" [-"), std::string::npos) << sentences[0];
+  EXPECT_EQ(sentences[1], "Shares of Muon's gain are undefined.");
 }
 
 TEST(AblationVerdict, OneSeedSaysSo) {
@@ -90,10 +93,8 @@ TEST(AblationVerdict, OneSeedSaysSo) {
   for (AblationRow& row : ablation.rows) row.losses = {{1, row.losses.at(1)}};
   EXPECT_EQ(
       verdict(ablation),
-      (Sentences{"Muon gains 0.0500 over Adam on one seed; whether that is noise cannot be told.",
-                 "V, O and the feed-forward matrices bring 90 % of Muon's gain, Q and K 10 %, "
-                 "where one seed "
-                 "allows no error bars."}));
+      (Sentences{"Muon gains 0.0500 over Adam on one seed, which cannot tell that from noise.",
+                 "Shares of Muon's gain are undefined."}));
 }
 
 TEST(AblationVerdict, WithoutSeedsThereIsNoAnswer) {

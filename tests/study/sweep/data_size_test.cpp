@@ -12,7 +12,10 @@ namespace muonlab::study {
 namespace {
 
 void write_shard(const std::string& path, int64_t num_tokens) {
-  data::ShardWriter writer(path, {.end_of_text = 299, .vocabulary = 300});
+  data::ShardHeader header;
+  header.end_of_text = 299;
+  header.vocabulary = 300;
+  data::ShardWriter writer(path, header);
   const std::vector<int32_t> ids(static_cast<size_t>(num_tokens), 7);
   writer.add(ids, static_cast<uint64_t>(num_tokens));
   writer.finish();

@@ -100,7 +100,9 @@ TEST(SweepCell, ALossThatExplodedOrIsAGuessIsDoubted) {
   EXPECT_EQ(doubt_of(3.2, 257), LossDoubt::none);
   EXPECT_EQ(doubt_of(149377, 0), LossDoubt::none);  // nothing to compare with
 
-  CellStatus status{.state = CellState::finished, .val_loss = 149377.0};
+  CellStatus status;
+  status.state = CellState::finished;
+  status.val_loss = 149377.0;
   EXPECT_EQ(loss_for_search(status), 149377.0);
   status.doubt = LossDoubt::exploded;
   EXPECT_EQ(loss_for_search(status), std::numeric_limits<double>::infinity());

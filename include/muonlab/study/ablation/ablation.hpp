@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,9 +19,10 @@ namespace muonlab::study {
 struct AblationRow {
   std::string name;   // "vo_ffn"
   std::string label;  // for people: "V O FFN"
-  // final validation loss by seed; a failed seed is absent, or its loss not finite
+  // final validation loss by seed; absent where the seed failed, not finite where it diverged
   std::map<int64_t, double> losses{};
   std::optional<double> published{};  // the paper's loss
+  std::set<int64_t> doubtful{};       // seeds whose loss, though finite, tells of a broken run
 };
 
 // The words that tables and sentences use.
@@ -61,6 +63,8 @@ struct RowAnswer {
   // for those two rows. Absent where the gap is not positive: there is no gain to share.
   std::optional<Estimate> recovered{};
   std::optional<double> published{}, published_recovered{};
+  int64_t num_diverged = 0;  // seeds that all figures of the row leave out
+  int64_t num_doubtful = 0;  // seeds that they take in (AblationRow::doubtful)
 };
 
 struct AblationAnswer {
@@ -74,6 +78,8 @@ struct AblationAnswer {
   const RowAnswer& row(const std::string& name) const;
   // its gain is the gap, its p the gap's
   const RowAnswer& reference_row() const { return row(reference); }
+  // The reference gains, and that can be told from noise: else there is no gain to give shares of.
+  bool gain_is_certain() const;
 };
 
 enum class RowOrder { as_given, by_loss };  // by_loss: largest paired gain first
