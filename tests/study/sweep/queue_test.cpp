@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder.hpp"
-#include "muonlab/base/file.hpp"
 #include "muonlab/base/exit_code.hpp"
+#include "muonlab/base/file.hpp"
 #include "muonlab/base/lock.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/record/run_folder.hpp"
