@@ -1,12 +1,15 @@
 // Catches what the floors below throw and turns it into exit codes (base/exit_code.hpp).
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "app/program.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/lock.hpp"
+#include "muonlab/base/terminal.hpp"
 #include "muonlab/base/usage_error.hpp"
+#include "muonlab/base/visible.hpp"
 #include "muonlab/config/error.hpp"
 #include "muonlab/train/non_finite.hpp"
 
@@ -34,6 +37,11 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   namespace exit_code = muonlab::base::exit_code;
+  // Names and texts of others reach a terminal in every message; what a pipe gets on standard
+  // output is data and stays as it is.
+  const muonlab::base::VisibleStream messages(std::cerr);
+  std::optional<muonlab::base::VisibleStream> output;
+  if (muonlab::base::is_terminal(1)) output.emplace(std::cout);
   try {
     return run(argc, argv);
   } catch (const muonlab::config::ConfigError& error) {

@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 
 #include "muonlab/base/terminal.hpp"
+#include "muonlab/base/visible.hpp"
 
 namespace muonlab::base {
 namespace {
@@ -68,7 +69,8 @@ std::string on_screen(LogLevel level, const std::string& text) {
 
 }  // namespace
 
-void log(LogLevel level, const std::string& text) {
+void log(LogLevel level, const std::string& message) {
+  const std::string text = visible(message);
   Log& log = shared_log();
   const std::lock_guard guard(log.lock);
   if (level == LogLevel::off) return;
@@ -76,7 +78,8 @@ void log(LogLevel level, const std::string& text) {
   if (log.file) log.file->log(spdlog_level(level), spdlog::string_view_t(text));
 }
 
-void log_note(const std::string& text) {
+void log_note(const std::string& message) {
+  const std::string text = visible(message);
   Log& log = shared_log();
   const std::lock_guard guard(log.lock);
   if (log.file) log.file->info(spdlog::string_view_t(text));

@@ -12,6 +12,7 @@
 
 #include "muonlab/base/clock.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/base/visible.hpp"
 
 namespace muonlab::base {
 namespace {
@@ -89,7 +90,7 @@ LiveLine::~LiveLine() {
 
 void LiveLine::update(std::string_view text) {
   const std::lock_guard guard(screen().lock);
-  text_ = text;
+  text_ = visible(text);
   const double now_s = monotonic_seconds();
   if (now_s - last_s_ < (terminal_ ? kRedrawInterval_s : plain_interval_s_)) return;
   last_s_ = now_s;
@@ -139,7 +140,7 @@ LiveLinePause::~LiveLinePause() {
 
 void print_line(std::string_view text, int descriptor) {
   const LiveLinePause pause;
-  put(descriptor, std::string(text) + "\n");
+  put(descriptor, visible(text) + "\n");
 }
 
 ProgressBar::ProgressBar(std::string label, uint64_t total, std::string unit, int descriptor)
