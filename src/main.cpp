@@ -7,11 +7,11 @@
 #include "app/program.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/lock.hpp"
+#include "muonlab/base/non_finite.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/usage_error.hpp"
 #include "muonlab/base/visible.hpp"
 #include "muonlab/config/error.hpp"
-#include "muonlab/train/non_finite.hpp"
 
 namespace {
 
@@ -47,7 +47,7 @@ int main(int argc, char** argv) {
   } catch (const muonlab::config::ConfigError& error) {
     std::cerr << error.what() << "\n";
     return exit_code::kWrongInput;
-  } catch (const muonlab::train::NonFinite& error) {
+  } catch (const muonlab::base::NonFinite& error) {
     std::cerr << "error: " << error.what() << "\n";
     return exit_code::kNotFinite;
   } catch (const muonlab::base::UsageError& error) {

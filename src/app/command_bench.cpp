@@ -13,6 +13,7 @@
 #include "muonlab/ops/gemm_rate.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/tensor/runtime.hpp"
+#include "muonlab/train/step.hpp"
 
 namespace muonlab::app {
 namespace {

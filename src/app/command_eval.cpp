@@ -11,12 +11,12 @@
 
 #include "commands.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/non_finite.hpp"
 #include "muonlab/base/permutation.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/record/run_folder.hpp"
 #include "muonlab/run/generate.hpp"
-#include "muonlab/train/non_finite.hpp"
-#include "muonlab/train/trainer.hpp"
+#include "muonlab/train/evaluation.hpp"
 
 namespace muonlab::app {
 namespace {
@@ -94,9 +94,9 @@ void add_eval(CLI::App& app, Exit&) {
         train::evaluate(*loaded.model, data, windows, loaded.config.train.micro_batch.value_or(8),
                         loaded.config.model.context, loaded.arena->values().device());
     if (!std::isfinite(result.loss)) {
-      throw train::NonFinite(options->checkpoint, ": its validation loss is ", result.loss,
-                             ": its weights are not finite, or they overflow. Take an earlier "
-                             "checkpoint");
+      throw base::NonFinite(options->checkpoint, ": its validation loss is ", result.loss,
+                            ": its weights are not finite, or they overflow. Take an earlier "
+                            "checkpoint");
     }
     if (options->json) {
       std::cout << nlohmann::ordered_json{{"step", loaded.state.step},

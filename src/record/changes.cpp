@@ -89,6 +89,11 @@ const char* change_class_name(ChangeClass kind) {
   return "";
 }
 
+bool decides_rates(const std::string& setting) {
+  const Class& found = class_of(setting);
+  return found.kind == ChangeClass::length || std::string_view(found.note) == kRates;
+}
+
 bool keeps_record(const std::string& setting) { return class_of(setting).keeps_record; }
 
 std::vector<Change> classify_changes(const std::vector<config::Difference>& differences) {

@@ -1,5 +1,6 @@
 #include "console.hpp"
 
+#include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 
 namespace muonlab::run {

@@ -4,7 +4,8 @@
 #include <string>
 
 #include "muonlab/base/terminal.hpp"
-#include "muonlab/train/trainer.hpp"
+#include "muonlab/train/evaluation.hpp"
+#include "muonlab/train/step.hpp"
 
 namespace muonlab::run {
 

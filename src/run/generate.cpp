@@ -8,8 +8,8 @@
 #include <ATen/core/grad_mode.h>
 
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/non_finite.hpp"
 #include "muonlab/base/philox.hpp"
-#include "muonlab/train/non_finite.hpp"
 
 namespace muonlab::run {
 namespace {
@@ -19,7 +19,7 @@ namespace {
 int32_t draw(const float* logits, int64_t vocabulary, const Sampling& sampling, double uniform) {
   const auto is_finite = [](float logit) { return std::isfinite(logit); };
   if (!std::all_of(logits, logits + vocabulary, is_finite)) {
-    throw train::NonFinite(
+    throw base::NonFinite(
         "the model's logits are not finite: its weights are not, or they overflow; take an earlier "
         "checkpoint");
   }

@@ -7,8 +7,7 @@
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/log.hpp"
-#include "muonlab/config/load.hpp"
-#include "muonlab/record/find_checkpoint.hpp"
+#include "muonlab/record/open_checkpoint.hpp"
 #include "muonlab/tensor/runtime.hpp"
 #include "muonlab/train/checkpoint.hpp"
 
@@ -74,35 +73,26 @@ Session::Session(Prepared prepared)
       model_(model::make_llama(prepared_.config.model, prepared_.config.precision,
                                prepared_.place.path, arena_)),
       optimizer_(prepared_.routing, prepared_.config, arena_),
-      trainer_{prepared_.config, prepared_.plan, prepared_.data, arena_, *model_, optimizer_, {}} {
+      trainer_{prepared_.config, prepared_.plan, prepared_.data,    arena_,
+               *model_,          optimizer_,     prepared_.routing, {}} {
   model::initialize(prepared_.config.model, prepared_.config.seed, arena_);
   model_->weights_changed();
 }
 
-std::map<std::string, std::string> Session::optimizer_of() const {
-  std::map<std::string, std::string> names;
-  const optim::Routing& routing = prepared_.routing;
-  for (size_t i = 0; i < routing.specs.size(); ++i)
-    names[routing.specs[i].name] = routing.optimizer[i];
-  return names;
-}
-
 LoadedModel load_model(const std::string& run_or_checkpoint) {
-  const store::Checkpoint checkpoint(record::find_checkpoint(run_or_checkpoint));
-  const train::TrainerFile file = train::read_trainer_file(checkpoint);
+  const train::SavedState saved(record::open_checkpoint(run_or_checkpoint));
   LoadedModel loaded;
-  loaded.config =
-      config::parse_stored_config(file.config_text, checkpoint.path() + "/trainer.json");
+  loaded.config = saved.trainer.config;
   loaded.config.device = config::Device::cpu;
   const tensor::Place place = decide_place(loaded.config);
-  loaded.state = file.state;
+  loaded.state = saved.trainer.state;
   tensor::start_runtime(loaded.config.threads.value_or(base::usable_processors()));
-  loaded.tokenizer = data::load_tokenizer(checkpoint.path());
+  loaded.tokenizer = data::load_tokenizer(saved.checkpoint.path());
   const std::vector<config::ParameterSpec> specs = config::parameter_specs(loaded.config.model);
   std::vector<size_t> order(specs.size());
   std::iota(order.begin(), order.end(), size_t{0});
   loaded.arena = std::make_unique<tensor::Arena>(specs, order);
-  train::load_weights(checkpoint, loaded.config.model, *loaded.arena);
+  train::load_weights(saved.checkpoint, loaded.config.model, *loaded.arena);
   loaded.model =
       model::make_llama(loaded.config.model, loaded.config.precision, place.path, *loaded.arena);
   loaded.model->weights_changed();

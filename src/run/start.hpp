@@ -1,33 +1,38 @@
 // Where a run starts from, and whether it may.
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "muonlab/base/file.hpp"
 #include "muonlab/record/changes.hpp"
 #include "muonlab/record/run_folder.hpp"
 #include "muonlab/run/session.hpp"
-#include "muonlab/store/checkpoint.hpp"
+#include "muonlab/train/checkpoint.hpp"
 
 namespace muonlab::run {
 
-// Nothing, its own newest good checkpoint, or another run's.
+// Nothing, the run's own newest good checkpoint, or another run's.
 struct Start {
-  std::unique_ptr<store::Checkpoint> own, branch;
+  std::optional<train::SavedState> own{}, branch{};
+  std::vector<record::Change> changes{};  // against `own`
 };
 
 // Throws base::Error where --from cannot be: the run has checkpoints of its own, or the model's
 // shape differs.
 Start find_start(const record::RunFolder& folder, const std::string& from, const Prepared& prepared,
                  base::FileSystem& files);
-// Compares what is asked, and the build, with what the checkpoint was made with; says what changed,
-// refuses what cannot change, and what trains otherwise unless allow_change. Returns the changes.
-std::vector<record::Change> accept_changes(const store::Checkpoint& checkpoint,
-                                           const Prepared& prepared,
-                                           const record::RunFolder& folder, bool allow_change);
-// Loads the start into the session and says so.
-void begin(const Start& start, const std::string& from, Session& session,
-           const record::RunFolder& folder, base::FileSystem& files);
+// "runs/vo_ffn  resumes at step 163 (checkpoint verified, 23.3 MB)".
+std::string describe_start(const Start& start, const record::RunFolder& folder);
+// Says what changed and refuses what cannot; fills in start.changes.
+void accept_start(Start& start, const Prepared& prepared, const record::RunFolder& folder,
+                  bool allow_change);
+// What to say where the run has no step left to take; empty where it trains on. Throws base::Error
+// for a checkpoint of weights alone that training would have to resume from.
+std::string describe_if_finished(const Start& start, const Prepared& prepared);
+// Loads the start into the session, says what a branch carries over and notes it in origin.json.
+void load_start(const Start& start, const std::string& from, Session& session,
+                const record::RunFolder& folder, base::FileSystem& files);
 
 }  // namespace muonlab::run

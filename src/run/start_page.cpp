@@ -3,18 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstdlib>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
-#include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/config/model_hf.hpp"
-#include "muonlab/tensor/runtime.hpp"
 
 namespace muonlab::run {
 namespace {
@@ -99,32 +94,6 @@ std::string start_page(const Prepared& prepared) {
        {"memory", base::str("about ", base::human_bytes(static_cast<uint64_t>(plan.memory_bytes))),
         ""}});
   return page + "\n" + optim::routing_table(prepared.routing, config);
-}
-
-std::map<std::string, std::string> build_facts() {
-  std::map<std::string, std::string> facts{{"muonlab", MUONLAB_VERSION},
-                                           {"commit", MUONLAB_COMMIT},
-                                           {"compiler", base::str("g++ ", __VERSION__)},
-                                           {"libtorch", tensor::libtorch_info().version},
-                                           {"processor", base::cpu_model()},
-                                           {"instruction_sets", base::isa_summary()}};
-  // Instruction sets that the environment hides, so that other kernels run.
-  const char* hidden = std::getenv("MUONLAB_WITHOUT");
-  if (hidden != nullptr && *hidden != '\0') facts["without"] = hidden;
-  return facts;
-}
-
-std::string build_json(const Prepared& prepared) {
-  nlohmann::ordered_json json;
-  const std::map<std::string, std::string> facts = build_facts();
-  for (const char* name :
-       {"muonlab", "commit", "compiler", "libtorch", "processor", "instruction_sets", "without"}) {
-    if (const auto fact = facts.find(name); fact != facts.end()) json[name] = fact->second;
-  }
-  json["device"] = prepared.config.device == config::Device::cuda ? "cuda" : "cpu";
-  json["path"] = tensor::path_name(prepared.place.path);
-  json["threads"] = *prepared.config.threads;
-  return json.dump(2) + "\n";
 }
 
 }  // namespace muonlab::run

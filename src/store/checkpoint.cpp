@@ -2,60 +2,78 @@
 #include "muonlab/store/checkpoint.hpp"
 
 #include <algorithm>
-#include <memory>
 
+#include "muonlab/base/non_finite.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/store/finite.hpp"
 #include "store/checkpoint_names.hpp"
 #include "store/manifest.hpp"
+#include "store/pieces.hpp"
 
 namespace muonlab::store {
 namespace {
 
-constexpr size_t kPiece = size_t{1} << 20;
+// Why a checkpoint is not good.
+struct Fault {
+  std::string text{};
+  bool non_finite = false;  // it is whole, but training has left NaN or an infinity in it
 
-// Read in pieces, not mapped: what happens to the file meanwhile is a wrong hash, nothing worse.
-base::Hash128 hash_file(const std::string& path, uint64_t size, base::FileSystem& files) {
-  const auto piece = std::make_unique_for_overwrite<std::byte[]>(std::min<uint64_t>(size, kPiece));
-  base::Hasher hasher;
-  for (uint64_t done = 0; done < size;) {
-    const size_t length = static_cast<size_t>(std::min<uint64_t>(size - done, kPiece));
-    const size_t got = files.read(path, done, std::span(piece.get(), length));
-    if (got == 0) break;
-    hasher.add(std::span<const std::byte>(piece.get(), got));
-    done += got;
-  }
-  return hasher.finish();
-}
+  bool found() const { return !text.empty(); }
+};
 
-std::string file_fault(const std::string& path, const FileDigest& expected,
-                       base::FileSystem& files) {
-  if (!files.exists(path)) return "is missing";
+Fault file_fault(const std::string& name, const std::string& path, const FileDigest& expected,
+                 base::FileSystem& files) {
+  if (!files.exists(path)) return {name + " is missing"};
   const uint64_t size = files.size(path);
-  if (size != expected.size) return base::str("has ", size, " bytes instead of ", expected.size);
-  return hash_file(path, size, files) == expected.hash ? "" : "does not match its hash";
+  if (size != expected.size)
+    return {base::str(name, " has ", size, " bytes instead of ", expected.size)};
+  base::Hasher hasher;
+  each_piece(path, 0, size, files, [&](std::span<const std::byte> bytes) { hasher.add(bytes); });
+  if (hasher.finish() != expected.hash) return {name + " does not match its hash"};
+  return {};
 }
 
-// The manifest of a whole checkpoint, or the reason why it is none.
-std::string read_whole(const std::string& path, base::FileSystem& files, Manifest& manifest) {
+// Weights and optimizer state that no training goes on from.
+Fault non_finite_fault(const std::string& name, const std::string& path, base::FileSystem& files) {
+  if (!name.ends_with(".safetensors")) return {};
+  const auto tensor = first_non_finite(path, files);
+  if (!tensor) return {};
+  return {base::str(name, " holds values that are not finite, first in ", *tensor), true};
+}
+
+// The manifest of a good checkpoint, or the reason why it is none.
+Fault read_whole(const std::string& path, base::FileSystem& files, Manifest& manifest) {
   std::string name = kManifestName;
   try {
-    if (!files.exists(base::join_path(path, name))) return name + " is missing";
+    if (!files.exists(base::join_path(path, name))) return {name + " is missing"};
     manifest = parse_manifest(base::read_text(base::join_path(path, name), files));
     const auto step = step_of(kComplete, base::base_name(path));
     if (step && *step != manifest.step) {
-      return base::str(name, " is of step ", manifest.step);
+      return {base::str(name, " is of step ", manifest.step)};
+    }
+    Fault fault;
+    for (const auto& [file, digest] : manifest.files) {
+      name = file;
+      fault = file_fault(name, base::join_path(path, file), digest, files);
+      if (fault.found()) return fault;
     }
     for (const auto& [file, digest] : manifest.files) {
       name = file;
-      const std::string fault = file_fault(base::join_path(path, file), digest, files);
-      if (!fault.empty()) return name + " " + fault;
+      fault = non_finite_fault(name, base::join_path(path, file), files);
+      if (fault.found()) return fault;
     }
-    return "";
+    return {};
   } catch (const base::IoError& failure) {
-    return name + " cannot be read (" + failure.what() + ")";
+    return {name + " cannot be read (" + failure.what() + ")"};
   } catch (const base::Error& fault) {
-    return name + " " + fault.what();
+    return {name + " " + fault.what()};
   }
+}
+
+// A checkpoint with values that are not finite says something about the run, not about the disk.
+[[noreturn]] void refuse(bool non_finite, const std::string& message) {
+  if (non_finite) throw base::NonFinite(message);
+  throw base::Error(message);
 }
 
 }  // namespace
@@ -78,28 +96,39 @@ std::vector<CheckpointEntry> list_checkpoints(const std::string& folder, base::F
 
 std::string verify_checkpoint(const std::string& path, base::FileSystem& files) {
   Manifest manifest;
-  return read_whole(path, files, manifest);
+  return read_whole(path, files, manifest).text;
+}
+
+std::optional<Checkpoint> open_newest_good(const std::string& folder, const Warn& warn,
+                                           base::FileSystem& files) {
+  std::vector<CheckpointEntry> entries = list_checkpoints(folder, files);
+  std::vector<std::string> faults;
+  bool diverged = false;
+  std::reverse(entries.begin(), entries.end());
+  for (const CheckpointEntry& entry : entries) {
+    Manifest manifest;
+    const Fault fault = read_whole(entry.path, files, manifest);
+    if (!fault.found()) {
+      for (const std::string& message : faults) {
+        if (warn) warn(message + "; using " + base::base_name(entry.path) + " instead");
+      }
+      return Checkpoint(entry.path, manifest.step, std::move(manifest.files), files);
+    }
+    faults.push_back(entry.path + ": " + fault.text);
+    diverged |= fault.non_finite;
+  }
+  if (faults.empty()) return std::nullopt;
+  refuse(diverged,
+         base::str(base::join(faults, "\n"), "\n", folder, ": no checkpoint here is good (",
+                   faults.size(), " of ", entries.size(),
+                   " damaged or not finite); put one back from a copy, or choose a new run folder "
+                   "to start over"));
 }
 
 std::optional<CheckpointEntry> newest_good(const std::string& folder, const Warn& warn,
                                            base::FileSystem& files) {
-  std::vector<CheckpointEntry> entries = list_checkpoints(folder, files);
-  std::vector<std::string> faults;
-  std::reverse(entries.begin(), entries.end());
-  for (const CheckpointEntry& entry : entries) {
-    const std::string fault = verify_checkpoint(entry.path, files);
-    if (fault.empty()) {
-      for (const std::string& message : faults) {
-        if (warn) warn(message + "; using " + base::base_name(entry.path) + " instead");
-      }
-      return entry;
-    }
-    faults.push_back(entry.path + ": " + fault);
-  }
-  if (faults.empty()) return std::nullopt;
-  throw base::Error(
-      base::join(faults, "\n"), "\n", folder, ": no checkpoint here is whole (", faults.size(),
-      " damaged); put one back from a copy, or choose a new run folder to start over");
+  const std::optional<Checkpoint> found = open_newest_good(folder, warn, files);
+  return found ? std::optional(CheckpointEntry{found->step(), found->path()}) : std::nullopt;
 }
 
 void remove_stale(const std::string& folder, base::FileSystem& files) {
@@ -122,8 +151,10 @@ void remove_stale(const std::string& folder, base::FileSystem& files) {
 Checkpoint::Checkpoint(std::string path, base::FileSystem& files)
     : files_(files), path_(std::move(path)) {
   Manifest manifest;
-  const std::string fault = read_whole(path_, files_, manifest);
-  if (!fault.empty()) throw base::Error(path_, ": ", fault, "; choose another checkpoint");
+  const Fault fault = read_whole(path_, files_, manifest);
+  if (fault.found()) {
+    refuse(fault.non_finite, base::str(path_, ": ", fault.text, "; choose another checkpoint"));
+  }
   step_ = manifest.step;
   digests_ = std::move(manifest.files);
 }

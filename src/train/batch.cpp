@@ -2,7 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include "muonlab/train/trainer.hpp"
+#include "muonlab/train/batch.hpp"
 
 namespace muonlab::train {
 

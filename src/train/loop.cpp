@@ -1,5 +1,9 @@
 #include "muonlab/train/loop.hpp"
 
+#include <cmath>
+
+#include "muonlab/base/non_finite.hpp"
+
 namespace muonlab::train {
 namespace {
 
@@ -13,6 +17,21 @@ bool note_best(TrainState& state, const Evaluation& evaluation) {
   return true;
 }
 
+// A run whose validation says nothing any more is not saved, so that its last checkpoint stays
+// good.
+void require_sound(int64_t step, const Evaluation& evaluation) {
+  if (!std::isfinite(evaluation.loss)) {
+    throw base::NonFinite("step ", step, ": validation loss ", evaluation.loss,
+                          "; the state after this step was not saved.");
+  }
+  if (step > 0 && evaluation.uniform) {
+    throw base::NonFinite("step ", step, ": the model gives every token the same probability (",
+                          "validation loss ", evaluation.loss,
+                          "), as it does when its activations overflow; the state after this step ",
+                          "was not saved.");
+  }
+}
+
 }  // namespace
 
 Outcome run_loop(Trainer& trainer, const LoopEvents& events) {
@@ -21,6 +40,7 @@ Outcome run_loop(Trainer& trainer, const LoopEvents& events) {
   const auto run_evaluation = [&] {
     const Evaluation evaluation = evaluate(trainer);
     events.evaluated(state.step, evaluation);
+    require_sound(state.step, evaluation);
     return note_best(state, evaluation);
   };
 
@@ -33,9 +53,11 @@ Outcome run_loop(Trainer& trainer, const LoopEvents& events) {
     }
   };
 
-  if (state.step == 0) {
-    run_evaluation();
+  // A state of step 0 that was saved as the best so far has been evaluated and probed.
+  if (state.step == 0 && state.best_step < 0) {
+    const bool is_best = run_evaluation();
     run_probes();
+    if (is_best && trainer.config.checkpoint.best) events.save(SaveKind::periodic);
   }
   while (state.step < steps) {
     for (Probe* probe : events.probes) {

@@ -5,7 +5,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include "muonlab/train/trainer.hpp"
+#include "muonlab/train/norm.hpp"
 
 namespace muonlab::train {
 namespace {

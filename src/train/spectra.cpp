@@ -7,6 +7,7 @@
 #include <ATen/ATen.h>
 #include <nlohmann/json.hpp>
 
+#include "muonlab/base/non_finite.hpp"
 #include "muonlab/tensor/runtime.hpp"
 #include "muonlab/train/trainer.hpp"
 
@@ -105,8 +106,8 @@ std::vector<MatrixSpectrum> weight_matrices(const tensor::Arena& arena,
 void measure(std::vector<MatrixSpectrum>& matrices) {
   for (const MatrixSpectrum& matrix : matrices) {
     if (matrix.head >= 0 || matrix.value.isfinite().all().item<bool>()) continue;
-    throw NonFinite("spectra: the ", matrix.of, " of ", matrix.name,
-                    " holds values that are not finite.");
+    throw base::NonFinite("spectra: the ", matrix.of, " of ", matrix.name,
+                          " holds values that are not finite.");
   }
   tensor::each_on_one_thread(static_cast<int64_t>(matrices.size()),
                              [&](int64_t i) { measure_one(matrices[static_cast<size_t>(i)]); });

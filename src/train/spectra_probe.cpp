@@ -7,6 +7,7 @@
 #include <ATen/core/grad_mode.h>
 #include <nlohmann/json.hpp>
 
+#include "muonlab/train/batch.hpp"
 #include "muonlab/train/spectra.hpp"
 #include "muonlab/train/update_angle.hpp"
 

@@ -3,7 +3,10 @@
 
 #include <ATen/ATen.h>
 
-#include "muonlab/train/trainer.hpp"
+#include "muonlab/base/non_finite.hpp"
+#include "muonlab/train/batch.hpp"
+#include "muonlab/train/norm.hpp"
+#include "muonlab/train/step.hpp"
 
 namespace muonlab::train {
 namespace {
@@ -31,8 +34,8 @@ void require_finite(Trainer& trainer, const StepRecord& record) {
     where = base::str(", first in the gradient of ", parameter.spec.name);
     break;
   }
-  throw NonFinite("step ", record.step, ": loss ", record.loss, ", gradient norm ",
-                  record.grad_norm, where, "; stopped before the update.");
+  throw base::NonFinite("step ", record.step, ": loss ", record.loss, ", gradient norm ",
+                        record.grad_norm, where, "; stopped before the update.");
 }
 
 }  // namespace

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/non_finite.hpp"
 #include "muonlab/data/biographies.hpp"
-#include "muonlab/train/non_finite.hpp"
 
 namespace muonlab::train {
 namespace {
@@ -105,7 +105,7 @@ void TailExam::take_batch(model::Model& model, at::Device device, size_t first, 
           .to(at::kDouble)
           .cpu();
   if (!losses_n.isfinite().all().item<bool>()) {
-    throw NonFinite(
+    throw base::NonFinite(
         "the exam of rare facts: the model's logits are not finite; take an earlier checkpoint");
   }
   const bool* right = right_n.const_data_ptr<bool>();

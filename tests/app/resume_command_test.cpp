@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include "app/train_fixture.hpp"
-#include "muonlab/record/history.hpp"
 
 namespace muonlab {
 namespace {
@@ -30,14 +29,14 @@ TEST_F(ResumeCommand, KilledAndResumedEqualsStraight) {
   }
 }
 
-TEST_F(ResumeCommand, InterruptSavesSaysHowToGoOnAndResumesExactly) {
+TEST_F(ResumeCommand, InterruptSavesSaysHowToResumeAndResumesExactly) {
   ASSERT_EQ(train({"--run-dir", "straight"}).code, 0);
   Process process(scratch_.path(), {"train", "tiny.json", "--run-dir", "stopped"});
   ASSERT_TRUE(process.wait_for(scratch_ / "stopped/metrics.jsonl", "\"step\":3,"));
   process.signal(SIGINT);
   const Result stopped = process.wait();
   EXPECT_EQ(stopped.code, 130);
-  EXPECT_NE(stopped.out.find("Go on with: muonlab train --resume stopped"), std::string::npos)
+  EXPECT_NE(stopped.out.find("Resume with: muonlab train --resume stopped"), std::string::npos)
       << stopped.out;
   const Result resumed = run_program(scratch_.path(), {"train", "--resume", "stopped"});
   ASSERT_EQ(resumed.code, 0) << resumed.err;
@@ -68,62 +67,6 @@ TEST_F(ResumeCommand, ADamagedCheckpointIsNamedAndTheOneBeforeItUsed) {
   const Result refused = train({"--run-dir", "hurt"});
   EXPECT_EQ(refused.code, 1);
   EXPECT_TRUE(std::filesystem::exists(final_checkpoint("hurt"))) << "nothing is removed";
-}
-
-TEST_F(ResumeCommand, ChangedSettingsAreListedAndClassed) {
-  ASSERT_EQ(train({"--set", "train.steps=8"}).code, 0);
-  const Result longer = train({"--set", "train.steps=12"});
-  EXPECT_EQ(longer.code, 0) << longer.err;
-  EXPECT_NE(longer.out.find("changed  train.steps 8 -> 12 (changes the schedule's end: allowed)"),
-            std::string::npos)
-      << longer.out;
-  const Result other = train({"--set", "train.steps=16", "--set", "model.width=48"});
-  EXPECT_EQ(other.code, 1);
-  EXPECT_NE((other.out + other.err).find("model.width 32 -> 48 (refused"), std::string::npos)
-      << other.out << other.err;
-  EXPECT_NE(other.err.find("--run-dir"), std::string::npos);
-}
-
-TEST_F(ResumeCommand, AChangeOfTheTrainingNeedsPermissionAndStaysInTheHistory) {
-  ASSERT_EQ(train({"--set", "train.steps=8"}).code, 0);
-  const std::vector<std::string> change{"--set", "train.steps=12", "--set",
-                                        "optimizers.adam.lr=0.001"};
-  const Result refused = train(change);
-  EXPECT_EQ(refused.code, 1);
-  EXPECT_NE(refused.out.find("changed  optimizers.adam.lr 0.003 -> 0.001 (changes the learning "
-                             "rate from here on: needs --allow-change)"),
-            std::string::npos)
-      << refused.out;
-  EXPECT_NE(refused.err.find("add --allow-change"), std::string::npos) << refused.err;
-  EXPECT_NE(refused.err.find("--run-dir NEW --from runs/tiny@8"), std::string::npos) << refused.err;
-  const std::string history = scratch_ / "runs/tiny/history.jsonl";
-  EXPECT_EQ(slurp(history).find("optimizers.adam.lr"), std::string::npos);
-
-  std::vector<std::string> allowed = change;
-  allowed.push_back("--allow-change");
-  ASSERT_EQ(train(allowed).code, 0);
-  const record::History kept = record::read_history(history);
-  ASSERT_EQ(kept.starts.size(), 2u);
-  ASSERT_EQ(kept.changed().size(), 1u);
-  EXPECT_EQ(kept.changed()[0].step, 8);
-  ASSERT_TRUE(kept.end);
-  EXPECT_EQ(kept.end->outcome, record::RunOutcome::finished);
-  EXPECT_EQ(kept.end->step, 12);
-}
-
-TEST_F(ResumeCommand, OtherInstructionSetsAreSaidAndStored) {
-  ASSERT_EQ(train({"--set", "train.steps=8"}).code, 0);
-  ::setenv("MUONLAB_WITHOUT", "avx512f", 1);
-  const Result resumed = train({"--set", "train.steps=12"});
-  ::unsetenv("MUONLAB_WITHOUT");
-  ASSERT_EQ(resumed.code, 0) << resumed.err;
-  EXPECT_NE(resumed.out.find("changed  build.without (unset) -> avx512f (rounding may differ"),
-            std::string::npos)
-      << resumed.out;
-  EXPECT_NE(slurp(scratch_ / "runs/tiny/history.jsonl").find("\"build.without\""),
-            std::string::npos);
-  ASSERT_EQ(train({"--set", "train.steps=16"}).code, 0);
-  EXPECT_EQ(record::read_history(scratch_ / "runs/tiny/history.jsonl").starts.size(), 3u);
 }
 
 TEST_F(ResumeCommand, TheSameDataMayLieElsewhere) {
@@ -253,6 +196,24 @@ TEST_F(ResumeCommand, ABranchKilledBeforeItsFirstCheckpointStartsOver) {
   const Result again = run_program(scratch_.path(), branch);
   EXPECT_EQ(again.code, 0) << again.err;
   EXPECT_EQ(slurp(scratch_ / "branch/metrics.jsonl").find("{\"step\":17,"), 0u);
+}
+
+TEST_F(ResumeCommand, TheBestIsKeptOrSaidNotToBe) {
+  const std::vector<std::string> rising{"--set", "optimizers.adam.lr=2",
+                                        "--set", "train.clip=0",
+                                        "--set", "schedule={\"kind\":\"constant\"}"};
+  const Result lost = train(rising);
+  ASSERT_EQ(lost.code, 0) << lost.err;
+  EXPECT_NE(lost.out.find("at step 0 (its weights are not kept: checkpoint.best is off)"),
+            std::string::npos)
+      << lost.out;
+  std::vector<std::string> keeping = rising;
+  keeping.insert(keeping.end(), {"--run-dir", "kept", "--set", "checkpoint.best=true"});
+  const Result kept = train(keeping);
+  ASSERT_EQ(kept.code, 0) << kept.err;
+  EXPECT_TRUE(std::filesystem::exists(final_checkpoint("kept", "00000000")));
+  EXPECT_EQ(kept.out.find("not kept"), std::string::npos) << kept.out;
+  EXPECT_EQ(run_program(scratch_.path(), {"eval", "kept@0"}).code, 0);
 }
 
 using ResumeCommandSlow = ResumeCommand;

@@ -12,8 +12,14 @@ TEST(Visible, WhatATerminalWouldObeyIsShown) {
   EXPECT_EQ(visible("a\x1b]0;title\x07z"), "a\\x1b]0;title\\x07z");
   EXPECT_EQ(visible("a\rb\bc\x7f"), "a\\x0db\\x08c\\x7f");
   EXPECT_EQ(visible(std::string_view("a\0b", 3)), "a\\x00b");
-  EXPECT_EQ(visible("\xC2\x9B" "31m"), "\\u009b31m") << "an escape of one byte in disguise";
-  EXPECT_EQ(visible("abc\xE2\x80\xAE" "fed"), "abc\\u202efed") << "writing turned around";
+  EXPECT_EQ(visible("\xC2\x9B"
+                    "31m"),
+            "\\u009b31m")
+      << "an escape of one byte in disguise";
+  EXPECT_EQ(visible("abc\xE2\x80\xAE"
+                    "fed"),
+            "abc\\u202efed")
+      << "writing turned around";
   EXPECT_EQ(visible("\xFF\xC3"), "\\xff\\xc3");
   EXPECT_EQ(visible("\x1b[31mred\x1b[0m \x1b[2J"), "\x1b[31mred\x1b[0m \\x1b[2J");
 }

@@ -14,6 +14,7 @@
 #include "muonlab/tensor/bytes.hpp"
 #include "muonlab/tensor/runtime.hpp"
 #include "muonlab/train/checkpoint.hpp"
+#include "muonlab/train/step.hpp"
 
 namespace muonlab::run {
 namespace {
@@ -72,15 +73,15 @@ class Branch : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  store::Checkpoint save(Session& session, const std::string& name) {
-    return store::Checkpoint(train::save_checkpoint(
-        session.trainer(), session.optimizer_of(),
-        store::CheckpointWriter(base::real_file_system(), folder_ + "/" + name,
-                                session.trainer().state.step)));
+  train::SavedState save(Session& session, const std::string& name) {
+    return train::SavedState(store::Checkpoint(train::save_checkpoint(
+        session.trainer(), store::CheckpointWriter(base::real_file_system(), folder_ + "/" + name,
+                                                   session.trainer().state.step))));
   }
 
   // The same checkpoint as versions before ages were kept wrote it.
-  store::Checkpoint without_ages(const store::Checkpoint& from, const std::string& name) {
+  train::SavedState without_ages(const train::SavedState& saved, const std::string& name) {
+    const store::Checkpoint& from = saved.checkpoint;
     store::CheckpointWriter writer(base::real_file_system(), folder_ + "/" + name, from.step());
     for (const std::string& file : from.names()) {
       if (file != "optimizer.safetensors") {
@@ -92,10 +93,10 @@ class Branch : public testing::Test {
       EXPECT_GT(std::erase_if(kept, [](const auto& t) { return optim::is_age(t.name); }), 0u);
       writer.add_safetensors(file, kept);
     }
-    return store::Checkpoint(writer.commit());
+    return train::SavedState(store::Checkpoint(writer.commit()));
   }
 
-  store::Checkpoint parent_at(int64_t step) {
+  train::SavedState parent_at(int64_t step) {
     Session session(prepared(kParent));
     while (session.trainer().state.step < step) train::train_step(session.trainer());
     return save(session, "parent");
@@ -135,7 +136,7 @@ class Branch : public testing::Test {
 };
 
 TEST_F(Branch, FreshMomentsAreCorrectedByTheirOwnAge) {
-  const store::Checkpoint parent = parent_at(6);
+  const train::SavedState parent = parent_at(6);
   Session session(prepared(kBranch));
   const train::CarryOver carried = train::load_branch(parent, session.trainer());
   const auto has = [](const std::vector<std::string>& names, const std::string& name) {
@@ -159,11 +160,11 @@ TEST_F(Branch, FreshMomentsAreCorrectedByTheirOwnAge) {
 }
 
 TEST_F(Branch, AgesSurviveACheckpointAndAnotherBranch) {
-  const store::Checkpoint parent = parent_at(6);
+  const train::SavedState parent = parent_at(6);
   Session straight(prepared(kBranch));
   train::load_branch(parent, straight.trainer());
   for (int i = 0; i < 2; ++i) train::train_step(straight.trainer());
-  const store::Checkpoint middle = save(straight, "middle");
+  const train::SavedState middle = save(straight, "middle");
   while (straight.trainer().state.step < 12) train::train_step(straight.trainer());
 
   Session resumed(prepared(kBranch));
@@ -186,16 +187,16 @@ TEST_F(Branch, AgesSurviveACheckpointAndAnotherBranch) {
 TEST_F(Branch, WithoutOptimizerStateEverythingIsFresh) {
   Session weights(prepared(kParent));
   while (weights.trainer().state.step < 6) train::train_step(weights.trainer());
-  const store::Checkpoint parent(train::save_checkpoint(
-      weights.trainer(), weights.optimizer_of(),
-      store::CheckpointWriter(base::real_file_system(), folder_ + "/weights", 6), true));
+  const train::SavedState parent{store::Checkpoint(train::save_checkpoint(
+      weights.trainer(), store::CheckpointWriter(base::real_file_system(), folder_ + "/weights", 6),
+      true))};
   Session session(prepared(kBranch));
   EXPECT_TRUE(train::load_branch(parent, session.trainer()).carried.empty());
   follow(session.trainer(), {{layer(0, "k"), 0}, {"model.norm.weight", 0}});
 }
 
 TEST_F(Branch, InCheckpointsWithoutAgesTheAgeIsTheRunsStep) {
-  const store::Checkpoint parent = without_ages(parent_at(6), "old");
+  const train::SavedState parent = without_ages(parent_at(6), "old");
   Session branch(prepared(kBranch));
   train::load_branch(parent, branch.trainer());
   follow(branch.trainer(), {{layer(0, "k"), 6}, {layer(0, "v"), 0}, {"model.norm.weight", 6}});
@@ -208,7 +209,8 @@ TEST_F(Branch, InCheckpointsWithoutAgesTheAgeIsTheRunsStep) {
 }
 
 TEST_F(Branch, AnAgeThatCannotBeIsRefused) {
-  const store::Checkpoint good = parent_at(2);
+  const train::SavedState saved = parent_at(2);
+  const store::Checkpoint& good = saved.checkpoint;
   for (const int64_t wrong : {int64_t{-1}, int64_t{3}}) {
     store::CheckpointWriter writer(base::real_file_system(), folder_ + "/bad", good.step());
     const at::Tensor value = at::full({}, wrong, at::kLong);
@@ -225,7 +227,7 @@ TEST_F(Branch, AnAgeThatCannotBeIsRefused) {
       }
       writer.add_safetensors(file, tensors);
     }
-    const store::Checkpoint bad(writer.commit());
+    const train::SavedState bad{store::Checkpoint(writer.commit())};
     Session session(prepared(kParent));
     try {
       train::load_checkpoint(bad, session.trainer());

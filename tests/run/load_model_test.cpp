@@ -8,11 +8,11 @@
 #include <gtest/gtest.h>
 
 #include "muonlab/base/file.hpp"
+#include "muonlab/base/non_finite.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/run/generate.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/train/checkpoint.hpp"
-#include "muonlab/train/non_finite.hpp"
 #include "muonlab/train/tail.hpp"
 
 namespace muonlab::run {
@@ -30,7 +30,7 @@ class LoadModel : public testing::Test {
   LoadModel() {
     std::filesystem::remove_all(folder_);
     Session session(prepare(config::parse_config(kTiny, "tiny.json").run));
-    path_ = train::save_checkpoint(session.trainer(), session.optimizer_of(),
+    path_ = train::save_checkpoint(session.trainer(),
                                    store::CheckpointWriter(base::real_file_system(), folder_, 0));
   }
   ~LoadModel() override { std::filesystem::remove_all(folder_); }
@@ -60,13 +60,13 @@ TEST_F(LoadModel, ANonFiniteModelWritesNoText) {
     loaded.model->weights_changed();
     for (const double temperature : {0.0, 0.8}) {
       Sampling sampling{.temperature = temperature, .max_tokens = 3};
-      EXPECT_THROW(generate(loaded, {5}, sampling, [](const std::string&) {}), train::NonFinite);
+      EXPECT_THROW(generate(loaded, {5}, sampling, [](const std::string&) {}), base::NonFinite);
       sampling.top_k = 0;
-      EXPECT_THROW(generate(loaded, {5}, sampling, [](const std::string&) {}), train::NonFinite);
+      EXPECT_THROW(generate(loaded, {5}, sampling, [](const std::string&) {}), base::NonFinite);
     }
     const std::vector<data::Question> asked{{.text = "Who?", .answer = "A", .group = 0}};
     const train::TailExam exam(asked, *loaded.tokenizer, 64);
-    EXPECT_THROW(exam.take(*loaded.model, at::kCPU), train::NonFinite);
+    EXPECT_THROW(exam.take(*loaded.model, at::kCPU), base::NonFinite);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "muonlab/data/biographies.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/tensor/runtime.hpp"
+#include "muonlab/train/step.hpp"
 
 namespace muonlab::train {
 namespace {

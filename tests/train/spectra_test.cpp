@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "muonlab/base/non_finite.hpp"
 #include "muonlab/train/trainer.hpp"
 #include "muonlab/train/update_angle.hpp"
 #include "support/model.hpp"
@@ -95,7 +96,7 @@ TEST(Spectra, ZerosHaveNoLineAndInfinitiesStop) {
   EXPECT_EQ(all.size(), 3u) << "v and its two heads";
   arena.find(name).value.detach()[3][2] = std::numeric_limits<float>::infinity();
   all = weight_matrices(arena, {"o"}, false, kShape);
-  EXPECT_THROW(measure(all), NonFinite);
+  EXPECT_THROW(measure(all), base::NonFinite);
 }
 
 TEST(Spectra, TheSameBytesWithAnyNumberOfThreads) {

@@ -10,7 +10,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/train/metrics.hpp"
-#include "muonlab/train/trainer.hpp"
+#include "muonlab/train/norm.hpp"
 
 namespace muonlab::train {
 namespace {

@@ -23,7 +23,7 @@ inline constexpr std::array<Meaning, 7> kMeanings{{
     {kDone, "done"},
     {kError, "an error"},
     {kWrongInput, "a wrong configuration or command line"},
-    {kNotFinite, "a loss that is not finite"},
+    {kNotFinite, "a loss, gradient or weight that is not finite"},
     {kInUse, "another process has the run"},
     {kBug, "a bug in muonlab"},
     {kInterrupted, "interrupted and saved"},

@@ -28,6 +28,9 @@ bool shapes_weights(const std::string& setting);
 // Whether two runs that differ in this setting alone record the same losses and measurements but
 // for rounding, so that one can stand for the other.
 bool keeps_record(const std::string& setting);
+// Whether a setting decides learning rates: where those of all steps so far stay what they were,
+// changing it is safe.
+bool decides_rates(const std::string& setting);
 // By path alone; "build.*" are the facts of build.json, which are no settings.
 std::vector<Change> classify_changes(const std::vector<config::Difference>& differences);
 // "changed  train.steps 400 -> 800 (changes the schedule's end: allowed)", a line each.

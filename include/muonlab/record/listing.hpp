@@ -12,6 +12,8 @@ struct RunSummary {
   std::string path;
   RunProgress progress;
   double age_s = 0;  // since metrics.jsonl last grew
+  // What the figures alone do not say: settings that changed on the way, a loss that exploded.
+  std::string remark{};
 };
 
 // Every folder at or below `folder` (two levels) that is a run's, newest first.

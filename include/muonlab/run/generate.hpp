@@ -19,7 +19,7 @@ struct Sampling {
 
 // Continues the ids `prompt` (at least one) until the end-of-text id or max_tokens, the context
 // sliding along. Hands each piece of text over as soon as it is whole UTF-8; returns the ids that
-// were added. Throws train::NonFinite where the model's logits are not finite.
+// were added. Throws NonFinite where the model's logits are not finite.
 std::vector<int32_t> generate(LoadedModel& loaded, std::vector<int32_t> prompt,
                               const Sampling& sampling,
                               const std::function<void(const std::string&)>& piece);

@@ -40,8 +40,6 @@ class Session {
 
   const Prepared& prepared() const { return prepared_; }
   train::Trainer& trainer() { return trainer_; }
-  // Optimizer of each parameter, by name, as checkpoints record it.
-  std::map<std::string, std::string> optimizer_of() const;
 
  private:
   Prepared prepared_;
@@ -59,7 +57,7 @@ struct LoadedModel {
   std::unique_ptr<model::Model> model;
   std::shared_ptr<const data::Tokenizer> tokenizer;
 };
-// `checkpoint`: what record::find_checkpoint takes. Starts the runtime with the run's threads.
+// `checkpoint`: what record::open_checkpoint takes. Starts the runtime with the run's threads.
 LoadedModel load_model(const std::string& checkpoint);
 
 }  // namespace muonlab::run

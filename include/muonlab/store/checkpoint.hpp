@@ -57,31 +57,26 @@ struct CheckpointEntry {
   bool operator==(const CheckpointEntry&) const = default;
 };
 
+using Warn = std::function<void(const std::string& message)>;
+
 std::string checkpoint_name(int64_t step);  // step-00000600
 // Ascending by step (as numbers). Absent folder: none. Says nothing about their being good.
 std::vector<CheckpointEntry> list_checkpoints(const std::string& folder,
                                               base::FileSystem& files = base::real_file_system());
 
-// Reads every byte. Empty when the checkpoint is whole, else the reason ("model.safetensors does
-// not match its hash").
+// Reads every byte. Empty when the checkpoint is good: whole, and its weights and optimizer state
+// finite. Else the reason ("model.safetensors does not match its hash").
 std::string verify_checkpoint(const std::string& path,
                               base::FileSystem& files = base::real_file_system());
-
-// The newest whole checkpoint. Each damaged one on the way is reported through warn. None when
-// there are none at all; throws Error when there are some and none is good, since starting over
-// would bury them.
-using Warn = std::function<void(const std::string& message)>;
-std::optional<CheckpointEntry> newest_good(const std::string& folder, const Warn& warn,
-                                           base::FileSystem& files = base::real_file_system());
 
 // Removes what interrupted saves and removals left. Only the process that writes the run may call
 // it.
 void remove_stale(const std::string& folder, base::FileSystem& files = base::real_file_system());
 
-// A checkpoint open for reading; the constructor verifies all of it and throws Error with the
-// reason.
+// A good checkpoint open for reading: it was verified once, when it was opened.
 class Checkpoint {
  public:
+  // Throws Error with the reason when it is not good; NonFinite when that is its values.
   explicit Checkpoint(std::string path, base::FileSystem& files = base::real_file_system());
 
   int64_t step() const { return step_; }
@@ -89,16 +84,30 @@ class Checkpoint {
   uint64_t bytes() const;  // of all files but the manifest
   bool has(const std::string& name) const { return digests_.count(name) != 0; }
   std::vector<std::string> names() const;
-  // Its path; throws Error when it is not part of the checkpoint.
+  // Its path, or what it holds; these throw Error when the file is not part of the checkpoint.
   std::string file(const std::string& name) const;
   std::string read(const std::string& name) const;
   SafetensorsFile safetensors(const std::string& name) const;
 
  private:
+  friend std::optional<Checkpoint> open_newest_good(const std::string&, const Warn&,
+                                                    base::FileSystem&);
+  Checkpoint(std::string path, int64_t step, std::map<std::string, FileDigest> digests,
+             base::FileSystem& files)
+      : files_(files), path_(std::move(path)), step_(step), digests_(std::move(digests)) {}
+
   base::FileSystem& files_;
   std::string path_;
   int64_t step_ = 0;
   std::map<std::string, FileDigest> digests_;
 };
+
+// The newest good checkpoint. Each one on the way that is not is reported through warn. None when
+// there are none at all; throws Error when there are some and none is good, since starting over
+// would bury them: NonFinite where values that are not finite are among the reasons.
+std::optional<Checkpoint> open_newest_good(const std::string& folder, const Warn& warn,
+                                           base::FileSystem& files = base::real_file_system());
+std::optional<CheckpointEntry> newest_good(const std::string& folder, const Warn& warn,
+                                           base::FileSystem& files = base::real_file_system());
 
 }  // namespace muonlab::store

@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "muonlab/train/evaluation.hpp"
 #include "muonlab/train/probe.hpp"
-#include "muonlab/train/trainer.hpp"
+#include "muonlab/train/step.hpp"
 
 namespace muonlab::train {
 
@@ -28,7 +29,10 @@ struct LoopEvents {
 
 // Order within a step: update, record, evaluation if due, probes that are due, checkpoint if due. A
 // fresh run is evaluated and probed at step 0. The last step is always evaluated, probed and saved;
-// an interruption saves and leaves. A state already on disk is not saved again.
+// an interruption saves and leaves. A state already on disk is not saved again. With
+// checkpoint.best a state whose validation is the best so far is saved, that of step 0 included.
+// Throws NonFinite, after the record and before a save, where a validation is not finite or the
+// model gives every token the same probability.
 Outcome run_loop(Trainer& trainer, const LoopEvents& events);
 
 }  // namespace muonlab::train

@@ -10,7 +10,8 @@
 #include <vector>
 
 #include "muonlab/base/line_file.hpp"
-#include "muonlab/train/trainer.hpp"
+#include "muonlab/train/evaluation.hpp"
+#include "muonlab/train/step.hpp"
 
 namespace muonlab::train {
 

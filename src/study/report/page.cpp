@@ -7,6 +7,7 @@
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/page/html.hpp"
+#include "muonlab/record/run_folder.hpp"
 #include "sections.hpp"
 
 namespace muonlab::study {
@@ -30,6 +31,10 @@ std::string last_loss(const record::RunRecord& run) {
   return run.validations.empty() ? "–" : fixed(run.validations.back().loss, 4);
 }
 
+bool is_saved(const record::RunRecord& run, int64_t step) {
+  return base::real_file_system().exists(record::RunFolder(run.path).manifest(step));
+}
+
 // "seed 3: 4.0612" and so on of one run.
 std::string facts_html(const ReportRun& run) {
   const record::RunRecord& record = run.record;
@@ -48,7 +53,8 @@ std::string facts_html(const ReportRun& run) {
              "; perplexity ", base::perplexity_text(last.perplexity), ", ",
              fixed(last.bits_per_byte, 4), " bits a byte"));
     if (best->step != last.step)
-      fact("best", str(fixed(best->loss, 4), " at step ", base::with_commas(best->step)));
+      fact("best", str(fixed(best->loss, 4), " at step ", base::with_commas(best->step),
+                       is_saved(record, best->step) ? "" : "; its weights were not kept"));
   }
   fact("model", str(human_count(static_cast<double>(record.num_parameters)), " parameters, ",
                     record.config.model.layers, " layers, width ", record.config.model.width));

@@ -1,5 +1,3 @@
-#include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
@@ -9,15 +7,13 @@
 #include "muonlab/base/exit_code.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/record/changes.hpp"
 #include "muonlab/record/json_lines.hpp"
 #include "muonlab/record/progress.hpp"
 #include "muonlab/study/sweep/sweep.hpp"
 
 namespace muonlab::study {
 namespace {
-
-// Settings that leave a cell's losses alone but for rounding.
-constexpr std::array<const char*, 4> kSameNumbers{"name", "threads", "device", "checkpoint.*"};
 
 // Of the finished run in the folder; 0 where its record does not tell.
 int64_t vocabulary_of(const record::RunFolder& folder) {
@@ -79,8 +75,7 @@ std::vector<std::string> cell_changes(const SweepFolder& folder, const Cell& cel
   const config::RunConfig before = config::parse_stored_config(base::read_text(path), path);
   std::vector<std::string> changes;
   for (const config::Difference& d : config::diff_configs(before, cell.config)) {
-    const auto matches = [&](const char* pattern) { return base::glob_match(pattern, d.path); };
-    if (std::any_of(kSameNumbers.begin(), kSameNumbers.end(), matches)) continue;
+    if (record::keeps_record(d.path)) continue;
     changes.push_back(base::str(d.path, " ", d.before.empty() ? "absent" : d.before, " -> ",
                                 d.after.empty() ? "absent" : d.after));
   }

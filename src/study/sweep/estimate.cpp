@@ -10,6 +10,7 @@
 #include "muonlab/run/session.hpp"
 #include "muonlab/tensor/runtime.hpp"
 #include "muonlab/train/plan.hpp"
+#include "muonlab/train/step.hpp"
 
 namespace muonlab::study {
 namespace {

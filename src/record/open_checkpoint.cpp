@@ -1,4 +1,4 @@
-#include "muonlab/record/find_checkpoint.hpp"
+#include "muonlab/record/open_checkpoint.hpp"
 
 #include <charconv>
 
@@ -7,13 +7,13 @@
 #include "muonlab/base/log.hpp"
 #include "muonlab/base/usage_error.hpp"
 #include "muonlab/record/run_folder.hpp"
-#include "muonlab/store/checkpoint.hpp"
 
 namespace muonlab::record {
 
-std::string find_checkpoint(const std::string& run_or_checkpoint) {
+store::Checkpoint open_checkpoint(const std::string& run_or_checkpoint) {
   base::FileSystem& files = base::real_file_system();
-  if (files.exists(base::join_path(run_or_checkpoint, "manifest.json"))) return run_or_checkpoint;
+  if (files.exists(base::join_path(run_or_checkpoint, "manifest.json")))
+    return store::Checkpoint(run_or_checkpoint);
 
   std::string path = run_or_checkpoint;
   int64_t step = -1;
@@ -29,14 +29,14 @@ std::string find_checkpoint(const std::string& run_or_checkpoint) {
   if (!files.exists(path))
     throw base::Error(path, ": no such run or checkpoint. `muonlab runs` lists the runs here.");
   if (step < 0) {
-    const auto newest =
-        store::newest_good(folder.checkpoints(), [](const auto& text) { base::log_warning(text); });
-    if (newest) return newest->path;
+    auto newest = store::open_newest_good(folder.checkpoints(),
+                                          [](const auto& text) { base::log_warning(text); });
+    if (newest) return std::move(*newest);
     throw base::Error(path, ": holds no checkpoint");
   }
   std::string known;
   for (const store::CheckpointEntry& entry : store::list_checkpoints(folder.checkpoints())) {
-    if (entry.step == step) return entry.path;
+    if (entry.step == step) return store::Checkpoint(entry.path);
     known += base::str(known.empty() ? "" : ", ", entry.step);
   }
   throw base::Error(path, ": holds no checkpoint of step ", step,
