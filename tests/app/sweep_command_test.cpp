@@ -155,6 +155,35 @@ TEST_F(SweepCommand, AnInterruptSavesTheRunningCells) {
   EXPECT_EQ(sweep({"--jobs", "2"}).code, 0);
 }
 
+// A cell that somebody stopped takes no signal before it continues.
+TEST_F(SweepCommand, AnInterruptReachesAStoppedCell) {
+  std::string text = kSweep;
+  text.replace(text.find("\"seeds\""), 0,
+               "\"settings\": {\"train.steps\": 100000, \"eval.every\": 0}, ");
+  write(text);
+  Process process(scratch_.path(), {"sweep", "sweep.json", "--jobs", "1"});
+  const std::string cell = scratch_ / "runs/small/cells/tune-all-muon.lr_0.01";
+  process.wait_for(cell + "/metrics.jsonl", "\"step\":2,");
+  ASSERT_EQ(::kill(std::stoi(slurp(cell + "/.lock")), SIGSTOP), 0);
+  process.signal(SIGTERM);
+  const Result stopped = process.wait();
+  EXPECT_EQ(stopped.code, 130) << stopped.out << stopped.err;
+  EXPECT_TRUE(std::filesystem::exists(cell + "/checkpoints"));
+}
+
+// Its loss at step 0 was finite, and lower than that of the rates that trained.
+TEST_F(SweepCommand, ARateThatDivergesIsShownAndNeverChosen) {
+  std::string text = kSweep;
+  text.replace(text.find("[0.01, 0.02]"), 12, "[0.02, 1e30]");
+  write(text);
+  const Result result = sweep({"--only", "tune-*", "--jobs", "2"});
+  EXPECT_NE(result.out.find("tune-all-muon.lr_1e+30  diverged at step "), std::string::npos)
+      << result.out << result.err;
+  EXPECT_NE(result.out.find("all: optimizers.muon.lr 0.02 (best of 3)"), std::string::npos)
+      << result.out;
+  EXPECT_EQ(result.out.find("1e+60"), std::string::npos) << result.out;
+}
+
 TEST_F(SweepCommand, AChangedCellIsNoticedAndRedoneOnlyWhenAsked) {
   EXPECT_EQ(sweep().code, 0);
   std::string changed = kSweep;

@@ -18,10 +18,11 @@ std::string what_would_settle(const SweepResult& sweep, const std::vector<Ablati
                               size_t width) {
   const auto is_certain = [](const AblationAnswer& answer) { return answer.gain_is_certain(); };
   if (answers.empty() || std::all_of(answers.begin(), answers.end(), is_certain)) return "";
-  std::string text = "More seeds can settle what is undefined: add to \"seeds\" in the sweep file";
-  if (sweep.searches.empty())
-    text += ", search the learning rates (\"tune\") if that was not done,";
-  return wrapped(text + " and run it again. Finished runs are kept.", width) +
+  const std::string fair =
+      sweep.searches.empty() ? ", or search the learning rates (\"tune\")," : "";
+  return wrapped("To settle what is undefined, add to \"seeds\" in the sweep file" + fair +
+                     " and run it again; finished runs are kept:",
+                 width) +
          std::string(kTextIndent, ' ') + sweep.command + "\n";
 }
 
