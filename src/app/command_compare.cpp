@@ -1,4 +1,4 @@
-// muonlab compare: runs laid over each other.
+// muonlab compare: runs side by side.
 #include <unistd.h>
 
 #include <iostream>

@@ -191,6 +191,17 @@ TEST(Files, StayShort) {
   }
 }
 
+// One noun a file: "X and Y" are two files.
+TEST(Files, AreNamedWithoutAnd) {
+  for (const char* folder : {"src", "include", "tests", "scripts"}) {
+    for (const fs::path& path :
+         sources_under(kRoot / folder, {".hpp", ".cpp", ".cu", ".cuh", ""})) {
+      const std::string name = "_" + path.stem().string() + "_";
+      EXPECT_EQ(name.find("_and_"), std::string::npos) << fs::relative(path, kRoot);
+    }
+  }
+}
+
 TEST(Files, ExceptionsAreStillNeeded) {
   for (const auto& [name, reason] : kLongFiles) {
     const std::string text = read(kRoot / name);
