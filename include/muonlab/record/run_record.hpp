@@ -39,7 +39,7 @@ struct RunRecord {
   std::vector<Validation> validations;
   std::vector<StepTiming> timing;
   std::string commit, processor;
-  History history;  // empty for a run made before there was one
+  History history{};  // empty for a run made before there was one
 };
 
 // Throws base::Error: no run's folder there, or a resolved.json that cannot be read. Absent metrics
