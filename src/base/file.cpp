@@ -115,7 +115,9 @@ bool is_temporary(std::string_view name) {
 void remove_temporaries(const std::string& folder, FileSystem& files) {
   for (const std::string& name : files.list(folder)) {
     const std::string path = join_path(folder, name);
-    if (is_temporary(name) && !files.is_directory(path)) files.remove_file(path);
+    // A report's page and numbers are written by other processes, at any time.
+    if (!is_temporary(name) || name.starts_with("report.") || files.is_directory(path)) continue;
+    files.remove_file(path);
   }
 }
 

@@ -87,8 +87,8 @@ IoError spot_error(std::string_view operation, const Spot& at, int number) {
     const ssize_t length = ::readlinkat(at.folder, at.name.c_str(), target.data(), target.size());
     if (length >= 0) {
       target.resize(static_cast<size_t>(length));
-      return IoError(str(at.path, ": is a symbolic link to ", target,
-                         ". muonlab does not follow links inside this folder, because writing "
+      return IoError(str(at.path, ": is a symbolic link to \"", target,
+                         "\"; muonlab does not follow links inside this folder, because writing "
                          "through one would change files elsewhere; put the file or folder itself "
                          "here, or remove the link"),
                      ELOOP);

@@ -36,7 +36,9 @@ bool RunGuard::may_write() const {
 }
 
 void RunGuard::check() const {
-  if (!may_write()) end_with(held_.describe(held_.state()) + ". " + rescue());
+  const State state = held_.state();
+  displaced_ = state != State::in_place;
+  if (displaced_ && state != State::moved) end_with(held_.describe(state) + ". " + rescue());
 }
 
 void RunGuard::check_place(const std::string& done) const {

@@ -36,7 +36,8 @@ class RunGuard {
   base::FileSystem& files() const { return held_.files(); }
 
   bool may_write() const;
-  bool displaced() const { return held_.state() != base::HeldFolder::State::in_place; }
+  // Whether the last check() found the folder elsewhere.
+  bool displaced() const { return displaced_; }
   // Before a write; throws base::Error where nothing may be written.
   void check() const;
   // After the last save; throws base::Error where the folder was moved. `done`: "The run has
@@ -47,6 +48,7 @@ class RunGuard {
   std::string rescue() const;
 
   const base::HeldFolder& held_;
+  mutable bool displaced_ = false;  // what check() found
   std::function<void(const record::RunFolder&)> save_in_;
 };
 

@@ -143,6 +143,46 @@ TEST_F(AttackCommand, APeriodicSaveMayFailAndTheLastOneMayNot) {
   EXPECT_EQ(resume("a", static_cast<int>(last_step(scratch_ / "a"))).code, 0);
 }
 
+TEST_F(AttackCommand, ASweepFollowsNoLink) {
+  std::ofstream(scratch_ / "sweep.json")
+      << R"({"base": "tiny.json", "axes": {"row": {"a": {"train.clip": 0.5}}}})";
+  const auto sweep = [&] {
+    return run_program(scratch_.path(), {"sweep", "sweep.json", "--out", "s"});
+  };
+  const std::string victim = scratch_ / "victim";
+  std::ofstream(victim) << "precious";
+  fs::create_directories(scratch_ / "s/output");
+  fs::create_symlink("../../victim", scratch_ / "s/output/s1.txt");
+  const Result output = sweep();
+  EXPECT_EQ(output.code, 1);
+  EXPECT_NE(output.err.find("s/output/s1.txt: cannot open for writing"), std::string::npos)
+      << output.err;
+  fs::remove_all(scratch_ / "s/failures");
+  fs::create_directory_symlink("..", scratch_ / "s/failures");
+  const Result failures = sweep();
+  EXPECT_NE(failures.err.find("s/failures: is a symbolic link"), std::string::npos) << failures.err;
+  EXPECT_EQ(slurp(victim), "precious");
+}
+
+// JSON has neither bytes that are not UTF-8 nor a promise of types.
+TEST_F(AttackCommand, NamesOfAnyBytesAndValuesOfAnyTypeAreNoBug) {
+  const std::string name = "b\xff";
+  ASSERT_EQ(train({"--run-dir", name, "--set", "train.steps=8"}).code, 0);
+  const auto branch = [&] {
+    return train({"--run-dir", "n", "--from", name + "@8", "--set", "train.steps=12"});
+  };
+  EXPECT_EQ(run_program(scratch_.path(), {"compare", name, name, "--json"}).code, 0);
+  EXPECT_EQ(run_program(scratch_.path(), {"spectra", name, "--json"}).code, 0);
+  EXPECT_EQ(branch().code, 0);
+  EXPECT_EQ(branch().code, 0) << "the same command again";
+  for (const char* origin : {R"({"from": 3})", R"({"from": null})", "[]", "3", "{"}) {
+    std::ofstream(scratch_ / "n/origin.json") << origin;
+    const Result refused = branch();
+    EXPECT_EQ(refused.code, 1) << origin;
+    EXPECT_NE(refused.err.find("was not branched from"), std::string::npos) << refused.err;
+  }
+}
+
 TEST_F(AttackCommand, AFolderOfOtherFilesIsNotFilled) {
   fs::create_directory(scratch_ / "thesis");
   std::ofstream(scratch_ / "thesis/chapter.tex") << "x";

@@ -224,7 +224,8 @@ TEST(AtomicWrite, FollowsNoLink) {
 
 TEST(AtomicWrite, WhatAKilledOneLeavesIsRemoved) {
   const TemporaryFolder folder;
-  for (const char* name : {"plan.json.tmp-0123abcd", "plan.json", "notes.tmp", "a.tmp-0123abcg"}) {
+  for (const char* name : {"plan.json.tmp-0123abcd", "plan.json", "notes.tmp", "a.tmp-0123abcg",
+                           "report.html.tmp-0123abcd"}) {
     files().create_new(folder / name)->close();
   }
   EXPECT_EQ(error_number([&] { files().create_new(folder / "plan.json"); }), EEXIST);
@@ -232,7 +233,7 @@ TEST(AtomicWrite, WhatAKilledOneLeavesIsRemoved) {
   remove_temporaries(folder.path());
   EXPECT_EQ(files().list(folder.path()),
             (std::vector<std::string>{"a.tmp-0123abcg", "folder.tmp-0123abcd", "notes.tmp",
-                                      "plan.json"}));
+                                      "plan.json", "report.html.tmp-0123abcd"}));
   EXPECT_FALSE(is_temporary(".tmp-0123abcd"));
 }
 

@@ -114,7 +114,7 @@ std::string subtitle(const ReportData& data) {
 void refuse_foreign(const std::string& path, std::string_view mark) {
   base::FileSystem& files = base::real_file_system();
   if (!files.exists(path)) return;
-  if (!files.is_directory(path) && base::map_file(path).text().starts_with(mark)) return;
+  if (!files.is_directory(path) && base::read_text(path).starts_with(mark)) return;
   throw base::Error(path,
                     ": is there already and is no report of muonlab's. Move it away, or name "
                     "another folder with --out.");
