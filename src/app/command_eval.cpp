@@ -14,6 +14,7 @@
 #include "muonlab/base/non_finite.hpp"
 #include "muonlab/base/permutation.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/data/content_check.hpp"
 #include "muonlab/record/run_folder.hpp"
 #include "muonlab/run/generate.hpp"
 #include "muonlab/train/evaluation.hpp"
@@ -24,7 +25,10 @@ namespace {
 constexpr const char* kCheckpointHelp = "a run, RUN@STEP, or a checkpoint's folder";
 
 data::Dataset open_data(const run::LoadedModel& loaded) {
-  return data::open_dataset(loaded.config.data, loaded.config.model.context, loaded.config.seed);
+  data::Dataset data =
+      data::open_dataset(loaded.config.data, loaded.config.model.context, loaded.config.seed);
+  if (data.content) data.content->verify_valid();
+  return data;
 }
 
 // Questions from the most to the least frequent group, in equal parts; which of a group, the seed
@@ -77,19 +81,29 @@ void add_eval(CLI::App& app, Exit&) {
   struct Options {
     std::string checkpoint;
     int64_t samples = 0;
+    std::string windows;
     bool json = false;
   };
   auto options = std::make_shared<Options>();
   command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
   command->add_option("--samples", options->samples,
                       "validation windows; default: the run's eval.samples; -1: all");
+  command
+      ->add_option("--windows", options->windows,
+                   "spread over all validation data, or its first ones; default: the run's "
+                   "eval.windows")
+      ->check(CLI::IsMember({"spread", "first"}));
   command->add_flag("--json", options->json, "print one JSON object");
   command->callback([options] {
     run::LoadedModel loaded = run::load_model(options->checkpoint);
     const data::Dataset data = open_data(loaded);
     const int64_t there = data.valid->samples_per_epoch();
-    int64_t windows = options->samples == 0 ? loaded.config.eval.samples : options->samples;
-    if (windows < 0 || windows > there) windows = there;
+    int64_t count = options->samples == 0 ? loaded.config.eval.samples : options->samples;
+    if (count < 0 || count > there) count = there;
+    const config::EvalWindows which = options->windows.empty() ? *loaded.config.eval.windows
+                                      : options->windows == "first" ? config::EvalWindows::first
+                                                                    : config::EvalWindows::spread;
+    const std::vector<int64_t> windows = train::validation_windows(count, there, which);
     const train::Evaluation result =
         train::evaluate(*loaded.model, data, windows, loaded.config.train.micro_batch.value_or(8),
                         loaded.config.model.context, loaded.arena->values().device());
@@ -100,7 +114,7 @@ void add_eval(CLI::App& app, Exit&) {
     }
     if (options->json) {
       std::cout << nlohmann::ordered_json{{"step", loaded.state.step},
-                                          {"windows", windows},
+                                          {"windows", count},
                                           {"val_loss", result.loss},
                                           {"val_perplexity", result.perplexity},
                                           {"val_bits_per_byte", result.bits_per_byte}}
@@ -110,8 +124,12 @@ void add_eval(CLI::App& app, Exit&) {
       std::cout << "step " << loaded.state.step << "  validation loss "
                 << base::fixed(result.loss, 4) << "  perplexity "
                 << base::perplexity_text(result.perplexity) << "  bits per byte "
-                << base::fixed(result.bits_per_byte, 4) << "  (" << windows << " windows of "
-                << loaded.config.model.context << " tokens)\n";
+                << base::fixed(result.bits_per_byte, 4) << "  (" << count << " windows of "
+                << loaded.config.model.context << " tokens, "
+                << (count == there                        ? "all of the validation data"
+                    : which == config::EvalWindows::first ? "the first of the validation data"
+                                                          : "spread over the validation data")
+                << ")\n";
     }
   });
 }

@@ -272,6 +272,7 @@ RunConfig parse_stored_config(std::string_view text, const std::string& label) {
   loader.load_text(text, label);
   RunConfig run = loader.read();
   loader.check(run, stem_of(label), /*stored=*/true);
+  if (!run.eval.windows) run.eval.windows = EvalWindows::first;  // there was no choice
   return run;
 }
 

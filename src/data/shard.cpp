@@ -17,20 +17,26 @@ namespace muonlab::data {
 static_assert(std::endian::native == std::endian::little,
               "shards are read in place: little-endian machines only");
 
-Shard::Shard(const std::string& path, base::FileSystem& files) : file_(files.map(path)) {
-  header_ = parse_header(file_.bytes(), path);
+constexpr const char* kRemedy = "; the shard is damaged, make it again with `muonlab data tokens`";
+
+Shard::Shard(const std::string& path) : file_(path) {
+  std::vector<std::byte> header(std::min<uint64_t>(file_.size(), kShardHeaderBytes));
+  file_.read(0, header);
+  header_ = parse_header(header, file_.size(), path);
 }
 
 void Shard::read(int64_t first, std::span<int32_t> out) const {
   base::check(first >= 0 && first + static_cast<int64_t>(out.size()) <= num_tokens(),
               "ids outside the shard " + path());
-  const std::byte* ids = file_.bytes().data() + kShardHeaderBytes + first * header_.id_bytes;
-  if (header_.id_bytes == 4) {
-    std::memcpy(out.data(), ids, out.size() * 4);
-  } else {
+  // Narrow ids go into the back of `out` and are widened from the front: an id is read before its
+  // place is written over.
+  const auto bytes = std::as_writable_bytes(out);
+  const auto stored = bytes.last(out.size() * header_.id_bytes);
+  file_.read(kShardHeaderBytes + static_cast<uint64_t>(first) * header_.id_bytes, stored);
+  if (header_.id_bytes == 2) {
     for (size_t i = 0; i < out.size(); ++i) {
       uint16_t id;
-      std::memcpy(&id, ids + 2 * i, 2);
+      std::memcpy(&id, stored.data() + 2 * i, 2);
       out[i] = id;
     }
   }
@@ -39,17 +45,28 @@ void Shard::read(int64_t first, std::span<int32_t> out) const {
       const uint64_t offset = kShardHeaderBytes + (first + i) * header_.id_bytes;
       throw base::Error(path(), ": token ", first + static_cast<int64_t>(i), " at offset ", offset,
                         " is ", static_cast<uint32_t>(out[i]), ", the vocabulary is ",
-                        header_.vocabulary,
-                        "; the shard is damaged, make it again with `muonlab data tokens`");
+                        header_.vocabulary, kRemedy);
     }
   }
 }
 
-void Shard::verify_content() const {
-  const std::string remedy = "; the shard is damaged, make it again with `muonlab data tokens`";
-  if (base::hash_bytes(file_.bytes().subspan(kShardHeaderBytes)) != header_.content_hash) {
-    throw base::Error(path(), ": the token ids do not match content_hash (offset 80)", remedy);
+bool Shard::verify_hash(const std::atomic<bool>& stop) const {
+  base::Hasher hasher;
+  std::vector<std::byte> part(1 << 20);
+  for (uint64_t at = kShardHeaderBytes; at < file_.size(); at += part.size()) {
+    if (stop) return false;
+    part.resize(std::min<uint64_t>(part.size(), file_.size() - at));
+    file_.read(at, part);
+    hasher.add(part);
   }
+  if (hasher.finish() != header_.content_hash) {
+    throw base::Error(path(), ": the token ids do not match content_hash (offset 80)", kRemedy);
+  }
+  return true;
+}
+
+void Shard::verify_content() const {
+  verify_hash(false);
   std::vector<int32_t> ids;
   uint64_t documents = 0;
   for (int64_t first = 0; first < num_tokens(); first += static_cast<int64_t>(ids.size())) {
@@ -59,7 +76,7 @@ void Shard::verify_content() const {
   }
   if (documents != header_.num_documents) {
     throw base::Error(path(), ": num_documents (offset 32) is ", header_.num_documents,
-                      ", the ids hold ", documents, " end-of-text ids", remedy);
+                      ", the ids hold ", documents, " end-of-text ids", kRemedy);
   }
 }
 

@@ -6,6 +6,7 @@
 #include "data/packed_corpus.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/data/content_check.hpp"
 #include "muonlab/data/shard.hpp"
 
 namespace muonlab::data {
@@ -112,6 +113,7 @@ Dataset open_shards(const config::ShardsConfig& config, int64_t context, int64_t
     for (const Shard& shard : row->shards()) identity.add(shard.header().content_hash.hex());
   }
   dataset.identity = identity.finish().hex();
+  dataset.content = std::make_shared<ContentCheck>(train->shards(), valid->shards());
 
   uint64_t text_bytes = 0;
   for (const Shard& shard : valid->shards()) text_bytes += shard.header().text_bytes;

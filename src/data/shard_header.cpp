@@ -56,32 +56,33 @@ std::array<std::byte, kShardHeaderBytes> format_header(const ShardHeader& header
   return bytes;
 }
 
-ShardHeader parse_header(std::span<const std::byte> file, const std::string& path) {
+ShardHeader parse_header(std::span<const std::byte> bytes, uint64_t file_bytes,
+                         const std::string& path) {
   const auto refuse = [&](std::string_view field, size_t at, const auto&... what) {
     throw base::Error(path, ": ", field, " (offset ", at, ") ", what...,
                       "; make the shard again with `muonlab data tokens`");
   };
-  if (file.size() < kShardHeaderBytes) {
-    throw base::Error(path, ": ", file.size(), " bytes are no token shard, the header alone takes ",
+  if (bytes.size() < kShardHeaderBytes) {
+    throw base::Error(path, ": ", file_bytes, " bytes are no token shard, the header alone takes ",
                       kShardHeaderBytes);
   }
-  if (std::memcmp(file.data(), kMagic.data(), kMagic.size()) != 0) {
+  if (std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0) {
     throw base::Error(path, ": magic (offset 0) is not \"", kMagic,
                       "\": this is no token shard; make one with `muonlab data tokens`");
   }
-  if (const auto version = load<uint32_t>(file, kVersionAt); version != kVersion) {
+  if (const auto version = load<uint32_t>(bytes, kVersionAt); version != kVersion) {
     refuse("version", kVersionAt, "is ", version, ", this program reads ", kVersion);
   }
   // Next the fields, so that a wrong one is named; the hash finds what is wrong but plausible.
   ShardHeader header;
-  header.id_bytes = load<uint32_t>(file, kIdBytesAt);
-  header.vocabulary = load<uint64_t>(file, kVocabularyAt);
-  header.num_tokens = load<uint64_t>(file, kTokensAt);
-  header.num_documents = load<uint64_t>(file, kDocumentsAt);
-  header.text_bytes = load<uint64_t>(file, kTextBytesAt);
-  header.end_of_text = load<uint32_t>(file, kEndOfTextAt);
-  header.tokenizer_hash = load_hash(file, kTokenizerHashAt);
-  header.content_hash = load_hash(file, kContentHashAt);
+  header.id_bytes = load<uint32_t>(bytes, kIdBytesAt);
+  header.vocabulary = load<uint64_t>(bytes, kVocabularyAt);
+  header.num_tokens = load<uint64_t>(bytes, kTokensAt);
+  header.num_documents = load<uint64_t>(bytes, kDocumentsAt);
+  header.text_bytes = load<uint64_t>(bytes, kTextBytesAt);
+  header.end_of_text = load<uint32_t>(bytes, kEndOfTextAt);
+  header.tokenizer_hash = load_hash(bytes, kTokenizerHashAt);
+  header.content_hash = load_hash(bytes, kContentHashAt);
   if (header.id_bytes != 2 && header.id_bytes != 4) {
     refuse("id_bytes", kIdBytesAt, "is ", header.id_bytes, ", not 2 or 4");
   }
@@ -89,7 +90,7 @@ ShardHeader parse_header(std::span<const std::byte> file, const std::string& pat
   if (header.vocabulary == 0 || header.vocabulary > max_vocabulary) {
     refuse("vocabulary", kVocabularyAt, "is ", header.vocabulary, ", not 1 to ", max_vocabulary);
   }
-  const uint64_t content_bytes = file.size() - kShardHeaderBytes;
+  const uint64_t content_bytes = file_bytes - kShardHeaderBytes;
   if (content_bytes % header.id_bytes != 0 ||
       header.num_tokens != content_bytes / header.id_bytes) {
     refuse("num_tokens", kTokensAt, "is ", header.num_tokens, ", but ", content_bytes,
@@ -106,10 +107,10 @@ ShardHeader parse_header(std::span<const std::byte> file, const std::string& pat
        {std::pair{kReservedAt, kTokenizerHashAt}, std::pair{kReserved2At, kContentHashAt},
         std::pair{kReserved3At, kHeaderHashAt}}) {
     for (size_t at = first; at < last; ++at) {
-      if (file[at] != std::byte{0}) refuse("reserved", at, "is not zero");
+      if (bytes[at] != std::byte{0}) refuse("reserved", at, "is not zero");
     }
   }
-  if (load_hash(file, kHeaderHashAt) != base::hash_bytes(file.first(kHeaderHashAt))) {
+  if (load_hash(bytes, kHeaderHashAt) != base::hash_bytes(bytes.first(kHeaderHashAt))) {
     refuse("header_hash", kHeaderHashAt, "does not match the header");
   }
   return header;

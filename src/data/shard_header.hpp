@@ -12,7 +12,9 @@ namespace muonlab::data {
 
 std::array<std::byte, kShardHeaderBytes> format_header(const ShardHeader& header);
 
-// `file` holds the whole shard. Throws Error naming path, field and offset.
-ShardHeader parse_header(std::span<const std::byte> file, const std::string& path);
+// `bytes` holds the first kShardHeaderBytes of a shard of file_bytes, or fewer where there are
+// fewer. Throws Error naming path, field and offset.
+ShardHeader parse_header(std::span<const std::byte> bytes, uint64_t file_bytes,
+                         const std::string& path);
 
 }  // namespace muonlab::data

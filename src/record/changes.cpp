@@ -23,7 +23,9 @@ constexpr const char* kUpdates = "changes the updates from here on";
 // Checked after the settings: the content of the data and the tokenizer must be the same.
 constexpr const char* kSameContent = "another place: allowed where the content is the same";
 
-constexpr std::array<Class, 25> kClasses{{
+constexpr const char* kOtherWindows = "validation losses before and after do not compare";
+
+constexpr std::array<Class, 27> kClasses{{
     {"name", ChangeClass::safe, true, "safe"},
     {"threads", ChangeClass::safe, true, kRounding},
     {"device", ChangeClass::safe, true, kRounding},
@@ -31,6 +33,8 @@ constexpr std::array<Class, 25> kClasses{{
     {"train.micro_batch", ChangeClass::safe, true, kRounding},
     {"build.*", ChangeClass::safe, true, kRounding},
     {"checkpoint.*", ChangeClass::safe, true, "safe"},
+    {"eval.samples", ChangeClass::safe, false, kOtherWindows},
+    {"eval.windows", ChangeClass::safe, false, kOtherWindows},
     {"eval.*", ChangeClass::safe, false, "safe"},
     {"probes*", ChangeClass::safe, false, "safe"},
     {"train.steps", ChangeClass::length, false, kLength},

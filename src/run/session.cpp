@@ -58,6 +58,7 @@ Prepared prepare(const config::RunConfig& asked) {
   config::RunConfig& config = prepared.config;
   if (!config.threads) config.threads = base::usable_processors();
   prepared.place = decide_place(config);
+  if (!config.eval.windows) config.eval.windows = config::EvalWindows::spread;
   prepared.data = data::open_dataset(config.data, config.model.context, config.seed);
   complete_vocabulary(config, prepared.data.tokenizer->vocabulary());
   prepared.plan = train::make_plan(config, prepared.data);

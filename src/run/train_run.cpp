@@ -12,6 +12,7 @@
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/data/content_check.hpp"
 #include "muonlab/record/run_folder.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/store/checkpoint.hpp"
@@ -25,6 +26,19 @@ namespace muonlab::run {
 namespace {
 
 using base::print_line;
+
+// So long a start waits for the shards to be read; what takes longer goes on beside the training.
+constexpr double kContentWait_s = 0.2;
+
+void begin_content_check(data::ContentCheck* content) {
+  if (!content) return;
+  content->start();
+  const std::string size = base::human_bytes(content->bytes());
+  print_line(
+      content->wait(kContentWait_s)
+          ? base::str("content  the shards match their hashes (", size, ")")
+          : base::str("content  the shards' hashes are checked while it trains (", size, ")"));
+}
 
 struct Asked {
   std::string source_text;
@@ -103,11 +117,15 @@ train::Outcome train_run(const TrainRequest& request) {
 
   std::optional<Start> start = find_start(folder, request.from, prepared, files);
   print_line("run      " + describe_start(*start, folder));
+  // A run validates on the windows that it began with, unless others are asked for.
+  if (start->own && !asked.config.eval.windows)
+    prepared.config.eval.windows = start->own->trainer.config.eval.windows;
   accept_start(*start, prepared, folder, request.allow_change);
   if (const std::string text = describe_if_finished(*start, prepared); !text.empty()) {
     print_line(text);
     return train::Outcome::finished;
   }
+  begin_content_check(prepared.data.content.get());
   store::remove_stale(folder.checkpoints(), files);
   base::remove_temporaries(folder.path(), files);
   made.keep();

@@ -11,6 +11,7 @@
 #include "muonlab/base/signals.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/data/content_check.hpp"
 #include "muonlab/ops/gemm_rate.hpp"
 #include "muonlab/record/history.hpp"
 #include "muonlab/record/loss_warning.hpp"
@@ -47,6 +48,18 @@ std::string newest_good_path(const record::RunFolder& folder, const RunGuard& gu
   }
 }
 
+// Damage found while training: nothing that was learned from it is kept.
+template <class Check>
+void check_content(data::ContentCheck* content, Check check) {
+  if (!content) return;
+  try {
+    check(*content);
+  } catch (const base::Error& error) {
+    throw base::Error(error.what(),
+                      ". The run stops, and what it learned since its last checkpoint is not saved");
+  }
+}
+
 // Writes what the loop reports: lines of metrics and probes, the console, checkpoints.
 class Recorder {
  public:
@@ -66,6 +79,7 @@ class Recorder {
       guard_.check();
       metrics_.step(record, trainer_.plan.tokens_per_step);
       console_.stepped(record);
+      check_content(trainer_.data.content.get(), [](data::ContentCheck& check) { check.poll(); });
     };
     events.evaluated = [this](int64_t step, const train::Evaluation& evaluation) {
       metrics_.evaluation(step, evaluation);
@@ -91,6 +105,10 @@ class Recorder {
   void save(train::SaveKind kind) {
     const base::Stopwatch watch;
     guard_.check();
+    check_content(trainer_.data.content.get(), [](data::ContentCheck& check) {
+      // An interruption does not wait for shards that are still being read.
+      if (base::stop_requested() == 0 || check.wait(0)) check.confirm();
+    });
     trainer_.state.metrics_bytes = metrics_.sync();
     probe_log_.sync(trainer_.state);
     try {

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "muonlab/train/batch.hpp"
+#include "muonlab/train/evaluation.hpp"
 #include "muonlab/train/spectra.hpp"
 #include "muonlab/train/update_angle.hpp"
 
@@ -39,7 +40,7 @@ std::vector<std::string> input_lines(Trainer& trainer) {
   std::vector<std::string> lines;
   const Batch batch =
       read_batch(*trainer.data.train, trainer.state.next_sample, trainer.plan.micro_batch,
-                 trainer.plan.context, false, trainer.arena.values().device());
+                 trainer.plan.context, trainer.arena.values().device());
   model::Observer observer;
   observer.input = [&](int64_t layer, Role role, const at::Tensor& input_nk) {
     const double rank = stable_rank_of_input(input_nk);
@@ -61,9 +62,11 @@ std::vector<std::string> input_lines(Trainer& trainer) {
 std::vector<std::string> attention_lines(Trainer& trainer) {
   at::NoGradGuard no_grad;
   std::vector<std::string> lines;
-  const int64_t windows = std::min(trainer.plan.micro_batch, trainer.plan.eval_windows);
-  const Batch batch = read_batch(*trainer.data.valid, 0, windows, trainer.plan.context, true,
-                                 trainer.arena.values().device());
+  const std::vector<int64_t> windows =
+      validation_windows(std::min(trainer.plan.micro_batch, trainer.plan.eval_windows),
+                         trainer.data.valid->samples_per_epoch(), config::EvalWindows::first);
+  const Batch batch = read_windows(*trainer.data.valid, windows, trainer.plan.context,
+                                   trainer.arena.values().device());
   model::Observer observer;
   observer.max_logit = [&](int64_t layer, double logit) {
     lines.push_back(Json{

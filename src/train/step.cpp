@@ -51,7 +51,7 @@ StepRecord train_step(Trainer& trainer) {
   for (int64_t micro = 0; micro < plan.num_micro_batches; ++micro) {
     const Batch batch =
         read_batch(*trainer.data.train, state.next_sample + micro * plan.micro_batch,
-                   plan.micro_batch, plan.context, false, device);
+                   plan.micro_batch, plan.context, device);
     const at::Tensor loss = trainer.model.forward(batch.tokens_bt, batch.targets_bt);
     record.loss += loss.item<double>() / static_cast<double>(plan.num_micro_batches);
     record.forward_s += lap();

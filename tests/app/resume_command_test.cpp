@@ -8,6 +8,7 @@ namespace {
 
 using support::Process;
 using support::Result;
+using support::Scratch;
 using support::run_program;
 using support::slurp;
 
@@ -69,21 +70,23 @@ TEST_F(ResumeCommand, ADamagedCheckpointIsNamedAndTheOneBeforeItUsed) {
   EXPECT_TRUE(std::filesystem::exists(final_checkpoint("hurt"))) << "nothing is removed";
 }
 
+const std::string kOnShards = R"(data={"kind":"shards","train":["text"],"valid":["text"]})";
+
+// A corpus of numbers as shards in the folder `name`.
+void make_shards(const Scratch& scratch, const std::string& name, const std::string& more = "") {
+  std::ofstream text(scratch / (name + ".txt"));
+  for (int i = 0; i < 3000; ++i) text << i << " ";
+  text << more << std::flush;
+  ASSERT_EQ(
+      run_program(scratch.path(), {"data", "tokens", name, name + ".txt", "--tokenizer", "byte"})
+          .code,
+      0);
+}
+
 TEST_F(ResumeCommand, TheSameDataMayLieElsewhere) {
-  std::string text;
-  for (int i = 0; i < 3000; ++i) text += std::to_string(i) + " ";
-  std::ofstream(scratch_ / "text.txt") << text;
-  std::ofstream(scratch_ / "other.txt") << text << "and one";
-  for (const char* name : {"text", "other"}) {
-    ASSERT_EQ(run_program(scratch_.path(), {"data", "tokens", name, std::string(name) + ".txt",
-                                            "--tokenizer", "byte"})
-                  .code,
-              0);
-  }
-  const std::vector<std::string> shards{
-      "--set", R"(data={"kind":"shards","train":["text"],"valid":["text"]})", "--set",
-      "train.steps=8"};
-  ASSERT_EQ(train(shards).code, 0);
+  make_shards(scratch_, "text");
+  make_shards(scratch_, "other", "and one");
+  ASSERT_EQ(train({"--set", kOnShards, "--set", "train.steps=8"}).code, 0);
   std::filesystem::rename(scratch_ / "text", scratch_ / "moved");
   const auto resume = [&](const std::string& folder) {
     return run_program(
@@ -102,6 +105,73 @@ TEST_F(ResumeCommand, TheSameDataMayLieElsewhere) {
             std::string::npos)
       << moved.out;
   EXPECT_EQ(run_program(scratch_.path(), {"eval", "runs/tiny"}).code, 0) << "the new place is kept";
+}
+
+// Ids of the vocabulary in the place of others: nothing but the hash tells.
+TEST_F(ResumeCommand, ShardsOverwrittenWhileItTrainsStopTheRunAndItsResume) {
+  make_shards(scratch_, "text");
+  const std::string shard = scratch_ / "text/shard-00000.tokens";
+  const std::string good = slurp(shard);
+  std::vector<std::string> arguments{"train", "tiny.json"};
+  for (const std::string& setting :
+       {kOnShards, std::string("train.steps=100000"), std::string("checkpoint.every=20"),
+        std::string("probes=null"), std::string("eval.every=0")}) {
+    arguments.insert(arguments.end(), {"--set", setting});
+  }
+  Process process(scratch_.path(), arguments);
+  ASSERT_TRUE(process.wait_for(scratch_ / "runs/tiny/metrics.jsonl", "\"step\":25,"));
+  EXPECT_NE(process.out_so_far().find("content  the shards match their hashes ("),
+            std::string::npos);
+  std::fstream(shard, std::ios::in | std::ios::out | std::ios::binary).seekp(128)
+      << std::string(20'000, '\0') << std::flush;
+  const Result stopped = process.wait();
+  EXPECT_EQ(stopped.code, 1);
+  EXPECT_NE(stopped.err.find("text/shard-00000.tokens: the token ids do not match content_hash"),
+            std::string::npos)
+      << stopped.err;
+  EXPECT_NE(stopped.err.find("since its last checkpoint is not saved"), std::string::npos)
+      << stopped.err;
+  const auto saved = support::tree(scratch_ / "runs/tiny/checkpoints");
+
+  const Result resumed = run_program(
+      scratch_.path(), {"train", "--resume", "runs/tiny", "--set", "train.steps=100001"});
+  EXPECT_EQ(resumed.code, 1);
+  EXPECT_NE(resumed.err.find("the token ids do not match content_hash"), std::string::npos)
+      << resumed.err;
+  EXPECT_EQ(run_program(scratch_.path(), {"eval", "runs/tiny"}).code, 1);
+  EXPECT_EQ(support::tree(scratch_ / "runs/tiny/checkpoints"), saved);
+
+  std::ofstream(shard, std::ios::binary) << good;
+  EXPECT_EQ(run_program(scratch_.path(), {"eval", "runs/tiny"}).code, 0);
+}
+
+TEST_F(ResumeCommand, AShardThatIsCutWhileItTrainsIsNamed) {
+  make_shards(scratch_, "text");
+  Process process(scratch_.path(), {"train", "tiny.json", "--set", kOnShards, "--set",
+                                    "train.steps=100000", "--set", "probes=null"});
+  ASSERT_TRUE(process.wait_for(scratch_ / "runs/tiny/metrics.jsonl", "\"step\":5,"));
+  std::filesystem::resize_file(scratch_ / "text/shard-00000.tokens", 200);
+  const Result stopped = process.wait();
+  EXPECT_EQ(stopped.code, 1) << "not a signal";
+  EXPECT_NE(stopped.err.find("text/shard-00000.tokens: ends at byte "), std::string::npos)
+      << stopped.err;
+}
+
+TEST_F(ResumeCommand, ARunKeepsTheValidationWindowsThatItBeganWith) {
+  ASSERT_EQ(train({"--set", "train.steps=8", "--set", "eval.windows=first"}).code, 0);
+  const Result longer = train({"--set", "train.steps=12"});
+  ASSERT_EQ(longer.code, 0) << longer.err;
+  EXPECT_EQ(longer.out.find("eval.windows"), std::string::npos) << longer.out;
+  const auto resolved = [&] { return slurp(scratch_ / "runs/tiny/resolved.json"); };
+  EXPECT_NE(resolved().find("\"windows\": \"first\""), std::string::npos) << resolved();
+  const Result spread = train({"--set", "train.steps=16", "--set", "eval.windows=spread"});
+  ASSERT_EQ(spread.code, 0) << spread.err;
+  EXPECT_NE(
+      spread.out.find("changed  eval.windows \"first\" -> \"spread\" (validation losses before "
+                      "and after do not compare)"),
+      std::string::npos)
+      << spread.out;
+  EXPECT_NE(resolved().find("\"windows\": \"spread\""), std::string::npos) << resolved();
 }
 
 TEST_F(ResumeCommand, AProbeTurnedOnOrOffLaterKeepsItsLines) {

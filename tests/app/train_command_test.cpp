@@ -141,6 +141,21 @@ TEST_F(TrainCommand, CheckpointsAnswerEvalSampleAndAsk) {
   const double printed = std::stod(eval.out.substr(eval.out.find("validation loss ") + 16));
   EXPECT_NEAR(printed, logged, 5.1e-5);
 
+  EXPECT_NE(eval.out.find("(8 windows of 32 tokens, spread over the validation data)"),
+            std::string::npos)
+      << eval.out;
+  EXPECT_NE(slurp(scratch_ / "runs/tiny/resolved.json").find("\"windows\": \"spread\""),
+            std::string::npos);
+  const Result first = run_program(scratch_.path(), {"eval", "runs/tiny", "--windows", "first"});
+  EXPECT_NE(first.out.find("(8 windows of 32 tokens, the first of the validation data)"),
+            std::string::npos)
+      << first.out;
+  EXPECT_NE(first.out.substr(0, 50), eval.out.substr(0, 50));
+  EXPECT_EQ(
+      run_program(scratch_.path(), {"eval", "runs/tiny", "--windows", "first", "--samples", "-1"})
+          .out,
+      run_program(scratch_.path(), {"eval", "runs/tiny", "--samples", "-1"}).out);
+
   const std::vector<std::string> sample{
       "sample", "runs/tiny", "--prompt", "Question: ", "--tokens", "20", "--seed", "3"};
   const Result once = run_program(scratch_.path(), sample),

@@ -27,7 +27,7 @@ constexpr const char* kFull = R"full({
              {"params": ["ffn"], "optimizer": "g"}, {"params": ["all"], "optimizer": "a"}],
   "schedule": {"kind": "inverse_sqrt", "warmup": 5},
   "train": {"epochs": 0.1, "batch": 6, "micro_batch": 3, "clip": 1},
-  "eval": {"every": 3, "samples": 4}, "checkpoint": {"every": 2, "keep": 3, "permanent_every": 4, "best": true},
+  "eval": {"every": 3, "samples": 4, "windows": "first"}, "checkpoint": {"every": 2, "keep": 3, "permanent_every": 4, "best": true},
   "probes": {"spectra": {"every": 7, "params": ["vo@0", "embed"], "gradients": true, "momentum": true,
              "updates": true, "heads": true, "attention": true, "inputs": true}, "tail": {"every": 9, "classes": 3}}
 })full";
@@ -114,7 +114,7 @@ TEST(Reference, ExplainsAPathAsTyped) {
   EXPECT_EQ(rows[0].path, "optimizers.NAME[rule=muon].steps");
   EXPECT_EQ(rows[0].type, "integer 1 to 20");
   EXPECT_EQ(explain_setting("schedule.final").size(), 3u);
-  EXPECT_EQ(explain_setting("eval").size(), 2u);
+  EXPECT_EQ(explain_setting("eval").size(), 3u);
   EXPECT_EQ(explain_setting("assign.0.params").size() + explain_setting("assign[0].params").size(),
             1u + 1u);
   try {

@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstring>
 #include <numeric>
+#include <thread>
 
 #include "data/scratch_folder.hpp"
 #include "data/shard_header.hpp"
+#include "muonlab/data/content_check.hpp"
 
 namespace muonlab::data {
 namespace {
@@ -29,6 +32,13 @@ std::string write_shard(const ScratchFolder& folder, const std::string& name,
   writer.add(std::vector<int32_t>{1, 5, 1}, 7);
   writer.finish();
   return folder / name;
+}
+
+// Into the file itself, as a program that has it open would.
+void overwrite(const std::string& path, std::streamoff offset, const std::string& bytes) {
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(offset);
+  file << bytes;
 }
 
 TEST(Shard, HoldsWhatWasWritten) {
@@ -118,7 +128,7 @@ TEST(Shard, EveryFlippedHeaderBitIsFound) {
     std::string bytes = good;
     bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ (1 << bit % 8));
     const auto span = std::as_bytes(std::span(bytes.data(), bytes.size()));
-    EXPECT_THROW(parse_header(span, "x"), base::Error) << "bit " << bit;
+    EXPECT_THROW(parse_header(span, bytes.size(), "x"), base::Error) << "bit " << bit;
   }
 }
 
@@ -149,6 +159,59 @@ TEST(Shard, DamagedContentIsFoundOnRequestAndBadIdsOnReading) {
             }).find("token 7 at offset 142 is 65387, the vocabulary is 300"),
             std::string::npos);
   EXPECT_NO_THROW(shard.read(8, ids));
+}
+
+TEST(Shard, OneThatIsCutWhileItIsOpenGivesAnErrorWithItsName) {
+  const ScratchFolder folder("shard_cut");
+  const std::string path = write_shard(folder, "a.tokens");
+  const Shard shard(path);
+  std::filesystem::resize_file(path, 200);
+  std::vector<int32_t> ids(5);
+  shard.read(0, ids);
+  EXPECT_NE(error_of([&] { shard.read(198, ids); }).find("a.tokens: ends at byte "),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { shard.verify_content(); }).find("another program cut it"),
+            std::string::npos);
+}
+
+TEST(ContentCheck, FindsIdsThatWereReplacedBeforeItsStart) {
+  const ScratchFolder folder("content_before");
+  const std::string good = write_shard(folder, "good.tokens"),
+                    path = write_shard(folder, "a.tokens");
+  ContentCheck fine({Shard(good)}, {Shard(good)});
+  EXPECT_EQ(fine.bytes(), std::filesystem::file_size(good));
+  fine.start();
+  EXPECT_TRUE(fine.wait(10));
+  fine.confirm();
+  fine.verify_valid();
+  overwrite(path, 128, std::string(20, '\0'));  // ids of the vocabulary
+  ContentCheck check({Shard(good), Shard(path)}, {Shard(good)});
+  check.start();
+  EXPECT_NE(error_of([&] { check.wait(10); }).find("a.tokens: the token ids do not match"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] { check.poll(); }), "no error");
+  EXPECT_NE(error_of([&] { check.confirm(); }), "no error");
+  ContentCheck swapped({Shard(good)}, {Shard(path)});
+  EXPECT_NE(error_of([&] { swapped.verify_valid(); }), "no error");
+}
+
+TEST(ContentCheck, FindsIdsThatAreReplacedLater) {
+  const ScratchFolder folder("content_later");
+  const std::string path = write_shard(folder, "a.tokens"), before = file_bytes(path);
+  ContentCheck check({Shard(path)}, {Shard(path)});
+  check.start();
+  ASSERT_TRUE(check.wait(10));
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));  // a tick of the file system's clock
+  overwrite(path, 0, before);                                  // the same bytes: no damage
+  check.confirm();
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  overwrite(path, 130, std::string(20, '\0'));
+  check.poll();
+  EXPECT_NE(error_of([&] { check.confirm(); }).find("a.tokens: the token ids do not match"),
+            std::string::npos);
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  std::filesystem::resize_file(path, 200);
+  EXPECT_NE(error_of([&] { check.confirm(); }).find("another program cut it"), std::string::npos);
 }
 
 }  // namespace

@@ -54,9 +54,19 @@ struct TrainConfig {
   }
 };
 
+// Which windows of the validation data are looked at: evenly spread over all of it, or its first
+// ones, as before there was a choice.
+enum class EvalWindows { spread, first };
+template <>
+struct EnumNames<EvalWindows> {
+  static constexpr std::array<std::string_view, 2> names{"spread", "first"};
+};
+
 struct EvalConfig {
   int64_t every = 50;
   int64_t samples = 64;
+  // absent: a new run spreads them, a run that has begun keeps its own
+  std::optional<EvalWindows> windows{};
   bool operator==(const EvalConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -64,6 +74,9 @@ struct EvalConfig {
           Field{.help = "steps between validations; 0: only at the end", .min = 0});
     visit("samples", self.samples,
           Field{.help = "validation windows, the same each time", .min = 1});
+    visit("windows", self.windows,
+          Field{.help = "which windows: spread over all validation data, or its first ones; "
+                        "default: spread, and what a run began with when it resumes"});
   }
 };
 

@@ -37,6 +37,8 @@ struct Question {
   int attribute = 0;   // 0 birth date, 1 birth city, 2 university, 3 major, 4 company, 5 work city
 };
 
+class ContentCheck;  // content_check.hpp
+
 struct Dataset {
   std::unique_ptr<Corpus> train, valid;
   std::shared_ptr<const Tokenizer> tokenizer;
@@ -47,6 +49,8 @@ struct Dataset {
   std::vector<Question> questions;
   // XXH3-128 hex of all token ids and the tokenizer; not of seed or context
   std::string identity;
+  // shards: whether their ids are still those that identity names; none for a corpus in memory
+  std::shared_ptr<ContentCheck> content;
 };
 
 // Throws Error: a missing or damaged shard, shards of different tokenizers, context longer than the

@@ -1,7 +1,8 @@
-// Token shards: token ids in one memory-mapped file. The format is documented in docs/formats.md,
-// "Token shards".
+// Token shards: token ids in one file, read where they are asked for. The format is documented in
+// docs/formats.md, "Token shards".
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -9,6 +10,7 @@
 
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/hash.hpp"
+#include "muonlab/base/readable_file.hpp"
 
 namespace muonlab::data {
 
@@ -26,23 +28,28 @@ struct ShardHeader {
   base::Hash128 content_hash;    // XXH3-128 of all bytes after the header
 };
 
-// A shard opened for reading. Header and file size are checked; the content only by verify_content.
+// A shard opened for reading. Header and file size are checked; the content only when asked for.
+// Cheap to copy; several threads may read at once.
 class Shard {
  public:
   // Throws Error with file, field and offset.
-  explicit Shard(const std::string& path, base::FileSystem& files = base::real_file_system());
+  explicit Shard(const std::string& path);
 
   const std::string& path() const { return file_.path(); }
   const ShardHeader& header() const { return header_; }
   int64_t num_tokens() const { return static_cast<int64_t>(header_.num_tokens); }
   // Ids first … first + out.size() - 1, widened. Throws Error for an id that is not below the
-  // vocabulary.
+  // vocabulary, and where the file was cut since it was opened.
   void read(int64_t first, std::span<int32_t> out) const;
   // Reads everything: the hash, the ids' range, the number of documents. Throws Error.
   void verify_content() const;
+  // The hash alone, some GB a second from memory. False when `stop` was set before the end.
+  bool verify_hash(const std::atomic<bool>& stop) const;
+  // Differs after the file was written to, also through another name.
+  base::FileStamp stamp() const { return file_.stamp(); }
 
  private:
-  base::MappedFile file_;
+  base::ReadableFile file_;
   ShardHeader header_;
 };
 

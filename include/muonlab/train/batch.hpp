@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include <ATen/core/Tensor.h>
 
@@ -12,8 +13,11 @@ namespace muonlab::train {
 struct Batch {
   at::Tensor tokens_bt, targets_bt;  // int64 [b, t]
 };
-// Samples first .. first + count - 1; `window` reads validation windows in file order instead.
+// Samples first .. first + count - 1.
 Batch read_batch(const data::Corpus& corpus, int64_t first, int64_t count, int64_t context,
-                 bool window, at::Device device);
+                 at::Device device);
+// The windows of these numbers, in file order.
+Batch read_windows(const data::Corpus& corpus, std::span<const int64_t> windows, int64_t context,
+                   at::Device device);
 
 }  // namespace muonlab::train

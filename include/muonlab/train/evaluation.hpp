@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <vector>
 
 #include "muonlab/data/corpus.hpp"
 #include "muonlab/model/model.hpp"
@@ -17,9 +19,12 @@ struct Evaluation {
   // zeros of them: a model that has learned anything does not give this.
   bool uniform = false;
 };
-// Over the first plan.eval_windows validation windows.
+// The numbers of `count` of the windows 0 … there - 1, count <= there.
+std::vector<int64_t> validation_windows(int64_t count, int64_t there, config::EvalWindows which);
+// Over plan.eval_windows validation windows, those that eval.windows says.
 Evaluation evaluate(Trainer& trainer);
-Evaluation evaluate(model::Model& model, const data::Dataset& data, int64_t windows,
-                    int64_t micro_batch, int64_t context, at::Device device);
+Evaluation evaluate(model::Model& model, const data::Dataset& data,
+                    std::span<const int64_t> windows, int64_t micro_batch, int64_t context,
+                    at::Device device);
 
 }  // namespace muonlab::train

@@ -69,6 +69,7 @@ std::optional<size_t> SweepPlanner::add_cell(SweepPlan& plan, Request request) {
       problems_.add(error, named(request.seed.value_or(1)), swept);
       return std::nullopt;
     }
+    if (!cell.config.eval.windows) cell.config.eval.windows = windows_;
     cell.config.name.clear();
     cell.key = config::dump_config(cell.config);
     cached = cache_.emplace(settings_text, std::move(cell)).first;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include <nlohmann/json.hpp>
+
 #include "display.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
@@ -12,6 +14,8 @@
 #include "muonlab/base/signals.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/record/json_lines.hpp"
+#include "muonlab/record/run_folder.hpp"
 #include "muonlab/base/usage_error.hpp"
 #include "outlook.hpp"
 #include "queue.hpp"
@@ -26,6 +30,20 @@ SweepFolder folder_of(const SweepRequest& request, const config::SweepConfig& sw
   std::string path = request.out.empty() ? "runs/" + sweep.name : request.out;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   return SweepFolder(path);
+}
+
+// All cells of a sweep validate on the same windows: one that was begun before there was a choice
+// goes on with the first ones.
+config::EvalWindows windows_of(const SweepFolder& folder) {
+  base::FileSystem& files = base::real_file_system();
+  if (!files.exists(folder.cells())) return config::EvalWindows::spread;
+  for (const std::string& name : files.list(folder.cells())) {
+    const nlohmann::json cell = record::value_in(record::RunFolder(folder.cell(name)).config());
+    if (!cell.is_object() || !cell.contains("eval") || !cell["eval"].is_object()) continue;
+    return cell["eval"].contains("windows") ? config::EvalWindows::spread
+                                            : config::EvalWindows::first;
+  }
+  return config::EvalWindows::spread;
 }
 
 int threads_of(const Cell& cell) {
@@ -129,8 +147,9 @@ std::unique_ptr<base::HeldFolder> hold(const SweepFolder& folder) {
 }  // namespace
 
 SweepEnd run_sweep(const SweepRequest& request) {
-  SweepPlanner planner(config::load_sweep(request.file));
-  const SweepFolder folder = folder_of(request, planner.sweep());
+  config::SweepConfig sweep = config::load_sweep(request.file);
+  const SweepFolder folder = folder_of(request, sweep);
+  SweepPlanner planner(std::move(sweep), windows_of(folder));
   // all cells are valid before anything is made
   planner.outline([](const Cell&) { return std::optional<double>(); });
   SweepQueue queue(std::move(planner), folder, request.only,

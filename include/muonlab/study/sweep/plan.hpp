@@ -81,7 +81,10 @@ struct SweepPlan {
 
 class SweepPlanner {
  public:
-  explicit SweepPlanner(config::SweepConfig sweep) : sweep_(std::move(sweep)) {}
+  // windows: eval.windows of the cells, where the sweep leaves it open.
+  explicit SweepPlanner(config::SweepConfig sweep,
+                        config::EvalWindows windows = config::EvalWindows::spread)
+      : sweep_(std::move(sweep)), windows_(windows) {}
   const config::SweepConfig& sweep() const { return sweep_; }
   // Throws config::ConfigError with everything that is wrong in the cells' configurations, each
   // problem once with its place in the sweep file and the cells that have it.
@@ -105,6 +108,7 @@ class SweepPlanner {
                  const config::TuneStage& stage, const LossOf& loss_of);
 
   config::SweepConfig sweep_;
+  config::EvalWindows windows_;
   std::map<std::string, Cell> cache_;           // by settings
   std::map<std::string, size_t> index_by_key_;  // of the plan being built
   CellProblems problems_;                       // of the plan being built
