@@ -3,6 +3,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <span>
 
 #include <nlohmann/json.hpp>
 
@@ -12,6 +13,7 @@
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
+#include "muonlab/base/log.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/base/usage_error.hpp"
@@ -42,6 +44,68 @@ class Bar {
   std::optional<base::ProgressBar> bar_;
 };
 
+constexpr const char* kFilesHelp =
+    "text and JSON files (.txt .jsonl .ndjson .json, also with .gz or .zst), or folders of them";
+
+// How text is taken from FILES.
+void add_read_options(CLI::App& command, data::ReadOptions& read) {
+  command
+      .add_option("--field", read.field,
+                  "the string to read from a JSON object; data.text: text in the object data")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Text");
+  command
+      .add_flag("--skip-bad-lines", read.skip_bad_lines,
+                "leave JSON lines out that hold no text, and list them, instead of stopping")
+      ->group("Text");
+}
+
+// Files and lines that were not read, on standard error.
+void tell_left_out(const std::vector<std::string>& files, const data::BadLines& lines) {
+  if (!files.empty()) {
+    constexpr size_t kShown = 10;
+    const std::span<const std::string> shown(files.data(), std::min(files.size(), kShown));
+    base::log_warning(
+        files.size(), files.size() == 1 ? " file of the folders was" : " files of the folders were",
+        " not read, since the name ends in nothing known: ", base::join(shown, ", "),
+        shown.size() < files.size() ? ", …" : "", ". A file that is named itself is read as text");
+  }
+  if (lines.count == 0) return;
+  base::log_warning(base::with_commas(lines.count),
+                    lines.count == 1 ? " bad line was left out:" : " bad lines were left out:");
+  for (const std::string& line : lines.shown) base::log_warning("  ", line);
+  if (lines.count > std::ssize(lines.shown))
+    base::log_warning("  … and ", base::with_commas(lines.count - std::ssize(lines.shown)),
+                      " more");
+}
+
+// "\n", "\t" and "\\" as a shell's single quotes leave them.
+std::string unescaped(const std::string& text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const size_t code = text[i] == '\\' && i + 1 < text.size()
+                            ? std::string_view("nt\\").find(text[i + 1])
+                            : std::string_view::npos;
+    out += code == std::string_view::npos ? text[i] : "\n\t\\"[code];
+    i += code != std::string_view::npos;
+  }
+  return out;
+}
+
+std::string totals_text(const data::ShardTotals& totals) {
+  const auto counted = [](uint64_t count, const char* noun) {
+    return base::str(base::with_commas(static_cast<int64_t>(count)), " ", noun,
+                     count == 1 ? "" : "s");
+  };
+  return base::str(
+      base::human_count(static_cast<double>(totals.num_tokens)), " tokens, ",
+      counted(totals.num_documents, "document"), ", ", counted(totals.shards.size(), "shard"), ", ",
+      base::fixed(static_cast<double>(totals.text_bytes) / static_cast<double>(totals.num_tokens),
+                  2),
+      " bytes a token");
+}
+
 void add_tokenizer(CLI::App& data) {
   CLI::App* command =
       data.add_subcommand("tokenizer", R"(Train a sentencepiece tokenizer on text files.
@@ -49,18 +113,18 @@ void add_tokenizer(CLI::App& data) {
   muonlab data tokenizer books.model books/ --vocabulary 4096
   muonlab data tokenizer web.model web.jsonl.zst --field content --type unigram --vocabulary 16384
 
-FILES are text files, .jsonl and .jsonl.zst files, or folders of them. White space is kept, rare characters become
-bytes: every text comes back exactly.)");
+White space is kept, rare characters become bytes: every text comes back exactly.)");
   struct Options {
-    std::string out, field = "text", type = "bpe";
+    std::string out, type = "bpe";
     std::vector<std::string> files;
+    data::ReadOptions read;
     data::TokenizerTraining training;
     bool force = false;
   };
   auto options = std::make_shared<Options>();
   data::TokenizerTraining& training = options->training;
   command->add_option("OUT", options->out, "the .model file to write")->required();
-  command->add_option("FILES", options->files, "text to learn from")->required();
+  command->add_option("FILES", options->files, kFilesHelp)->required();
   command
       ->add_option("--vocabulary", training.vocabulary,
                    "pieces, the 256 bytes and end-of-text included")
@@ -90,10 +154,7 @@ bytes: every text comes back exactly.)");
       ->check(at_least(16))
       ->capture_default_str()
       ->group("Text");
-  command->add_option("--field", options->field, "the string to read from a JSON line")
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group("Text");
+  add_read_options(*command, options->read);
   command->add_flag("--force", options->force, "replace OUT if it is there")->group("Output");
   command->callback([options] {
     if (base::real_file_system().exists(options->out) && !options->force) {
@@ -104,8 +165,10 @@ bytes: every text comes back exactly.)");
     const base::Stopwatch watch;
     Bar bar("reading");
     std::optional<base::LiveLine> learning;
+    const data::InputList list = data::list_inputs(options->files);
+    data::BadLines bad;
     const std::string model = data::train_tokenizer_on_files(
-        options->files, options->field, training, [&](uint64_t done, uint64_t total) {
+        list, options->read, training, bad, [&](uint64_t done, uint64_t total) {
           bar.set(done, total);
           if (done < total) return;
           bar.finish();
@@ -114,6 +177,7 @@ bytes: every text comes back exactly.)");
                                      " pieces; some seconds …"));
         });
     learning.reset();
+    tell_left_out(list.left_out, bad);
     const auto tokenizer = data::make_sentencepiece_tokenizer(model, options->out);
     base::make_directories(base::parent_path(options->out));
     base::write_atomically(options->out, model);
@@ -128,28 +192,36 @@ void add_tokens(CLI::App& data) {
       data.add_subcommand("tokens", R"(Turn text files into token shards to train on.
 
   muonlab data tokens corpus/train books/train --tokenizer books.model
-  muonlab data tokens corpus/bytes notes.txt web.jsonl.zst --tokenizer byte
+  muonlab data tokens corpus books/ --tokenizer books.model --valid-share 0.05
+  muonlab data tokens corpus/bytes notes.txt web.jsonl.gz --tokenizer byte --field data.text
 
-A text file is one document, and so is a JSON line; each is followed by end-of-text. FILES may be folders.)");
+A text file is one document (--split-documents-at makes several of it), and so is a JSON object, on a line of its own
+or in an array; each is followed by end-of-text. With --valid-share some of the documents are kept for validation, in
+OUT/valid, and the others go to OUT/train.)");
   struct Options {
-    std::string out, tokenizer;
+    std::string out, tokenizer, split_at;
     data::TokenizeOptions tokenize;
   };
   auto options = std::make_shared<Options>();
   options->tokenize.threads = base::usable_processors();
   command->add_option("OUT", options->out, "the folder to make")->required();
-  command
-      ->add_option("FILES", options->tokenize.inputs,
-                   ".txt, .jsonl, .txt.zst, .jsonl.zst files or folders")
-      ->required();
+  command->add_option("FILES", options->tokenize.inputs, kFilesHelp)->required();
   command->add_option("--tokenizer", options->tokenizer, "a .model file, or byte")
       ->type_name("FILE")
       ->required()
       ->group("Text");
-  command->add_option("--field", options->tokenize.field, "the string to read from a JSON line")
-      ->type_name("NAME")
-      ->capture_default_str()
+  add_read_options(*command, options->tokenize.read);
+  command
+      ->add_option("--split-documents-at", options->split_at,
+                   "a text file's documents end where TEXT stands, as in '<|endoftext|>' or "
+                   "'\\n\\n\\n'; TEXT itself is left out")
+      ->type_name("TEXT")
       ->group("Text");
+  command
+      ->add_option("--valid-share", options->tokenize.valid_share,
+                   "share of the documents for validation, evenly over all; 0: none")
+      ->check(between(0, 0.9))
+      ->group("Output");
   command->add_option("--shard-tokens", options->tokenize.shard_tokens, "tokens a shard")
       ->check(at_least(1))
       ->capture_default_str()
@@ -164,24 +236,22 @@ A text file is one document, and so is a JSON line; each is followed by end-of-t
       ->group("Speed");
   command->callback([options] {
     const auto tokenizer = data::load_tokenizer(options->tokenizer);
+    options->tokenize.read.split_at = unescaped(options->split_at);
     const base::Stopwatch watch;
     Bar bar("tokens");
     const data::TokenizeResult result = data::tokenize_files(
         *tokenizer, options->out, options->tokenize,
         [&](uint64_t done, uint64_t total, uint64_t) { bar.set(done, total); });
     bar.finish();
+    tell_left_out(result.left_out, result.bad_lines);
+    if (!options->split_at.empty() && result.num_splits == 0)
+      base::log_warning("--split-documents-at: no text file holds that text; each is one document");
     const double seconds = std::max(1e-3, watch.seconds());
-    std::cout << options->out << "  " << base::human_count(static_cast<double>(result.num_tokens))
-              << " tokens (" << tokenizer->description() << "), "
-              << base::with_commas(static_cast<int64_t>(result.num_documents))
-              << (result.num_documents == 1 ? " document, " : " documents, ")
-              << result.shards.size() << (result.shards.size() == 1 ? " shard, " : " shards, ")
-              << base::fixed(static_cast<double>(result.text_bytes) /
-                                 static_cast<double>(result.num_tokens),
-                             2)
-              << " bytes a token; " << base::human_duration(seconds) << ", "
-              << base::human_count(static_cast<double>(result.num_tokens) / seconds)
-              << " tokens/s\n";
+    const uint64_t num_tokens = result.num_tokens + (result.valid ? result.valid->num_tokens : 0);
+    std::cout << options->out << (result.valid ? "/train  " : "  ") << totals_text(result) << "\n";
+    if (result.valid) std::cout << options->out << "/valid  " << totals_text(*result.valid) << "\n";
+    std::cout << tokenizer->description() << "; " << base::human_duration(seconds) << ", "
+              << base::human_count(static_cast<double>(num_tokens) / seconds) << " tokens/s\n";
   });
 }
 

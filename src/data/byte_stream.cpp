@@ -1,9 +1,11 @@
 #include "data/byte_stream.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <vector>
 
+#include <zlib.h>
 #include <zstd.h>
 
 #include "muonlab/base/file.hpp"
@@ -77,11 +79,68 @@ class ZstdStream : public ByteStream {
   bool inside_frame_ = false;
 };
 
+// One or more gzip members, and zeros behind the last, as gzip itself reads them.
+class GzipStream : public ByteStream {
+ public:
+  explicit GzipStream(const std::string& path) : path_(path), file_(path), packed_(1 << 16) {
+    constexpr int kWindowBits = 15, kGzip = 16;
+    base::check(inflateInit2(&decoder_, kWindowBits + kGzip) == Z_OK, "zlib cannot start");
+  }
+  ~GzipStream() override { inflateEnd(&decoder_); }
+
+  size_t read(std::span<char> out) override {
+    size_t count = 0;
+    while (count < out.size() && refill()) {
+      if (!inside_member_ && *decoder_.next_in == 0) {  // padding
+        ++decoder_.next_in;
+        --decoder_.avail_in;
+        continue;
+      }
+      inside_member_ = true;
+      const auto space = static_cast<uInt>(std::min<size_t>(out.size() - count, 1 << 30));
+      decoder_.next_out = reinterpret_cast<Bytef*>(out.data() + count);
+      decoder_.avail_out = space;
+      const int status = inflate(&decoder_, Z_NO_FLUSH);
+      count += space - decoder_.avail_out;
+      if (status == Z_STREAM_END) {
+        inside_member_ = false;
+        inflateReset(&decoder_);
+      } else if (status != Z_OK) {
+        throw base::Error(path_, ": damaged gzip data near byte ", file_.file_position(), " (",
+                          decoder_.msg ? decoder_.msg : "unreadable", "); fetch the file again");
+      }
+    }
+    return count;
+  }
+  uint64_t file_position() const override { return file_.file_position(); }
+
+ private:
+  // Whether there are packed bytes to go on with.
+  bool refill() {
+    if (decoder_.avail_in > 0) return true;
+    decoder_.next_in = reinterpret_cast<Bytef*>(packed_.data());
+    decoder_.avail_in = static_cast<uInt>(file_.read(packed_));
+    if (decoder_.avail_in == 0 && inside_member_)
+      throw base::Error(path_, ": the compressed data end early; fetch the file again");
+    return decoder_.avail_in > 0;
+  }
+
+  std::string path_;
+  FileStream file_;
+  std::vector<char> packed_;
+  z_stream decoder_{};
+  bool inside_member_ = false;
+};
+
 }  // namespace
 
 std::unique_ptr<ByteStream> open_stream(const Input& input) {
-  if (input.compressed) return std::make_unique<ZstdStream>(input.path);
-  return std::make_unique<FileStream>(input.path);
+  switch (input.packing) {
+    case Packing::none: return std::make_unique<FileStream>(input.path);
+    case Packing::gzip: return std::make_unique<GzipStream>(input.path);
+    case Packing::zstd: return std::make_unique<ZstdStream>(input.path);
+  }
+  throw base::Bug("a packing without a stream");
 }
 
 }  // namespace muonlab::data

@@ -1,61 +1,92 @@
 #include "muonlab/data/inputs.hpp"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 
+#include "data/byte_stream.hpp"
+#include "data/content_kind.hpp"
 #include "muonlab/base/file.hpp"
+#include "muonlab/base/readable_file.hpp"
 
 namespace muonlab::data {
 
 namespace {
 
+constexpr size_t kHeadBytes = 1 << 16;
+constexpr const char* kKnown = ".txt, .jsonl, .ndjson or .json, plain or with .gz or .zst behind";
+
+// The name without .gz or .zst.
+std::string_view unpacked_name(std::string_view name) {
+  if (name.ends_with(".gz")) name.remove_suffix(3);
+  if (name.ends_with(".zst")) name.remove_suffix(4);
+  return name;
+}
+
+std::optional<InputKind> kind_of(std::string_view name) {
+  name = unpacked_name(name);
+  if (name.ends_with(".txt")) return InputKind::text;
+  if (name.ends_with(".jsonl") || name.ends_with(".ndjson")) return InputKind::json_lines;
+  if (name.ends_with(".json")) return InputKind::json;
+  return std::nullopt;
+}
+
+std::string head_of(const std::string& path) {
+  const base::ReadableFile file(path);  // names a folder, device or pipe
+  std::string head(std::min<uint64_t>(file.size(), 512), '\0');
+  file.read(0, std::as_writable_bytes(std::span(head)));
+  return head;
+}
+
 Input describe(const std::string& path) {
-  base::map_file(path);  // names a folder, device or pipe, which would be read without end
-  std::string_view name = path;
-  Input input{path, InputKind::text, name.ends_with(".zst"), base::real_file_system().size(path)};
-  if (input.compressed) name.remove_suffix(4);
-  if (name.ends_with(".jsonl")) input.kind = InputKind::json_lines;
+  Input input{path, kind_of(path).value_or(InputKind::text), packing_of(head_of(path)),
+              base::real_file_system().size(path)};
+  if (input.packing == Packing::none && unpacked_name(path) != path) {
+    throw base::Error(path,
+                      ": is named like compressed data, but holds none; fetch it again, or "
+                      "name it as what it is");
+  }
+  std::string head(kHeadBytes, '\0');
+  head.resize(open_stream(input)->read(head));
+  if (const auto reason = why_no_text(head)) throw base::Error(path, ": ", *reason);
   return input;
 }
 
-bool is_known(std::string_view name) {
-  if (name.ends_with(".zst")) name.remove_suffix(4);
-  return name.ends_with(".txt") || name.ends_with(".jsonl");
-}
-
-void collect(const std::string& folder, std::vector<std::string>& paths) {
+void collect(const std::string& folder, std::vector<std::string>& paths,
+             std::vector<std::string>& left_out) {
   base::FileSystem& files = base::real_file_system();
   for (const std::string& name : files.list(folder)) {
     const std::string path = base::join_path(folder, name);
     if (files.is_directory(path)) {
-      collect(path, paths);
-    } else if (is_known(name)) {
-      paths.push_back(path);
+      collect(path, paths, left_out);
+    } else {
+      (kind_of(name) ? paths : left_out).push_back(path);
     }
   }
 }
 
 }  // namespace
 
-std::vector<Input> list_inputs(const std::vector<std::string>& paths) {
+InputList list_inputs(const std::vector<std::string>& paths) {
   base::FileSystem& files = base::real_file_system();
-  std::vector<Input> inputs;
+  InputList list;
   for (const std::string& path : paths) {
     if (!files.exists(path)) throw base::Error(path, ": no such file or folder");
     if (!files.is_directory(path)) {
-      inputs.push_back(describe(path));
+      list.inputs.push_back(describe(path));
       continue;
     }
     std::vector<std::string> found;
-    collect(path, found);
+    collect(path, found, list.left_out);
     if (found.empty()) {
-      throw base::Error(path, ": the folder holds no .txt, .jsonl, .txt.zst or .jsonl.zst file");
+      throw base::Error(path, ": the folder holds no file whose name ends in ", kKnown);
     }
     std::sort(found.begin(), found.end());
-    for (const std::string& file : found) inputs.push_back(describe(file));
+    for (const std::string& file : found) list.inputs.push_back(describe(file));
   }
-  if (inputs.empty())
-    throw base::Error("no input: name text files, JSON lines files or folders of them");
-  return inputs;
+  if (list.inputs.empty())
+    throw base::Error("no input: name text files, JSON files or folders of them");
+  return list;
 }
 
 }  // namespace muonlab::data

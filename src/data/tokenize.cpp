@@ -1,12 +1,13 @@
 #include "muonlab/data/tokenize.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <deque>
 #include <future>
-#include <iomanip>
-#include <sstream>
 
 #include "data/chunk_reader.hpp"
+#include "data/document_texts.hpp"
+#include "data/shard_series.hpp"
 #include "data/work_pool.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
@@ -16,87 +17,111 @@ namespace muonlab::data {
 
 namespace {
 
+// A document, or the part of one that lies in a chunk.
+struct Part {
+  size_t ids_end;  // its ids end there; end-of-text is the last where it ends in the chunk
+  uint64_t text_bytes;
+  bool ends;
+};
+
 struct EncodedChunk {
   std::vector<int32_t> ids;
-  uint64_t text_bytes = 0;
-  uint64_t done_bytes = 0;
-  bool is_text = false, ends_document = false;  // a text's end-of-text is added by the writer
+  std::vector<Part> parts;
+  uint64_t text_bytes = 0, done_bytes = 0;
+  uint64_t num_splits = 0;
+  BadLines bad_lines;
 };
 
 EncodedChunk encode_chunk(const Tokenizer& tokenizer, const Chunk& chunk,
-                          const std::string& field) {
+                          const ReadOptions& options) {
   EncodedChunk result;
   result.done_bytes = chunk.done_bytes;
-  result.is_text = chunk.input->kind == InputKind::text;
-  result.ends_document = chunk.ends_document;
-  for_each_text(chunk, field, [&](std::string_view text, bool) {
-    if (text.empty()) return;
+  for_each_text(chunk, options, result.bad_lines, [&](std::string_view text, bool ends_document) {
     const auto ids = tokenizer.encode(text);
     result.ids.insert(result.ids.end(), ids.begin(), ids.end());
+    // Whether an empty end of a document that began in an earlier chunk counts the writer knows.
+    if (ends_document && !text.empty()) result.ids.push_back(tokenizer.end_of_text());
     result.text_bytes += text.size();
-    if (!result.is_text) result.ids.push_back(tokenizer.end_of_text());
+    result.parts.push_back({result.ids.size(), text.size(), ends_document});
   });
+  if (chunk.input->kind == InputKind::text) result.num_splits = result.parts.size() - 1;
   return result;
 }
 
-// One shard after the other in a folder, each of shard_tokens ids but the last.
-class ShardSeries {
+// Chunks in their order become documents, and these go to the shards for training or validation.
+class DocumentWriter {
  public:
-  ShardSeries(const Tokenizer& tokenizer, std::string folder, int64_t shard_tokens)
-      : tokenizer_(tokenizer), folder_(std::move(folder)), shard_tokens_(shard_tokens) {}
-
-  void add(std::span<const int32_t> ids, uint64_t text_bytes) {
-    while (!ids.empty()) {
-      if (!writer_) open_next();
-      const auto space = static_cast<size_t>(shard_tokens_ - writer_->num_tokens());
-      if (ids.size() < space) {
-        writer_->add(ids, text_bytes);
-        return;
-      }
-      const auto part = ids.first(space);
-      const uint64_t part_bytes = space == ids.size() ? text_bytes : bytes_of(part);
-      writer_->add(part, part_bytes);
-      close();
-      ids = ids.subspan(space);
-      text_bytes -= part_bytes;
+  DocumentWriter(const Tokenizer& tokenizer, const std::string& folder,
+                 const TokenizeOptions& options)
+      : end_of_text_(tokenizer.end_of_text()), valid_share_(options.valid_share) {
+    const bool splits = valid_share_ > 0;
+    for (const char* name : {"train", "valid"}) {
+      const std::string path = splits ? base::join_path(folder, name) : folder;
+      base::make_directories(path);
+      sides_.push_back({ShardSeries(tokenizer, path, options.shard_tokens)});
+      if (!splits) break;
     }
   }
-  void close() {
-    if (!writer_) return;
-    const ShardHeader header = writer_->finish();
-    result_.num_tokens += header.num_tokens;
-    result_.num_documents += header.num_documents;
-    result_.text_bytes += header.text_bytes;
-    writer_.reset();
+
+  void write(const EncodedChunk& chunk) {
+    size_t first = 0;
+    for (const Part& part : chunk.parts) {
+      Side& side = sides_[is_valid() ? 1 : 0];
+      const auto begin = chunk.ids.begin();
+      side.ids.insert(side.ids.end(), begin + static_cast<std::ptrdiff_t>(first),
+                      begin + static_cast<std::ptrdiff_t>(part.ids_end));
+      side.text_bytes += part.text_bytes;
+      first = part.ids_end;
+      if (part.ends && part.text_bytes == 0 && has_text_) side.ids.push_back(end_of_text_);
+      has_text_ |= part.text_bytes > 0;
+      if (!part.ends) continue;
+      document_ += has_text_;
+      has_text_ = false;
+    }
+    for (Side& side : sides_) {
+      side.shards.add(side.ids, side.text_bytes);
+      side.ids.clear();
+      side.text_bytes = 0;
+    }
   }
+
   uint64_t num_tokens() const {
-    return result_.num_tokens + (writer_ ? static_cast<uint64_t>(writer_->num_tokens()) : 0);
+    uint64_t sum = 0;
+    for (const Side& side : sides_) sum += side.shards.num_tokens();
+    return sum;
   }
-  const TokenizeResult& result() const { return result_; }
+
+  // For training, and for validation where that was asked for.
+  std::vector<ShardTotals> finish() {
+    std::vector<ShardTotals> totals;
+    for (Side& side : sides_) {
+      side.shards.close();
+      totals.push_back(side.shards.totals());
+    }
+    return totals;
+  }
 
  private:
-  void open_next() {
-    ShardHeader header;
-    header.vocabulary = static_cast<uint64_t>(tokenizer_.vocabulary());
-    header.id_bytes = header.vocabulary <= (1 << 16) ? 2 : 4;
-    header.end_of_text = static_cast<uint32_t>(tokenizer_.end_of_text());
-    header.tokenizer_hash = *base::parse_hash(tokenizer_.hash());
-    std::ostringstream name;
-    name << "shard-" << std::setw(5) << std::setfill('0') << result_.shards.size()
-         << kShardExtension;
-    result_.shards.push_back(name.str());
-    writer_ = std::make_unique<ShardWriter>(base::join_path(folder_, name.str()), header);
-  }
-  uint64_t bytes_of(std::span<const int32_t> ids) const {
-    const auto ends = std::count(ids.begin(), ids.end(), tokenizer_.end_of_text());
-    return tokenizer_.decode(ids).size() - static_cast<uint64_t>(ends) * kEndOfText.size();
+  struct Side {
+    ShardSeries shards;
+    std::vector<int32_t> ids{};
+    uint64_t text_bytes = 0;
+  };
+
+  // Document number d is the middle one of its 1 / share when d * share + 1/2 passes a whole
+  // number.
+  bool is_valid() const {
+    const auto passed = [&](uint64_t documents) {
+      return std::floor(static_cast<double>(documents) * valid_share_ + 0.5);
+    };
+    return passed(document_ + 1) > passed(document_);
   }
 
-  const Tokenizer& tokenizer_;
-  std::string folder_;
-  int64_t shard_tokens_;
-  std::unique_ptr<ShardWriter> writer_;
-  TokenizeResult result_;
+  int32_t end_of_text_;
+  double valid_share_;
+  std::vector<Side> sides_;
+  uint64_t document_ = 0;  // documents with text that are complete
+  bool has_text_ = false;  // of the one that is being written
 };
 
 constexpr const char* kPartial = ".partial";
@@ -107,20 +132,27 @@ bool is_ours(const std::string& name) {
          name == "tokenizer.model";
 }
 
+// Refuses a folder with files of other kinds; the parts of a split may be folders in it.
+void require_ours(const std::string& folder, bool may_hold_parts) {
+  base::FileSystem& files = base::real_file_system();
+  if (!files.exists(folder)) return;
+  if (!files.is_directory(folder))
+    throw base::Error(folder, ": is a file; name a folder for the shards");
+  for (const std::string& name : files.list(folder)) {
+    const std::string path = base::join_path(folder, name);
+    if (may_hold_parts && (name == "train" || name == "valid") && files.is_directory(path)) {
+      require_ours(path, false);
+    } else if (!is_ours(name)) {
+      throw base::Error(folder, ": holds ", name, ", which is no token shard; name another folder");
+    }
+  }
+}
+
 // Refuses what must not be overwritten; clears the left-overs of an interrupted run.
 void prepare(const std::string& out_dir, const std::string& partial, bool force) {
   base::FileSystem& files = base::real_file_system();
-  for (const std::string& folder : {out_dir, partial, out_dir + kReplaced}) {
-    if (!files.exists(folder)) continue;
-    if (!files.is_directory(folder))
-      throw base::Error(folder, ": is a file; name a folder for the shards");
-    for (const std::string& name : files.list(folder)) {
-      if (!is_ours(name)) {
-        throw base::Error(folder, ": holds ", name,
-                          ", which is no token shard; name another folder");
-      }
-    }
-  }
+  for (const std::string& folder : {out_dir, partial, out_dir + kReplaced})
+    require_ours(folder, true);
   if (files.exists(out_dir) && !files.list(out_dir).empty() && !force) {
     throw base::Error(out_dir, ": holds token shards already; --force replaces them");
   }
@@ -140,11 +172,30 @@ void publish(const std::string& partial, const std::string& out_dir) {
   base::remove_tree(old);
 }
 
+void require_text(const TokenizeResult& result) {
+  const uint64_t documents =
+      result.num_documents + (result.valid ? result.valid->num_documents : 0);
+  if (documents == 0) {
+    throw base::Error(
+        "the inputs hold no text; nothing was written",
+        result.bad_lines.count == 0
+            ? ""
+            : base::str(" (", result.bad_lines.count, " bad lines were left out, the first: ",
+                        result.bad_lines.shown.front(), ")"));
+  }
+  if (result.num_documents == 0 || (result.valid && result.valid->num_documents == 0)) {
+    throw base::Error(
+        "the inputs hold ", documents, documents == 1 ? " document" : " documents",
+        ", too few to take that share of them for validation; nothing was written. Raise "
+        "--valid-share, or cut the files into documents with --split-documents-at");
+  }
+}
+
 TokenizeResult write_shards(const Tokenizer& tokenizer, const std::string& folder,
                             const std::vector<Input>& inputs, const TokenizeOptions& options,
                             const TokenizeProgress& progress) {
-  ShardSeries shards(tokenizer, folder, options.shard_tokens);
-  ChunkReader reader(inputs);
+  DocumentWriter writer(tokenizer, folder, options);
+  ChunkReader reader(inputs, options.read);
   const size_t budget =
       (size_t{2} << 20) * static_cast<size_t>(std::max(1, options.threads)) + (4 << 20);
   struct Pending {
@@ -153,21 +204,15 @@ TokenizeResult write_shards(const Tokenizer& tokenizer, const std::string& folde
   };
   std::deque<Pending> pending;
   size_t pending_bytes = 0;
-  bool document_has_text = false;
+  TokenizeResult result;
   const auto write_oldest = [&] {
     const EncodedChunk chunk = pending.front().encoded.get();
     pending_bytes -= pending.front().bytes;
     pending.pop_front();
-    shards.add(chunk.ids, chunk.text_bytes);
-    if (chunk.is_text) {
-      document_has_text |= chunk.text_bytes > 0;
-      if (chunk.ends_document && document_has_text) {
-        const int32_t end = tokenizer.end_of_text();
-        shards.add({&end, 1}, 0);
-      }
-      if (chunk.ends_document) document_has_text = false;
-    }
-    if (progress) progress(chunk.done_bytes, reader.total_bytes(), shards.num_tokens());
+    writer.write(chunk);
+    result.bad_lines.add(chunk.bad_lines);
+    result.num_splits += chunk.num_splits;
+    if (progress) progress(chunk.done_bytes, reader.total_bytes(), writer.num_tokens());
   };
   if (progress) progress(0, reader.total_bytes(), 0);
   WorkPool pool(options.threads);
@@ -177,14 +222,15 @@ TokenizeResult write_shards(const Tokenizer& tokenizer, const std::string& folde
     pending_bytes += bytes;
     auto shared = std::make_shared<Chunk>(std::move(*chunk));
     pending.push_back({bytes, pool.submit([&tokenizer, &options, shared] {
-                         return encode_chunk(tokenizer, *shared, options.field);
+                         return encode_chunk(tokenizer, *shared, options.read);
                        })});
   }
   while (!pending.empty()) write_oldest();
-  shards.close();
-  if (shards.result().shards.empty())
-    throw base::Error("the inputs hold no text; nothing was written");
-  return shards.result();
+  const std::vector<ShardTotals> totals = writer.finish();
+  static_cast<ShardTotals&>(result) = totals.front();
+  if (totals.size() > 1) result.valid = totals.back();
+  require_text(result);
+  return result;
 }
 
 }  // namespace
@@ -195,17 +241,28 @@ TokenizeResult tokenize_files(const Tokenizer& tokenizer, const std::string& out
     throw base::Error("a shard needs at least one token, not ", options.shard_tokens);
   std::string out_dir = out_dir_as_given;
   while (out_dir.size() > 1 && out_dir.back() == '/') out_dir.pop_back();
-  const std::vector<Input> inputs = list_inputs(options.inputs);
+  if (!(options.valid_share >= 0 && options.valid_share < 1))
+    throw base::Error("the share for validation lies between 0 and 1, not ", options.valid_share);
+  const InputList list = list_inputs(options.inputs);
   const std::string partial = out_dir + kPartial;
   prepare(out_dir, partial, options.force);
   try {
-    TokenizeResult result = write_shards(tokenizer, partial, inputs, options, progress);
+    TokenizeResult result = write_shards(tokenizer, partial, list.inputs, options, progress);
+    result.left_out = list.left_out;
     const auto files = tokenizer.files();
-    if (const auto model = files.find("tokenizer.model"); model != files.end()) {
-      base::write_atomically(base::join_path(partial, "tokenizer.model"), model->second);
-    }
+    const auto model = files.find("tokenizer.model");
+    // Puts the part of the shards in `folder` right beside their tokenizer.
+    const auto complete = [&](ShardTotals& part, const std::string& folder) {
+      const std::string inside = base::join_path(partial, folder);
+      if (model != files.end())
+        base::write_atomically(base::join_path(inside, "tokenizer.model"), model->second);
+      base::real_file_system().sync_directory(inside);
+      for (std::string& shard : part.shards)
+        shard = base::join_path(base::join_path(out_dir, folder), shard);
+    };
+    complete(result, result.valid ? "train" : "");
+    if (result.valid) complete(*result.valid, "valid");
     publish(partial, out_dir);
-    for (std::string& shard : result.shards) shard = base::join_path(out_dir, shard);
     return result;
   } catch (...) {
     base::remove_tree(partial);

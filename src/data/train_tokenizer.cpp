@@ -5,6 +5,7 @@
 #include <sentencepiece_trainer.h>
 
 #include "data/chunk_reader.hpp"
+#include "data/document_texts.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/permutation.hpp"
 #include "muonlab/base/text.hpp"
@@ -198,17 +199,17 @@ std::string train_tokenizer(const std::vector<std::string>& texts,
       training);
 }
 
-std::string train_tokenizer_on_files(const std::vector<std::string>& paths,
-                                     const std::string& field, const TokenizerTraining& training,
+std::string train_tokenizer_on_files(const InputList& list, const ReadOptions& options,
+                                     const TokenizerTraining& training, BadLines& bad,
                                      const ReadProgress& progress) {
-  const std::vector<Input> inputs = list_inputs(paths);
   const uint64_t passes = training.input_sentences > 0 ? 2 : 1;
   uint64_t pass = 0;
   const auto read = [&](const TakeText& take) {
-    ChunkReader reader(inputs);
+    ChunkReader reader(list.inputs, options);
+    bad = {};  // every pass meets the same
     if (progress && pass == 0) progress(0, passes * reader.total_bytes());
     while (const auto chunk = reader.next()) {
-      for_each_text(*chunk, field, [&](std::string_view text, bool) { take(text); });
+      for_each_text(*chunk, options, bad, [&](std::string_view text, bool) { take(text); });
       if (progress)
         progress(pass * reader.total_bytes() + chunk->done_bytes, passes * reader.total_bytes());
     }

@@ -69,6 +69,32 @@ TEST_F(DataCommand, AnotherThreadCountGivesTheSameFolder) {
   EXPECT_EQ(support::tree(scratch_ / "t1").size(), 1u);
 }
 
+TEST_F(DataCommand, TellsWhatItLeftOutAndKeepsDocumentsForValidation) {
+  std::filesystem::create_directories(scratch_ / "in");
+  std::ofstream(scratch_ / "in/a.txt") << "one<|end|>two<|end|>three";
+  std::ofstream(scratch_ / "in/b.jsonl") << "{\"data\": {\"text\": \"four\"}}\n{\"data\": 5}\n";
+  std::ofstream(scratch_ / "in/c.json") << R"([{"data": {"text": "six"}}])";
+  std::ofstream(scratch_ / "in/d.md") << "# seven";
+  const std::vector<std::string> command{"data",    "tokens",    "out",         "in",
+                                         "--field", "data.text", "--tokenizer", "byte"};
+  const Result stopped = run(command);
+  EXPECT_EQ(stopped.code, 1);
+  EXPECT_NE(stopped.err.find("in/b.jsonl:2: no field \"data.text\""), std::string::npos)
+      << stopped.err;
+  std::vector<std::string> skipping = command;
+  skipping.insert(skipping.end(),
+                  {"--skip-bad-lines", "--split-documents-at", "<|end|>", "--valid-share", "0.3"});
+  const Result result = run(skipping);
+  expect_success(result);
+  EXPECT_NE(result.err.find("1 bad line was left out:"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("in/b.jsonl:2: no field"), std::string::npos) << result.err;
+  EXPECT_NE(result.err.find("ends in nothing known: in/d.md."), std::string::npos) << result.err;
+  EXPECT_NE(result.out.find("out/train  "), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("out/valid  "), std::string::npos) << result.out;
+  EXPECT_NE(run({"data", "inspect", "out/valid"}).out.find("\"two<|endoftext|>six"),
+            std::string::npos);
+}
+
 TEST_F(DataCommand, FindsDamage) {
   expect_success(run({"data", "tokens", "corpus", "books", "--tokenizer", "byte"}));
   std::string bytes = slurp(scratch_ / "corpus/shard-00000.tokens");

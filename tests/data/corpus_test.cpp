@@ -171,8 +171,9 @@ TEST(Corpus, RealTextRoundTrips) {
   const std::string text = file_bytes(path);
   TokenizerTraining training;
   training.vocabulary = 1000;
+  BadLines bad;
   const auto tokenizer = make_sentencepiece_tokenizer(
-      train_tokenizer_on_files({path}, "text", training), "shakespeare");
+      train_tokenizer_on_files(list_inputs({path}), {}, training, bad), "shakespeare");
   TokenizeOptions options;
   options.inputs = {path};
   options.threads = 2;

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 
 #include "data/chunk_reader.hpp"
 #include "data/random_text.hpp"
@@ -144,7 +145,7 @@ TEST(Tokenize, ReadsJsonLinesPlainAndCompressed) {
        {folder.write("a.jsonl", lines), folder.write("b.jsonl.zst", zstd(lines))}) {
     TokenizeOptions options;
     options.inputs = {input};
-    options.field = "content";
+    options.read.field = "content";
     options.threads = 2;
     options.force = true;
     EXPECT_TRUE(all_ids(tokenize_files(*tokenizer, folder / "out", options)) == expected);
@@ -196,7 +197,7 @@ TEST(Tokenize, DamagedCompressedDataAreAnError) {
   options.inputs = {folder.write("b.txt.zst", "garbage that is no zstd")};
   EXPECT_NE(error_of([&] {
               tokenize_files(*make_byte_tokenizer(), folder / "out", options);
-            }).find("damaged zstd data"),
+            }).find("b.txt.zst: is named like compressed data, but holds none"),
             std::string::npos);
 }
 
@@ -230,21 +231,79 @@ TEST(Tokenize, GoesOnAfterAnInterruptedRun) {
   EXPECT_FALSE(std::filesystem::exists(folder / "out/shard-00000.tokens.tmp"));
 }
 
+TEST(Tokenize, SplitsDocumentsBetweenTrainingAndValidation) {
+  const ScratchFolder folder("tokenize_share");
+  std::string lines, text;
+  for (int i = 0; i < 1000; ++i) {
+    lines +=
+        nlohmann::json{{"text", i % 7 == 0 ? "" : "document " + std::to_string(i)}}.dump() + "\n";
+    text += "part " + std::to_string(i) + (i % 50 == 0 ? "##" : "") + "##";
+  }
+  TokenizeOptions options;
+  options.inputs = {folder.write("a.jsonl", lines), folder.write("b.txt", text)};
+  options.read.split_at = "##";
+  options.valid_share = 0.05;
+  options.shard_tokens = 3000;
+  const auto tokenizer = small_bpe();
+  std::string first;
+  for (const int threads : {1, 3}) {
+    options.threads = threads;
+    options.force = true;
+    const TokenizeResult result = tokenize_files(*tokenizer, folder / "out", options);
+    ASSERT_TRUE(result.valid);
+    EXPECT_EQ(result.num_documents + result.valid->num_documents, 857u + 1000u);
+    EXPECT_EQ(result.valid->num_documents, 93u);  // (1857 + 10) / 20
+    EXPECT_EQ(result.num_splits, 1020u);
+    EXPECT_EQ(result.shards.front(), folder / "out/train/shard-00000.tokens");
+    EXPECT_EQ(result.valid->shards.front(), folder / "out/valid/shard-00000.tokens");
+    const std::string train = tokenizer->decode(all_ids(result));
+    TokenizeResult held;
+    static_cast<ShardTotals&>(held) = *result.valid;
+    const std::string valid = tokenizer->decode(all_ids(held));
+    std::set<std::string> seen;
+    for (const std::string& part : {train, valid}) {
+      for (size_t at = 0; at < part.size();) {
+        const size_t end = part.find(kEndOfText, at);
+        EXPECT_TRUE(seen.insert(part.substr(at, end - at)).second) << part.substr(at, end - at);
+        at = end + kEndOfText.size();
+      }
+    }
+    EXPECT_EQ(seen.size(), 1857u);
+    EXPECT_EQ(load_tokenizer(folder / "out/valid/tokenizer.model")->hash(), tokenizer->hash());
+    EXPECT_EQ(result.text_bytes + result.valid->text_bytes,
+              train.size() + valid.size() - 1857 * kEndOfText.size());
+    if (first.empty()) first = train + valid;
+    EXPECT_EQ(train + valid, first);
+  }
+  options.inputs = {folder.write("c.txt", "one document")};
+  EXPECT_NE(error_of([&] {
+              tokenize_files(*tokenizer, folder / "out", options);
+            }).find("the inputs hold 1 document, too few"),
+            std::string::npos);
+  EXPECT_TRUE(std::filesystem::exists(folder / "out/train/shard-00000.tokens")) << "kept";
+  options.valid_share = 1;
+  EXPECT_NE(error_of([&] { tokenize_files(*tokenizer, folder / "out", options); }), "no error");
+}
+
 TEST(Inputs, FoldersAreSortedAndStrangersLeftOut) {
   const ScratchFolder folder("inputs");
   folder.write("in/b.txt", "b");
   folder.write("in/a/z.jsonl", "{}");
-  folder.write("in/c.jsonl.zst", "");
+  folder.write("in/c.jsonl.zst", zstd(""));
   folder.write("in/readme.md", "");
-  const auto inputs = list_inputs({folder / "in", folder / "in/readme.md"});
+  const auto list = list_inputs({folder / "in", folder / "in/readme.md"});
+  const auto& inputs = list.inputs;
   ASSERT_EQ(inputs.size(), 4u);
+  EXPECT_EQ(list.left_out, std::vector<std::string>{folder / "in/readme.md"});
   EXPECT_EQ(inputs[0].path, folder / "in/a/z.jsonl");
   EXPECT_EQ(inputs[0].kind, InputKind::json_lines);
   EXPECT_EQ(inputs[1].path, folder / "in/b.txt");
-  EXPECT_TRUE(inputs[2].compressed);
+  EXPECT_EQ(inputs[2].packing, Packing::zstd);
   EXPECT_EQ(inputs[3].kind, InputKind::text);
   folder.write("none/readme.md", "");
-  EXPECT_NE(error_of([&] { list_inputs({folder / "none"}); }).find("holds no .txt, .jsonl"),
+  EXPECT_NE(error_of([&] {
+              list_inputs({folder / "none"});
+            }).find("holds no file whose name ends in .txt, .jsonl"),
             std::string::npos);
   EXPECT_NE(error_of([&] { list_inputs({folder / "absent"}); }).find("no such file or folder"),
             std::string::npos);
@@ -255,10 +314,10 @@ TEST(ChunkReader, JoinedChunksAreTheFile) {
   std::mt19937 random(25);
   const std::string text =
       valid_text(random, 100'000) + random_bytes(random, 5000) + std::string(10'000, 'y');
-  const auto inputs = list_inputs({folder.write("a.txt", text)});
+  const auto inputs = list_inputs({folder.write("a.txt", text)}).inputs;
   const auto tokenizer = small_bpe();
   for (const size_t chunk_bytes : {600, 1000, 4097}) {
-    ChunkReader reader(inputs, chunk_bytes);
+    ChunkReader reader(inputs, {}, chunk_bytes);
     std::string joined;
     std::vector<int32_t> ids;
     int64_t count = 0;

@@ -7,19 +7,45 @@
 
 namespace muonlab::data {
 
-enum class InputKind { text, json_lines };  // a text file is one document, a JSON line is one
+// A text file is one document (or several, see ReadOptions::split_at); each JSON value is one,
+// whether it stands on a line of its own or in an array.
+enum class InputKind { text, json_lines, json };
+enum class Packing { none, gzip, zstd };
 
 struct Input {
   std::string path;
-  InputKind kind;
-  bool compressed;      // zstd
-  uint64_t file_bytes;  // on disk
+  InputKind kind = InputKind::text;
+  Packing packing = Packing::none;  // by content, not by name
+  uint64_t file_bytes = 0;          // on disk
 };
 
-// Files in the order given; a folder stands for all *.txt, *.jsonl, *.txt.zst and *.jsonl.zst files
-// in it and below, sorted by path. A file named itself may have any extension: .jsonl means JSON
-// lines, anything else text. Throws Error for what does not exist and for a folder without such
-// files.
-std::vector<Input> list_inputs(const std::vector<std::string>& paths);
+struct InputList {
+  std::vector<Input> inputs;
+  std::vector<std::string> left_out;  // files in the folders whose names end in nothing known
+};
+
+// How documents are taken from inputs.
+struct ReadOptions {
+  std::string field = "text";   // the string of a JSON object; "data.text": "text" in object "data"
+  bool skip_bad_lines = false;  // leave JSON values out that give no text, instead of stopping
+  std::string split_at{};       // text files: a document ends where this stands; it is left out
+};
+
+// What was left out under ReadOptions::skip_bad_lines.
+struct BadLines {
+  static constexpr int64_t kShown = 20;
+  int64_t count = 0;
+  std::vector<std::string> shown;  // the first kShown, as "FILE:LINE: why"
+
+  void add(std::string line);
+  void add(const BadLines& more);
+};
+
+// Files in the order given; a folder stands for all files in it and below whose names end in .txt,
+// .jsonl, .ndjson or .json, each also with .gz or .zst behind, sorted by path. A file named itself
+// may have any name: what ends in nothing known is read as text. Throws Error for what does not
+// exist, for a folder without such files, and for a file whose content is no UTF-8 text (Parquet,
+// UTF-16, Latin-1, …), with what it is and what to do.
+InputList list_inputs(const std::vector<std::string>& paths);
 
 }  // namespace muonlab::data

@@ -3,34 +3,45 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "muonlab/data/inputs.hpp"
 #include "muonlab/data/tokenizer.hpp"
 
 namespace muonlab::data {
 
 struct TokenizeOptions {
   std::vector<std::string> inputs;  // as in inputs.hpp
-  std::string field = "text";       // the string of a JSON line
-  int64_t shard_tokens = 1 << 28;   // ids a shard; only the last one may hold fewer
-  int threads = 1;                  // the result does not depend on it
-  bool force = false;               // replace an existing output folder
+  ReadOptions read;
+  double valid_share = 0;          // of the documents, kept for validation: 0, or below 1
+  int64_t shard_tokens = 1 << 28;  // ids a shard; only the last one may hold fewer
+  int threads = 1;                 // the result does not depend on it
+  bool force = false;              // replace an existing output folder
 };
 
-struct TokenizeResult {
+struct ShardTotals {
   std::vector<std::string> shards;
   uint64_t num_tokens = 0, num_documents = 0, text_bytes = 0;
+};
+struct TokenizeResult : ShardTotals {  // of all, or of the training part
+  std::optional<ShardTotals> valid;
+  std::vector<std::string> left_out;  // files in folders, as in inputs.hpp
+  BadLines bad_lines;
+  uint64_t num_splits = 0;  // times that ReadOptions::split_at was met
 };
 
 // Bytes of input read (compressed as on disk) of the total, and ids made so far.
 using TokenizeProgress =
     std::function<void(uint64_t done_bytes, uint64_t total_bytes, uint64_t tokens)>;
 
-// Writes out_dir/shard-00000.tokens … and out_dir/tokenizer.model (not for bytes). The folder
-// appears complete or not at all: everything is made in out_dir + ".partial" and renamed. Throws
-// Error naming file and line of a bad JSON line, and when out_dir exists without force, or holds
-// files that are not of this kind. Empty documents are left out.
+// Writes out_dir/shard-00000.tokens … and out_dir/tokenizer.model (not for bytes). With a
+// valid_share these go into out_dir/train and out_dir/valid: of every 1 / valid_share documents, in
+// the order they are read, the middle one is for validation. The folder appears complete or not at
+// all: everything is made in out_dir + ".partial" and renamed. Throws Error naming file and line of
+// a bad JSON line, where too few documents leave a part empty, and when out_dir exists without
+// force, or holds files that are not of this kind. Empty documents are left out.
 TokenizeResult tokenize_files(const Tokenizer& tokenizer, const std::string& out_dir,
                               const TokenizeOptions& options,
                               const TokenizeProgress& progress = {});

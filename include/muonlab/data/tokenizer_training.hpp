@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "muonlab/data/inputs.hpp"
+
 namespace muonlab::data {
 
 enum class PieceModel { bpe, unigram };
@@ -33,9 +35,9 @@ using ReadProgress = std::function<void(uint64_t done_bytes, uint64_t total_byte
 std::string train_tokenizer(const std::vector<std::string>& texts,
                             const TokenizerTraining& training);
 
-// From files and folders as in inputs.hpp; `field` is the string read from JSON lines.
-std::string train_tokenizer_on_files(const std::vector<std::string>& paths,
-                                     const std::string& field, const TokenizerTraining& training,
+// From files and folders as in inputs.hpp. What was left out is added to `bad`.
+std::string train_tokenizer_on_files(const InputList& list, const ReadOptions& options,
+                                     const TokenizerTraining& training, BadLines& bad,
                                      const ReadProgress& progress = {});
 
 }  // namespace muonlab::data
