@@ -23,6 +23,13 @@ Json added_token(int id, std::string_view content) {
 
 std::map<std::string, std::string> files(const Json& tokenizer, Json config) {
   config["clean_up_tokenization_spaces"] = false;
+  // Programs that make another format of the tokenizer would else put a space and a start id before
+  // every text.
+  config["add_prefix_space"] = false;
+  config["add_bos_token"] = false;
+  config["add_eos_token"] = false;
+  // A text that happens to hold the name of a special piece is text.
+  config["split_special_tokens"] = true;
   return {{"tokenizer.json", tokenizer.dump() + "\n"},
           {"tokenizer_config.json", config.dump(2) + "\n"}};
 }
@@ -72,15 +79,14 @@ std::string byte_level_character(int byte) {
 }  // namespace
 
 std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>& pieces, bool bpe,
-                                                      int unknown, const std::string& unknown_name,
-                                                      int end_of_text) {
+                                                      int unknown, int end_of_text) {
   Json model;
   if (bpe) {
     Json vocabulary = Json::object();
     for (size_t id = 0; id < pieces.size(); ++id) vocabulary[pieces[id].text] = id;
     model = {{"type", "BPE"},
              {"dropout", nullptr},
-             {"unk_token", unknown_name},
+             {"unk_token", nullptr},  // every character has bytes
              {"continuing_subword_prefix", nullptr},
              {"end_of_word_suffix", nullptr},
              {"fuse_unk", true},
@@ -91,6 +97,10 @@ std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>
   } else {
     Json vocabulary = Json::array();
     for (const HfPiece& piece : pieces) vocabulary.push_back({piece.text, piece.score});
+    // Sentencepiece finds no special piece in a text, the tokenizers library does, by its name. No
+    // text makes this one: U+2581 is always a pretoken by itself.
+    vocabulary[static_cast<size_t>(unknown)][0] =
+        "\u2581" + pieces[static_cast<size_t>(unknown)].text;
     model = {
         {"type", "Unigram"}, {"unk_id", unknown}, {"vocab", vocabulary}, {"byte_fallback", true}};
   }
@@ -103,7 +113,10 @@ std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>
       {"decoders", Json::array({Json{{"type", "ByteFallback"}}, Json{{"type", "Fuse"}}})}};
   Json added = Json::array();
   for (size_t id = 0; id < pieces.size(); ++id) {
-    if (pieces[id].special) added.push_back(added_token(static_cast<int>(id), pieces[id].text));
+    // The unknown piece stands for no text, and no id needs it: it is none of the tokens that are
+    // looked for in texts.
+    if (pieces[id].special && static_cast<int>(id) != unknown)
+      added.push_back(added_token(static_cast<int>(id), pieces[id].text));
   }
   const Json tokenizer = {
       {"version", "1.0"},          {"truncation", nullptr}, {"padding", nullptr},
@@ -111,7 +124,6 @@ std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>
       {"post_processor", nullptr}, {"decoder", decoder},    {"model", model}};
   return files(tokenizer, {{"tokenizer_class", "PreTrainedTokenizerFast"},
                            {"eos_token", pieces[end_of_text].text},
-                           {"unk_token", unknown_name},
                            {"muonlab", {{"tokenizer", "sentencepiece"}}}});
 }
 

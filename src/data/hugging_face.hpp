@@ -18,8 +18,7 @@ struct HfPiece {
 
 // Pieces in the order of their ids; unknown is id `unknown`.
 std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>& pieces, bool bpe,
-                                                      int unknown, const std::string& unknown_name,
-                                                      int end_of_text);
+                                                      int unknown, int end_of_text);
 std::map<std::string, std::string> hugging_face_byte_files();
 
 // Whether a tokenizer_config.json is that of the byte tokenizer.

@@ -78,6 +78,10 @@ class SentencePieceTokenizer : public Tokenizer {
     for (const int32_t id : byte_ids_) {
       if (id < 0) refuse("lacks some of the 256 byte pieces");
     }
+    if (const std::string piece = crossing_piece(); !piece.empty()) {
+      refuse(base::str("has pieces that reach over the end of a word, such as \"", piece,
+                       "\" (split_by_whitespace=false or treat_whitespace_as_suffix=true)"));
+    }
     hash_ = base::hash_text("muonlab pretokens 1\n" + model_).hex();
   }
 
@@ -136,8 +140,7 @@ class SentencePieceTokenizer : public Tokenizer {
       pieces[id] = {with_spaces(processor_.IdToPiece(id)), processor_.GetScore(id),
                     processor_.IsUnknown(id) || processor_.IsControl(id), processor_.IsByte(id)};
     }
-    auto files = hugging_face_files(pieces, bpe_, processor_.unk_id(),
-                                    processor_.IdToPiece(processor_.unk_id()), end_of_text());
+    auto files = hugging_face_files(pieces, bpe_, processor_.unk_id(), end_of_text());
     files["tokenizer.model"] = model_;
     return files;
   }
@@ -157,6 +160,18 @@ class SentencePieceTokenizer : public Tokenizer {
         texts_[id] = id == processor_.eos_id() ? std::string(kEndOfText) : with_spaces(piece);
       }
     }
+  }
+
+  // A piece that no single pretoken holds: encoding pretoken by pretoken would never find it, and
+  // give other ids than sentencepiece. Empty where there is none.
+  std::string crossing_piece() const {
+    for (int id = 0; id < static_cast<int>(texts_.size()); ++id) {
+      const bool is_text = !processor_.IsByte(id) && !processor_.IsControl(id) &&
+                           !processor_.IsUnknown(id) && !processor_.IsUnused(id);
+      const std::string& text = texts_[id];
+      if (is_text && !text.empty() && first_pretoken(text).text.size() < text.size()) return text;
+    }
+    return "";
   }
 
   std::vector<int32_t> encode_pretoken(std::string_view pretoken) const {

@@ -1,9 +1,11 @@
 #include "muonlab/data/tokenizer.hpp"
 
 #include <gtest/gtest.h>
+#include <sentencepiece_trainer.h>
 
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
 
@@ -197,6 +199,60 @@ TEST(Tokenizer, SaysWhyTrainingCannotWork) {
   training.coverage = 0.5;
   EXPECT_NE(error_of([&] { train_tokenizer({"a"}, training); }).find("coverage must lie"),
             std::string::npos);
+}
+
+// transformers' AutoTokenizer reads these; with them its default call gives our ids.
+TEST(Tokenizer, ItsFilesMakeTextOfTheNamesOfSpecialPieces) {
+  for (const auto& tokenizer : tokenizers()) {
+    const auto files = tokenizer->files();
+    const auto config = nlohmann::json::parse(files.at("tokenizer_config.json"));
+    EXPECT_EQ(config["add_prefix_space"], false);
+    EXPECT_EQ(config["add_bos_token"], false);
+    EXPECT_EQ(config["add_eos_token"], false);
+    EXPECT_EQ(config["split_special_tokens"], true);
+    EXPECT_FALSE(config.contains("unk_token"));
+    const auto json = nlohmann::json::parse(files.at("tokenizer.json"));
+    ASSERT_EQ(json["added_tokens"].size(), 1u);
+    EXPECT_EQ(json["added_tokens"][0]["content"], std::string(kEndOfText));
+    EXPECT_EQ(json["added_tokens"][0]["id"], tokenizer->end_of_text());
+    const auto& model = json["model"];
+    if (model["type"] == "Unigram") {
+      EXPECT_EQ(model["vocab"][0][0], "\u2581<unk>") << "no text makes it";
+    } else {
+      EXPECT_TRUE(model["unk_token"].is_null());
+    }
+  }
+}
+
+// Encoding pretoken by pretoken would never find such pieces.
+TEST(Tokenizer, AModelWithPiecesAcrossWordsIsRefused) {
+  std::string text;
+  for (const std::string& part : training_texts()) text += part + " ";
+  std::erase(text, '\n');
+  const auto error = [&](const std::string& setting) {
+    std::string model;
+    const std::vector<std::string> sentences(20, text.substr(0, 4000));
+    const auto status = sentencepiece::SentencePieceTrainer::Train(
+        "--model_type=bpe --vocab_size=420 --byte_fallback=true --normalization_rule_name=identity "
+        "--add_dummy_prefix=false --remove_extra_whitespaces=false --unk_id=0 --eos_id=1 "
+        "--bos_id=-1 --minloglevel=3 " +
+            setting,
+        sentences, &model);
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    try {
+      make_sentencepiece_tokenizer(model, "m.model");
+    } catch (const base::Error& caught) {
+      return std::string(caught.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(error(""), "");
+  for (const char* setting : {"--split_by_whitespace=false", "--treat_whitespace_as_suffix=true"}) {
+    EXPECT_NE(error(setting).find("m.model: this sentencepiece model has pieces that reach over "
+                                  "the end of a word, such as \""),
+              std::string::npos)
+        << setting << error(setting);
+  }
 }
 
 }  // namespace
