@@ -50,12 +50,6 @@ void check_schedule(Checker& c, const std::string& path, ScheduleConfig& schedul
     c.without_effect(wsd->final, 0.0, path + ".final", path + ".decay_fraction",
                      "decay_fraction is 0");
   }
-  const int64_t warmup = std::visit([](const auto& s) { return s.warmup; }, schedule);
-  const TrainConfig& train = c.run.train;
-  if (train.steps && !train.tokens && !train.epochs && warmup >= *train.steps && warmup > 0) {
-    c.fail(path + ".warmup", base::str(warmup, " steps of warm-up leave nothing of the run's ",
-                                       *train.steps, " steps"));
-  }
 }
 
 }  // namespace

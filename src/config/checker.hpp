@@ -59,6 +59,7 @@ void check_data(Checker& c);
 void check_optimizers(Checker& c);
 void check_assign(Checker& c);
 void check_train(Checker& c);
+void check_schedules(Checker& c);
 void check_probes(Checker& c);
 
 // Settings of a model section that follow from the others.

@@ -125,6 +125,7 @@ class Loader {
     check_train(checker);
     check_assign(checker);
     check_optimizers(checker);
+    check_schedules(checker);
     check_probes(checker);
     problems_.raise();
     return std::move(dropped_);
@@ -267,13 +268,18 @@ LoadedConfig load_config(const std::string& path, const std::vector<std::string>
   return parse_config(text, path, settings, swept);
 }
 
-RunConfig parse_stored_config(std::string_view text, const std::string& label) {
+LoadedConfig parse_stored_config(std::string_view text, const std::string& label,
+                                 const std::vector<std::string>& settings) {
+  LoadedConfig loaded;
+  loaded.source_text = text;
   Loader loader;
   loader.load_text(text, label);
-  RunConfig run = loader.read();
-  loader.check(run, stem_of(label), /*stored=*/true);
-  if (!run.eval.windows) run.eval.windows = EvalWindows::first;  // there was no choice
-  return run;
+  loader.apply(settings, "--set", Source::setting);
+  loaded.run = loader.read();
+  loaded.dropped = loader.check(loaded.run, stem_of(label), /*stored=*/true);
+  std::optional<EvalWindows>& windows = loaded.run.eval.windows;
+  if (!windows) windows = EvalWindows::first;  // there was no choice
+  return loaded;
 }
 
 ModelConfig resolve(ModelConfig model) {

@@ -68,7 +68,7 @@ RunRecord read_run(const std::string& path) {
   RunRecord record;
   record.path = path;
   record.config =
-      config::parse_stored_config(base::read_text(folder.resolved()), folder.resolved());
+      config::parse_stored_config(base::read_text(folder.resolved()), folder.resolved()).run;
   record.name = record.config.name;
   const nlohmann::json plan = value_in(folder.plan());
   if (plan.is_object()) {

@@ -11,6 +11,7 @@
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/config/resolve.hpp"
 #include "muonlab/record/json_lines.hpp"
 #include "muonlab/record/open_checkpoint.hpp"
 #include "resume_changes.hpp"
@@ -39,6 +40,35 @@ void accept_branch(const train::SavedState& saved, const Prepared& prepared) {
         prepared.plan.steps,
         ", counted from the run's start; nothing would be trained. Raise train.steps");
   }
+}
+
+// A budget of tokens or epochs is for the whole run, so the plan depends on what is done of it.
+void plan_from(const train::SavedState& saved, Prepared& prepared) {
+  prepared.plan = train::make_plan(prepared.config, prepared.data, saved.trainer.state);
+}
+
+bool sets_length(const record::Change& change) {
+  const std::string& path = change.difference.path;
+  return path.starts_with("train.") || path.find("schedule") != std::string::npos;
+}
+
+// Refuses warm-ups and decays that do not fit into the steps now planned; a run that was made so by
+// an earlier version is resumed with a warning. A run that ended stays ended while nothing that sets
+// its length changed.
+void accept_length(const Start& start, const record::RunFolder& folder, Prepared& prepared) {
+  const bool as_before =
+      start.own && std::none_of(start.changes.begin(), start.changes.end(), sets_length);
+  if (as_before) {
+    // Also one whose epochs an earlier version rounded down.
+    const nlohmann::json plan = record::value_in(folder.plan());
+    if (plan.is_object() && record::count_in(plan, "steps") == start.own->step())
+      prepared.plan.steps = start.own->step();
+  }
+  std::vector<config::Problem> problems =
+      config::schedule_problems(prepared.config, prepared.plan.steps);
+  if (problems.empty()) return;
+  if (!as_before) throw config::ConfigError(std::move(problems));
+  for (const config::Problem& problem : problems) base::log_warning(problem.line());
 }
 
 // A run that has begun resumes, also when its command is given again with the same --from.
@@ -85,7 +115,7 @@ void branch(const train::SavedState& saved, const std::string& from, Session& se
 
 }  // namespace
 
-Start find_start(const record::RunFolder& folder, const std::string& from, const Prepared& prepared,
+Start find_start(const record::RunFolder& folder, const std::string& from, Prepared& prepared,
                  base::FileSystem& files) {
   Start start;
   auto newest = store::open_newest_good(
@@ -93,8 +123,10 @@ Start find_start(const record::RunFolder& folder, const std::string& from, const
   if (newest) {
     if (!from.empty()) accept_from(from, folder);
     start.own.emplace(std::move(*newest));
+    plan_from(*start.own, prepared);
   } else if (!from.empty()) {
     start.branch.emplace(record::open_checkpoint(from));
+    plan_from(*start.branch, prepared);
     accept_branch(*start.branch, prepared);
   }
   return start;
@@ -107,15 +139,17 @@ std::string describe_start(const Start& start, const record::RunFolder& folder) 
                    ")");
 }
 
-void accept_start(Start& start, const Prepared& prepared, const record::RunFolder& folder,
+void accept_start(Start& start, Prepared& prepared, const record::RunFolder& folder,
                   bool allow_change) {
   if (!start.own) {
     accept_fresh_start(folder);
+    accept_length(start, folder, prepared);
     return;
   }
   start.changes = find_changes(*start.own, prepared, folder);
   accept_changes(start.changes, *start.own, folder, allow_change);
   accept_data(*start.own, prepared, folder);
+  accept_length(start, folder, prepared);
 }
 
 std::string describe_if_finished(const Start& start, const Prepared& prepared) {

@@ -20,13 +20,14 @@ struct Start {
 };
 
 // Throws base::Error where --from cannot be: the run has checkpoints of its own, or the model's
-// shape differs.
-Start find_start(const record::RunFolder& folder, const std::string& from, const Prepared& prepared,
+// shape differs. Plans what the start leaves of a budget of tokens or epochs.
+Start find_start(const record::RunFolder& folder, const std::string& from, Prepared& prepared,
                  base::FileSystem& files);
 // "runs/vo_ffn  resumes at step 163 (checkpoint verified, 23.3 MB)".
 std::string describe_start(const Start& start, const record::RunFolder& folder);
-// Says what changed and refuses what cannot; fills in start.changes.
-void accept_start(Start& start, const Prepared& prepared, const record::RunFolder& folder,
+// Says what changed and refuses what cannot, and (ConfigError) warm-ups and decays that do not fit
+// into the steps now planned; fills in start.changes.
+void accept_start(Start& start, Prepared& prepared, const record::RunFolder& folder,
                   bool allow_change);
 // What to say where the run has no step left to take; empty where it trains on. Throws base::Error
 // for a checkpoint of weights alone that training would have to resume from.

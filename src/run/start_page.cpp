@@ -84,16 +84,18 @@ std::string start_page(const Prepared& prepared) {
   const std::string sizes =
       base::str(human_count(static_cast<double>(plan.num_parameters)), " parameters, ",
                 human_count(static_cast<double>(plan.num_matrix_parameters)), " in matrices");
-  const std::string length =
-      base::str(human_count(static_cast<double>(plan.steps * plan.tokens_per_step)), " tokens, ",
-                base::significant(plan.epochs, 3), " epochs");
-  std::string page = columns(
-      {{"model", model_line(config.model), sizes},
-       {"data", prepared.data.description, ""},
-       {"plan", plan_line(config, plan), length},
-       {"memory", base::str("about ", base::human_bytes(static_cast<uint64_t>(plan.memory_bytes))),
-        ""}});
-  return page + "\n" + optim::routing_table(prepared.routing, config);
+  const std::string length = base::str(human_count(static_cast<double>(plan.tokens)), " tokens, ",
+                                       base::significant(plan.epochs, 3), " epochs");
+  std::vector<Line> lines{
+      {"model", model_line(config.model), sizes},
+      {"data", prepared.data.description, ""},
+      {"plan", plan_line(config, plan), length},
+      {"memory", base::str("about ", base::human_bytes(static_cast<uint64_t>(plan.memory_bytes))),
+       ""}};
+  const std::string gap = config::hugging_face_gap(config.model);
+  if (!gap.empty())
+    lines.push_back({"note", "transformers will not load its checkpoints: " + gap, ""});
+  return columns(lines) + "\n" + optim::routing_table(prepared.routing, config);
 }
 
 }  // namespace muonlab::run

@@ -54,7 +54,10 @@ Asked read_request(const TrainRequest& request) {
         request.resume,
         ": is not a run's folder (it has no resolved.json). `muonlab runs` lists runs.");
   }
-  config::LoadedConfig loaded = config::load_config(path, request.settings);
+  config::LoadedConfig loaded =
+      request.resume.empty()
+          ? config::load_config(path, request.settings)
+          : config::parse_stored_config(base::read_text(path), path, request.settings);
   for (const std::string& dropped : loaded.dropped) base::log_info("dropped  ", dropped);
   std::string run_dir = request.resume.empty() ? request.run_dir : request.resume;
   if (run_dir.empty()) run_dir = "runs/" + loaded.run.name;

@@ -11,17 +11,23 @@
 namespace muonlab::train {
 namespace {
 
-int64_t planned_steps(const config::TrainConfig& train, int64_t tokens_per_step,
-                      int64_t samples_per_epoch) {
-  if (train.steps) return *train.steps;
-  if (train.tokens) return (*train.tokens + tokens_per_step - 1) / tokens_per_step;
-  const double samples = train.epochs.value_or(1.0) * static_cast<double>(samples_per_epoch);
-  return std::max<int64_t>(1, std::llround(samples / static_cast<double>(train.batch)));
+// Steps that take `left`, rounded up; for what was exceeded, steps too many, as a negative number.
+int64_t steps_for(int64_t left, int64_t per_step) {
+  return left >= 0 ? left / per_step + (left % per_step != 0) : left / per_step;
 }
 
 // A shape may be too large for any machine, and for int64.
 int64_t saturated(double value) {
   return value < 9e18 ? static_cast<int64_t>(value) : int64_t{9'000'000'000'000'000'000};
+}
+
+int64_t planned_steps(const config::TrainConfig& train, int64_t tokens_per_step,
+                      int64_t samples_per_epoch, const TrainState& done) {
+  if (train.steps) return *train.steps;
+  if (train.tokens) return done.step + steps_for(*train.tokens - done.tokens, tokens_per_step);
+  const double samples = train.epochs.value_or(1.0) * static_cast<double>(samples_per_epoch);
+  const int64_t budget = saturated(std::ceil(samples * (1 - 1e-12)));  // 0.1 * 30 is 3
+  return std::max<int64_t>(1, done.step + steps_for(budget - done.next_sample, train.batch));
 }
 
 // Of everything that grows with the number of parameters.
@@ -48,12 +54,12 @@ int64_t estimate_memory(const config::RunConfig& run, const Plan& plan) {
 
 }  // namespace
 
-Plan make_plan(const config::RunConfig& run, const data::Dataset& data) {
-  return make_plan(run, data.train->samples_per_epoch(), data.valid->samples_per_epoch());
+Plan make_plan(const config::RunConfig& run, const data::Dataset& data, const TrainState& done) {
+  return make_plan(run, data.train->samples_per_epoch(), data.valid->samples_per_epoch(), done);
 }
 
-Plan make_plan(const config::RunConfig& run, int64_t samples_per_epoch,
-               int64_t validation_windows) {
+Plan make_plan(const config::RunConfig& run, int64_t samples_per_epoch, int64_t validation_windows,
+               const TrainState& done) {
   Plan plan;
   plan.batch = run.train.batch;
   plan.micro_batch = *run.train.micro_batch;
@@ -61,9 +67,11 @@ Plan make_plan(const config::RunConfig& run, int64_t samples_per_epoch,
   plan.context = run.model.context;
   plan.tokens_per_step = plan.batch * plan.context;
   plan.samples_per_epoch = samples_per_epoch;
-  plan.steps = planned_steps(run.train, plan.tokens_per_step, plan.samples_per_epoch);
-  plan.epochs =
-      static_cast<double>(plan.steps * plan.batch) / static_cast<double>(plan.samples_per_epoch);
+  plan.steps = planned_steps(run.train, plan.tokens_per_step, plan.samples_per_epoch, done);
+  const int64_t steps_left = std::max<int64_t>(0, plan.steps - done.step);
+  plan.tokens = done.tokens + steps_left * plan.tokens_per_step;
+  plan.epochs = static_cast<double>(done.next_sample + steps_left * plan.batch) /
+                static_cast<double>(plan.samples_per_epoch);
   plan.eval_windows = std::min(run.eval.samples, validation_windows);
   double parameters = 0, matrix_parameters = 0;  // exact up to 2^53
   for (const config::ParameterSpec& spec : config::parameter_specs(run.model)) {
@@ -94,6 +102,7 @@ void check_memory(const Plan& plan, const config::RunConfig& run, uint64_t usabl
 
 std::string plan_json(const Plan& plan) {
   const nlohmann::ordered_json json{{"steps", plan.steps},
+                                    {"tokens", plan.tokens},
                                     {"batch", plan.batch},
                                     {"micro_batch", plan.micro_batch},
                                     {"num_micro_batches", plan.num_micro_batches},

@@ -59,7 +59,7 @@ TrainerFile read_trainer_file(const store::Checkpoint& checkpoint) {
     throw base::Error(label, ": says step ", file.state.step, ", the checkpoint's manifest says ",
                       checkpoint.step(), "; choose another checkpoint");
   }
-  file.config = config::parse_stored_config(need("config").dump(2), label);
+  file.config = config::parse_stored_config(need("config").dump(2), label).run;
   const Json& data = need("data");
   if (!data.is_string()) throw base::Error(label, ": \"data\" is not a text");
   file.data_identity = data.get<std::string>();

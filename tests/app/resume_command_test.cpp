@@ -298,5 +298,32 @@ TEST_F(ResumeCommandSlow, TwentyRandomKillsOfATwoHundredStepRun) {
   expect_equal_runs("straight", "killed", "00000200");
 }
 
+// 3,840 or 7,040 tokens instead of 5,120 before.
+TEST_F(ResumeCommand, ABudgetOfTokensHoldsWhenTheBatchChanges) {
+  const std::vector<std::string> budget{
+      "--set", "train.tokens=5120", "--set", "checkpoint.every=20", "--set", "probes=null"};
+  const auto train_in = [&](const std::string& run, std::vector<std::string> more) {
+    more.insert(more.end(), {"--run-dir", run});
+    more.insert(more.end(), budget.begin(), budget.end());
+    return train(more);
+  };
+  ASSERT_EQ(train_in("wide", {}).code, 0);
+  std::filesystem::remove_all(final_checkpoint("wide", "00000040"));
+  std::filesystem::copy(scratch_ / "wide", scratch_ / "narrow",
+                        std::filesystem::copy_options::recursive);
+  for (const auto& [run, batch, step] :
+       {std::tuple{"wide", "8", "00000030"}, std::tuple{"narrow", "2", "00000060"}}) {
+    const Result resumed =
+        train_in(run, {"--allow-change", "--set", std::string("train.batch=") + batch});
+    ASSERT_EQ(resumed.code, 0) << resumed.err;
+    EXPECT_TRUE(std::filesystem::exists(final_checkpoint(run, step))) << resumed.out;
+    const std::string metrics = slurp(scratch_ / (std::string(run) + "/metrics.jsonl"));
+    EXPECT_NE(metrics.find("\"tokens\":5120,"), std::string::npos);
+    EXPECT_EQ(metrics.find("\"tokens\":5376,"), std::string::npos);
+    const Result again = train_in(run, {"--set", std::string("train.batch=") + batch});
+    EXPECT_NE(again.out.find("finished at step"), std::string::npos) << again.out << again.err;
+  }
+}
+
 }  // namespace
 }  // namespace muonlab

@@ -105,7 +105,8 @@ TEST(Assign, ALayerRangeBeyondTheModelIsRefusedOrCutWhereInherited) {
   EXPECT_EQ(swept.dropped, Lines{"assign[0].params[1]: \"vo@2-6\" goes beyond the model's last "
                                  "layer, 2"});
   // What an earlier version accepted and stored stays readable.
-  EXPECT_EQ(parse_stored_config(Marked(text).text, "resolved.json").assign[0].params[1], "vo@2-6");
+  EXPECT_EQ(parse_stored_config(Marked(text).text, "resolved.json").run.assign[0].params[1],
+            "vo@2-6");
 }
 
 TEST(Assign, AcceptsAGoodRouting) {

@@ -57,5 +57,56 @@ TEST(CheckMemory, CountsParametersOfAnySizeWithoutOverflow) {
   EXPECT_NE(refusal(absurd, uint64_t{1} << 50), "");
 }
 
+// 1,000 samples of 256 tokens an epoch.
+Plan plan_after(std::vector<std::string> settings, const TrainState& done = {}) {
+  settings.push_back("train.micro_batch=null");
+  config::RunConfig run =
+      config::load_config(MUONLAB_SOURCE_DIR "/configs/bench_14m.json", settings).run;
+  if (!run.model.vocabulary) run.model.vocabulary = 1000;
+  return make_plan(run, 1000, 64, done);
+}
+
+TrainState after(int64_t step, int64_t samples) {
+  TrainState state;
+  state.step = step;
+  state.next_sample = samples;
+  state.tokens = samples * 256;
+  return state;
+}
+
+TEST(Plan, ABudgetOfTokensHoldsWhenTheBatchChanges) {
+  const auto tokens = [](int64_t samples) {
+    return "train.tokens=" + std::to_string(samples * 256);
+  };
+  const auto batch = [](int n) { return "train.batch=" + std::to_string(n); };
+  EXPECT_EQ(plan_after({tokens(160), batch(4)}).steps, 40);
+  EXPECT_EQ(plan_after({tokens(160), batch(4)}, after(30, 120)).steps, 40) << "as without a pause";
+  const Plan doubled = plan_after({tokens(160), batch(8)}, after(30, 120));
+  EXPECT_EQ(doubled.steps, 35);
+  EXPECT_EQ(doubled.tokens, 160 * 256);
+  const Plan halved = plan_after({tokens(160), batch(2)}, after(30, 120));
+  EXPECT_EQ(halved.steps, 50);
+  EXPECT_EQ(halved.tokens, 160 * 256);
+  // Rounded up to a whole step, never short.
+  const Plan odd = plan_after({tokens(160), batch(7)}, after(30, 120));
+  EXPECT_EQ(odd.steps, 36);
+  EXPECT_EQ(odd.tokens, (120 + 6 * 7) * 256);
+  // What is done stays done; what was exceeded says by how much.
+  EXPECT_EQ(plan_after({tokens(160), batch(7)}, after(36, 162)).steps, 36);
+  EXPECT_EQ(plan_after({tokens(80), batch(4)}, after(40, 160)).steps, 20);
+  EXPECT_EQ(plan_after({tokens(80), batch(4)}, after(40, 160)).tokens, 160 * 256);
+}
+
+TEST(Plan, EpochsAreABudgetOfSamplesRoundedUp) {
+  EXPECT_EQ(plan_after({"train.epochs=1", "train.batch=32"}).steps, 32) << "31.25 steps";
+  EXPECT_EQ(plan_after({"train.epochs=0.1", "train.batch=10"}).steps, 10) << "no rounding error";
+  EXPECT_EQ(plan_after({"train.epochs=0.001", "train.batch=8"}).steps, 1);
+  const Plan changed = plan_after({"train.epochs=1", "train.batch=16"}, after(10, 320));
+  EXPECT_EQ(changed.steps, 53) << "10 steps of 32, 42.5 of 16";
+  EXPECT_DOUBLE_EQ(changed.epochs, 1.008);
+  EXPECT_EQ(plan_after({"train.steps=70", "train.batch=16"}, after(10, 320)).tokens,
+            (320 + 60 * 16) * 256);
+}
+
 }  // namespace
 }  // namespace muonlab::train

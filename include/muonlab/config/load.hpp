@@ -33,7 +33,8 @@ LoadedConfig parse_config(std::string_view text, const std::string& label,
 // A configuration that a run or a checkpoint holds. What an earlier version of the program accepted
 // is accepted here still, so that its runs can be read and resumed; a user's own file is refused.
 // Where eval.windows is not named it is "first", as before there was a choice.
-RunConfig parse_stored_config(std::string_view text, const std::string& label);
+LoadedConfig parse_stored_config(std::string_view text, const std::string& label,
+                                 const std::vector<std::string>& settings = {});
 
 // The resolved configuration as JSON in field order; parse_config(dump_config(c)) equals c.
 std::string dump_config(const RunConfig& run);

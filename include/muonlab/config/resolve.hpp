@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "muonlab/config/error.hpp"
 #include "muonlab/config/run.hpp"
 
 namespace muonlab::config {
@@ -24,6 +25,15 @@ ModelConfig resolve(ModelConfig model);
 // = the processors this process may use; micro_batch = the largest divisor of batch up to 8; steps
 // of muon. Then checks everything as load_config does; throws ConfigError.
 RunConfig resolve(RunConfig run);
+
+// Steps of a run that starts now, where the configuration alone says them: absent for a length in
+// epochs.
+std::optional<int64_t> known_steps(const RunConfig& run);
+
+// Warm-ups and decays that do not fit into so many steps. Loading a file checks this as far as
+// known_steps goes; for epochs, and where a run is resumed with another batch, only the plan knows
+// the steps.
+std::vector<Problem> schedule_problems(const RunConfig& run, int64_t steps);
 
 // Token ids of the corpus where the configuration alone says it: byte 257, bpe its vocabulary; else
 // absent (a sentencepiece file, shards).

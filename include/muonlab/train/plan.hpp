@@ -7,11 +7,13 @@
 
 #include "muonlab/config/run.hpp"
 #include "muonlab/data/corpus.hpp"
+#include "muonlab/train/state.hpp"
 
 namespace muonlab::train {
 
 struct Plan {
   int64_t steps = 0;        // updates in the whole run
+  int64_t tokens = 0;       // trained on when the run ends
   int64_t batch = 0;        // samples a step
   int64_t micro_batch = 0;  // samples a forward pass
   int64_t num_micro_batches = 0;
@@ -26,11 +28,16 @@ struct Plan {
   double epochs = 0;
 };
 
-// Throws base::Error when the data is too short for the context or for one step.
-Plan make_plan(const config::RunConfig& run, const data::Dataset& data);
+// `done` is what a resumed run or a branch has behind it. A length in tokens or epochs is a budget
+// for the whole run: what `done` has left of it is filled with steps of the batch asked for now,
+// the last one rounded up, so that no run ends short of what was asked. Throws base::Error when the
+// data is too short for the context or for one step.
+Plan make_plan(const config::RunConfig& run, const data::Dataset& data,
+               const TrainState& done = {});
 // The same from the numbers of samples of an epoch and of validation windows, for data that are not
 // opened.
-Plan make_plan(const config::RunConfig& run, int64_t samples_per_epoch, int64_t validation_windows);
+Plan make_plan(const config::RunConfig& run, int64_t samples_per_epoch, int64_t validation_windows,
+               const TrainState& done = {});
 // Refuses a run whose estimate is above the memory there is, before anything is allocated. Throws
 // base::Error naming both and the settings that weigh most.
 void check_memory(const Plan& plan, const config::RunConfig& run, uint64_t usable_bytes);

@@ -72,7 +72,7 @@ CellStatus cell_status(const SweepFolder& folder, const std::string& cell) {
 std::vector<std::string> cell_changes(const SweepFolder& folder, const Cell& cell) {
   const std::string path = record::RunFolder(folder.cell(cell.name)).config();
   if (!base::real_file_system().exists(path)) return {};
-  const config::RunConfig before = config::parse_stored_config(base::read_text(path), path);
+  const config::RunConfig before = config::parse_stored_config(base::read_text(path), path).run;
   std::vector<std::string> changes;
   for (const config::Difference& d : config::diff_configs(before, cell.config)) {
     if (record::keeps_record(d.path)) continue;

@@ -1,0 +1,61 @@
+// Warm-ups and decays must fit into the run, however its length is given.
+#include "config/support.hpp"
+#include "muonlab/config/resolve.hpp"
+
+namespace muonlab::config {
+namespace {
+
+// 8 samples of 32 tokens a step.
+std::string of_length(const std::string& length, const std::string& schedule) {
+  return R"({"model": {"context": 32}, "train": {)" + length + R"(, "batch": 8}, "schedule": )" +
+         schedule + "}";
+}
+
+TEST(ScheduleLength, AWarmupLongerThanTheRunIsRefusedInStepsAndInTokens) {
+  const std::string cosine = R"({"kind": "cosine", "warmup": $20})";
+  expect_error(of_length(R"("steps": 20)", cosine),
+               "schedule.warmup: 20 steps of warm-up leave nothing of the run's 20 steps");
+  expect_error(of_length(R"("tokens": 5120)", cosine),
+               "schedule.warmup: 20 steps of warm-up leave nothing of the run's 20 steps");
+  EXPECT_EQ(errors(Marked(of_length(R"("tokens": 5121)", cosine)).text), Lines{});
+  expect_error(of_length(R"("tokens": 1)", R"({"kind": "constant", "warmup": $1})"),
+               "schedule.warmup: 1 steps of warm-up leave nothing of the run's 1 step");
+  expect_error(
+      R"({"model": {"context": 32}, "train": {"tokens": 2560, "batch": 8}, "optimizers": {"a":)"
+      R"( {"rule": "sgd", "schedule": {"kind": "linear", "warmup": $30}}}})",
+      "optimizers.a.schedule.warmup: 30 steps of warm-up leave nothing of the run's 10 steps");
+}
+
+TEST(ScheduleLength, WarmupAndDecayOfWsdDoNotOverlap) {
+  const auto wsd = [](const char* warmup, const char* fraction) {
+    return std::string(R"({"kind": "wsd", "warmup": )") + warmup +
+           R"(, "decay_fraction": )" + fraction + "}";
+  };
+  EXPECT_EQ(errors(of_length(R"("steps": 10)", wsd("8", "0.2"))), Lines{});
+  EXPECT_EQ(errors(of_length(R"("steps": 30)", wsd("21", "0.3"))), Lines{});
+  EXPECT_EQ(errors(of_length(R"("steps": 10)", wsd("0", "1"))), Lines{});
+  expect_error(of_length(R"("steps": 10)", wsd("$9", "0.2")),
+               "schedule.warmup: 9 steps of warm-up reach into the decay, which takes the last 2 "
+               "of 10 steps; lower warmup or decay_fraction");
+  expect_error(of_length(R"("tokens": 2560)", wsd("$1", "1")),
+               "schedule.warmup: 1 steps of warm-up reach into the decay, which takes the last 10 "
+               "of 10 steps; lower warmup or decay_fraction");
+}
+
+TEST(ScheduleLength, EpochsAreCheckedWhereTheDataAreKnown) {
+  const RunConfig run = parse(of_length(R"("epochs": 1)", R"({"kind": "linear", "warmup": 100})"));
+  EXPECT_EQ(known_steps(run), std::nullopt);
+  EXPECT_TRUE(schedule_problems(run, 101).empty());
+  ASSERT_EQ(schedule_problems(run, 100).size(), 1u);
+  EXPECT_EQ(schedule_problems(run, 100)[0].path, "schedule.warmup");
+}
+
+TEST(ScheduleLength, StoredRunsOfAnEarlierVersionAreRead) {
+  const std::string text =
+      of_length(R"("tokens": 2560)", R"({"kind": "wsd", "warmup": 1000, "decay_fraction": 0.5})");
+  EXPECT_EQ(errors(text).size(), 1u);
+  EXPECT_EQ(parse_stored_config(text, "resolved.json", {"train.batch=4"}).run.train.batch, 4);
+}
+
+}  // namespace
+}  // namespace muonlab::config
