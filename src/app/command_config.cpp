@@ -7,6 +7,9 @@
 #include "installed.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/config/model_hf.hpp"
+#include "muonlab/config/sweep.hpp"
+#include "muonlab/study/sweep/plan.hpp"
 
 namespace muonlab::app {
 namespace {
@@ -53,17 +56,48 @@ void print_dropped(const config::LoadedConfig& loaded) {
   for (const std::string& line : loaded.dropped) std::cerr << "dropped  " << line << "\n";
 }
 
+std::string run_text(const config::LoadedConfig& loaded) {
+  return base::str(parameters_text(loaded.run.model), ", ", length_text(loaded.run), ", ",
+                   optimizers_text(loaded.run));
+}
+
+// Every cell is loaded, with the middle of a grid where a search decides.
+std::string sweep_text(const std::string& file) {
+  study::SweepPlanner planner(config::load_sweep(file));
+  const size_t cells =
+      planner.outline([](const auto&) { return std::optional<double>(); }).cells.size();
+  return base::str("a sweep of ", base::with_commas(static_cast<int64_t>(cells)),
+                   cells == 1 ? " run" : " runs", "; `muonlab sweep ", file,
+                   " --dry-run` shows them");
+}
+
+void check_file(const std::string& name, size_t width, const std::vector<std::string>& settings) {
+  const std::string file = find_installed(name);
+  const auto say_ok = [&](const std::string& text) {
+    std::cout << base::pad_right(name, width) << "  ok  " << text << "\n";
+  };
+  if (config::is_sweep(file)) {
+    if (!settings.empty()) {
+      throw config::ConfigError(
+          {{file, "", "--set changes the configuration of one run; this is a sweep"}});
+    }
+    return say_ok(sweep_text(file));
+  }
+  const config::LoadedConfig loaded = config::load_config(file, settings);
+  say_ok(run_text(loaded));
+  print_dropped(loaded);
+  const std::string gap = config::hugging_face_gap(loaded.run.model);
+  if (!gap.empty())
+    std::cout << "note     transformers will not load its checkpoints: " << gap << "\n";
+}
+
 // One line a file; a wrong file does not hide what is wrong with the next.
 void check(const ConfigOptions& options, Exit& exit) {
   size_t width = 0;
   for (const std::string& file : options.files) width = std::max(width, base::display_width(file));
   for (const std::string& file : options.files) {
     try {
-      const config::LoadedConfig loaded =
-          config::load_config(find_installed(file), options.settings);
-      std::cout << base::pad_right(file, width) << "  ok  " << parameters_text(loaded.run.model)
-                << ", " << length_text(loaded.run) << ", " << optimizers_text(loaded.run) << "\n";
-      print_dropped(loaded);
+      check_file(file, width, options.settings);
     } catch (const config::ConfigError& error) {
       std::cerr << error.what() << "\n";
       exit.code = base::exit_code::kWrongInput;

@@ -43,8 +43,8 @@ std::vector<Problem> schedule_problems(const RunConfig& run, int64_t steps) {
   };
   bool shared = run.optimizers.empty();
   for (const auto& [name, optimizer] : run.optimizers) {
-    const auto& own =
-        std::visit([](const auto& rule) -> const auto& { return rule.schedule; }, optimizer);
+    const auto& own = std::visit(
+        [](const auto& rule) -> const auto& { return rule.schedule; }, optimizer);
     if (own) check("optimizers." + name + ".schedule", *own);
     shared |= !own;
   }

@@ -261,6 +261,16 @@ SweepConfig parse_sweep(std::string_view text, const std::string& label) {
   return sweep;
 }
 
+bool is_sweep(const std::string& path) {
+  try {
+    Problems problems;
+    const auto source = std::make_shared<const Source>(Source{path, "", Source::file});
+    return parse_json(base::read_text(path), source, problems).find("base") != nullptr;
+  } catch (const base::Error&) {
+    return false;
+  }
+}
+
 SweepConfig load_sweep(const std::string& path) {
   std::string text;
   try {

@@ -7,9 +7,11 @@
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/log.hpp"
+#include "muonlab/config/resolve.hpp"
 #include "muonlab/record/open_checkpoint.hpp"
 #include "muonlab/tensor/runtime.hpp"
 #include "muonlab/train/checkpoint.hpp"
+#include "muonlab/train/tail_probe.hpp"
 
 namespace muonlab::run {
 namespace {
@@ -18,8 +20,20 @@ void complete_vocabulary(config::RunConfig& config, int64_t tokenizer_vocabulary
   std::optional<int64_t>& vocabulary = config.model.vocabulary;
   if (!vocabulary) vocabulary = tokenizer_vocabulary;
   if (*vocabulary < tokenizer_vocabulary) {
-    throw base::Error("model.vocabulary: ", *vocabulary, " is less than the tokenizer's ",
-                      tokenizer_vocabulary, " ids; leave it out to take the tokenizer's");
+    throw config::ConfigError(
+        {{"", "model.vocabulary",
+          base::str(*vocabulary, " is less than the tokenizer's ", tokenizer_vocabulary,
+                    " ids; leave it out to take the tokenizer's")}});
+  }
+}
+
+// The exam comes first at step 0: a question that does not fit is found before anything is made.
+void check_tail(const config::RunConfig& config, const data::Dataset& data) {
+  if (!config.probes.tail) return;
+  try {
+    train::tail_exam(config, data);
+  } catch (const base::Error& error) {
+    throw config::ConfigError({{"", "probes.tail", error.what()}});
   }
 }
 
@@ -61,11 +75,22 @@ Prepared prepare(const config::RunConfig& asked) {
   if (!config.eval.windows) config.eval.windows = config::EvalWindows::spread;
   prepared.data = data::open_dataset(config.data, config.model.context, config.seed);
   complete_vocabulary(config, prepared.data.tokenizer->vocabulary());
+  check_tail(config, prepared.data);
   prepared.plan = train::make_plan(config, prepared.data);
   if (config.device == config::Device::cpu)
     train::check_memory(prepared.plan, config, base::usable_memory_bytes());
   prepared.routing = optim::route(config::parameter_specs(config.model), config);
   return prepared;
+}
+
+void check_with_data(const config::RunConfig& asked) {
+  config::RunConfig config = asked;
+  const data::Dataset data = data::open_dataset(config.data, config.model.context, config.seed);
+  complete_vocabulary(config, data.tokenizer->vocabulary());
+  check_tail(config, data);
+  std::vector<config::Problem> problems =
+      config::schedule_problems(config, train::make_plan(config, data).steps);
+  if (!problems.empty()) throw config::ConfigError(std::move(problems));
 }
 
 Session::Session(Prepared prepared)

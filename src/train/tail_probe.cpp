@@ -4,12 +4,14 @@
 
 namespace muonlab::train {
 
+TailExam tail_exam(const config::RunConfig& run, const data::Dataset& data) {
+  const data::Biographies people(std::get<config::BiographiesConfig>(run.data));
+  return TailExam(people.exam(run.probes.tail->classes, data::Wording::trained), *data.tokenizer,
+                  run.model.context);
+}
+
 std::vector<std::string> TailProbe::measure(Trainer& trainer) {
-  if (!exam_) {
-    const data::Biographies people(std::get<config::BiographiesConfig>(trainer.config.data));
-    exam_.emplace(people.exam(config_.classes, data::Wording::trained), *trainer.data.tokenizer,
-                  trainer.plan.context);
-  }
+  if (!exam_) exam_.emplace(tail_exam(trainer.config, trainer.data));
   return tail_lines(exam_->take(trainer.model, trainer.arena.values().device()),
                     trainer.state.step);
 }

@@ -100,5 +100,44 @@ TEST_F(ConfigCommand, ExplainsAndDescribes) {
   EXPECT_EQ(nlohmann::json::parse(run({"config", "schema"}).out)["title"], "muonlab configuration");
 }
 
+TEST_F(ConfigCommand, ChecksSweepsToo) {
+  write("sweep.json", R"({"base": "good.json", "axes": {"width": {"path": "model.width",
+      "values": [64, 128]}}, "seeds": [1, 2, 3]})");
+  const Result good = run({"config", "check", "sweep.json", "good.json"});
+  EXPECT_EQ(good.code, 0) << good.err;
+  EXPECT_EQ(good.out.substr(0, good.out.find('\n')),
+            "sweep.json  ok  a sweep of 6 runs; `muonlab sweep sweep.json --dry-run` shows them");
+  write("wrong.json", R"({"base": "good.json", "axes": {"width": {"path": "model.witdh",
+      "values": [64]}}})");
+  const Result wrong = run({"config", "check", "wrong.json"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_NE(wrong.err.find("did you mean \"width\"?"), std::string::npos) << wrong.err;
+  EXPECT_EQ(run({"config", "check", "sweep.json", "--set", "train.batch=4"}).code, 2);
+}
+
+TEST_F(ConfigCommand, SaysWhatTransformersWillNotLoad) {
+  const Result plain = run({"config", "check", "good.json", "--set", "model.gated=false", "--set",
+                            "model.qk_norm=gain"});
+  EXPECT_EQ(plain.code, 0) << plain.err;
+  EXPECT_NE(plain.out.find("note     transformers will not load its checkpoints: no architecture "
+                           "there has QK-norm with a plain feed-forward\n"),
+            std::string::npos)
+      << plain.out;
+  EXPECT_EQ(run({"config", "check", "good.json"}).out.find("note"), std::string::npos);
+}
+
+TEST_F(ConfigCommand, ControlCharactersOfNamesAndTextsDoNotReachTheTerminal) {
+  const std::string name = "a\x1b]0;owned\x07\x1b[2J.json";
+  const Result missing = run({"config", "check", name});
+  EXPECT_EQ(missing.code, 2);
+  EXPECT_NE(missing.err.find("a\\x1b]0;owned\\x07\\x1b[2J.json"), std::string::npos) << missing.err;
+  write(name, R"({"na\u009bme": 1, "train": {"steps": 1}})");
+  for (const Result& result : {missing, run({"config", "check", name}), run({"train", name}),
+                               run({name}), run({"runs", name})}) {
+    EXPECT_NE(result.code, 0);
+    EXPECT_EQ(result.err.find_first_of("\x1b\x07"), std::string::npos) << result.err;
+  }
+}
+
 }  // namespace
 }  // namespace muonlab

@@ -28,8 +28,8 @@ TEST(ScheduleLength, AWarmupLongerThanTheRunIsRefusedInStepsAndInTokens) {
 
 TEST(ScheduleLength, WarmupAndDecayOfWsdDoNotOverlap) {
   const auto wsd = [](const char* warmup, const char* fraction) {
-    return std::string(R"({"kind": "wsd", "warmup": )") + warmup +
-           R"(, "decay_fraction": )" + fraction + "}";
+    return std::string(R"({"kind": "wsd", "warmup": )") + warmup + R"(, "decay_fraction": )" +
+           fraction + "}";
   };
   EXPECT_EQ(errors(of_length(R"("steps": 10)", wsd("8", "0.2"))), Lines{});
   EXPECT_EQ(errors(of_length(R"("steps": 30)", wsd("21", "0.3"))), Lines{});

@@ -1,6 +1,8 @@
 // The exam of rare facts against one question at a time, decoded greedily as `sample` and `ask` do.
 #include "muonlab/train/tail.hpp"
 
+#include <functional>
+
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
@@ -136,6 +138,32 @@ TEST(Tail, AQuestionLongerThanTheContextIsRefused) {
               std::string::npos)
         << error.what();
   }
+}
+
+// It was found at step 0 of every cell of a sweep before.
+TEST(Tail, AQuestionLongerThanTheContextIsFoundBeforeTheRun) {
+  const std::vector<std::string> settings{"probes.tail.classes=20", "model.context=16"};
+  const config::RunConfig run = config::parse_config(kSmall, "small.json", settings).run;
+  for (const auto& check : {std::function<void()>([&] { run::prepare(run); }),
+                            std::function<void()>([&] { run::check_with_data(run); })}) {
+    try {
+      check();
+      ADD_FAILURE();
+    } catch (const config::ConfigError& error) {
+      EXPECT_NE(std::string(error.what()).find("probes.tail: the longest question takes "),
+                std::string::npos)
+          << error.what();
+    }
+  }
+  run::check_with_data(config::parse_config(kSmall, "small.json", {"probes.tail.classes=20"}).run);
+}
+
+TEST(Tail, AWarmupLongerThanTheEpochsIsFoundBeforeTheRun) {
+  const config::RunConfig run =
+      config::parse_config(kSmall, "small.json",
+                           {"train.epochs=1", "schedule.kind=cosine", "schedule.warmup=100000"})
+          .run;
+  EXPECT_THROW(run::check_with_data(run), config::ConfigError);
 }
 
 }  // namespace

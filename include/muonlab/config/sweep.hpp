@@ -97,6 +97,9 @@ struct SweepConfig {
 // extensions of their grids are not. Never less than the number of points of the whole grid.
 double num_cells(const SweepConfig& sweep);
 
+// Whether a file is a sweep rather than the configuration of one run: it names a "base". False for
+// what cannot be read.
+bool is_sweep(const std::string& path);
 // Reads and checks the file itself (not yet what the settings make of the base). Throws ConfigError
 // with all problems.
 SweepConfig load_sweep(const std::string& path);

@@ -33,6 +33,12 @@ struct Prepared {
 // routing).
 Prepared prepare(const config::RunConfig& config);
 
+// Refuses (ConfigError) what the configuration alone does not show: a vocabulary smaller than the
+// tokenizer's, a question of probes.tail longer than the context, a warm-up that does not fit into
+// the epochs. For a sweep, before any of its cells starts. Throws base::Error where the data cannot
+// be opened.
+void check_with_data(const config::RunConfig& config);
+
 // Prepared plus weights, model and optimizers, ready to train.
 class Session {
  public:

@@ -11,6 +11,10 @@
 
 namespace muonlab::train {
 
+// The questions of probes.tail, as ids. Throws base::Error where the longest does not fit into the
+// context. REQUIRES: probes.tail is set, which config allows with data of kind biographies only.
+TailExam tail_exam(const config::RunConfig& run, const data::Dataset& data);
+
 // Asks in wordings that the training text holds for that very fact, as the paper does.
 class TailProbe final : public Probe {
  public:
