@@ -6,20 +6,22 @@ namespace muonlab::config {
 
 namespace {
 
+std::string steps_text(int64_t steps) { return base::str(steps, steps == 1 ? " step" : " steps"); }
+
 // What is wrong with a schedule over so many steps; empty for nothing.
 std::string length_problem(const ScheduleConfig& schedule, int64_t steps) {
   const int64_t warmup = std::visit([](const auto& s) { return s.warmup; }, schedule);
   if (warmup > 0 && warmup >= steps) {
-    return base::str(warmup, " steps of warm-up leave nothing of the run's ", steps,
-                     steps == 1 ? " step" : " steps");
+    return base::str(steps_text(warmup), " of warm-up leave nothing of the run's ",
+                     steps_text(steps));
   }
   if (const auto* wsd = std::get_if<WsdSchedule>(&schedule); wsd && warmup > 0) {
     const double decay = static_cast<double>(steps) * wsd->decay_fraction;
     const double room = static_cast<double>(steps) * (1 + 1e-9) - decay;
     if (static_cast<double>(warmup) > room) {
-      return base::str(warmup, " steps of warm-up reach into the decay, which takes the last ",
-                       plain(std::ceil(decay)), " of ", steps,
-                       " steps; lower warmup or decay_fraction");
+      return base::str(
+          steps_text(warmup), " of warm-up reach into the decay, which takes the last ",
+          plain(std::ceil(decay)), " of ", steps, " steps; lower warmup or decay_fraction");
     }
   }
   return "";

@@ -19,7 +19,7 @@ TEST(ScheduleLength, AWarmupLongerThanTheRunIsRefusedInStepsAndInTokens) {
                "schedule.warmup: 20 steps of warm-up leave nothing of the run's 20 steps");
   EXPECT_EQ(errors(Marked(of_length(R"("tokens": 5121)", cosine)).text), Lines{});
   expect_error(of_length(R"("tokens": 1)", R"({"kind": "constant", "warmup": $1})"),
-               "schedule.warmup: 1 steps of warm-up leave nothing of the run's 1 step");
+               "schedule.warmup: 1 step of warm-up leave nothing of the run's 1 step");
   expect_error(
       R"({"model": {"context": 32}, "train": {"tokens": 2560, "batch": 8}, "optimizers": {"a":)"
       R"( {"rule": "sgd", "schedule": {"kind": "linear", "warmup": $30}}}})",
@@ -38,7 +38,7 @@ TEST(ScheduleLength, WarmupAndDecayOfWsdDoNotOverlap) {
                "schedule.warmup: 9 steps of warm-up reach into the decay, which takes the last 2 "
                "of 10 steps; lower warmup or decay_fraction");
   expect_error(of_length(R"("tokens": 2560)", wsd("$1", "1")),
-               "schedule.warmup: 1 steps of warm-up reach into the decay, which takes the last 10 "
+               "schedule.warmup: 1 step of warm-up reach into the decay, which takes the last 10 "
                "of 10 steps; lower warmup or decay_fraction");
 }
 
