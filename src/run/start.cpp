@@ -53,8 +53,8 @@ bool sets_length(const record::Change& change) {
 }
 
 // Refuses warm-ups and decays that do not fit into the steps now planned; a run that was made so by
-// an earlier version is resumed with a warning. A run that ended stays ended while nothing that sets
-// its length changed.
+// an earlier version is resumed with a warning. A run that ended stays ended while nothing that
+// sets its length changed.
 void accept_length(const Start& start, const record::RunFolder& folder, Prepared& prepared) {
   const bool as_before =
       start.own && std::none_of(start.changes.begin(), start.changes.end(), sets_length);
