@@ -100,7 +100,7 @@ void add_eval(CLI::App& app, Exit&) {
     const int64_t there = data.valid->samples_per_epoch();
     int64_t count = options->samples == 0 ? loaded.config.eval.samples : options->samples;
     if (count < 0 || count > there) count = there;
-    const config::EvalWindows which = options->windows.empty() ? *loaded.config.eval.windows
+    const config::EvalWindows which = options->windows.empty()      ? *loaded.config.eval.windows
                                       : options->windows == "first" ? config::EvalWindows::first
                                                                     : config::EvalWindows::spread;
     const std::vector<int64_t> windows = train::validation_windows(count, there, which);

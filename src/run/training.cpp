@@ -55,8 +55,9 @@ void check_content(data::ContentCheck* content, Check check) {
   try {
     check(*content);
   } catch (const base::Error& error) {
-    throw base::Error(error.what(),
-                      ". The run stops, and what it learned since its last checkpoint is not saved");
+    throw base::Error(
+        error.what(),
+        ". The run stops, and what it learned since its last checkpoint is not saved");
   }
 }
 

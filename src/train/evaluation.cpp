@@ -45,9 +45,9 @@ Evaluation evaluate(model::Model& model, const data::Dataset& data,
 }
 
 Evaluation evaluate(Trainer& trainer) {
-  const std::vector<int64_t> windows = validation_windows(
-      trainer.plan.eval_windows, trainer.data.valid->samples_per_epoch(),
-      trainer.config.eval.windows.value_or(config::EvalWindows::spread));
+  const std::vector<int64_t> windows =
+      validation_windows(trainer.plan.eval_windows, trainer.data.valid->samples_per_epoch(),
+                         trainer.config.eval.windows.value_or(config::EvalWindows::spread));
   return evaluate(trainer.model, trainer.data, windows, trainer.plan.micro_batch,
                   trainer.plan.context, trainer.arena.values().device());
 }

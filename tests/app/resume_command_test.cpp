@@ -8,8 +8,8 @@ namespace {
 
 using support::Process;
 using support::Result;
-using support::Scratch;
 using support::run_program;
+using support::Scratch;
 using support::slurp;
 
 using ResumeCommand = support::TrainFixture;

@@ -275,9 +275,9 @@ TEST_F(Load, ResolvesConfigurationsBuiltInCode) {
 TEST(StoredConfig, WithoutEvalWindowsItMeansTheFirst) {
   const std::string old = R"({"train": {"steps": 5}, "eval": {"samples": 3}})";
   EXPECT_EQ(parse_config(old, "c.json").run.eval.windows, std::nullopt);
-  EXPECT_EQ(parse_stored_config(old, "resolved.json").eval.windows, EvalWindows::first);
+  EXPECT_EQ(parse_stored_config(old, "resolved.json").run.eval.windows, EvalWindows::first);
   const std::string now = R"({"train": {"steps": 5}, "eval": {"windows": "spread"}})";
-  EXPECT_EQ(parse_stored_config(now, "resolved.json").eval.windows, EvalWindows::spread);
+  EXPECT_EQ(parse_stored_config(now, "resolved.json").run.eval.windows, EvalWindows::spread);
 }
 
 }  // namespace
