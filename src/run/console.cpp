@@ -9,12 +9,11 @@ namespace {
 // Elsewhere than on a terminal a line appears this often.
 constexpr double kPlainInterval_s = 10.0;
 
-// More than all of it is no share: other processes slowed the measurement of the peak down.
+}  // namespace
+
 std::string peak_share_text(double share) {
   return share > 1 ? "100+% of GEMM peak" : base::fixed(100 * share, 0) + "% of GEMM peak";
 }
-
-}  // namespace
 
 Console::Console(const train::Plan& plan, double flops_per_token, double peak_gflops)
     : plan_(plan),

@@ -9,6 +9,10 @@
 
 namespace muonlab::run {
 
+// "71% of GEMM peak". More than all of it is no share: the peak was measured while other processes
+// took the processor.
+std::string peak_share_text(double share);
+
 class Console {
  public:
   // peak_gflops: measured rate of matrix products in the run's precision; 0 leaves the percentage
