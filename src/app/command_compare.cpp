@@ -8,6 +8,7 @@
 
 #include "commands.hpp"
 #include "muonlab/base/terminal.hpp"
+#include "muonlab/base/text_table.hpp"
 #include "muonlab/record/json_lines.hpp"
 #include "muonlab/study/report/compare.hpp"
 
@@ -16,7 +17,7 @@ namespace muonlab::app {
 void add_compare(CLI::App& app, Exit&) {
   CLI::App* command = app.add_subcommand(
       "compare",
-      R"(Compare runs: settings that differ, where losses part, speed, steps to a loss, curves.
+      R"(Compare runs: settings that differ, where losses first differ, speed, steps to a loss, curves.
 
   muonlab compare runs/adam runs/vo_ffn
   muonlab compare runs/adam runs/vo_ffn --loss 4.5)");
@@ -41,8 +42,7 @@ void add_compare(CLI::App& app, Exit&) {
     if (options->json) {
       std::cout << record::json_text(study::comparison_json(comparison), 2) << "\n";
     } else {
-      std::cout << study::comparison_text(comparison,
-                                          static_cast<size_t>(base::terminal_width(STDOUT_FILENO)),
+      std::cout << study::comparison_text(comparison, base::table_width(STDOUT_FILENO),
                                           base::colour_allowed(STDOUT_FILENO));
     }
   });

@@ -5,7 +5,9 @@
 
 #include "commands.hpp"
 #include "installed.hpp"
+#include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/base/text_table.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/config/model_hf.hpp"
 #include "muonlab/config/sweep.hpp"
@@ -117,13 +119,13 @@ void diff(const ConfigOptions& options, Exit& exit) {
       config::load_config(find_installed(options.files[0]), options.settings).run;
   const config::RunConfig after =
       config::load_config(find_installed(options.files[1]), options.settings).run;
-  size_t width = 0;
   const std::vector<config::Difference> differences = config::diff_configs(before, after);
-  for (const config::Difference& d : differences) width = std::max(width, d.path.size());
+  base::TextTable table({{""}, {""}});
   for (const config::Difference& d : differences) {
-    std::cout << base::pad_right(d.path, width) << "  " << (d.before.empty() ? "-" : d.before)
-              << " -> " << (d.after.empty() ? "-" : d.after) << "\n";
+    table.add_row({d.path, base::str(d.before.empty() ? "-" : d.before, " -> ",
+                                     d.after.empty() ? "-" : d.after)});
   }
+  std::cout << table.text(base::table_width());
   if (differences.empty()) std::cout << "the two are the same run\n";
   exit.code = differences.empty() ? base::exit_code::kDone : base::exit_code::kError;
 }
@@ -133,14 +135,13 @@ void explain(const ConfigOptions& options) {
     std::cout << config::config_markdown();
     return;
   }
-  const std::vector<config::SettingRow> rows = config::explain_setting(options.path);
-  size_t width = 0;
-  for (const config::SettingRow& row : rows) width = std::max(width, base::display_width(row.path));
-  for (const config::SettingRow& row : rows) {
-    std::string line = base::pad_right(row.path, width) + "  " + row.help + " [" + row.type;
-    if (!row.default_value.empty()) line += "; default " + row.default_value;
-    std::cout << line << "]\n";
+  base::TextTable table({{""}, {"", base::TextColumn::Kind::prose}});
+  for (const config::SettingRow& row : config::explain_setting(options.path)) {
+    std::string meaning = row.help + " [" + row.type;
+    if (!row.default_value.empty()) meaning += "; default " + row.default_value;
+    table.add_row({row.path, meaning + "]"});
   }
+  std::cout << table.text(base::table_width());
 }
 
 CLI::App* add_command(CLI::App& parent, const char* name, const char* description) {

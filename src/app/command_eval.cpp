@@ -14,6 +14,7 @@
 #include "muonlab/base/non_finite.hpp"
 #include "muonlab/base/permutation.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/base/text_table.hpp"
 #include "muonlab/data/content_check.hpp"
 #include "muonlab/record/run_folder.hpp"
 #include "muonlab/run/generate.hpp"
@@ -121,15 +122,17 @@ void add_eval(CLI::App& app, Exit&) {
                        .dump()
                 << "\n";
     } else {
-      std::cout << "step " << loaded.state.step << "  validation loss "
-                << base::fixed(result.loss, 4) << "  perplexity "
-                << base::perplexity_text(result.perplexity) << "  bits per byte "
-                << base::fixed(result.bits_per_byte, 4) << "  (" << count << " windows of "
-                << loaded.config.model.context << " tokens, "
-                << (count == there                        ? "all of the validation data"
-                    : which == config::EvalWindows::first ? "the first of the validation data"
-                                                          : "spread over the validation data")
-                << ")\n";
+      const char* place = count == there                        ? "all of the validation data"
+                          : which == config::EvalWindows::first ? "the first of the validation data"
+                                                                : "spread over the validation data";
+      base::TextTable table({{""}, {""}});
+      table.add_row({"step", base::with_commas(loaded.state.step)});
+      table.add_row({"validation loss", base::fixed(result.loss, 4)});
+      table.add_row({"perplexity", base::perplexity_text(result.perplexity)});
+      table.add_row({"bits per byte", base::fixed(result.bits_per_byte, 4)});
+      table.add_row({"measured on", base::str(base::with_commas(count), " windows of ",
+                                              loaded.config.model.context, " tokens, ", place)});
+      std::cout << table.text(base::table_width());
     }
   });
 }

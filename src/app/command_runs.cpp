@@ -6,15 +6,15 @@
 #include "commands.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/log.hpp"
-#include "muonlab/base/text.hpp"
+#include "muonlab/base/text_table.hpp"
 #include "muonlab/record/listing.hpp"
 #include "muonlab/study/sweep/sweep.hpp"
 
 namespace muonlab::app {
 namespace {
 
-// "runs/trial  12 of 84 runs done, 1 failed"
-std::string sweep_line(const std::string& path, size_t width) {
+// "12 of 84 runs done, 1 failed"
+std::string sweep_state(const std::string& path) {
   const study::SweepResult sweep = study::read_sweep(path);
   const auto count = [&](study::CellState state) {
     return std::count_if(
@@ -22,34 +22,34 @@ std::string sweep_line(const std::string& path, size_t width) {
         [state](const study::CellResult& cell) { return cell.status.state == state; });
   };
   using enum study::CellState;
-  std::string line =
-      base::str(base::pad_right(path, width), "  ", count(finished) + count(diverged), " of ",
+  std::string text =
+      base::str(count(finished) + count(diverged), " of ",
                 static_cast<int64_t>(sweep.cells.size()) + sweep.num_waiting, " runs done");
-  if (count(running) > 0) line += base::str(", ", count(running), " running");
-  if (count(failed) > 0) line += base::str(", ", count(failed), " failed");
-  return line + "\n";
+  if (count(running) > 0) text += base::str(", ", count(running), " running");
+  if (count(diverged) > 0) text += base::str(", ", count(diverged), " diverged");
+  if (count(failed) > 0) text += base::str(", ", count(failed), " failed");
+  return text;
 }
 
-void list_sweeps(const std::vector<std::string>& sweeps) {
-  size_t width = 5;
-  for (const std::string& path : sweeps) width = std::max(width, base::display_width(path));
-  std::cout << "sweep\n";
+std::string sweeps_table(const std::vector<std::string>& sweeps) {
+  base::TextTable table({{"sweep"}, {"state", base::TextColumn::Kind::prose}});
   for (const std::string& path : sweeps) {
     // One sweep that cannot be read does not hide the others.
     try {
-      std::cout << sweep_line(path, width);
+      table.add_row({path, sweep_state(path)});
     } catch (const base::Error& error) {
       base::log_warning(error.what(), "; left out of the list");
     }
   }
+  return table.text(base::table_width());
 }
 
 void list(const std::string& folder) {
   const std::vector<record::RunSummary> runs = record::list_runs(folder);
   const std::vector<std::string> sweeps = study::sweeps_in(folder);
-  if (!runs.empty()) std::cout << record::runs_table(runs);
+  if (!runs.empty()) std::cout << record::runs_table(runs, base::table_width());
   if (!runs.empty() && !sweeps.empty()) std::cout << "\n";
-  if (!sweeps.empty()) list_sweeps(sweeps);
+  if (!sweeps.empty()) std::cout << sweeps_table(sweeps);
   if (runs.empty() && sweeps.empty())
     std::cout << folder << ": no runs yet; `muonlab train CONFIG` makes one\n";
 }

@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/base/text_table.hpp"
 #include "muonlab/base/usage_error.hpp"
 #include "muonlab/config/error.hpp"
 #include "muonlab/record/json_lines.hpp"
@@ -31,41 +32,34 @@ struct Measured {
   std::vector<MatrixSpectrum> matrices;
 };
 
-struct Column {
-  const char* title;
-  size_t width;
+struct Measure {
+  const char* name;
   int digits;
   double (*value)(const MatrixSpectrum&);
 };
-constexpr Column kColumns[] = {
-    {"entropy", 8, 4, [](const MatrixSpectrum& m) { return m.spectrum.entropy; }},
-    {"eff. rank", 10, 1, [](const MatrixSpectrum& m) { return m.spectrum.effective_rank; }},
-    {"plain", 8, 1, [](const MatrixSpectrum& m) { return m.spectrum.effective_rank_plain; }},
-    {"top 10", 8, 4, [](const MatrixSpectrum& m) { return m.spectrum.top10_energy; }},
-    {"Q75/Q25", 9, 2, [](const MatrixSpectrum& m) { return m.spectrum.q75_q25; }},
-    {"stable", 8, 1, [](const MatrixSpectrum& m) { return m.spectrum.stable_rank; }},
-    {"nuclear", 8, 1, [](const MatrixSpectrum& m) { return m.spectrum.nuclear_rank; }},
-    {"condition", 10, 1, [](const MatrixSpectrum& m) { return m.spectrum.condition; }},
-    {"rms", 9, 5, [](const MatrixSpectrum& m) { return m.rms; }},
+constexpr Measure kMeasures[] = {
+    {"entropy", 4, [](const MatrixSpectrum& m) { return m.spectrum.entropy; }},
+    {"eff. rank", 1, [](const MatrixSpectrum& m) { return m.spectrum.effective_rank; }},
+    {"plain", 1, [](const MatrixSpectrum& m) { return m.spectrum.effective_rank_plain; }},
+    {"top 10", 4, [](const MatrixSpectrum& m) { return m.spectrum.top10_energy; }},
+    {"Q75/Q25", 2, [](const MatrixSpectrum& m) { return m.spectrum.q75_q25; }},
+    {"stable", 1, [](const MatrixSpectrum& m) { return m.spectrum.stable_rank; }},
+    {"nuclear", 1, [](const MatrixSpectrum& m) { return m.spectrum.nuclear_rank; }},
+    {"condition", 1, [](const MatrixSpectrum& m) { return m.spectrum.condition; }},
+    {"rms", 5, [](const MatrixSpectrum& m) { return m.rms; }},
 };
 
-// Means of a column over the matrices where it is defined; "-" where it is nowhere.
-std::string cells(const std::vector<const MatrixSpectrum*>& matrices) {
-  std::string text;
-  for (const Column& column : kColumns) {
-    double sum = 0;
-    int64_t count = 0;
-    for (const MatrixSpectrum* matrix : matrices) {
-      const double value = column.value(*matrix);
-      if (!std::isfinite(value)) continue;
-      sum += value;
-      ++count;
-    }
-    const std::string mean =
-        count > 0 ? base::fixed(sum / static_cast<double>(count), column.digits) : "-";
-    text += base::pad_left(mean, column.width);
+// The mean over the matrices where the measure is defined; "-" where it is nowhere.
+std::string mean_text(const Measure& measure, const std::vector<const MatrixSpectrum*>& matrices) {
+  double sum = 0;
+  int64_t count = 0;
+  for (const MatrixSpectrum* matrix : matrices) {
+    const double value = measure.value(*matrix);
+    if (!std::isfinite(value)) continue;
+    sum += value;
+    ++count;
   }
-  return text;
+  return count > 0 ? base::fixed(sum / static_cast<double>(count), measure.digits) : "-";
 }
 
 // Matrices by what a row stands for, in the order of their first.
@@ -95,29 +89,22 @@ Rows rows_of(const std::vector<Measured>& all, bool each_matrix) {
 }
 
 void print_table(const std::vector<Measured>& all, bool each_matrix) {
+  using enum base::TextColumn::Kind;
   const Rows rows = rows_of(all, each_matrix);
-  size_t name_width = 6, label_width = 10;
-  for (const std::string& name : rows.names)
-    name_width = std::max(name_width, base::display_width(name));
-  std::vector<std::string> labels;
-  for (const Measured& one : all) {
-    labels.push_back(base::str(one.checkpoint, "  step ", one.step));
-    label_width = std::max(label_width, base::display_width(labels.back()));
-  }
-  std::string head = base::pad_right(each_matrix ? "matrix" : "role", name_width) + "  " +
-                     base::pad_right("checkpoint", label_width) + (each_matrix ? "" : "  count");
-  for (const Column& column : kColumns) head += base::pad_left(column.title, column.width);
-  std::cout << head << "\n";
+  std::vector<base::TextColumn> columns{{each_matrix ? "matrix" : "role"}, {"checkpoint"}};
+  if (!each_matrix) columns.push_back({"count", number});
+  for (const Measure& measure : kMeasures) columns.push_back({measure.name, number});
+  base::TextTable table(columns);
   for (const std::string& name : rows.names) {
-    bool first = true;
     for (const auto& [checkpoint, matrices] : rows.members.at(name)) {
-      std::cout << base::pad_right(first ? name : "", name_width) << "  "
-                << base::pad_right(labels[checkpoint], label_width)
-                << (each_matrix ? "" : base::pad_left(base::str(matrices.size()), 7))
-                << cells(matrices) << "\n";
-      first = false;
+      std::vector<std::string> cells{
+          name, base::str(all[checkpoint].checkpoint, " step ", all[checkpoint].step)};
+      if (!each_matrix) cells.push_back(base::str(matrices.size()));
+      for (const Measure& measure : kMeasures) cells.push_back(mean_text(measure, matrices));
+      table.add_row(std::move(cells));
     }
   }
+  std::cout << table.text(base::table_width());
 }
 
 void print_json(const std::vector<Measured>& all) {

@@ -7,18 +7,13 @@
 #include "commands.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/base/text_table.hpp"
 #include "muonlab/data/biographies.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/train/tail.hpp"
 
 namespace muonlab::app {
 namespace {
-
-using base::pad_left;
-using base::pad_right;
-
-constexpr size_t kLabelWidth = 12, kQuestionsWidth = 11, kNumberWidth = 8;
-constexpr size_t kBlockWidth = 3 * kNumberWidth;
 
 struct TailOptions {
   std::vector<std::string> checkpoints;
@@ -44,62 +39,47 @@ Examined examine(const std::string& name, const TailOptions& options) {
   return {name, loaded.state.step, exam.take(*loaded.model, loaded.arena->values().device())};
 }
 
-// The end of a name says more than its beginning.
-std::string clip_start(const std::string& text, size_t width) {
-  return text.size() <= width ? text : "…" + text.substr(text.size() - width + 1);
-}
-
-std::string cells(const std::vector<train::TailScore>& scores, size_t row) {
-  if (row >= scores.size() || scores[row].questions == 0) return std::string(kBlockWidth, ' ');
-  const train::TailScore& score = scores[row];
-  return pad_left(base::fixed(score.first_token_accuracy, 3), kNumberWidth) +
-         pad_left(base::fixed(score.exact_accuracy, 3), kNumberWidth) +
-         pad_left(base::fixed(score.loss, 3), kNumberWidth);
-}
-
 using Part = std::vector<train::TailScore> train::TailResult::*;
 
+// A row of the part's table for each checkpoint that was asked anything there.
 void print_part(const std::vector<Examined>& all, const std::string& title, Part part,
                 const std::function<std::string(size_t)>& label) {
-  std::string head = pad_right(title, kLabelWidth) + pad_left("questions", kQuestionsWidth);
+  using enum base::TextColumn::Kind;
+  std::vector<base::TextColumn> columns{
+      {title}, {"questions", number}, {"first", number}, {"exact", number}, {"loss", number}};
+  if (all.size() > 1) columns.insert(columns.begin() + 1, {"checkpoint"});
+  base::TextTable table(columns);
   size_t num_rows = 0;
-  for (const Examined& one : all) {
-    head += pad_left("first", kNumberWidth) + pad_left("exact", kNumberWidth) +
-            pad_left("loss", kNumberWidth);
-    num_rows = std::max(num_rows, (one.result.*part).size());
-  }
-  std::cout << head << "\n";
+  for (const Examined& one : all) num_rows = std::max(num_rows, (one.result.*part).size());
   for (size_t row = 0; row < num_rows; ++row) {
-    int64_t questions = 0;
-    std::string line;
     for (const Examined& one : all) {
       const auto& scores = one.result.*part;
-      if (row < scores.size()) questions = std::max(questions, scores[row].questions);
-      line += cells(scores, row);
+      if (row >= scores.size() || scores[row].questions == 0) continue;
+      const train::TailScore& score = scores[row];
+      std::vector<std::string> cells{label(row), base::with_commas(score.questions),
+                                     base::fixed(score.first_token_accuracy, 3),
+                                     base::fixed(score.exact_accuracy, 3),
+                                     base::fixed(score.loss, 3)};
+      if (all.size() > 1) cells.insert(cells.begin() + 1, base::str(one.name, " step ", one.step));
+      table.add_row(std::move(cells));
     }
-    if (questions == 0) continue;
-    std::cout << pad_right(label(row), kLabelWidth)
-              << pad_left(base::with_commas(questions), kQuestionsWidth) << line << "\n";
   }
+  std::cout << table.text(base::table_width()) << "\n";
 }
 
 void print_tables(const std::vector<Examined>& all, bool held_out) {
-  std::string names(kLabelWidth + kQuestionsWidth, ' ');
-  for (const Examined& one : all) {
-    const std::string step = base::str(" step ", one.step);
-    names += pad_left(clip_start(one.name, kBlockWidth - 2 - step.size()) + step, kBlockWidth);
-  }
-  std::cout << names << "\n";
+  if (all.size() == 1) std::cout << all[0].name << " step " << all[0].step << "\n\n";
   print_part(all, "group", &train::TailResult::groups,
              [](size_t row) { return std::to_string(row); });
-  std::cout << "\n";
   print_part(all, "attribute", &train::TailResult::attributes,
              [](size_t row) { return std::string(data::kAttributeNames.at(row)); });
-  std::cout
-      << "\nfirst: share whose first answer token is the likeliest; exact: whole answers by greedy "
-         "decoding; loss: nats "
-         "a token of the\nanswers. A person of group g was asked about 2^(m-g) times. Wordings: "
-      << (held_out ? "kept from training for that fact" : "as trained") << ".\n";
+  const std::string legend = base::str(
+      "first: share of questions whose first answer token is the likeliest. exact: share of whole "
+      "answers that greedy decoding gets right. loss: nats a token of the answers. A person of "
+      "group g was asked about 2^(m-g) times. Wordings: ",
+      held_out ? "kept from training for that fact." : "as trained.");
+  for (const std::string& line : base::wrap_text(legend, base::table_width()))
+    std::cout << line << "\n";
 }
 
 }  // namespace

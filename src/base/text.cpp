@@ -97,34 +97,6 @@ bool glob_match(std::string_view pattern, std::string_view text) {
   return p == pattern.size();
 }
 
-size_t display_width(std::string_view text) {
-  // Continuation bytes (10xxxxxx) do not start a code point.
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-  }));
-}
-
-std::string pad_right(std::string_view text, size_t width) {
-  const size_t own = display_width(text);
-  return std::string(text) + std::string(own < width ? width - own : 0, ' ');
-}
-
-std::string pad_left(std::string_view text, size_t width) {
-  const size_t own = display_width(text);
-  return std::string(own < width ? width - own : 0, ' ') + std::string(text);
-}
-
-std::string clip_text(std::string_view text, size_t width) {
-  if (display_width(text) <= width) return std::string(text);
-  if (width == 0) return "";
-  size_t end = 0;
-  for (size_t shown = 0; end < text.size(); ++end) {
-    const bool starts = (static_cast<unsigned char>(text[end]) & 0xC0) != 0x80;
-    if (starts && shown++ == width - 1) break;
-  }
-  return std::string(text.substr(0, end)) + "…";
-}
-
 std::string join(std::span<const std::string> parts, std::string_view separator) {
   std::string text;
   for (size_t i = 0; i < parts.size(); ++i) {
@@ -181,6 +153,13 @@ bool is_valid_utf8(std::string_view text) {
     i += length;
   }
   return true;
+}
+
+size_t utf8_length(std::string_view text) {
+  for (size_t n = 1; n <= 4 && n <= text.size(); ++n) {
+    if (is_valid_utf8(text.substr(0, n))) return n;
+  }
+  return 0;
 }
 
 }  // namespace muonlab::base

@@ -6,6 +6,7 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/base/text_table.hpp"
 #include "muonlab/optim/routing.hpp"
 
 namespace muonlab::optim {
@@ -72,27 +73,6 @@ std::string summary(const Routing& routing, const std::vector<size_t>& members) 
   return base::join(parts, ", ");
 }
 
-using Row = std::array<std::string, 6>;
-constexpr std::array<bool, 6> kRightAligned{false, false, false, false, true, true};
-
-std::string aligned(const std::vector<Row>& rows) {
-  std::array<size_t, 6> width{};
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i)
-      width[i] = std::max(width[i], base::display_width(row[i]));
-  }
-  std::string text;
-  for (const Row& row : rows) {
-    for (size_t i = 0; i < row.size(); ++i) {
-      text += "  ";
-      text +=
-          kRightAligned[i] ? base::pad_left(row[i], width[i]) : base::pad_right(row[i], width[i]);
-    }
-    text += "\n";
-  }
-  return text;
-}
-
 // The part of a Hugging Face name that says what the parameter is: "gate_proj".
 std::string hugging_face_role(const std::string& name) {
   std::vector<std::string> parts = base::split(name, '.');
@@ -116,8 +96,14 @@ std::string legend(const Routing& routing) {
 
 }  // namespace
 
-std::string routing_table(const Routing& routing, const config::RunConfig& run) {
-  std::vector<Row> rows{{"optimizer", "rule", "learning rate", "parameters", "matrices", "values"}};
+std::string routing_table(const Routing& routing, const config::RunConfig& run, size_t width) {
+  using Kind = base::TextColumn::Kind;
+  base::TextTable table({{"optimizer"},
+                         {"rule"},
+                         {"learning rate"},
+                         {"parameters", Kind::prose},
+                         {"matrices", Kind::number},
+                         {"values", Kind::number}});
   std::vector<std::string> shown;
   for (size_t first : routing.order) {
     const std::string& name = routing.optimizer[first];
@@ -130,12 +116,12 @@ std::string routing_table(const Routing& routing, const config::RunConfig& run) 
       matrices += routing.specs[i].shape.size() == 2;
       values += routing.specs[i].count();
     }
-    rows.push_back({name, std::string(config::rule_name(config)),
-                    std::visit([](const auto& c) { return number(c.lr); }, config),
-                    summary(routing, members), base::with_commas(matrices),
-                    base::human_count(static_cast<double>(values))});
+    table.add_row({name, std::string(config::rule_name(config)),
+                   std::visit([](const auto& c) { return number(c.lr); }, config),
+                   summary(routing, members), base::with_commas(matrices),
+                   base::human_count(static_cast<double>(values))});
   }
-  return aligned(rows) + legend(routing);
+  return table.text(width, 2) + legend(routing);
 }
 
 std::string routing_tsv(const Routing& routing, const config::RunConfig& run) {

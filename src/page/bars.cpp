@@ -8,6 +8,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/page/html.hpp"
+#include "muonlab/page/line_style.hpp"
 
 namespace muonlab::page {
 namespace {
@@ -77,25 +78,47 @@ std::string grid(const Axis& axis, double height) {
   return text;
 }
 
-std::string diamond(const std::string& x) {
-  return str(
-      "<svg x=\"", x, "\" y=\"", kMiddle,
-      "\" width=\"1\" height=\"1\" style=\"width:1px;height:1px\"><path d=\"M0 -6L6 0L0 6L-6 0Z\" "
-      "fill=\"var(--bg)\" stroke=\"var(--ink)\" stroke-width=\"1.5\"/></svg>");
+constexpr const char* kDiamond = "M0 -6L6 0L0 6L-6 0Z";
+
+// A shape of fixed size around an abscissa in percent.
+std::string symbol(const std::string& x, const char* path, const std::string& fill,
+                   const std::string& stroke) {
+  return str("<svg x=\"", x, "\" y=\"", kMiddle,
+             "\" width=\"1\" height=\"1\" style=\"width:1px;height:1px\"><path d=\"", path,
+             "\" fill=\"", fill, "\" stroke=\"", stroke, "\" stroke-width=\"1.5\"/></svg>");
 }
 
+// A line over the interval: a bar across at an end that the axis holds, an arrow at one beyond it.
 std::string whisker(const Axis& axis, const std::pair<double, double>& interval) {
-  const auto [low, high] = interval;
   const std::string ink = "var(--ink)";
-  std::string text = line(axis.at(low), axis.at(high), kMiddle, kMiddle, ink, 1.5);
-  for (double end : {low, high}) {
-    if (axis.holds(end))
-      text += line(axis.at(end), axis.at(end), kMiddle - 4, kMiddle + 4, ink, 1.5);
+  std::string text =
+      line(axis.at(interval.first), axis.at(interval.second), kMiddle, kMiddle, ink, 1.5);
+  for (const bool right : {false, true}) {
+    const double end = right ? interval.second : interval.first;
+    text += axis.holds(end)
+                ? line(axis.at(end), axis.at(end), kMiddle - 4, kMiddle + 4, ink, 1.5)
+                : symbol(axis.at(end), right ? "M2 0L-6 -5L-6 5Z" : "M-2 0L6 -5L6 5Z", ink, ink);
   }
   return text;
 }
 
-std::string drawing(const Axis& axis, const Bar& bar) {
+// "interval from −9 % to beyond the drawing; the paper 53 %"
+std::string spoken(const BarChart& chart, const Axis& axis, const Bar& bar) {
+  const auto number = [&](double value) {
+    if (!axis.holds(value)) return std::string("beyond the drawing");
+    return (value < 0 ? "−" : "") + base::significant(std::abs(value), 3) + chart.unit;
+  };
+  std::vector<std::string> parts;
+  if (bar.value) parts.push_back("bar to " + number(*bar.value));
+  if (bar.value && bar.interval) {
+    parts.push_back(base::str(chart.interval_name, " from ", number(bar.interval->first), " to ",
+                              number(bar.interval->second)));
+  }
+  if (bar.mark) parts.push_back(chart.mark_name + " " + number(*bar.mark));
+  return parts.empty() ? "no bar" : base::join(parts, "; ");
+}
+
+std::string drawing(const BarChart& chart, const Axis& axis, const Bar& bar) {
   std::string text = grid(axis, 29);
   if (bar.value) {
     const double left = std::min(0.0, *bar.value), right = std::max(0.0, *bar.value);
@@ -103,11 +126,12 @@ std::string drawing(const Axis& axis, const Bar& bar) {
         100 * (std::min(right, axis.high) - std::max(left, axis.low)) / (axis.high - axis.low);
     text += str("<rect x=\"", axis.at(left), "\" y=\"", kMiddle - kHalfBar, "\" width=\"",
                 base::fixed(width, 2), "%\" height=\"", 2 * kHalfBar, "\" rx=\"2\" fill=\"",
-                colour(bar.colour), "\"", bar.dash ? " fill-opacity=\"0.6\"" : "", "/>");
+                colour(bar.colour), "\"", bar.marker ? " fill-opacity=\"0.6\"" : "", "/>");
     if (bar.interval) text += whisker(axis, *bar.interval);
   }
-  if (bar.mark) text += diamond(axis.at(*bar.mark));
-  return str("<svg aria-hidden=\"true\">", text, "</svg>");
+  if (bar.mark) text += symbol(axis.at(*bar.mark), kDiamond, "var(--bg)", "var(--ink)");
+  return str("<svg role=\"img\" aria-label=\"", escape(spoken(chart, axis, bar)), "\">", text,
+             "</svg>");
 }
 
 // "−500 %"
@@ -116,7 +140,8 @@ std::string tick_label(int64_t tick, const Axis& axis, const std::string& unit) 
          base::significant(static_cast<double>(std::abs(tick)) * axis.step, 6) + unit;
 }
 
-// At every tick, or at every second, fourth, … where labels would touch in a narrow drawing.
+// At every tick, or at every second, fourth, … where labels would touch in a narrow drawing; but at
+// two at least, since a scale needs two.
 std::string ticks(const Axis& axis, const std::string& unit) {
   const auto first = static_cast<int64_t>(std::ceil(axis.low / axis.step));
   const auto last = static_cast<int64_t>(std::floor(axis.high / axis.step));
@@ -126,9 +151,13 @@ std::string ticks(const Axis& axis, const std::string& unit) {
   int64_t every = 1;
   while (static_cast<double>(every) * spacing < kDigit * static_cast<double>(longest + 1))
     every *= 2;
-  std::string text = "<svg aria-hidden=\"true\">";
+  std::vector<int64_t> labelled;
   for (int64_t tick = first; tick <= last; ++tick) {
-    if (tick % every != 0) continue;
+    if (tick % every == 0) labelled.push_back(tick);
+  }
+  if (labelled.size() < 2) labelled = {first, last};
+  std::string text = "<svg aria-hidden=\"true\">";
+  for (const int64_t tick : labelled) {
     text += str("<text text-anchor=\"middle\" y=\"14\" x=\"",
                 axis.at(static_cast<double>(tick) * axis.step), "\">",
                 escape(tick_label(tick, axis, unit)), "</text>");
@@ -136,7 +165,7 @@ std::string ticks(const Axis& axis, const std::string& unit) {
   return text + "</svg>";
 }
 
-std::string key(const BarChart& chart) {
+std::string key(const BarChart& chart, const Axis& axis) {
   std::string text;
   const bool whiskers = std::any_of(chart.bars.begin(), chart.bars.end(),
                                     [](const Bar& bar) { return bar.interval.has_value(); });
@@ -144,37 +173,39 @@ std::string key(const BarChart& chart) {
                                  [](const Bar& bar) { return bar.mark.has_value(); });
   if (whiskers) {
     text +=
-        str("<span><svg>", line("1", "25", 6, 6, "var(--ink)", 1.5),
+        str("<span><svg aria-hidden=\"true\">", line("1", "25", 6, 6, "var(--ink)", 1.5),
             line("1", "1", 2, 10, "var(--ink)", 1.5), line("25", "25", 2, 10, "var(--ink)", 1.5),
             "</svg>", escape(chart.interval_name), "</span>");
   }
+  const bool arrows = std::any_of(chart.bars.begin(), chart.bars.end(), [&](const Bar& bar) {
+    return bar.value && bar.interval &&
+           !(axis.holds(bar.interval->first) && axis.holds(bar.interval->second));
+  });
+  if (arrows) text += "<span>▸ it goes on beyond the drawing</span>";
   if (marks) {
-    text += str(
-        "<span><svg style=\"width:13px\"><path d=\"M6.5 0L12.5 6L6.5 12L.5 6Z\" fill=\"var(--bg)\" "
-        "stroke=\"var(--ink)\" "
-        "stroke-width=\"1.5\"/></svg>",
-        escape(chart.mark_name), "</span>");
+    text +=
+        str("<span><svg aria-hidden=\"true\" style=\"width:13px\"><path d=\"M6.5 0L12.5 6L6.5 "
+            "12L.5 6Z\" fill=\"var(--bg)\" "
+            "stroke=\"var(--ink)\" "
+            "stroke-width=\"1.5\"/></svg>",
+            escape(chart.mark_name), "</span>");
   }
   return text.empty() ? "" : "<p class=\"key\">" + text + "</p>\n";
 }
 
 }  // namespace
 
-std::string swatch(int index, int dash) {
-  return str("<span class=\"swatch", dash ? " dashed" : "",
-             "\" style=\"background-color:", colour(index), "\"></span>");
-}
-
 std::string bar_chart(const BarChart& chart) {
   const Axis axis = axis_of(chart.bars);
-  std::string text = "<div class=\"bars\">\n";
+  std::string text =
+      str("<div class=\"bars\" role=\"list\" aria-label=\"", escape(chart.name), "\">\n");
   for (const Bar& bar : chart.bars) {
-    text +=
-        str("<div class=\"row\"><span>", swatch(bar.colour, bar.dash), escape(bar.label), "</span>",
-            drawing(axis, bar), "<span class=\"value\">", bar.text, "</span></div>\n");
+    text += str("<div class=\"row\" role=\"listitem\"><span>", line_sample(bar.colour, bar.marker),
+                escape(bar.label), "</span>", drawing(chart, axis, bar), "<span class=\"value\">",
+                bar.text, "</span></div>\n");
   }
-  return text + "<div class=\"row axis\"><span></span>" + ticks(axis, chart.unit) +
-         "<span></span></div>\n</div>\n" + key(chart);
+  return text + "<div class=\"row axis\" aria-hidden=\"true\"><span></span>" +
+         ticks(axis, chart.unit) + "<span></span></div>\n</div>\n" + key(chart, axis);
 }
 
 }  // namespace muonlab::page

@@ -118,7 +118,7 @@ std::string panel_json(const CurvePanel& panel) {
                            [&](std::string& text, const CurveSeries& series) {
                              text += base::str(
                                  "{\"l\":", quoted(series.label), ",\"t\":", quoted(series.detail),
-                                 ",\"c\":", series.colour, ",\"d\":", series.dash,
+                                 ",\"c\":", series.colour, ",\"d\":", series.marker,
                                  ",\"k\":", series.tokens_per_step, ",\"m\":",
                                  array(series.measures,
                                        [&](std::string& list, const std::optional<Curve>& curve) {

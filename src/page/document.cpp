@@ -2,6 +2,7 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/page/html.hpp"
+#include "muonlab/page/line_style.hpp"
 #include "page/assets.hpp"
 
 namespace muonlab::page {
@@ -18,7 +19,8 @@ std::string Document::curves(const std::string& id, const CurvePanel& panel) {
 }
 
 std::string Document::html() const {
-  const std::string data = base::str("{\"reload_s\":", reload_s_, ",\"panels\":{", panels_, "}}");
+  const std::string data = base::str("{\"reload_s\":", reload_s_, ",\"patterns\":", patterns_json(),
+                                     ",\"panels\":{", panels_, "}}");
 
   std::string links, body;
   for (const Section& section : sections_) {
@@ -49,8 +51,8 @@ std::string Document::html() const {
                    body, "</main>\n<script type=\"application/json\" id=\"data\">",
                    script_json(data), "</script>\n<!--\ndygraphs\n\n", asset::dygraphs_license,
                    "-->\n<script>\n", asset::dygraphs_js,
-                   "\n</script>\n<script>\n\"use strict\";\n{\n", asset::tools_js, asset::panel_js,
-                   asset::page_js, "}\n</script>\n</body>\n</html>\n");
+                   "\n</script>\n<script>\n\"use strict\";\n{\n", asset::tools_js, asset::paper_js,
+                   asset::panel_js, asset::page_js, "}\n</script>\n</body>\n</html>\n");
 }
 
 }  // namespace muonlab::page

@@ -4,23 +4,11 @@
 #include "muonlab/base/text.hpp"
 
 namespace muonlab::page {
-namespace {
-
-// The length of the valid UTF-8 sequence at the start of the text; 0 for none.
-size_t sequence_length(std::string_view text) {
-  for (size_t n = 1; n <= 4 && n <= text.size(); ++n) {
-    if (base::is_valid_utf8(text.substr(0, n))) return n;
-  }
-  return 0;
-}
-
-}  // namespace
-
 std::string escape(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   while (!text.empty()) {
-    const size_t length = sequence_length(text);
+    const size_t length = base::utf8_length(text);
     switch (text[0]) {
       case '&': out += "&amp;"; break;
       case '<': out += "&lt;"; break;
@@ -52,18 +40,27 @@ std::string colour(int index) {
   return base::str("var(--c", index, ")");
 }
 
-std::string table(std::span<const TableCell> head, std::span<const std::vector<TableCell>> rows) {
-  const auto row = [](std::span<const TableCell> cells, const char* tag) {
-    std::string text = "<tr>";
-    for (const TableCell& cell : cells) {
-      text += base::str("<", tag, cell.number ? " class=\"n\">" : ">", cell.html, "</", tag, ">");
-    }
-    return text + "</tr>\n";
+std::string caption(std::string_view text) {
+  return "<caption class=\"unseen\">" + escape(text) + "</caption>\n";
+}
+
+std::string table(std::string_view caption_text, std::span<const TableCell> head,
+                  std::span<const std::vector<TableCell>> rows) {
+  const auto cell_html = [](const TableCell& cell, const char* tag, const char* scope) {
+    return base::str("<", tag, scope, cell.number ? " class=\"n\">" : ">", cell.html, "</", tag,
+                     ">");
   };
-  std::string text = "<div class=\"scroll\"><table>\n";
-  if (!head.empty()) text += row(head, "th");
-  for (const auto& cells : rows) text += row(cells, "td");
-  return text + "</table></div>\n";
+  std::string text =
+      "<div class=\"scroll\" tabindex=\"0\"><table>\n" + caption(caption_text) + "<thead><tr>";
+  for (const TableCell& cell : head) text += cell_html(cell, "th", " scope=\"col\"");
+  text += "</tr></thead>\n<tbody>\n";
+  for (const auto& cells : rows) {
+    text += "<tr>";
+    for (size_t i = 0; i < cells.size(); ++i)
+      text += i == 0 ? cell_html(cells[i], "th", " scope=\"row\"") : cell_html(cells[i], "td", "");
+    text += "</tr>\n";
+  }
+  return text + "</tbody></table></div>\n";
 }
 
 std::string details(std::string_view summary, std::string_view html) {

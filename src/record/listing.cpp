@@ -7,6 +7,7 @@
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/log.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/base/text_table.hpp"
 #include "muonlab/record/history.hpp"
 
 namespace muonlab::record {
@@ -77,27 +78,27 @@ std::vector<RunSummary> list_runs(const std::string& folder) {
   return runs;
 }
 
-std::string runs_table(const std::vector<RunSummary>& runs) {
-  size_t width = 3;
-  for (const RunSummary& run : runs) width = std::max(width, base::display_width(run.path));
-  const bool any = std::any_of(runs.begin(), runs.end(),
-                               [](const RunSummary& run) { return !run.remark.empty(); });
-  const auto row = [&](const std::string& path, const std::string& state, const std::string& step,
-                       const std::string& loss, const std::string& val, const std::string& age,
-                       const std::string& remark) {
-    return base::pad_right(path, width) + "  " + base::pad_right(state, 8) + "  " +
-           base::pad_left(step, 13) + "  " + base::pad_left(loss, 8) + "  " +
-           base::pad_left(val, 8) + "  " +
-           (remark.empty() ? age : base::pad_right(age, 10) + "  " + remark) + "\n";
-  };
-  std::string table = row("run", "state", "step", "loss", "val", "age", any ? "remark" : "");
+std::string runs_table(const std::vector<RunSummary>& runs, size_t width) {
+  using enum base::TextColumn::Kind;
+  const bool remarks = std::any_of(runs.begin(), runs.end(),
+                                   [](const RunSummary& run) { return !run.remark.empty(); });
+  std::vector<base::TextColumn> columns{
+      {"run"}, {"state"}, {"step", number}, {"loss", number}, {"val. loss", number}, {"age"}};
+  if (remarks) columns.push_back({"remark", prose});
+  base::TextTable table(columns);
   for (const RunSummary& run : runs) {
-    table +=
-        row(run.path, state_name(run.progress.state),
-            base::str(run.progress.step, "/", run.progress.steps), loss_text(run.progress.loss),
-            loss_text(run.progress.val_loss), base::age_text(run.age_s), run.remark);
+    const RunProgress& progress = run.progress;
+    const bool diverged = progress.state == RunState::diverged;  // its earlier losses are no result
+    std::vector<std::string> cells{run.path,
+                                   state_name(progress.state),
+                                   base::str(progress.step, "/", progress.steps),
+                                   diverged ? "-" : loss_text(progress.loss),
+                                   diverged ? "-" : loss_text(progress.val_loss),
+                                   base::age_text(run.age_s)};
+    if (remarks) cells.push_back(run.remark);
+    table.add_row(std::move(cells));
   }
-  return table;
+  return table.text(width);
 }
 
 }  // namespace muonlab::record

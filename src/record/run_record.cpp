@@ -9,8 +9,8 @@
 #include "muonlab/base/file.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/record/json_lines.hpp"
-#include "muonlab/record/progress.hpp"
 #include "muonlab/record/run_folder.hpp"
+#include "muonlab/store/checkpoint.hpp"
 
 namespace muonlab::record {
 namespace {
@@ -56,6 +56,13 @@ void read_timing(const std::string& path, RunRecord& record) {
   record.timing = in_order(timing);
 }
 
+std::string identity_in(const std::string& checkpoints) {
+  const std::vector<store::CheckpointEntry> entries = store::list_checkpoints(checkpoints);
+  if (entries.empty()) return "";
+  const nlohmann::json trainer = value_in(base::join_path(entries.back().path, "trainer.json"));
+  return trainer.is_object() ? text_in(trainer, "data") : "";
+}
+
 }  // namespace
 
 RunRecord read_run(const std::string& path) {
@@ -79,10 +86,11 @@ RunRecord read_run(const std::string& path) {
   const nlohmann::json build = value_in(folder.build());
   if (build.is_object()) record.commit = text_in(build, "commit");
   if (build.is_object()) record.processor = text_in(build, "processor");
+  record.data_identity = identity_in(folder.checkpoints());
   if (files.exists(folder.metrics())) read_metrics(folder.metrics(), record);
   if (files.exists(folder.timing())) read_timing(folder.timing(), record);
   record.history = read_history(folder.history());
-  record.finished = read_progress(folder).state == RunState::finished;
+  record.state = read_progress(folder).state;
   return record;
 }
 

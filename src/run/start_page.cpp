@@ -8,6 +8,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/base/text_table.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/config/model_hf.hpp"
 
@@ -95,7 +96,8 @@ std::string start_page(const Prepared& prepared) {
   const std::string gap = config::hugging_face_gap(config.model);
   if (!gap.empty())
     lines.push_back({"note", "transformers will not load its checkpoints: " + gap, ""});
-  return columns(lines) + "\n" + optim::routing_table(prepared.routing, config);
+  return columns(lines) + "\n" +
+         optim::routing_table(prepared.routing, config, base::table_width());
 }
 
 }  // namespace muonlab::run

@@ -16,7 +16,7 @@ const char* const kShortRun = R"({"name": "tiny", "threads": 1,
   "model": {"layers": 1, "width": 32, "heads": 2, "context": 32}, "data": {"kind": "biographies", "m": 2},
   "train": {"steps": 3, "batch": 2}, "eval": {"every": 2, "samples": 2}})";
 
-TEST(CompareCommand, LaysTwoRunsOverEachOther) {
+TEST(CompareCommand, ShowsSettingsAndLossesOfTwoRuns) {
   const support::Scratch scratch("compare");
   std::ofstream(scratch / "tiny.json") << kShortRun;
   for (const char* rate : {"0.001", "0.01"}) {

@@ -38,11 +38,13 @@ TEST(TailCommand, ShowsGroupsAndAttributesOfSeveralCheckpoints) {
   const Result table =
       run_program(scratch.path(), {"tail", "runs/people@10", "runs/people", "--classes", "3"});
   ASSERT_EQ(table.code, 0) << table.err;
-  EXPECT_NE(table.out.find("runs/people@10 step 10"), std::string::npos) << table.out;
-  EXPECT_NE(table.out.find("runs/people step 20"), std::string::npos) << table.out;
-  EXPECT_EQ(count(table.out, "first   exact    loss"), 4u) << table.out;
-  EXPECT_NE(table.out.find("\n3                    12 "), std::string::npos) << table.out;
-  EXPECT_NE(table.out.find("\nmajor                 7 "), std::string::npos) << table.out;
+  EXPECT_EQ(count(table.out, "checkpoint              questions  first  exact "), 2u) << table.out;
+  EXPECT_NE(table.out.find("\n3      runs/people@10 step 10         12  "), std::string::npos)
+      << table.out;
+  EXPECT_NE(table.out.find("\n3      runs/people step 20            12  "), std::string::npos)
+      << table.out;
+  EXPECT_NE(table.out.find("\nmajor       runs/people step 20             7  "), std::string::npos)
+      << table.out;
   EXPECT_EQ(table.out.find("company"), std::string::npos) << table.out;
 
   const Result lines = run_program(scratch.path(), {"tail", "runs/people", "--json"});

@@ -111,8 +111,12 @@ TEST(Numbers, Printf) {
   EXPECT_EQ(fixed(1e300, 1).size(), 303u);
 }
 
-TEST(Columns, CountCodePoints) {
+TEST(Columns, CountWhatATerminalShows) {
   EXPECT_EQ(display_width("4.061 ± 0.004"), 13u);
+  EXPECT_EQ(display_width("資料"), 4u);
+  EXPECT_EQ(display_width("e\u0301"), 1u);
+  EXPECT_EQ(display_width("\xFFz\x80"), 3u);
+  EXPECT_EQ(clip_text("資料夾", 4), "資…");
   EXPECT_EQ(pad_right("±", 3), "±  ");
   EXPECT_EQ(pad_left("±", 3), "  ±");
   EXPECT_EQ(pad_left("long", 3), "long");

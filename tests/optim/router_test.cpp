@@ -73,6 +73,18 @@ TEST(Router, Table) {
             "  ffn_in is gate_proj, ffn_gate is up_proj, ffn_out is down_proj\n");
 }
 
+TEST(Router, TheTableWrapsWhatANarrowTerminalCannotHold) {
+  const config::RunConfig run = paper();
+  const std::string table = routing_table(route(config::parameter_specs(run.model), run), run, 80);
+  for (const std::string& line : base::split(table, '\n')) EXPECT_LE(line.size(), 80u) << line;
+  EXPECT_NE(table.find("\n  muon       muon   0.01           layers 0-5: v o ffn_in"),
+            std::string::npos)
+      << table;
+  EXPECT_NE(table.find("\n                                   ffn_gate ffn_out\n"),
+            std::string::npos)
+      << table;
+}
+
 TEST(Router, TableOfLayersAndSomeNorms) {
   config::RunConfig run = paper();
   run.assign = {{{"v@0-2", "o@1", "ffn_in@0-2"}, "muon"},

@@ -23,9 +23,13 @@ TEST(Html, JsonInAScriptEndsNoScript) {
 TEST(Html, ATableAlignsNumbersAndCanScroll) {
   const std::vector<TableCell> head{{"run"}, {"loss", true}};
   const std::vector<std::vector<TableCell>> rows{{{"a"}, {"4.01", true}}};
-  EXPECT_EQ(table(head, rows),
-            "<div class=\"scroll\"><table>\n<tr><th>run</th><th class=\"n\">loss</th></tr>\n"
-            "<tr><td>a</td><td class=\"n\">4.01</td></tr>\n</table></div>\n");
+  EXPECT_EQ(
+      table("runs & losses", head, rows),
+      "<div class=\"scroll\" tabindex=\"0\"><table>\n"
+      "<caption class=\"unseen\">runs &amp; losses</caption>\n"
+      "<thead><tr><th scope=\"col\">run</th><th scope=\"col\" class=\"n\">loss</th></tr></thead>\n"
+      "<tbody>\n<tr><th scope=\"row\">a</th><td class=\"n\">4.01</td></tr>\n"
+      "</tbody></table></div>\n");
 }
 
 }  // namespace

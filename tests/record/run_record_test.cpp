@@ -33,7 +33,7 @@ TEST(RunRecord, ReadsAFolderAndKeepsTheLastFormOfAStep) {
         "\"peak_rss_mb\":100.0}\n");
   const RunRecord record = read_run(path);
   EXPECT_EQ(record.name, "trial");
-  EXPECT_TRUE(record.finished);
+  EXPECT_TRUE(record.finished());
   ASSERT_EQ(record.train.size(), 2u);
   EXPECT_EQ(record.train[0].loss, 5.25);
   EXPECT_EQ(record.train[1].tokens, 128);

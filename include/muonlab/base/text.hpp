@@ -31,15 +31,22 @@ std::string exact(double value);
 // four digits: 24.10, 572.0, 4054; from a million on 1.234e+06
 std::string perplexity_text(double value);
 
-size_t display_width(std::string_view text);  // code points; malformed bytes count one each
+// Columns that a text takes on a terminal: two for a wide character, none for a combining mark, one
+// for a malformed byte.
+size_t display_width(std::string_view text);
 std::string pad_right(std::string_view text, size_t width);  // text first
 std::string pad_left(std::string_view text, size_t width);   // text last
-// At most width code points, with "…" as the last one if something is cut.
+// At most `width` columns, with "…" as the last one if something is cut.
 std::string clip_text(std::string_view text, size_t width);
+// Lines of at most `width` columns, broken at spaces; a longer word is broken after a comma, else
+// it stays whole. A number stays on a line with its sign and unit ("p = 0.01", "96 %").
+std::vector<std::string> wrap_text(std::string_view text, size_t width);
 
 std::string join(std::span<const std::string> parts, std::string_view separator);
 std::vector<std::string> split(std::string_view text, char separator);  // n separators, n + 1 parts
 std::string_view trim(std::string_view text);  // without ASCII white space at both ends
 bool is_valid_utf8(std::string_view text);
+// Bytes of the valid UTF-8 sequence at the start of the text; 0 where there is none.
+size_t utf8_length(std::string_view text);
 
 }  // namespace muonlab::base

@@ -1,6 +1,8 @@
 // Which optimizer each parameter has, and what a person sees of it.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,8 +22,10 @@ struct Routing {
 // By config::first_matches. REQUIRES: `run` is loaded or resolved, which refuses gaps, unknown
 // optimizers and vectors for rules that update matrices only.
 Routing route(const std::vector<config::ParameterSpec>& specs, const config::RunConfig& run);
-// The table printed at the start (design: look-and-feel) and the one stored as assignment.tsv.
-std::string routing_table(const Routing& routing, const config::RunConfig& run);
+// The table printed at the start, for a terminal of `width` columns, and the one stored as
+// assignment.tsv.
+std::string routing_table(const Routing& routing, const config::RunConfig& run,
+                          size_t width = SIZE_MAX);
 std::string routing_tsv(const Routing& routing, const config::RunConfig& run);
 
 }  // namespace muonlab::optim

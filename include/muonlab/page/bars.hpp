@@ -11,24 +11,23 @@ namespace muonlab::page {
 
 struct Bar {
   std::string label;
-  int colour = 0, dash = 0;
+  int colour = 0, marker = 0;
   std::optional<double> value{};  // none: no bar, only the text
+  // Infinite ends run off the drawing.
   std::optional<std::pair<double, double>> interval{};
   std::optional<double> mark{};  // a value to compare with, as a diamond
   std::string text{};            // the figure at the right, HTML
 };
 
 struct BarChart {
+  std::string name;  // what the bars are, for a screen reader
   std::vector<Bar> bars;
   std::string unit{};       // after the axis's numbers: " %"
   std::string mark_name{};  // what the diamonds are
   std::string interval_name{};
 };
 
-// Intervals that reach far beyond the bars end at the edge.
+// An interval that reaches far beyond the bars ends at the edge in an arrow.
 std::string bar_chart(const BarChart& chart);
-
-// A row's sign in tables: a small square in its colour, striped where its lines are dashed.
-std::string swatch(int colour, int dash);
 
 }  // namespace muonlab::page

@@ -25,7 +25,7 @@ struct CurveSeries {
   std::string label;     // series with one label are shown as their mean, or each by itself
   std::string detail{};  // what tells them apart: "seed 2"
   int colour = 0;        // of page.css
-  int dash = 0;          // 0 solid; 1 to 3
+  int marker = 0;        // of line_style.hpp
   double tokens_per_step = 0;
   std::vector<std::optional<Curve>> measures{};  // as CurvePanel::measures
 };

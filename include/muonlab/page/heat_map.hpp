@@ -8,6 +8,7 @@
 namespace muonlab::page {
 
 struct HeatMap {
+  std::string caption;               // text, for a screen reader
   std::string corner;                // text over the rows' names
   std::vector<std::string> columns;  // HTML
   struct Row {

@@ -23,8 +23,11 @@ struct TableCell {
   std::string html;     // as is; text goes through escape() first
   bool number = false;  // aligned to the right
 };
-// A table that scrolls sideways on a narrow screen.
-std::string table(std::span<const TableCell> head, std::span<const std::vector<TableCell>> rows);
+// A table that scrolls sideways on a narrow screen; the first cell of a row is its heading. The
+// caption (text) is for a screen reader: the page shows headings of its own.
+std::string table(std::string_view caption, std::span<const TableCell> head,
+                  std::span<const std::vector<TableCell>> rows);
+std::string caption(std::string_view text);
 
 // <details> with a summary (text) and content (HTML).
 std::string details(std::string_view summary, std::string_view html);

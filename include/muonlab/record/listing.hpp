@@ -18,6 +18,7 @@ struct RunSummary {
 
 // Every folder at or below `folder` (two levels) that is a run's, newest first.
 std::vector<RunSummary> list_runs(const std::string& folder);
-std::string runs_table(const std::vector<RunSummary>& runs);
+// For a terminal of `width` columns.
+std::string runs_table(const std::vector<RunSummary>& runs, size_t width);
 
 }  // namespace muonlab::record

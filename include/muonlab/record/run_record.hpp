@@ -7,6 +7,7 @@
 
 #include "muonlab/config/run.hpp"
 #include "muonlab/record/history.hpp"
+#include "muonlab/record/progress.hpp"
 
 namespace muonlab::record {
 
@@ -32,7 +33,7 @@ struct RunRecord {
   int64_t num_parameters = 0;
   int64_t steps = 0;  // planned
   int64_t tokens_per_step = 0;
-  bool finished = false;  // record::RunState::finished
+  RunState state = RunState::stopped;
   // By step, each once: lines that a crash left beyond the last checkpoint and that came again
   // count in their last form.
   std::vector<TrainPoint> train;
@@ -40,6 +41,11 @@ struct RunRecord {
   std::vector<StepTiming> timing;
   std::string commit, processor;
   History history{};  // empty for a run made before there was one
+  // Hash of all token ids and the tokenizer, as the newest checkpoint has it; empty without one.
+  std::string data_identity{};
+
+  bool finished() const { return state == RunState::finished; }
+  bool diverged() const { return state == RunState::diverged; }
 };
 
 // Throws base::Error: no run's folder there, or a resolved.json that cannot be read. Absent metrics

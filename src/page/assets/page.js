@@ -35,11 +35,39 @@ theme.onclick = () => {
   recolour();
 };
 
+// On paper: all panels that are not folded away.
+const printing = (on) => {
+  if (on) [...waiting].filter((node) => node.getClientRects().length > 0).forEach(draw);
+  panels.forEach((panel) => panel.onPaper(on));
+};
+addEventListener("beforeprint", () => printing(true));
+addEventListener("afterprint", () => printing(false));
+
+// A page that reloads itself comes back as it was: scrolled, with the same parts unfolded. Panels that
+// are not drawn yet keep the height they had, so that what is below them stays where it was.
 if (data.reload_s) {
-  const at = stored.get("scroll");
-  if (at) requestAnimationFrame(() => scrollTo(0, at));
-  addEventListener("scroll", () => stored.set("scroll", scrollY), { passive: true });
-  const reload = () => { if (!panels.some((panel) => panel.zoomed()) && !document.hidden) location.reload(); };
+  history.scrollRestoration = "manual";
+  const folds = [...document.querySelectorAll("details")];
+  const kept = stored.get("place");
+  if (kept) {
+    folds.forEach((fold, i) => { fold.open = kept.open.includes(i); });
+    for (const [id, height] of Object.entries(kept.heights)) {
+      const node = document.getElementById(id);
+      if (node) node.style.minHeight = `${height}px`;
+    }
+    requestAnimationFrame(() => scrollTo(0, kept.scroll));
+  }
+  const keep = () => {
+    const heights = {};
+    for (const node of document.querySelectorAll(".curves")) heights[node.id] = node.offsetHeight;
+    stored.set("place", { scroll: scrollY, heights, open: folds.flatMap((fold, i) => (fold.open ? [i] : [])) });
+  };
+  addEventListener("pagehide", keep);
+  const reload = () => {
+    if (panels.some((panel) => panel.zoomed()) || document.hidden) return;
+    keep();
+    location.reload();
+  };
   setInterval(reload, data.reload_s * 1000);
 }
 root.dataset.ready = Math.round(performance.now());

@@ -1,3 +1,4 @@
+const MOST_NAMES = 16;  // beside the ends of lines
 // Draws a panel of curves; curves.hpp says what its data are.
 class Panel {
   constructor(node) {
@@ -62,10 +63,12 @@ class Panel {
     const head = make("h3", node);
     const title = make("span", head, {}, "");
     const at = make("span", head, { class: "at" });
-    const plot = make("div", node, { class: "plot" });
-    const xname = make("p", node, { class: "xname" });
+    const plot = make("div", node, { class: "plot", role: "img" });
+    const foot = make("p", node, { class: "xname" });
+    const cut = make("span", foot, { class: "cut" });
+    const xname = make("span", foot);
     const legend = this.spec.shared ? null : make("div", node, { class: "legend" });
-    return { node, chart, title, at, plot, xname, legend };
+    return { node, chart, title, at, plot, cut, xname, legend };
   }
 
   axisOf(series, curve) {
@@ -148,30 +151,30 @@ class Panel {
     const [per, unit] = !time ? [1, this.state.axis] : longest > 7200 ? [3600, "h"] : longest > 300 ? [60, "min"] : [1, "s"];
     frame.xname.textContent = time ? `training time, ${unit}` : this.state.axis === "step" ? "step" : "tokens";
     frame.lines = lines;
+    frame.range = range;
     for (const line of lines) if (!line.thin) this.labels.set(line.label, { label: line.label, of: line.of });
     if (frame.graph) frame.graph.destroy();
     frame.graph = null;
     frame.node.hidden = !grid.length;  // nothing of this measure
     if (!grid.length) return;
     const rows = grid.map((x, i) => [x / per, ...lines.map((line) => line.values[i])]);
-    const few = grid.length <= 40;
     const series = {};
     for (const line of lines) {
       series[line.name] = {
-        strokePattern: DASHES[line.of.d], strokeWidth: line.thin ? 1 : 1.8, drawPoints: few && !line.thin, pointSize: 2,
+        strokePattern: dashes(line.of), strokeWidth: line.thin ? 1 : 1.8, ...this.points(line, grid.length),
       };
     }
-    const direct = frame.legend && frame.plot.clientWidth > 480 && lines.filter((line) => !line.thin).length <= 8;
+    const direct = frame.legend && frame.plot.clientWidth > 480 && lines.filter((line) => !line.thin).length <= MOST_NAMES;
     const xtext = (x) => short(x);
     frame.graph = new Dygraph(frame.plot, rows, {
       labels: ["x", ...lines.map((line) => line.name)],
       series, valueRange: range, legend: "never", connectSeparatedPoints: false,
       visibility: lines.map((line) => !this.state.hidden.includes(line.label)),
       axes: {
-        x: { axisLabelFormatter: xtext, valueFormatter: xtext, pixelsPerLabel: 64 },
+        x: { axisLabelFormatter: xtext, valueFormatter: xtext, pixelsPerLabel: frame.plot.clientWidth < 260 ? 34 : 64 },
         y: { axisLabelFormatter: (y) => short(y), axisLabelWidth: 46, pixelsPerLabel: 34 },
       },
-      axisLabelFontSize: 12, rightGap: direct ? 108 : 8, highlightCircleSize: 3,
+      axisLabelFontSize: 12, rightGap: direct ? 136 : 8, highlightCircleSize: 3,
       ...this.colours(lines),
       highlightCallback: (event, x, points) => {
         const values = new Map(points.map((point) => [point.name, point.yval]));
@@ -181,12 +184,76 @@ class Panel {
       unhighlightCallback: () => { frame.at.textContent = ""; this.showValues(frame, null); },
       zoomCallback: (low, high) => this.zoomOthers(frame, low, high),
       interactionModel: matchMedia("(pointer: coarse)").matches ? twoFingers() : Dygraph.defaultInteractionModel,
-      plugins: direct ? [{ activate: () => ({ didDrawChart: (e) => this.nameEnds(e.dygraph, frame) }) }] : [],
+      plugins: [{ activate: () => ({ didDrawChart: (e) => this.decorate(e.dygraph, frame, direct) }) }],
     });
+    this.describe(frame, name);
     if (frame.legend) {
       const entries = lines.filter((line) => !line.thin).map((line) => ({ label: line.label, of: line.of }));
       this.drawLegend(frame.legend, entries, frame);
     }
+  }
+  // Points of a short curve, and a line's own markers, about eight along it.
+  points(line, length) {
+    const marker = MARKERS[line.of.d], few = length <= 40;
+    if (line.thin || !(few || marker)) return { drawPoints: false };
+    const every = Math.max(1, Math.ceil(length / 8));
+    return {
+      drawPoints: true, pointSize: 2,
+      drawPointCallback: (graph, name, ctx, x, y, fill, size, i) => {
+        if (marker && i % every === 0) drawMarker(ctx, marker, x, y, fill);
+        else if (few) drawMarker(ctx, MARKERS[1], x, y, fill, size);
+      },
+    };
+  }
+  // What the plot shows, for a screen reader.
+  describe(frame, name) {
+    const lines = frame.lines.filter((line) => !line.thin && !this.state.hidden.includes(line.label));
+    const ends = lines.map((line) => {
+      const known = line.values.filter((y) => y !== null);
+      return known.length ? `${line.label} from ${digits(known[0], 4)} to ${digits(known[known.length - 1], 4)}` : line.label;
+    });
+    const title = frame.chart.title ? `${frame.chart.title}: ` : "";
+    frame.plot.setAttribute("aria-label", `${title}${name} by ${frame.xname.textContent}. ${ends.join("; ")}.`);
+  }
+  decorate(graph, frame, direct) {
+    this.markCuts(graph, frame);
+    if (direct) this.nameEnds(graph, frame);
+  }
+  // An arrow at the edge where a line leaves the plot, and below it how far lines reach beyond.
+  markCuts(graph, frame) {
+    const [low, high] = graph.yAxisRange(), [left, right] = graph.xAxisRange();
+    const area = graph.getArea(), ctx = graph.hidden_ctx_;
+    frame.cuts = [];
+    let above = -Infinity, below = Infinity;
+    for (const line of frame.lines) {
+      if (this.state.hidden.includes(line.label)) continue;
+      let before = null, marked = false;
+      const mark = (x, side) => {
+        const px = Math.min(Math.max(graph.toDomXCoord(x), area.x + 4), area.x + area.w - 4);
+        const py = side > 0 ? area.y + 5 : area.y + area.h - 5;
+        drawMarker(ctx, (c, cx, cy, r) => MARKERS[3](c, cx, cy, side * r), px, py, colour(`--c${line.of.c}`), 4.5);
+        frame.cuts.push({ x, side, of: line.of });
+        marked = true;
+      };
+      const values = line.values.map((y, i) => ({ y, x: graph.getValue(i, 0) }))
+        .filter(({ x, y }) => y !== null && x >= left && x <= right)
+        .map(({ x, y }) => ({ x, y, side: y > high ? 1 : y < low ? -1 : 0 }));
+      for (const now of values) {
+        if (now.side > 0) above = Math.max(above, now.y);
+        if (now.side < 0) below = Math.min(below, now.y);
+        const side = now.side || (before && before.side);
+        if (before && side && now.side !== before.side) {
+          const edge = side > 0 ? high : low;
+          mark(before.x + (now.x - before.x) * (edge - before.y) / (now.y - before.y), side);
+        }
+        before = now;
+      }
+      if (!marked && before && before.side) mark(values[0].x, before.side);  // all of it lies beyond
+    }
+    const parts = [];
+    if (above > -Infinity) parts.push(`▲ cut: up to ${digits(above, 4)} above the plot`);
+    if (below < Infinity) parts.push(`▼ cut: down to ${digits(below, 4)} below the plot`);
+    frame.cut.textContent = parts.join("; ");
   }
   colours(lines) {
     return {
@@ -222,14 +289,16 @@ class Panel {
       const y = graph.toDomYCoord(line.values[i]);
       if (y >= area.y - 1 && y <= area.y + area.h + 1) ends.push({ line, y });
     }
-    ends.sort((a, b) => a.y - b.y);
-    const step = 15;
-    for (let i = 1; i < ends.length; ++i) ends[i].y = Math.max(ends[i].y, ends[i - 1].y + step);
-    let floor = area.y + area.h;
-    for (let i = ends.length - 1; i >= 0; --i) floor = (ends[i].y = Math.min(ends[i].y, floor)) - step;
+    spread(ends, 15, area.y + area.h);
     const left = area.x + area.w + 6;
     for (const { line, y } of ends)
-      make("span", frame.plot, { class: "end", style: `left:${left}px;top:${y}px;color:var(--c${line.of.c})` }, line.label);
+      this.nameEnd(frame.plot, line, `left:${left}px;top:${y}px`);
+  }
+
+  nameEnd(plot, line, style) {
+    const node = make("span", plot, { class: "end", style, title: line.label });
+    node.innerHTML = sample(line.of);
+    make("span", node, {}, line.label);
   }
 
   drawLegend(node, entries, frame) {
@@ -238,9 +307,7 @@ class Panel {
       const shown = !this.state.hidden.includes(label);
       const button = make("button", node, { "aria-pressed": shown, title: shown ? "hide" : "show" });
       button.dataset.label = label;
-      const dash = DASHES[of.d] ? `stroke-dasharray="${DASHES[of.d].join(" ")}"` : "";
-      const stroke = `stroke="var(--c${of.c})" stroke-width="2.5" ${dash}`;
-      button.innerHTML = `<svg><line x1="0" x2="20" y1="4" y2="4" ${stroke}/></svg>`;
+      button.innerHTML = sample(of);
       make("span", button, {}, label);
       make("span", button, { class: "v" });
       button.onclick = () => this.toggle(label);
@@ -266,6 +333,19 @@ class Panel {
       button.lastChild.textContent = digits(value, 4);
     }
   }
-  zoomed() { return this.charts.some((frame) => frame.graph && frame.graph.isZoomed()); }
+  // For printing; the drawings of the last time go.
+  onPaper(wanted) {
+    this.node.querySelectorAll("svg.paper").forEach((node) => node.remove());
+    if (!wanted) return;
+    for (const frame of this.charts) if (frame.graph) drawOnPaper(this, frame);
+  }
+  // dygraphs takes the ordinate's range that it was given for a zoom.
+  zoomed() {
+    return this.charts.some(({ graph, range }) => {
+      if (!graph) return false;
+      const [low, high] = graph.yAxisRange();
+      return graph.isZoomed("x") || (range && (low !== range[0] || high !== range[1]));
+    });
+  }
 }
 

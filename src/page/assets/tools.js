@@ -1,6 +1,7 @@
 // What panel.js and page.js share: the page's data, elements, numbers, touch. The three run in one scope, in this order.
 const data = JSON.parse(document.getElementById("data").textContent);
-const DASHES = [null, [7, 3], [2, 2], [9, 3, 2, 3]];
+// A line's dashes by its colour (line_style.hpp); null is a solid line.
+const dashes = (series) => { const pattern = data.patterns[series.c]; return pattern.length ? pattern : null; };
 const GRID = 600;         // points of a common axis where the curves' own points are too many to unite
 const MOST_POINTS = 4000;
 
@@ -11,9 +12,13 @@ const make = (tag, parent, attributes = {}, text = null) => {
   if (parent) parent.append(node);
   return node;
 };
+// What outlives a reload of this page; pages of one folder or host do not share it.
 const stored = {
-  get(key) { try { return JSON.parse(sessionStorage.getItem(key)); } catch { return null; } },
-  set(key, value) { try { sessionStorage.setItem(key, JSON.stringify(value)); } catch { /* a page without storage */ } },
+  name: (key) => `${location.pathname}#${key}`,
+  get(key) { try { return JSON.parse(sessionStorage.getItem(this.name(key))); } catch { return null; } },
+  set(key, value) {
+    try { sessionStorage.setItem(this.name(key), JSON.stringify(value)); } catch { /* a page without storage */ }
+  },
 };
 
 // The colour behind a CSS variable as the canvas wants it.
@@ -36,6 +41,33 @@ const short = (value) => {
   if (size >= 1e6) return +(value / 1e6).toPrecision(4) + " M";
   if (size >= 1e4) return +(value / 1e3).toPrecision(4) + " k";
   return String(+value.toPrecision(4));
+};
+
+// The marker of a line: none, circle, square, triangle.
+const MARKERS = [
+  null,
+  (ctx, x, y, r) => ctx.arc(x, y, r, 0, 2 * Math.PI),
+  (ctx, x, y, r) => ctx.rect(x - r, y - r, 2 * r, 2 * r),
+  (ctx, x, y, r) => { ctx.moveTo(x, y - r); ctx.lineTo(x + r, y + r); ctx.lineTo(x - r, y + r); ctx.closePath(); },
+];
+const drawMarker = (ctx, marker, x, y, fill, r = 3.5) => {
+  ctx.save();
+  ctx.setLineDash([]);
+  ctx.fillStyle = fill;
+  ctx.beginPath();
+  marker(ctx, x, y, r);
+  ctx.fill();
+  ctx.restore();
+};
+// A short piece of a series' line, as an SVG beside its name.
+const SHAPES = ["", '<circle cx="13" cy="5" r="3.5"/>', '<rect x="9.5" y="1.5" width="7" height="7"/>',
+  '<path d="M13 .5L17.5 8.5L8.5 8.5Z"/>'];
+const sample = (series) => {
+  const pattern = dashes(series);
+  const dash = pattern ? ` stroke-dasharray="${pattern.join(" ")}"` : "";
+  const line = `<line x1="0" x2="26" y1="5" y2="5" stroke-width="2.5"${dash}/>`;
+  const paint = `fill="var(--c${series.c})" stroke="var(--c${series.c})"`;
+  return `<svg class="sample" aria-hidden="true" ${paint}>${line}<g stroke="none">${SHAPES[series.d]}</g></svg>`;
 };
 
 // y at every x of `wanted` (rising) by linear interpolation; null outside the curve.

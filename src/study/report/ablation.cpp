@@ -1,5 +1,4 @@
-// The answer of an ablation: in words, as bars beside the paper's values, and as a table; and how
-// its rates were found.
+// The answer of an ablation: in words, as bars beside the paper's values, and as a table.
 #include <algorithm>
 #include <cmath>
 
@@ -7,8 +6,8 @@
 #include "muonlab/base/text.hpp"
 #include "muonlab/page/bars.hpp"
 #include "muonlab/page/html.hpp"
-#include "muonlab/study/sweep/answer.hpp"
 #include "sections.hpp"
+#include "study/ablation/verdict.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -48,6 +47,12 @@ std::string share_text(const Estimate& share) {
   return percent(share.value) + small(share.interval ? interval_text(*share.interval, 100, 0) : "");
 }
 
+// A row's share of the gain; no number where there is no certain gain.
+std::string share_cell(const AblationAnswer& answer, const RowAnswer& row) {
+  if (!row.recovered) return "–";
+  return answer.gain_is_certain() ? share_text(*row.recovered) : "undefined";
+}
+
 std::string gain_text(const Estimate& gain) {
   return signed_text(gain.value, 4) +
          small(gain.interval ? interval_text(*gain.interval, 1, 3) : "");
@@ -66,15 +71,35 @@ std::string ends_sentence(const AblationAnswer& answer) {
              gain.n, gain.n == 1 ? " seed." : " seeds.");
 }
 
-std::string block_verdict(const ReportBlock& block) {
-  std::string sentences = ends_sentence(*block.answer);
+// What would tell a gain from noise.
+std::string next_step(const ReportData& data, const AblationAnswer& answer) {
+  if (data.sweeps.size() != 1 || answer.gain_is_certain()) return "";
+  const SweepResult& sweep = data.sweeps.front();
+  return str(
+      "<p>More seeds can settle it: add to <code>seeds</code> in the sweep file and run it "
+      "again; finished runs are kept.",
+      sweep.searches.empty()
+          ? " Learning rates that are searched (<code>tune</code>) make the comparison fair."
+          : "",
+      "</p>\n<pre>", escape(sweep.command), "</pre>\n");
+}
+
+// The sentence that is certain stands out: about the gain where it is noise, else about its shares.
+std::string block_verdict(const ReportData& data, const ReportBlock& block) {
+  const AblationAnswer& answer = *block.answer;
+  const size_t strong = answer.gain_is_certain() && answer.verdict.size() > 1 ? 1 : 0;
   std::string html = block.title.empty() ? "<div>" : "<div><h3>" + escape(block.title) + "</h3>";
   html += "<p class=\"verdict\">";
-  for (size_t i = 0; i < block.answer->verdict.size(); ++i) {
-    const std::string text = escape(block.answer->verdict[i]);
-    html += (i ? " " : "") + (i == 1 ? "<strong>" + text + "</strong>" : text);
+  for (size_t i = 0; i < answer.verdict.size(); ++i) {
+    const std::string text = escape(answer.verdict[i]);
+    html += (i ? " " : "") + (i == strong ? "<strong>" + text + "</strong>" : text);
   }
-  return html + "</p>" + (sentences.empty() ? "" : "<p>" + escape(sentences) + "</p>") + "</div>\n";
+  html += "</p>";
+  for (const std::string& sentence : broken_run_sentences(answer))
+    html += "<p class=\"notice\">" + escape(sentence) + "</p>";
+  const std::string ends = ends_sentence(answer);
+  return html + (ends.empty() ? "" : "<p>" + escape(ends) + "</p>") + next_step(data, answer) +
+         "</div>\n";
 }
 
 std::vector<const ReportBlock*> answered(const ReportData& data) {
@@ -110,8 +135,7 @@ std::string shares_table(const ReportData& data, const std::vector<const ReportB
       const auto& list = block->answer->rows;
       const auto same = std::find_if(list.begin(), list.end(),
                                      [&](const auto& row) { return row.label == first.label; });
-      cells.push_back(
-          {same != list.end() && same->recovered ? share_text(*same->recovered) : "–", true});
+      cells.push_back({same != list.end() ? share_cell(*block->answer, *same) : "–", true});
     }
     paper = paper || first.published_recovered;
     cells.push_back({first.published_recovered ? percent(*first.published_recovered) : "–", true});
@@ -122,40 +146,42 @@ std::string shares_table(const ReportData& data, const std::vector<const ReportB
   } else {
     for (auto& cells : rows) cells.pop_back();
   }
-  return page::table(head, rows);
+  return page::table("share of the gain by row and block", head, rows);
 }
 
 page::Bar bar_of(const ReportData& data, const RowAnswer& answer, bool shares) {
   const ReportRow* row = row_of(data, answer.label);
   page::Bar bar{
-      .label = answer.label, .colour = row ? *row->colour : 7, .dash = row ? row->dash : 0};
+      .label = answer.label, .colour = row ? *row->colour : 7, .marker = row ? row->marker : 0};
   const std::optional<Estimate>& estimate = shares ? answer.recovered : answer.gain;
   const double factor = shares ? 100 : 1;
   if (shares && answer.published_recovered) bar.mark = 100 * *answer.published_recovered;
   if (!estimate) {
-    bar.text = answer.loss ? "–" : "<small>no run yet</small>";
+    bar.text = answer.loss               ? "–"
+               : answer.num_diverged > 0 ? "<small>diverged</small>"
+                                         : "<small>no run yet</small>";
     return bar;
   }
   bar.value = factor * estimate->value;
-  if (estimate->interval && estimate->interval->bounded()) {
+  if (estimate->interval) {
     bar.interval = {factor * estimate->interval->low, factor * estimate->interval->high};
   }
-  bar.text = shares ? share_text(*estimate) : signed_text(estimate->value, 4);
+  bar.text = shares ? share_text(*estimate) : gain_text(*estimate);
   return bar;
 }
 
 std::string bars_html(const ReportData& data, const AblationAnswer& answer) {
-  const bool shares = std::any_of(answer.rows.begin(), answer.rows.end(),
-                                  [](const auto& row) { return row.recovered.has_value(); });
-  page::BarChart chart{.bars = {},
-                       .unit = shares ? " %" : "",
-                       .mark_name = "the paper",
-                       .interval_name = "95 % interval"};
-  for (const RowAnswer& row : answer.rows) chart.bars.push_back(bar_of(data, row, shares));
+  const bool shares = answer.gain_is_certain();
   const std::string what =
       shares ? str("share of the gain of ", answer.reference_row().label, " over ",
                    answer.row(answer.baseline).label)
              : str("gain over ", answer.row(answer.baseline).label, ", nats a token");
+  page::BarChart chart{.name = what,
+                       .bars = {},
+                       .unit = shares ? " %" : "",
+                       .mark_name = "the paper",
+                       .interval_name = "95 % interval"};
+  for (const RowAnswer& row : answer.rows) chart.bars.push_back(bar_of(data, row, shares));
   return "<p class=\"note\">" + escape(what) + "</p>\n" + page::bar_chart(chart);
 }
 
@@ -184,28 +210,19 @@ std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
   std::vector<std::vector<TableCell>> rows;
   for (const RowAnswer& row : answer.rows) {
     rows.push_back({{named(data, row.label)},
-                    {row.loss ? with_error(*row.loss) : "–", true},
+                    {row.loss               ? with_error(*row.loss)
+                     : row.num_diverged > 0 ? "diverged"
+                                            : "–",
+                     true},
                     {row.deviation ? fixed(*row.deviation, 4) : "–", true},
                     {row.loss ? str(row.loss->n) : "0", true},
                     {row.gain ? gain_text(*row.gain) : "–", true},
                     {row.p_holm ? p_value(*row.p_holm) : "–", true},
                     {row.behind ? with_error(*row.behind) : "–", true},
-                    {row.recovered ? share_text(*row.recovered) : "–", true},
+                    {share_cell(answer, row), true},
                     {published_text(row), true}});
   }
-  return page::table(head, rows);
-}
-
-std::string rate_names(const RateSearch& search) {
-  std::vector<std::string> names;
-  for (const config::RateGrid& rate : search.rates) names.push_back(base::join(rate.paths, " = "));
-  return base::join(names, ", ");
-}
-
-std::string rates_text(const std::vector<double>& rates) {
-  std::vector<std::string> texts;
-  for (double rate : rates) texts.push_back(base::significant(rate, 4));
-  return base::join(texts, ", ");
+  return page::table("losses, gains and shares of the rows", head, rows);
 }
 
 }  // namespace
@@ -214,7 +231,7 @@ std::string verdict_html(const ReportData& data) {
   const std::vector<const ReportBlock*> blocks = answered(data);
   if (blocks.empty()) return "";
   std::string html = "<div class=\"blocks\">\n";
-  for (const ReportBlock* block : blocks) html += block_verdict(*block);
+  for (const ReportBlock* block : blocks) html += block_verdict(data, *block);
   html += "</div>\n" + shares_table(data, blocks);
   html +=
       "<p class=\"note\">± is a standard error; intervals are 95 %, by Student's t for losses and "
@@ -223,6 +240,12 @@ std::string verdict_html(const ReportData& data) {
       "same data order, same "
       "initial weights. The first sentence's p is its own, every other after Holm's correction "
       "over the rows.</p>\n";
+  for (const ReportBlock* block : blocks) {
+    if (block->answer->gain_is_certain()) continue;
+    html += "<p class=\"note\">undefined: " + escape(block->answer->words.treatment) +
+            "'s gain is not significant, so there is nothing to give shares of.</p>\n";
+    break;
+  }
   if (!data.complete)
     html += "<p class=\"note\">The sweep is not finished; these figures will change.</p>\n";
   return html + from_line(data, "metrics.jsonl", "ablation[].rows");
@@ -240,34 +263,6 @@ std::string ablation_html(const ReportData& data) {
   }
   return "<div class=\"blocks\">\n" + bars + "</div>\n" + tables +
          from_line(data, "metrics.jsonl", "ablation[].rows");
-}
-
-std::string rates_html(const ReportData& data) {
-  std::string html;
-  for (const SweepResult& sweep : data.sweeps) {
-    for (const RateSearch& search : sweep.searches) {
-      std::vector<std::vector<TableCell>> rows;
-      for (const Trial& trial : search.trials) {
-        const bool best = search.best && *search.best == trial.rates;
-        const std::string loss = trial.loss ? fixed(*trial.loss, 4) : "–";
-        rows.push_back({{escape(rates_text(trial.rates)), true},
-                        {best ? "<strong>" + loss + "</strong>" : loss, true},
-                        {best ? "taken" : ""}});
-      }
-      const std::vector<TableCell> head{
-          {escape(rate_names(search)), true}, {"final validation loss", true}, {""}};
-      const std::string block = block_title(sweep.config, search.block);
-      html += "<h3>" +
-              escape((block.empty() ? "" : block + ": ") + sweep.config.label(search.row)) +
-              "</h3>\n" + page::table(head, rows);
-      if (search.at_edge)
-        html += "<p class=\"note\">The best rate is at the edge of its grid.</p>\n";
-    }
-  }
-  if (html.empty()) return "";
-  return "<p class=\"note\">Searched at one row of a block; all rows of the block keep the rate "
-         "that was taken.</p>\n" +
-         html + from_line(data, "metrics.jsonl", "searches");
 }
 
 }  // namespace muonlab::study

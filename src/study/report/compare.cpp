@@ -7,35 +7,71 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/statistics.hpp"
 #include "muonlab/config/load.hpp"
-#include "study/ablation/optional_json.hpp"
 
 namespace muonlab::study {
 namespace {
 
-using Json = nlohmann::ordered_json;
+// A setting's changes at resumes, as (step, change), in order.
+std::vector<std::pair<int64_t, config::Difference>> changes_of(const record::RunRecord& run,
+                                                               const std::string& path) {
+  std::vector<std::pair<int64_t, config::Difference>> found;
+  for (const record::RunStart& start : run.history.changed()) {
+    for (const record::Change& change : start.changes) {
+      if (change.difference.path == path) found.emplace_back(start.step, change.difference);
+    }
+  }
+  return found;
+}
+
+// Settings by path with each run's last value.
+class SettingTable {
+ public:
+  explicit SettingTable(size_t num_runs) : num_runs_(num_runs) {}
+
+  // The setting's row; a new one holds the value of all runs that nothing else is said of.
+  SettingDifference& row(const std::string& path, const std::string& usual) {
+    const auto same = [&](const SettingDifference& setting) { return setting.path == path; };
+    const auto found = std::find_if(rows_.begin(), rows_.end(), same);
+    if (found != rows_.end()) return *found;
+    return rows_.emplace_back(path, std::vector<std::string>(num_runs_, usual));
+  }
+  std::vector<SettingDifference> rows() && { return std::move(rows_); }
+
+ private:
+  size_t num_runs_;
+  std::vector<SettingDifference> rows_;
+};
 
 std::vector<SettingDifference> differing_settings(const std::vector<record::RunRecord>& runs) {
-  std::vector<SettingDifference> settings;
-  std::map<std::string, size_t> places;
-  std::vector<std::map<std::string, std::string>> changed(runs.size());  // against the first run
+  SettingTable table(runs.size());
   for (size_t i = 1; i < runs.size(); ++i) {
     for (const config::Difference& difference :
          config::diff_configs(runs[0].config, runs[i].config)) {
-      if (difference.path == "name") continue;
-      changed[i][difference.path] = difference.after;
-      if (places.emplace(difference.path, settings.size()).second) {
-        settings.push_back(
-            {difference.path, std::vector<std::string>(runs.size(), difference.before)});
+      if (difference.path != "name")
+        table.row(difference.path, difference.before).values[i] = difference.after;
+    }
+  }
+  // A path without a row has one last value in all runs: what it was changed to.
+  for (const record::RunRecord& run : runs) {
+    for (const record::RunStart& start : run.history.changed()) {
+      for (const record::Change& change : start.changes) {
+        const std::string& path = change.difference.path;
+        table.row(path, changes_of(run, path).back().second.after);
       }
     }
   }
-  for (size_t i = 1; i < runs.size(); ++i) {
-    for (const auto& [path, value] : changed[i]) settings[places.at(path)].values[i] = value;
-  }
-  return settings;
+  std::vector<SettingDifference> rows = std::move(table).rows();
+  std::erase_if(rows, [&](const SettingDifference& setting) {
+    const std::string first = value_over_time(runs[0], setting.path, setting.values[0]);
+    for (size_t i = 1; i < runs.size(); ++i) {
+      if (value_over_time(runs[i], setting.path, setting.values[i]) != first) return false;
+    }
+    return true;
+  });
+  return rows;
 }
 
-void find_parting(Comparison& comparison) {
+void find_first_difference(Comparison& comparison) {
   std::map<int64_t, std::vector<double>> losses;
   for (const record::RunRecord& run : comparison.runs) {
     for (const record::TrainPoint& point : run.train) losses[point.step].push_back(point.loss);
@@ -46,9 +82,9 @@ void find_parting(Comparison& comparison) {
     const bool same = std::all_of(values.begin(), values.end(), [&](double value) {
       return value == values[0] || (std::isnan(value) && std::isnan(values[0]));
     });
-    if (same || comparison.parting) continue;
+    if (same || comparison.first_difference || !comparison.comparability.training) continue;
     const auto [low, high] = std::minmax_element(values.begin(), values.end());
-    comparison.parting = Parting{step, values, *high - *low};
+    comparison.first_difference = FirstDifference{step, values, *high - *low};
   }
 }
 
@@ -70,10 +106,14 @@ std::optional<Reached> reach(const record::RunRecord& run, double target) {
 
 RunFigures figures_of(const record::RunRecord& run) {
   RunFigures figures;
-  if (!run.train.empty()) figures.train_loss = run.train.back().loss;
   for (const record::Validation& validation : run.validations) {
+    if (!std::isfinite(validation.loss)) continue;
     if (!figures.best || validation.loss < figures.best->loss) figures.best = validation;
-    figures.last = validation;
+  }
+  // An earlier loss is no result of a run that diverged.
+  if (!run.diverged()) {
+    if (!run.train.empty()) figures.train_loss = run.train.back().loss;
+    if (!run.validations.empty()) figures.last = run.validations.back();
   }
   std::vector<double> rates;
   double seconds = 0, optimizer_s = 0;
@@ -87,64 +127,51 @@ RunFigures figures_of(const record::RunRecord& run) {
   return figures;
 }
 
-void put_validation(Json& json, const char* key,
-                    const std::optional<record::Validation>& validation) {
-  if (validation) json[key] = Json{{"step", validation->step}, {"loss", validation->loss}};
-}
-
 }  // namespace
 
+std::string value_over_time(const record::RunRecord& run, const std::string& path,
+                            const std::string& last) {
+  const auto shown = [](const std::string& value) { return value.empty() ? "-" : value; };
+  const auto changes = changes_of(run, path);
+  if (changes.empty()) return shown(last);
+  std::string text = shown(changes.front().second.before);
+  for (const auto& [step, change] : changes)
+    text += base::str(", from step ", step, " on ", shown(change.after));
+  return text;
+}
+
 Comparison compare_runs(std::vector<record::RunRecord> runs, std::optional<double> target) {
-  Comparison comparison{
-      .runs = std::move(runs), .figures = {}, .settings = {}, .parting = {}, .target = target};
+  Comparison comparison{.runs = std::move(runs),
+                        .figures = {},
+                        .settings = {},
+                        .comparability = {},
+                        .first_difference = {},
+                        .target = target};
   bool all_validated = true;
   double worst = -INFINITY;
+  std::vector<const record::RunRecord*> pointers;
   for (const record::RunRecord& run : comparison.runs) {
     if (run.train.empty() && run.validations.empty()) {
       throw base::Error(run.path,
                         ": has recorded no step yet; compare it when its training has begun");
     }
+    pointers.push_back(&run);
     const RunFigures& figures = comparison.figures.emplace_back(figures_of(run));
     all_validated &= figures.best.has_value();
     if (figures.best) worst = std::max(worst, figures.best->loss);
   }
-  if (!comparison.target && all_validated) comparison.target = worst;
+  comparison.comparability = comparability(pointers);
+  if (target && !comparison.comparability.losses) {
+    throw base::Error(comparison.comparability.reasons.front(),
+                      " There is no loss that all could reach; leave --loss out.");
+  }
+  if (!target && all_validated && comparison.comparability.losses) comparison.target = worst;
   for (size_t i = 0; comparison.target && i < comparison.runs.size(); ++i) {
     comparison.figures[i].reached = reach(comparison.runs[i], *comparison.target);
   }
   comparison.settings = differing_settings(comparison.runs);
-  find_parting(comparison);
+  find_first_difference(comparison);
   return comparison;
-}
-
-Json comparison_json(const Comparison& comparison) {
-  Json runs = Json::array(), settings = Json::array();
-  for (size_t i = 0; i < comparison.runs.size(); ++i) {
-    const record::RunRecord& run = comparison.runs[i];
-    const RunFigures& figures = comparison.figures[i];
-    Json& entry =
-        runs.emplace_back(Json{{"path", run.path}, {"name", run.name}, {"finished", run.finished}});
-    put(entry, "train_loss", figures.train_loss);
-    put_validation(entry, "validation", figures.last);
-    put_validation(entry, "best_validation", figures.best);
-    put(entry, "tokens_per_s", figures.tokens_per_s);
-    put(entry, "optimizer_share", figures.optimizer_share);
-    if (figures.reached)
-      entry["reached"] = Json{{"step", figures.reached->step}, {"tokens", figures.reached->tokens}};
-  }
-  for (const SettingDifference& setting : comparison.settings) {
-    Json values = Json::array();
-    for (const std::string& value : setting.values)
-      values.push_back(value.empty() ? Json() : Json::parse(value));
-    settings.push_back(Json{{"path", setting.path}, {"values", values}});
-  }
-  Json json{{"runs", runs}, {"settings", settings}, {"common_steps", comparison.common_steps}};
-  if (const std::optional<Parting>& parting = comparison.parting) {
-    json["first_difference"] =
-        Json{{"step", parting->step}, {"losses", parting->losses}, {"spread", parting->spread}};
-  }
-  put(json, "target_loss", comparison.target);
-  return json;
 }
 
 }  // namespace muonlab::study

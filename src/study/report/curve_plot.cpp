@@ -15,6 +15,8 @@ constexpr double kSettled = 0.2;  // share of the x range before which the y ran
 constexpr std::array<const char*, 6> kColours{"\x1b[34m", "\x1b[31m", "\x1b[32m",
                                               "\x1b[33m", "\x1b[35m", "\x1b[36m"};
 
+constexpr const char* kCut = "▴";
+
 struct Range {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   void add(double value) {
@@ -37,18 +39,26 @@ class Canvas {
     cell.owner = owner;
   }
 
+  // A curve lies above the plot there.
+  void cut(size_t x, size_t owner) {
+    Cell& cell = cells_[x / 2];
+    cell.cut = true;
+    if (cell.bits == 0) cell.owner = owner;
+  }
+
   std::string row(size_t y, bool colour) const {
     std::string text;
     for (size_t x = 0; x < width_; ++x) {
       const Cell& cell = cells_[y * width_ + x];
-      if (cell.bits == 0) {
+      if (cell.bits == 0 && !cell.cut) {
         text += ' ';
         continue;
       }
       // U+2800 + bits in UTF-8.
       const std::string braille{'\xE2', static_cast<char>(0xA0 | cell.bits >> 6),
                                 static_cast<char>(0x80 | (cell.bits & 0x3F))};
-      text += colour ? kColours[cell.owner % kColours.size()] + braille + "\x1b[0m" : braille;
+      const std::string shown = cell.bits == 0 ? kCut : braille;
+      text += colour ? kColours[cell.owner % kColours.size()] + shown + "\x1b[0m" : shown;
     }
     return text;
   }
@@ -56,6 +66,7 @@ class Canvas {
  private:
   struct Cell {
     uint8_t bits = 0;
+    bool cut = false;
     size_t owner = 0;
   };
   size_t width_;
@@ -98,6 +109,7 @@ std::string plot_curves(std::span<const Curve> curves, size_t width, size_t heig
   if (y_range.high <= y_range.low) y_range.high = y_range.low + 1e-6 + 1e-3 * std::abs(y_range.low);
 
   Canvas canvas(width, height);
+  double greatest_cut = -std::numeric_limits<double>::infinity();
   std::vector<std::string> marks(height);
   const auto columns = static_cast<double>(2 * width - 1),
              rows = static_cast<double>(4 * height - 1);
@@ -113,6 +125,8 @@ std::string plot_curves(std::span<const Curve> curves, size_t width, size_t heig
       if (x < curve.points.front().first || x > curve.points.back().first) continue;
       const double row = row_of(value_at(curve, x));
       if (row < 0.0) {
+        canvas.cut(column, i);
+        greatest_cut = std::max(greatest_cut, value_at(curve, x));
         previous = -1.0;
         continue;
       }
@@ -147,8 +161,13 @@ std::string plot_curves(std::span<const Curve> curves, size_t width, size_t heig
     text += line + "\n";
   }
   const std::string end = base::with_commas(std::llround(x_range.high)) + " " + x_unit;
-  return text + std::string(label_width + 1, ' ') + "└0" +
-         base::pad_left(end, width > 1 ? width - 1 : 0) + "\n";
+  text += std::string(label_width + 1, ' ') + "└0" +
+          base::pad_left(end, width > 1 ? width - 1 : 0) + "\n";
+  if (std::isfinite(greatest_cut)) {
+    text += std::string(label_width + 1, ' ') + kCut + " cut off: up to " +
+            base::fixed(greatest_cut, 3) + "\n";
+  }
+  return text;
 }
 
 }  // namespace muonlab::study

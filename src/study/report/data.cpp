@@ -5,6 +5,7 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
+#include "muonlab/record/json_lines.hpp"
 #include "muonlab/record/listing.hpp"
 #include "muonlab/record/run_folder.hpp"
 #include "muonlab/study/sweep/answer.hpp"
@@ -19,6 +20,8 @@ ReportRun read_report_run(const std::string& path) {
   ReportRun run;
   run.record = record::read_run(path);
   for (const record::StepTiming& timing : run.record.timing) run.seconds += timing.seconds;
+  const nlohmann::json origin = record::value_in(record::RunFolder(path).origin());
+  if (origin.is_object()) run.branched_from = record::text_in(origin, "checkpoint");
   read_assignment(record::RunFolder(path).assignment(), run);
   read_spectra(record::RunFolder(path).probe("spectra"), run);
   read_tail(record::RunFolder(path).probe("tail"), run);
@@ -65,7 +68,7 @@ void add_runs(ReportData& data, const std::string& path) {
                                   [&](const ReportRun& run) { return run.record.path == folder; });
     if (seen) continue;
     runs.push_back(read_report_run(folder));
-    data.complete = data.complete && runs.back().record.finished;
+    data.complete = data.complete && runs.back().record.finished();
   }
   if (runs.empty()) return;
   const size_t block = block_index(data, "");
@@ -104,6 +107,24 @@ void add_sweep(ReportData& data, const std::string& path, bool only_one) {
   data.sweeps.push_back(sweep);
 }
 
+// Which losses are comparable. A block that mixes runs whose are not has no answer.
+void group_comparable(ReportData& data) {
+  std::vector<const record::RunRecord*> records;
+  for (const ReportRun& run : data.runs) records.push_back(&run.record);
+  data.comparability = comparability(records);
+  const std::vector<std::vector<size_t>> groups = comparable_groups(records);
+  data.num_groups = std::max<size_t>(1, groups.size());
+  for (size_t group = 0; group < groups.size(); ++group) {
+    for (const size_t i : groups[group]) data.runs[i].group = group;
+  }
+  std::vector<std::optional<size_t>> of_block(data.blocks.size());
+  for (const ReportRun& run : data.runs) {
+    std::optional<size_t>& group = of_block[run.block];
+    if (group && *group != run.group) data.blocks[run.block].answer.reset();
+    group = run.group;
+  }
+}
+
 }  // namespace
 
 std::vector<size_t> members(const ReportData& data, size_t block, size_t row) {
@@ -135,6 +156,7 @@ ReportData collect_report(const std::vector<std::string>& paths) {
            std::tuple(b.block, b.row, b.record.config.seed);
   });
   colour_rows(data);
+  group_comparable(data);
   for (size_t block = 0; block < data.blocks.size(); ++block)
     data.blocks[block].groups = group_answers(data, block);
   data.title = paths.size() == 1 ? base::base_name(data.paths.front())

@@ -5,6 +5,7 @@
 #include "muonlab/config/load.hpp"
 #include "muonlab/study/report/page.hpp"
 #include "sections.hpp"
+#include "study/report/history_json.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -86,7 +87,10 @@ Json run_json(const ReportData& data, const ReportRun& run) {
             {"block", data.blocks[run.block].title},
             {"seed", record.config.seed},
             {"command", run_command(run)},
-            {"finished", record.finished},
+            {"finished", record.finished()},
+            {"state", record::state_name(record.state)},
+            {"changes", changes_json(record)},
+            {"comparable_group", run.group},
             {"steps", record.steps},
             {"tokens_per_step", record.tokens_per_step},
             {"num_parameters", record.num_parameters},
@@ -97,6 +101,8 @@ Json run_json(const ReportData& data, const ReportRun& run) {
             {"processor", record.processor},
             {"validations", validations_json(record)},
             {"train", train_json(record)}};
+  const std::optional<record::RunEnd>& end = record.history.end;
+  if (end && !end->warning.empty()) json["warning"] = end->warning;
   if (!run.spectra.empty()) json["spectra"] = spectra_json(run);
   for (const auto& [group, trace] : run.groups)
     json["groups"][std::to_string(group)] = tail_json(trace);
@@ -128,7 +134,11 @@ std::string report_json(const ReportData& data) {
             {"title", data.title},
             {"made", base::iso_utc_now()},
             {"command", report_command(data)},
-            {"paths", data.paths}};
+            {"paths", data.paths},
+            {"comparable",
+             {{"losses", data.comparability.losses},
+              {"bits_per_byte", data.comparability.bits_per_byte},
+              {"reasons", data.comparability.reasons}}}};
   Json rows = Json::array();
   for (const ReportRow& row : data.rows) rows.push_back(row.label);
   json["rows"] = rows;

@@ -47,6 +47,36 @@ std::optional<Curve> curve_of(const record::RunRecord& run, const Points& points
   return page::thinned(curve, most);
 }
 
+// A chart holds runs whose losses are comparable.
+std::string chart_title(const ReportData& data, size_t block, size_t group) {
+  const std::string& title = data.blocks[block].title;
+  if (data.num_groups == 1) return title;
+  return title + (title.empty() ? "" : ", ") + group_title(group);
+}
+
+page::CurveSeries loss_series(const ReportData& data, const ReportRun& run, size_t most) {
+  using record::TrainPoint;
+  using record::Validation;
+  const ReportRow& row = data.rows[run.row];
+  const record::RunRecord& record = run.record;
+  page::CurveSeries series{row.label,
+                           run_detail(run),
+                           *row.colour,
+                           row.marker,
+                           static_cast<double>(record.tokens_per_step),
+                           {}};
+  series.measures = {
+      curve_of(
+          record, record.validations, [](const Validation& v) { return v.loss; }, most),
+      curve_of(
+          record, record.validations, [](const Validation& v) { return v.bits_per_byte; }, most),
+      curve_of(
+          record, record.train, [](const TrainPoint& p) { return p.loss; }, most),
+      curve_of(
+          record, record.train, [](const TrainPoint& p) { return p.grad_norm; }, most)};
+  return series;
+}
+
 }  // namespace
 
 std::string loss_html(const ReportData& data, page::Document& document) {
@@ -56,6 +86,7 @@ std::string loss_html(const ReportData& data, page::Document& document) {
   if (!any) return "";
   const size_t most = std::clamp(kPointsOfPage / data.runs.size(), kFewestPoints, kMostPoints);
   page::CurvePanel panel{.measures = {{"validation loss", "nats a token"},
+                                      {"validation bits a byte"},
                                       {"training loss", "nats a token"},
                                       {"gradient norm"}},
                          .charts = {},
@@ -64,28 +95,15 @@ std::string loss_html(const ReportData& data, page::Document& document) {
                          .skip = 0.2};
   size_t longest = 0;
   for (size_t block = 0; block < data.blocks.size(); ++block) {
-    page::CurveChart chart{.title = data.blocks[block].title, .series = {}};
-    for (const ReportRun& run : data.runs) {
-      if (run.block != block) continue;
-      const ReportRow& row = data.rows[run.row];
-      const record::RunRecord& record = run.record;
-      longest = std::max(longest, record.train.size());
-      chart.series.push_back(
-          {row.label,
-           run_detail(run),
-           *row.colour,
-           row.dash,
-           static_cast<double>(record.tokens_per_step),
-           {curve_of(
-                record, record.validations, [](const record::Validation& v) { return v.loss; },
-                most),
-            curve_of(
-                record, record.train, [](const record::TrainPoint& p) { return p.loss; }, most),
-            curve_of(
-                record, record.train, [](const record::TrainPoint& p) { return p.grad_norm; },
-                most)}});
+    for (size_t group = 0; group < data.num_groups; ++group) {
+      page::CurveChart chart{.title = chart_title(data, block, group), .series = {}};
+      for (const ReportRun& run : data.runs) {
+        if (run.block != block || run.group != group) continue;
+        longest = std::max(longest, run.record.train.size());
+        chart.series.push_back(loss_series(data, run, most));
+      }
+      if (!chart.series.empty()) panel.charts.push_back(std::move(chart));
     }
-    panel.charts.push_back(std::move(chart));
   }
   std::string html = document.curves("loss-curves", panel);
   if (longest > most) {
@@ -99,7 +117,9 @@ std::string loss_html(const ReportData& data, page::Document& document) {
 std::string throughput_html(const ReportData& data) {
   std::vector<std::string> blocks;
   for (size_t block = 0; block < data.blocks.size(); ++block) {
-    page::BarChart chart{.bars = {}, .interval_name = "least and greatest of a row's runs"};
+    page::BarChart chart{.name = "tokens a second by row",
+                         .bars = {},
+                         .interval_name = "least and greatest of a row's runs"};
     for (size_t row = 0; row < data.rows.size(); ++row) {
       std::vector<double> rates, memory, seconds;
       for (size_t i : members(data, block, row)) {
@@ -111,8 +131,10 @@ std::string throughput_html(const ReportData& data) {
       }
       if (rates.empty()) continue;
       const ReportRow& own = data.rows[row];
-      page::Bar bar{
-          .label = own.label, .colour = *own.colour, .dash = own.dash, .value = base::mean(rates)};
+      page::Bar bar{.label = own.label,
+                    .colour = *own.colour,
+                    .marker = own.marker,
+                    .value = base::mean(rates)};
       if (rates.size() > 1) bar.interval = {std::ranges::min(rates), std::ranges::max(rates)};
       bar.text = str(base::with_commas(std::llround(*bar.value)), " tok/s <small>",
                      base::human_bytes(static_cast<uint64_t>(base::mean(memory) * 1e6)), ", ",

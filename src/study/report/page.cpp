@@ -23,19 +23,26 @@ constexpr std::string_view kNumbersMark = "{\n  \"muonlab_report\":";
 
 std::string state_of(const record::RunRecord& run) {
   const int64_t step = run.train.empty() ? 0 : run.train.back().step;
-  return run.finished ? str(base::with_commas(run.steps), " steps, finished")
-                      : str("step ", base::with_commas(step), " of ", base::with_commas(run.steps));
+  if (run.finished()) return str(base::with_commas(run.steps), " steps, finished");
+  return str(run.diverged() ? "diverged at step " : "step ", base::with_commas(step), " of ",
+             base::with_commas(run.steps));
+}
+
+// The last validation; none of a run that diverged, whose earlier losses are no result.
+const record::Validation* last_validation(const record::RunRecord& run) {
+  return run.diverged() || run.validations.empty() ? nullptr : &run.validations.back();
 }
 
 std::string last_loss(const record::RunRecord& run) {
-  return run.validations.empty() ? "–" : fixed(run.validations.back().loss, 4);
+  if (run.diverged()) return "diverged";
+  const record::Validation* last = last_validation(run);
+  return last ? fixed(last->loss, 4) : "–";
 }
 
 bool is_saved(const record::RunRecord& run, int64_t step) {
   return base::real_file_system().exists(record::RunFolder(run.path).manifest(step));
 }
 
-// "seed 3: 4.0612" and so on of one run.
 std::string facts_html(const ReportRun& run) {
   const record::RunRecord& record = run.record;
   std::string html = "<dl class=\"facts\">\n";
@@ -43,8 +50,10 @@ std::string facts_html(const ReportRun& run) {
     html += str("<dt>", name, "</dt><dd>", escape(text), "</dd>\n");
   };
   fact("state", state_of(record));
-  if (!record.validations.empty()) {
-    const record::Validation& last = record.validations.back();
+  for (const std::string& change : change_texts(record)) fact("changed", change);
+  if (record.diverged()) fact("validation loss", "none: the run diverged");
+  if (const record::Validation* found = last_validation(record)) {
+    const record::Validation& last = *found;
     const auto best =
         std::min_element(record.validations.begin(), record.validations.end(),
                          [](const auto& a, const auto& b) { return a.loss < b.loss; });
@@ -72,40 +81,51 @@ std::string facts_html(const ReportRun& run) {
   return html + "</dl>\n";
 }
 
-std::string runs_table(const ReportData& data) {
+std::vector<TableCell> runs_row(const ReportData& data, const ReportRun& run) {
+  const record::RunRecord& record = run.record;
+  const record::Validation* last = last_validation(record);
+  const bool timed = !record.timing.empty();
+  const std::string changed =
+      record.history.changed().empty() ? "" : " <small>settings changed</small>";
+  return {
+      {escape(record.path)},
+      {row_name(data.rows[run.row])},
+      {escape(state_of(record)) + changed},
+      {last_loss(record), true},
+      {last ? base::perplexity_text(last->perplexity) : "–", true},
+      {last ? fixed(last->bits_per_byte, 4) : "–", true},
+      {record.train.empty() ? "–" : human_count(static_cast<double>(record.train.back().tokens)),
+       true},
+      {timed ? base::with_commas(static_cast<int64_t>(tokens_per_second(record))) : "–", true},
+      {timed ? base::human_duration(run.seconds) : "–", true}};
+}
+
+// A table for each group of runs whose losses are comparable.
+std::string runs_tables(const ReportData& data) {
   const std::vector<TableCell> head{{"run"},
                                     {"row"},
                                     {"state"},
                                     {"validation loss", true},
                                     {"perplexity", true},
+                                    {"bits a byte", true},
                                     {"tokens", true},
                                     {"tokens/s", true},
                                     {"time", true}};
-  std::vector<std::vector<TableCell>> rows;
-  for (const ReportRun& run : data.runs) {
-    const record::RunRecord& record = run.record;
-    rows.push_back(
-        {{escape(record.path)},
-         {row_name(data.rows[run.row])},
-         {escape(state_of(record))},
-         {last_loss(record), true},
-         {record.validations.empty() ? "–"
-                                     : base::perplexity_text(record.validations.back().perplexity),
-          true},
-         {record.train.empty() ? "–" : human_count(static_cast<double>(record.train.back().tokens)),
-          true},
-         {record.timing.empty()
-              ? "–"
-              : base::with_commas(static_cast<int64_t>(tokens_per_second(record))),
-          true},
-         {record.timing.empty() ? "–" : base::human_duration(run.seconds), true}});
+  std::string html;
+  for (size_t group = 0; group < data.num_groups; ++group) {
+    std::vector<std::vector<TableCell>> rows;
+    for (const ReportRun& run : data.runs) {
+      if (run.group == group) rows.push_back(runs_row(data, run));
+    }
+    if (data.num_groups > 1) html += "<h3>" + group_title(group) + "</h3>\n";
+    html += page::table("the runs with their state and last figures", head, rows);
   }
-  return page::table(head, rows);
+  return html;
 }
 
 std::string subtitle(const ReportData& data) {
   const auto finished = std::count_if(data.runs.begin(), data.runs.end(),
-                                      [](const ReportRun& run) { return run.record.finished; });
+                                      [](const ReportRun& run) { return run.record.finished(); });
   const std::string made = base::iso_utc_now().substr(0, 16);
   return str(data.runs.size(), data.runs.size() == 1 ? " run" : " runs", ", ", finished,
              " finished; made ", made.substr(0, 10), " ", made.substr(11), " UTC");
@@ -124,7 +144,7 @@ void refuse_foreign(const std::string& path, std::string_view mark) {
 
 std::string summary_html(const ReportData& data) {
   if (data.runs.size() == 1) return facts_html(data.runs[0]);
-  const std::string table = runs_table(data);
+  const std::string table = runs_tables(data);
   return data.runs.size() > 12 ? page::details(str("The ", data.runs.size(), " runs"), table)
                                : table;
 }
@@ -136,6 +156,7 @@ std::string report_html(const ReportData& data, double reload_s) {
   const auto add = [&](const char* id, const char* heading, const std::string& html) {
     if (!html.empty()) document.section(id, heading, html);
   };
+  add("notices", "Before you read", notices_html(data));
   add("verdict", "Verdict", verdict_html(data));
   add("ablation", "Ablation", ablation_html(data));
   add("summary", data.runs.size() == 1 ? "Summary" : "Runs", summary_html(data));

@@ -4,8 +4,8 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/statistics.hpp"
 #include "muonlab/base/text.hpp"
-#include "muonlab/page/bars.hpp"
 #include "muonlab/page/html.hpp"
+#include "muonlab/page/line_style.hpp"
 #include "sections.hpp"
 
 namespace muonlab::study {
@@ -48,14 +48,35 @@ std::string by_block(const ReportData& data, const std::vector<std::string>& par
 }
 
 std::string row_name(const ReportRow& row) {
-  return page::swatch(*row.colour, row.dash) + escape(row.label);
+  return page::line_sample(*row.colour, row.marker) + escape(row.label);
 }
 
 std::string run_detail(const ReportRun& run) { return str("seed ", run.record.config.seed); }
 
+std::string group_title(size_t group) {
+  return "group " +
+         (group < 26 ? std::string(1, static_cast<char>('A' + group)) : std::to_string(group + 1));
+}
+
 std::string run_command(const ReportRun& run) {
+  if (!run.record.history.changed().empty()) return "";
+  const std::string from =
+      run.branched_from.empty() ? "" : " --from " + shell_word(run.branched_from);
   return str("muonlab train ", shell_word(run.record.path + "/resolved.json"), " --run-dir ",
-             shell_word(run.record.path + "-again"));
+             shell_word(run.record.path + "-again"), from);
+}
+
+std::vector<std::string> change_texts(const record::RunRecord& run) {
+  std::vector<std::string> texts;
+  for (const record::RunStart& start : run.history.changed()) {
+    for (const record::Change& change : start.changes) {
+      const auto& [path, before, after] = change.difference;
+      texts.push_back(str("at step ", base::with_commas(start.step), " ", path, " ",
+                          before.empty() ? "(unset)" : before, " → ",
+                          after.empty() ? "(unset)" : after));
+    }
+  }
+  return texts;
 }
 
 std::string report_command(const ReportData& data) {
@@ -70,7 +91,11 @@ std::string from_line(const ReportData& data, const std::string& file,
                                 ? escape(data.runs[0].record.path + "/" + file)
                                 : str(file, " of the ", data.runs.size(), " runs");
   std::string again = "the <a href=\"#commands\">commands below</a>";
-  if (data.runs.size() == 1) again = "<code>" + escape(run_command(data.runs[0])) + "</code>";
+  if (data.runs.size() == 1) {
+    const std::string command = run_command(data.runs[0]);
+    again = command.empty() ? "no single command, since settings were changed at a resume"
+                            : "<code>" + escape(command) + "</code>";
+  }
   if (data.sweeps.size() == 1) again = "<code>" + escape(data.sweeps[0].command) + "</code>";
   return str("<p class=\"from\">Drawn by <code>", escape(report_command(data)), "</code> from ",
              where, "; run again by ", again, "; numbers in report.json: <code>",

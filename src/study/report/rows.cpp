@@ -7,16 +7,19 @@
 
 #include "muonlab/base/file.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/page/line_style.hpp"
+#include "study/report/history_json.hpp"
 
 namespace muonlab::study {
 namespace {
 
-// What makes two runs the same row: everything but the seed and the name.
-std::string row_key(const config::RunConfig& run) {
-  config::RunConfig key = run;
+// What makes two runs the same row: everything but the seed and the name, changes at a resume
+// included.
+std::string row_key(const record::RunRecord& run) {
+  config::RunConfig key = run.config;
   key.name = "";
   key.seed = 0;
-  return config::dump_config(key);
+  return config::dump_config(key) + changes_json(run).dump();
 }
 
 // What the names of a row's runs have in common, without the separator and the word that the seed's
@@ -86,7 +89,7 @@ void group_rows(ReportData& data, size_t first) {
   std::vector<std::vector<std::string>> names;
   std::vector<size_t> key_of;
   for (size_t i = first; i < data.runs.size(); ++i) {
-    const std::string key = row_key(data.runs[i].record.config);
+    const std::string key = row_key(data.runs[i].record);
     const size_t index =
         static_cast<size_t>(std::find(keys.begin(), keys.end(), key) - keys.begin());
     if (index == keys.size()) {
@@ -120,12 +123,12 @@ void colour_rows(ReportData& data) {
       row.colour = colour;
     }
   }
-  constexpr int kFirst = 2, kOthers = 6, kDashes = 4;
+  constexpr int kFirst = 2, kOthers = 6;
   int next = 0;
   for (ReportRow& row : data.rows) {
     if (row.colour) continue;
     row.colour = kFirst + next % kOthers;
-    row.dash = next / kOthers % kDashes;
+    row.marker = next / kOthers % page::kNumMarkers;
     ++next;
   }
 }

@@ -13,7 +13,7 @@ void add_sweep_rows(ReportData& data, const config::SweepConfig& sweep);
 // apart.
 void group_rows(ReportData& data, size_t first);
 // Colours of the rows that have none: 0 for Adam on every matrix and 1 for Muon, where these are
-// free; then the others, first solid, then dashed.
+// free; then the others, first without a marker, then with one.
 void colour_rows(ReportData& data);
 
 }  // namespace muonlab::study

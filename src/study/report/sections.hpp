@@ -3,12 +3,15 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "muonlab/page/document.hpp"
 #include "muonlab/study/report/data.hpp"
 
 namespace muonlab::study {
 
+// What a reader must know before any figure.
+std::string notices_html(const ReportData& data);
 std::string verdict_html(const ReportData& data);
 std::string ablation_html(const ReportData& data);
 std::string rates_html(const ReportData& data);  // the searches of learning rates
@@ -34,8 +37,14 @@ std::string run_detail(const ReportRun& run);
 std::string from_line(const ReportData& data, const std::string& file,
                       const std::string& json_place);
 std::string p_value(double p);  // HTML: "0.0031", "&lt; 1e-15"
-// What makes a run again, and what made this report; words quoted for a shell.
+// "group B" of runs whose losses are comparable with each other.
+std::string group_title(size_t group);
+// What makes a run again, words quoted for a shell; empty where settings were changed at a resume,
+// since no single command makes such a run.
 std::string run_command(const ReportRun& run);
+// "at step 163 optimizers.adam.lr 0.001 → 0.0005" for each such change.
+std::vector<std::string> change_texts(const record::RunRecord& run);
+// What made this report.
 std::string report_command(const ReportData& data);
 
 double tokens_per_second(const record::RunRecord& run);  // median over its steps; 0 without timing

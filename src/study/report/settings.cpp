@@ -41,18 +41,19 @@ std::string role_cell(const ReportRun& run, std::string_view role) {
 // One line a distinct assignment of a block, over the roles.
 std::string roles_table(const ReportData& data, size_t block) {
   constexpr const auto& kRoles = config::EnumNames<config::Role>::names;
-  std::string head = "<tr><th></th>", body;
-  for (std::string_view role : kRoles) head += str("<th>", role, "</th>");
+  std::string head = "<tr><th scope=\"col\">row</th>", body;
+  for (std::string_view role : kRoles) head += str("<th scope=\"col\">", role, "</th>");
   for (size_t row = 0; row < data.rows.size(); ++row) {
     const std::vector<size_t> own = members(data, block, row);
     if (own.empty() || data.runs[own[0]].assignment.empty()) continue;
-    body += "<tr><th>" + row_name(data.rows[row]) + "</th>";
+    body += "<tr><th scope=\"row\">" + row_name(data.rows[row]) + "</th>";
     for (std::string_view role : kRoles) body += role_cell(data.runs[own[0]], role);
     body += "</tr>\n";
   }
   if (body.empty()) return "";
-  return "<div class=\"scroll\"><table class=\"roles\">\n" + head + "</tr>\n" + body +
-         "</table></div>\n";
+  return "<div class=\"scroll\" tabindex=\"0\"><table class=\"roles\">\n" +
+         page::caption("rule and learning rate by role of the parameter") + "<thead>" + head +
+         "</tr></thead>\n<tbody>\n" + body + "</tbody></table></div>\n";
 }
 
 std::string full_table(const ReportRun& run) {
@@ -70,7 +71,7 @@ std::string full_table(const ReportRun& run) {
   const std::vector<TableCell> head{{"parameter"},   {"role"},       {"shape", true},
                                     {"optimizer"},   {"rule"},       {"learning rate", true},
                                     {"decay", true}, {"selected by"}};
-  return page::table(head, rows);
+  return page::table("optimizer, learning rate and decay of every parameter", head, rows);
 }
 
 std::string block_heading(const ReportData& data, size_t block) {
@@ -115,7 +116,7 @@ std::string differences_html(const ReportData& data) {
   std::vector<size_t> shown;
   each_row(data, [&](size_t block, size_t row, const std::vector<size_t>& own) {
     head.push_back(
-        {row_name({full_label(data, block, row), *data.rows[row].colour, data.rows[row].dash})});
+        {row_name({full_label(data, block, row), *data.rows[row].colour, data.rows[row].marker})});
     shown.push_back(own[0]);
   });
   std::vector<std::vector<TableCell>> rows;
@@ -128,7 +129,8 @@ std::string differences_html(const ReportData& data) {
     }
     rows.push_back(std::move(cells));
   }
-  return "<p>What differs, seeds and names apart:</p>\n" + page::table(head, rows);
+  return "<p>What differs, seeds and names apart:</p>\n" +
+         page::table("settings in which the rows differ", head, rows);
 }
 
 }  // namespace
@@ -164,12 +166,18 @@ std::string settings_html(const ReportData& data) {
 
 std::string commands_html(const ReportData& data) {
   std::string runs;
-  for (const ReportRun& run : data.runs) runs += run_command(run) + "\n";
+  for (const ReportRun& run : data.runs) {
+    const std::string command = run_command(run);
+    runs += (command.empty() ? str("# ", run.record.path, ": no single command makes it; ",
+                                   base::join(change_texts(run.record), "; "))
+                             : command) +
+            "\n";
+  }
   const std::string block = "<pre>" + escape(runs) + "</pre>\n";
   std::string html =
       "<p>This page and report.json:</p>\n<pre>" + escape(report_command(data)) + "</pre>\n";
   for (const SweepResult& sweep : data.sweeps) {
-    html += "<p>The sweep; typed again it goes on where it was:</p>\n<pre>" +
+    html += "<p>The sweep. The same command resumes it where it stopped:</p>\n<pre>" +
             escape(sweep.command) + "</pre>\n";
   }
   html +=

@@ -70,7 +70,7 @@ page::CurveChart chart_of(const ReportData& data, size_t block, const std::strin
   for (size_t row = 0; row < data.rows.size(); ++row) {
     page::CurveSeries series{.label = data.rows[row].label,
                              .colour = *data.rows[row].colour,
-                             .dash = data.rows[row].dash};
+                             .marker = data.rows[row].marker};
     const std::vector<size_t> own = members(data, block, row);
     for (const TraceKey& key : keys) series.measures.push_back(mean_curve(data, own, key));
     const bool any = std::any_of(series.measures.begin(), series.measures.end(),

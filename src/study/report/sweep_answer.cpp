@@ -6,7 +6,6 @@
 #include "muonlab/record/run_folder.hpp"
 #include "muonlab/study/ablation/table.hpp"
 #include "muonlab/study/report/page.hpp"
-#include "muonlab/study/sweep/answer.hpp"
 #include "study/ablation/verdict.hpp"
 #include "study/report/tail_answer.hpp"
 
@@ -36,8 +35,13 @@ std::string sweep_answer_text(const std::string& path, size_t width) {
   };
   if (std::none_of(sweep.points.begin(), sweep.points.end(), has_begun)) return "";
   const ReportData data = collect_report({path});
-  const std::vector<AblationAnswer> answers = sweep_answers(data.sweeps.front());
-  std::string text = ablation_table(answers, width);
+  std::vector<AblationAnswer> answers;  // of the blocks whose rows can be compared
+  for (const ReportBlock& block : data.blocks) {
+    if (block.answer) answers.push_back(*block.answer);
+  }
+  std::string text;
+  for (const std::string& reason : data.comparability.reasons) text += wrapped(reason, width);
+  text += ablation_table(answers, width);
   text += what_would_settle(data.sweeps.front(), answers, width);
   if (const std::string rarest = rarest_text(data, width); !rarest.empty()) text += "\n" + rarest;
   while (text.ends_with('\n')) text.pop_back();

@@ -42,9 +42,10 @@ std::optional<double> last_mean(const ReportData& data, size_t block, size_t row
 }
 
 template <class Key, class Name>
-std::string heat_html(const ReportData& data, size_t block, Traces<Key> traces, Name&& name) {
+std::string heat_html(const ReportData& data, size_t block, Traces<Key> traces, Name&& name,
+                      const char* caption) {
   const std::set<Key> keys = keys_of(data, traces);
-  page::HeatMap map{.corner = "at the last probe", .columns = {}, .rows = {}};
+  page::HeatMap map{.caption = caption, .corner = "at the last probe", .columns = {}, .rows = {}};
   for (const Key& key : keys) map.columns.push_back(name(key));
   for (size_t row = 0; row < data.rows.size(); ++row) {
     page::HeatMap::Row line{row_name(data.rows[row]), {}};
@@ -73,7 +74,7 @@ page::CurvePanel groups_panel(const ReportData& data, size_t block) {
       chart.series.push_back({row.label,
                               run_detail(run),
                               *row.colour,
-                              row.dash,
+                              row.marker,
                               0,
                               {page::Curve{steps, first, {}}, page::Curve{steps, exact, {}},
                                page::Curve{steps, loss, {}}}});
@@ -111,7 +112,7 @@ std::string gains_html(const ReportData& data, size_t block) {
     auto& line = lines.emplace_back(1, page::TableCell{group_name(data, group.group)});
     for (const RowAnswer& row : group.answer.rows) line.push_back({accuracy_and_gain(row), true});
   }
-  return page::table(head, lines);
+  return page::table("accuracy by how often a person is asked about, and by row", head, lines);
 }
 
 }  // namespace
@@ -125,9 +126,11 @@ std::string tail_html(const ReportData& data, page::Document& document) {
   const auto attribute = [](const std::string& key) { return page::escape(key); };
   std::vector<std::string> heat, gains, curves, attributes;
   for (size_t block = 0; block < data.blocks.size(); ++block) {
-    heat.push_back(heat_html<int64_t>(data, block, &ReportRun::groups, group));
+    heat.push_back(heat_html<int64_t>(data, block, &ReportRun::groups, group,
+                                      "accuracy by row and by how often a person was asked about"));
     gains.push_back(gains_html(data, block));
-    attributes.push_back(heat_html<std::string>(data, block, &ReportRun::attributes, attribute));
+    attributes.push_back(heat_html<std::string>(data, block, &ReportRun::attributes, attribute,
+                                                "accuracy by row and attribute"));
     const page::CurvePanel panel = groups_panel(data, block);
     curves.push_back(panel.charts.empty() ? "" : document.curves(str("groups-", block), panel));
   }

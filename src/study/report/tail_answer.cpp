@@ -17,7 +17,7 @@ std::map<int64_t, std::map<std::string, LossBySeed>> wrong_answers(const ReportD
                                                                    size_t block) {
   std::map<int64_t, std::map<std::string, LossBySeed>> wrong;
   for (const ReportRun& run : data.runs) {
-    if (run.block != block || !run.record.finished) continue;
+    if (run.block != block || !run.record.finished()) continue;
     for (const auto& [group, trace] : run.groups) {
       wrong[group][data.rows[run.row].label][run.record.config.seed] = 1 - trace.first_token.back();
     }

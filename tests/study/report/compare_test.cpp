@@ -23,7 +23,7 @@ record::RunRecord record(const std::string& path, const std::string& settings,
                         .config = config::parse_config(settings, path).run,
                         .steps = 4,
                         .tokens_per_step = 100,
-                        .finished = true,
+                        .state = record::RunState::finished,
                         .train = {},
                         .validations = {},
                         .timing = {},
@@ -51,19 +51,19 @@ Comparison adam_and_muon() {
                        record("runs/muon", kMuon, {7.0, 6.25, 5.5, 5.0}, {7.0, 5.0, 4.0})});
 }
 
-TEST(Compare, FindsWhereRunsPart) {
+TEST(Compare, FindsWhereLossesFirstDiffer) {
   const Comparison comparison = adam_and_muon();
   EXPECT_EQ(comparison.common_steps, 4);
-  ASSERT_TRUE(comparison.parting);
-  EXPECT_EQ(comparison.parting->step, 2);
-  EXPECT_EQ(comparison.parting->losses, (std::vector<double>{6.5, 6.25}));
-  EXPECT_EQ(comparison.parting->spread, 0.25);
+  ASSERT_TRUE(comparison.first_difference);
+  EXPECT_EQ(comparison.first_difference->step, 2);
+  EXPECT_EQ(comparison.first_difference->losses, (std::vector<double>{6.5, 6.25}));
+  EXPECT_EQ(comparison.first_difference->spread, 0.25);
 }
 
-TEST(Compare, EqualRunsDoNotPart) {
+TEST(Compare, EqualRunsDoNotDiffer) {
   const record::RunRecord run = record("a", kAdam, {7.0, std::nan(""), 6.0}, {7.0});
   const Comparison comparison = compare_runs({run, run});
-  EXPECT_FALSE(comparison.parting);
+  EXPECT_FALSE(comparison.first_difference);
   EXPECT_TRUE(comparison.settings.empty());
   const std::string text = comparison_text(comparison);
   EXPECT_TRUE(holds(text, "the same at all 3 common steps")) << text;
@@ -143,6 +143,69 @@ TEST(Compare, TextHoldsTheFigures) {
       EXPECT_LE(base::display_width(line), width) << line;
     }
   }
+}
+
+record::RunRecord resumed_with(const std::string& path, const char* before, const char* after) {
+  record::RunRecord run = record(path, kAdam, {7.0, 6.5, 6.0, 5.5}, {7.0, 6.0, 5.5});
+  run.history.starts = {
+      {.step = 0},
+      {.step = 2, .changes = record::classify_changes({{"optimizers.adam.lr", before, after}})}};
+  return run;
+}
+
+TEST(Compare, ASettingChangedAtAResumeDiffers) {
+  const record::RunRecord plain = record("a", kAdam, {7.0, 6.5, 6.25, 6.0}, {7.0, 6.0, 5.0});
+  const Comparison comparison = compare_runs({plain, resumed_with("b", "0.01", "0.001")});
+  ASSERT_EQ(comparison.settings.size(), 1u);
+  EXPECT_EQ(comparison.settings[0].path, "optimizers.adam.lr");
+  const std::string text = comparison_text(comparison);
+  EXPECT_TRUE(holds(text, "optimizers.adam.lr  0.001  0.01, from step 2 on 0.001\n")) << text;
+  EXPECT_TRUE(holds(text, "no single command makes this run")) << text;
+  EXPECT_FALSE(holds(text, "no setting differs")) << text;
+  const nlohmann::ordered_json json = comparison_json(comparison);
+  EXPECT_EQ(json["runs"][1]["changes"].dump(),
+            R"([{"step":2,"path":"optimizers.adam.lr","before":0.01,"after":0.001}])");
+  EXPECT_FALSE(json["runs"][0].contains("changes"));
+
+  const record::RunRecord same = resumed_with("b", "0.01", "0.001");
+  EXPECT_TRUE(compare_runs({same, same}).settings.empty());
+}
+
+TEST(Compare, LossesOfOtherDataAreNotSetSideBySide) {
+  const char* const kOther =
+      R"({"name": "o", "train": {"steps": 4}, "data": {"kind": "biographies", "m": 3}})";
+  const record::RunRecord a = record("a", kAdam, {7.0, 6.0}, {7.0, 6.0}),
+                          b = record("b", kOther, {5.0, 4.0}, {5.0, 4.0});
+  const Comparison comparison = compare_runs({a, b});
+  EXPECT_FALSE(comparison.target);
+  EXPECT_FALSE(comparison.first_difference);
+  const std::string text = comparison_text(comparison);
+  EXPECT_EQ(text.find("  The runs were validated on different text (data.m)"), 0u) << text;
+  EXPECT_FALSE(holds(text, "steps to")) << text;
+  EXPECT_FALSE(holds(text, "first differ")) << text;
+  EXPECT_TRUE(holds(text, "not comparable with each other\n  A  train loss 6.0000")) << text;
+  EXPECT_FALSE(comparison_json(comparison)["comparable"]["losses"]);
+  EXPECT_THROW(compare_runs({a, b}, 4.5), base::Error);
+}
+
+TEST(Compare, OtherTokenizersAreComparedByBitsPerByte) {
+  const char* const kBytes = R"({"name": "o", "train": {"steps": 4},
+      "data": {"kind": "biographies", "tokenizer": {"kind": "byte"}}})";
+  const std::string text = comparison_text(compare_runs(
+      {record("a", kAdam, {7.0}, {7.0, 6.0}), record("b", kBytes, {5.0}, {5.0, 4.0})}));
+  EXPECT_TRUE(holds(text, "run  bits/byte    best  tokens/s")) << text;
+  EXPECT_TRUE(holds(text, "  bits per byte of validation text\n")) << text;
+  EXPECT_FALSE(holds(text, "steps to")) << text;
+}
+
+TEST(Compare, AnEarlierLossIsNoResultOfADivergedRun) {
+  record::RunRecord run = record("a", kAdam, {7.0, 6.0, NAN}, {7.0, 6.0});
+  run.state = record::RunState::diverged;
+  const Comparison comparison = compare_runs({run, record("b", kAdam, {7.0}, {7.0})});
+  EXPECT_FALSE(comparison.figures[0].last || comparison.figures[0].train_loss);
+  const std::string text = comparison_text(comparison);
+  EXPECT_TRUE(holds(text, "  A  a  step 3/4  diverged\n")) << text;
+  EXPECT_TRUE(holds(text, "  A      diverged   diverged  6.0000")) << text;
 }
 
 TEST(Compare, JsonHoldsTheFigures) {

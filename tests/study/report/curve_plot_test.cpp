@@ -12,10 +12,11 @@ std::string plot(const std::vector<Curve>& curves, bool colour = false) {
 }
 
 TEST(CurvePlot, AFallingLine) {
-  EXPECT_EQ(plot({{"A", {{0, 2}, {10, 0}}}}), R"(1.600 ┤  ⠑⠤⡀
+  EXPECT_EQ(plot({{"A", {{0, 2}, {10, 0}}}}), R"(1.600 ┤▴▴⠑⠤⡀
 0.800 ┤    ⠈⠑⢄⡀
 0.000 ┤       ⠈⠢⢄ A
       └0 10 steps
+      ▴ cut off: up to 2.000
 )");
 }
 

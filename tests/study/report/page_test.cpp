@@ -1,12 +1,15 @@
 #include "muonlab/study/report/page.hpp"
 
+#include <atomic>
 #include <cmath>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
 #include "base/temporary_folder.hpp"
 #include "muonlab/base/file.hpp"
+#include "muonlab/page/html.hpp"
 #include "study/report/sample_runs.hpp"
 #include "study/report/tail_answer.hpp"
 
@@ -150,6 +153,47 @@ TEST(Report, ASweepIsAnsweredBlockByBlock) {
   EXPECT_EQ(json["searches"][0]["best"], nlohmann::json::parse("[0.002]"));
 }
 
+TEST(Report, EveryDrawingHasANameOrIsDecoration) {
+  const TemporaryFolder folder;
+  const std::string html = report_html(collect_report({make_sweep(folder / "trial")}));
+  const std::string body = html.substr(0, html.find("<script type=\"application/json\""));
+  size_t drawings = 0, tables = 0;
+  for (size_t at = 0; (at = body.find("<svg", at)) != std::string::npos; ++at) {
+    const std::string tag = body.substr(at, body.find('>', at) - at);
+    const bool inner = tag.find("width=\"1\"") != std::string::npos;  // a symbol of a drawing
+    if (inner) continue;
+    ++drawings;
+    const bool named = tag.find("role=\"img\" aria-label=\"") != std::string::npos;
+    EXPECT_TRUE(named || tag.find("aria-hidden=\"true\"") != std::string::npos) << tag;
+  }
+  EXPECT_GT(drawings, 10u);
+  for (size_t at = 0; (at = body.find("<table", at)) != std::string::npos; ++at) {
+    ++tables;
+    const size_t start = body.find('>', at) + 1;
+    EXPECT_EQ(body.compare(start, 9, "\n<caption"), 0) << body.substr(at, 80);
+  }
+  EXPECT_GT(tables, 4u);
+  EXPECT_EQ(body.find("<th>"), std::string::npos) << "a heading without a scope";
+}
+
+TEST(Report, AnUncertainGainIsNotShared) {
+  const TemporaryFolder folder;
+  const std::string sweep = make_sweep(folder / "trial");
+  const std::string certain = report_html(collect_report({sweep}));
+  EXPECT_EQ(certain.find(">undefined<"), std::string::npos);
+  EXPECT_EQ(certain.find("More seeds can settle it"), std::string::npos);
+  // Muon loses on one seed of the paper's block and gains on the other.
+  make_run(sweep + "/cells/paper-all-s1", 1, true, 3.5, "paper-all-s1");
+  const ReportData data = collect_report({sweep});
+  const std::string html = report_html(data),
+                    first = page::escape(data.blocks[0].answer->verdict.front());
+  EXPECT_NE(html.find("<p class=\"verdict\"><strong>" + first + "</strong>"), std::string::npos);
+  EXPECT_NE(html.find(">undefined</td>"), std::string::npos);
+  EXPECT_NE(html.find("Muon's gain is not significant"), std::string::npos);
+  EXPECT_NE(html.find("More seeds can settle it"), std::string::npos);
+  EXPECT_NE(html.find("gain over all Adam, nats a token"), std::string::npos) << "bars are gains";
+}
+
 TEST(Report, ThePageReloadsOnlyWhereAsked) {
   const TemporaryFolder folder;
   const ReportData data = collect_report({make_run(folder / "a", 1, true, 2.5)});
@@ -195,6 +239,30 @@ TEST(Report, ReplacesItsOwnFilesOnly) {
   EXPECT_NE(error_of([&] { write_report(data, folder / "out"); }).find("--out"), std::string::npos);
   EXPECT_EQ(base::read_text(folder / "out/report.json"), "{\"mine\": 1}");
   EXPECT_FALSE(base::real_file_system().exists(folder / "out/report.html"));
+}
+
+// As `report --watch` and a sweep that ends do.
+TEST(Report, TwoWritersOfOneReportDoNotHarmEachOther) {
+  const TemporaryFolder folder;
+  const std::string run = make_run(folder / "a", 1, true, 2.5);
+  const ReportData data = collect_report({run});
+  std::atomic<int> failures = 0;
+  const auto write_often = [&] {
+    for (int i = 0; i < 20; ++i) {
+      try {
+        write_report(data, run);
+      } catch (const base::Error&) {
+        ++failures;
+      }
+    }
+  };
+  std::thread other(write_often);
+  write_often();
+  other.join();
+  EXPECT_EQ(failures, 0);
+  EXPECT_TRUE(base::read_text(run + "/report.html").ends_with("</html>\n"));
+  for (const std::string& name : base::real_file_system().list(run))
+    EXPECT_EQ(name.find(".tmp"), std::string::npos) << name;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "muonlab/record/run_record.hpp"
 #include "muonlab/study/ablation/ablation.hpp"
+#include "muonlab/study/report/comparability.hpp"
 #include "muonlab/study/sweep/sweep.hpp"
 
 namespace muonlab::study {
@@ -17,7 +18,7 @@ namespace muonlab::study {
 struct ReportRow {
   std::string label;
   std::optional<int> colour{};  // page::colour, never absent in the end; 0 is Adam's, 1 is Muon's
-  int dash = 0;
+  int marker = 0;               // page::line_sample
 };
 
 // A mean over a run's matrices of one role, by step.
@@ -45,7 +46,9 @@ struct AssignmentLine {
 
 struct ReportRun {
   record::RunRecord record;
-  size_t row = 0, block = 0;  // indices into ReportData::rows, blocks
+  size_t row = 0, block = 0;    // indices into ReportData::rows, blocks
+  size_t group = 0;             // of the runs whose losses are comparable with this one's
+  std::string branched_from{};  // the checkpoint that it started from; empty where from none
   std::vector<AssignmentLine> assignment;
   std::map<TraceKey, Trace> spectra;
   std::map<int64_t, TailTrace> groups;
@@ -63,9 +66,10 @@ struct GroupAnswer {
 
 // A combination of all axes but the compared one.
 struct ReportBlock {
-  std::string title;                       // "protocol fair"; empty where there is one block only
-  std::optional<AblationAnswer> answer{};  // where a sweep compares rows
-  std::vector<GroupAnswer> groups{};       // by group, where its runs have the tail probe too
+  std::string title;  // "protocol fair"; empty where there is one block only
+  // Where a sweep compares rows and their losses are comparable.
+  std::optional<AblationAnswer> answer{};
+  std::vector<GroupAnswer> groups{};  // by group, where its runs have the tail probe too
 };
 
 struct ReportData {
@@ -74,8 +78,10 @@ struct ReportData {
   std::vector<SweepResult> sweeps;
   std::vector<ReportRow> rows;
   std::vector<ReportBlock> blocks;
-  std::vector<ReportRun> runs;  // by block, row, seed; without the runs of a search for rates
-  bool complete = true;         // nothing is left to run
+  std::vector<ReportRun> runs;    // by block, row, seed; without the runs of a search for rates
+  bool complete = true;           // nothing is left to run
+  Comparability comparability{};  // of all runs
+  size_t num_groups = 1;          // of comparable runs
 };
 
 // A path is a run, a sweep, or a folder with runs or sweeps below it. Throws base::Error naming a
