@@ -23,7 +23,7 @@ std::string remark_on(const History& history) {
       remark += (i == 0 ? " " : ", ") + start.changes[i].difference.path;
   }
   if (history.end && !history.end->warning.empty())
-    remark += base::str(remark.empty() ? "" : "; ", "loss exploded");
+    remark += base::str(remark.empty() ? "" : "; ", "loss above that of guessing");
   return remark;
 }
 

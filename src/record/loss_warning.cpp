@@ -12,10 +12,11 @@ std::string loss_warning(double final_loss, double best_loss, int64_t vocabulary
   const double guessing = std::log(static_cast<double>(vocabulary));
   if (final_loss <= guessing) return "";
   if (final_loss <= best_loss && final_loss <= guessing + kMargin) return "";
-  return base::str("the final validation loss ", base::fixed(final_loss, 4), " is above ",
-                   base::fixed(guessing, 4),
-                   ", which giving every token the same probability would have: the training has "
-                   "exploded. Lower the learning rate or set train.clip");
+  return base::str(
+      "the final validation loss ", base::fixed(final_loss, 4), " is above ",
+      base::fixed(guessing, 4),
+      ", which giving every token the same probability would have: the run has learned "
+      "nothing, or its loss has exploded. Lower the learning rate or set train.clip");
 }
 
 }  // namespace muonlab::record

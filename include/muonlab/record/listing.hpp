@@ -12,7 +12,8 @@ struct RunSummary {
   std::string path;
   RunProgress progress;
   double age_s = 0;  // since metrics.jsonl last grew
-  // What the figures alone do not say: settings that changed on the way, a loss that exploded.
+  // What the figures alone do not say: settings that changed on the way, a loss above that of
+  // guessing.
   std::string remark{};
 };
 
