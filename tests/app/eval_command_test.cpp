@@ -9,6 +9,7 @@
 namespace muonlab {
 namespace {
 
+using support::run_program;
 using EvalCommand = support::TrainFixture;
 
 // Rewrites the checkpoint with every weight of the head at the largest number there is: finite, but
@@ -37,7 +38,10 @@ void overflow(const std::string& path) {
 }
 
 TEST_F(EvalCommand, AModelThatOverflowsEndsWithCode3) {
-  ASSERT_EQ(train({"--run-dir", "r", "--set", "train.steps=1", "--set", "probes=null"}).code, 0);
+  ASSERT_EQ(train({"--run-dir", "r", "--set", "train.steps=1", "--set", "probes=null", "--set",
+                   R"(schedule={"kind":"constant"})"})
+                .code,
+            0);
   overflow(final_checkpoint("r", "00000001"));
   for (const std::vector<std::string>& command :
        {std::vector<std::string>{"eval", "r"}, {"sample", "r"}, {"ask", "r"}, {"tail", "r"}}) {
@@ -48,7 +52,10 @@ TEST_F(EvalCommand, AModelThatOverflowsEndsWithCode3) {
 }
 
 TEST_F(EvalCommand, AModelTrainedInBf16IsReadWithoutItsInstructions) {
-  ASSERT_EQ(train({"--run-dir", "r", "--set", "train.steps=1", "--set", "precision=bf16"}).code, 0);
+  ASSERT_EQ(train({"--run-dir", "r", "--set", "train.steps=1", "--set", "precision=bf16", "--set",
+                   R"(schedule={"kind":"constant"})"})
+                .code,
+            0);
   setenv("MUONLAB_WITHOUT", "avx512_bf16 amx_bf16 bf16", 1);
   const support::Result result = run_program(scratch_.path(), {"eval", "r"});
   unsetenv("MUONLAB_WITHOUT");

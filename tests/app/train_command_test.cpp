@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "app/train_fixture.hpp"
+#include "muonlab/base/exit_code.hpp"
 
 namespace muonlab {
 namespace {
@@ -186,7 +187,7 @@ TEST_F(TrainCommand, TwoProcessesDoNotTrainOneRun) {
   Process first(scratch_.path(), {"train", "tiny.json", "--set", "train.steps=100000"});
   ASSERT_TRUE(first.wait_for(scratch_ / "runs/tiny/metrics.jsonl", "\"step\":1,"));
   const Result second = train({"--set", "train.steps=100000"});
-  EXPECT_EQ(second.code, 1);
+  EXPECT_EQ(second.code, base::exit_code::kInUse);
   EXPECT_EQ(run_program(scratch_.path(), {"runs"}).out.find("running") == std::string::npos, false);
   first.signal(SIGTERM);
   EXPECT_EQ(first.wait().code, 130);
