@@ -116,13 +116,6 @@ uint64_t peak_rss_bytes() {
   return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
 }
 
-uint64_t current_rss_bytes() {
-  const std::vector<std::string> pages = split(read_stream("/proc/self/statm"), ' ');
-  if (pages.size() < 2) return 0;
-  return static_cast<uint64_t>(number_or(pages[1], 0.0)) *
-         static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
 uint64_t usable_memory_bytes() {
   uint64_t bytes = static_cast<uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
                    static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));

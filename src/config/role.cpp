@@ -144,24 +144,4 @@ std::string selector_problem(std::string_view selector) {
   return text;
 }
 
-std::string role_display(Role role, bool gated) {
-  const auto hugging_face = [&]() -> std::string_view {
-    switch (role) {
-      case Role::embed: return "embed_tokens";
-      case Role::q: return "q_proj";
-      case Role::k: return "k_proj";
-      case Role::v: return "v_proj";
-      case Role::o: return "o_proj";
-      case Role::ffn_in: return gated ? "gate_proj" : "up_proj";
-      case Role::ffn_gate: return "up_proj";
-      case Role::ffn_out: return "down_proj";
-      case Role::norm: return "norm";
-      case Role::head: return "lm_head";
-    }
-    return "";
-  }();
-  if (hugging_face == role_name(role)) return std::string(hugging_face);
-  return base::str(role_name(role), " (", hugging_face, ")");
-}
-
 }  // namespace muonlab::config

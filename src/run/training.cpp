@@ -14,7 +14,7 @@
 #include "muonlab/data/content_check.hpp"
 #include "muonlab/ops/gemm_rate.hpp"
 #include "muonlab/record/history.hpp"
-#include "muonlab/record/loss_warning.hpp"
+#include "muonlab/record/loss_doubt.hpp"
 #include "muonlab/store/retention.hpp"
 #include "muonlab/train/checkpoint.hpp"
 #include "muonlab/train/metrics.hpp"
@@ -175,8 +175,8 @@ record::RunEnd describe_end(train::Outcome outcome, const train::Trainer& traine
     print_and_log(describe_interruption(recorder, folder));
     return end;
   }
-  end.warning = record::loss_warning(recorder.newest().loss, trainer.state.best_val_loss,
-                                     *trainer.config.model.vocabulary);
+  end.warning = record::loss_warning(recorder.newest().loss, *trainer.config.model.vocabulary,
+                                     trainer.state.best_val_loss);
   print_and_log("done   " + recorder.saved() + describe_best(trainer.state, folder));
   if (!end.warning.empty()) base::log_warning(end.warning);
   return end;

@@ -1,4 +1,3 @@
-#include <cerrno>
 
 #include "muonlab/base/text.hpp"
 #include "muonlab/store/checkpoint.hpp"
@@ -20,8 +19,7 @@ FileDigest write_file(base::FileSystem& files, const std::string& path, std::str
 
 std::string checkpoint_name(int64_t step) { return step_name(kComplete, step); }
 
-CheckpointWriter::CheckpointWriter(base::FileSystem& files, std::string folder, int64_t step,
-                                   uint64_t expected_bytes)
+CheckpointWriter::CheckpointWriter(base::FileSystem& files, std::string folder, int64_t step)
     : files_(files),
       folder_(std::move(folder)),
       step_(step),
@@ -29,12 +27,9 @@ CheckpointWriter::CheckpointWriter(base::FileSystem& files, std::string folder, 
       final_(base::join_path(folder_, checkpoint_name(step))),
       replaced_(base::join_path(folder_, step_name(kReplaced, step))) {
   base::check(step >= 0, "a checkpoint of a negative step");
-  guarded("", expected_bytes, [&] {
+  guarded("", 0, [&] {
     base::make_directories(folder_, files_);
     remove_stale(folder_, files_);
-    if (expected_bytes > 0 && files_.free_space(folder_) < expected_bytes) {
-      throw base::io_error("write the checkpoint", final_, ENOSPC, expected_bytes);
-    }
     files_.make_directory(temporary_);
   });
 }

@@ -82,7 +82,6 @@ TEST(Processors, MemoryIsCounted) {
   const uint64_t before = peak_rss_bytes();
   std::vector<char> block(64 << 20, 1);
   EXPECT_GE(peak_rss_bytes(), before + (32u << 20));
-  EXPECT_GT(current_rss_bytes(), block.size() / 2);
   EXPECT_GT(usable_memory_bytes(), peak_rss_bytes());
 }
 

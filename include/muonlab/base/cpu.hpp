@@ -11,8 +11,7 @@ namespace muonlab::base {
 // Processors in the affinity mask, less what a cgroup quota (v1 or v2, any level above this
 // process) forbids, rounded up; at least 1.
 int usable_processors();
-uint64_t peak_rss_bytes();  // highest resident memory of this process so far
-uint64_t current_rss_bytes();
+uint64_t peak_rss_bytes();       // highest resident memory of this process so far
 uint64_t usable_memory_bytes();  // physical memory, or the cgroup's limit where lower
 std::string cpu_model();         // "AMD EPYC 7763 64-Core Processor", or the architecture's name
 // Of avx2, avx512f, avx512_bf16, amx_bf16 (x86-64) or neon, sve, bf16 (aarch64): those the

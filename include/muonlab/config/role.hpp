@@ -65,7 +65,5 @@ inline bool selector_matches(std::string_view selector, const ParameterSpec& par
 }
 // Empty when the selector is well formed, else the reason, with the known groups and roles.
 std::string selector_problem(std::string_view selector);
-// The role's name beside Hugging Face's: "ffn_in (gate_proj)" for a gated layer.
-std::string role_display(Role role, bool gated);
 
 }  // namespace muonlab::config

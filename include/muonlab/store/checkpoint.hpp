@@ -23,10 +23,8 @@ namespace muonlab::store {
 // or the new one can be loaded.
 class CheckpointWriter {
  public:
-  // `folder` (a run's checkpoints/) is made if absent and cleared of stale ones. `expected_bytes`,
-  // if known, is checked against the free space before anything is written.
-  CheckpointWriter(base::FileSystem& files, std::string folder, int64_t step,
-                   uint64_t expected_bytes = 0);
+  // `folder` (a run's checkpoints/) is made if absent and cleared of stale ones.
+  CheckpointWriter(base::FileSystem& files, std::string folder, int64_t step);
   ~CheckpointWriter();
   CheckpointWriter(const CheckpointWriter&) = delete;
   CheckpointWriter& operator=(const CheckpointWriter&) = delete;

@@ -31,7 +31,7 @@ Ablation ablation_of(const SweepResult& sweep, const config::Axis& axis, const s
       const CellStatus& status = sweep.cells[point.cell].status;
       if (status.state == CellState::finished && status.val_loss) {
         row.losses[point.seed] = *status.val_loss;
-        if (status.doubt != LossDoubt::none) row.doubtful.insert(point.seed);
+        if (status.doubt != record::LossDoubt::none) row.doubtful.insert(point.seed);
       }
       if (status.state == CellState::diverged)
         row.losses[point.seed] = std::numeric_limits<double>::infinity();

@@ -1,4 +1,3 @@
-#include <cmath>
 #include <limits>
 
 #include <nlohmann/json.hpp>
@@ -24,29 +23,11 @@ int64_t vocabulary_of(const record::RunFolder& folder) {
 
 }  // namespace
 
-LossDoubt doubt_of(double val_loss, int64_t vocabulary) {
-  constexpr double kFarAbove = 1.0;   // nats a token: a factor of e in perplexity
-  constexpr double kRounding = 1e-6;  // of a mean over tokens in fp32
-  if (vocabulary < 2) return LossDoubt::none;
-  const double guess = std::log(static_cast<double>(vocabulary));
-  if (val_loss > guess + kFarAbove) return LossDoubt::exploded;
-  return std::abs(val_loss - guess) <= kRounding * guess ? LossDoubt::uniform : LossDoubt::none;
-}
-
-const char* doubt_text(LossDoubt doubt) {
-  switch (doubt) {
-    case LossDoubt::none: return "";
-    case LossDoubt::exploded: return "the loss exploded";
-    case LossDoubt::uniform: return "the model predicts every token alike";
-  }
-  return "";
-}
-
 std::optional<double> loss_for_search(const CellStatus& status) {
   constexpr double kWorst = std::numeric_limits<double>::infinity();
   if (status.state == CellState::diverged) return kWorst;
   if (status.state != CellState::finished) return std::nullopt;
-  return status.doubt == LossDoubt::none ? status.val_loss : kWorst;
+  return status.doubt == record::LossDoubt::none ? status.val_loss : kWorst;
 }
 
 CellStatus cell_status(const SweepFolder& folder, const std::string& cell) {
@@ -57,7 +38,7 @@ CellStatus cell_status(const SweepFolder& folder, const std::string& cell) {
     case record::RunState::running: status.state = CellState::running; return status;
     case record::RunState::finished:
       status.state = CellState::finished;
-      if (run.val_loss) status.doubt = doubt_of(*run.val_loss, vocabulary_of(run_folder));
+      if (run.val_loss) status.doubt = record::doubt_of(*run.val_loss, vocabulary_of(run_folder));
       return status;
     case record::RunState::diverged: status.state = CellState::diverged; return status;
     case record::RunState::stopped: break;

@@ -19,7 +19,8 @@ std::string running_text(const RunningCell& cell, bool brief) {
 
 std::string final_loss_text(const CellStatus& status) {
   std::string text = status.val_loss ? base::fixed(*status.val_loss, 4) : "unknown";
-  if (status.doubt != LossDoubt::none) text += base::str(" (", doubt_text(status.doubt), ")");
+  if (status.doubt != record::LossDoubt::none)
+    text += base::str(" (", record::doubt_text(status.doubt), ")");
   return text;
 }
 
@@ -47,8 +48,8 @@ std::string ended_line(const std::string& cell, const CellStatus& status, double
   const std::string time = "   " + base::human_duration(seconds);
   switch (status.state) {
     case CellState::finished:
-      return base::str(status.doubt == LossDoubt::none ? " ✓ " : " ! ", name, "  validation loss ",
-                       final_loss_text(status), time);
+      return base::str(status.doubt == record::LossDoubt::none ? " ✓ " : " ! ", name,
+                       "  validation loss ", final_loss_text(status), time);
     case CellState::diverged:
       return base::str(" ✗ ", name, "  diverged at step ", status.step, ": the loss was not finite",
                        time);

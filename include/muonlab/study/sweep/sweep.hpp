@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "muonlab/config/sweep.hpp"
+#include "muonlab/record/loss_doubt.hpp"
 #include "muonlab/study/sweep/plan.hpp"
 
 namespace muonlab::study {
@@ -43,21 +44,12 @@ class SweepFolder {
 
 enum class CellState { queued, running, finished, diverged, failed };
 
-// Whether a final loss, though finite, says more about a run that broke than about its settings.
-enum class LossDoubt {
-  none,
-  exploded,  // far above ln V, the loss of a guess that prefers no token
-  uniform    // exactly ln V: the model says the same of every token
-};
-LossDoubt doubt_of(double val_loss, int64_t vocabulary);
-const char* doubt_text(LossDoubt doubt);  // "the loss exploded"
-
 struct CellStatus {
   CellState state = CellState::queued;
-  int64_t step = 0, steps = 0;        // steps: 0 until the run has planned them
-  std::optional<double> loss;         // of the newest step
-  std::optional<double> val_loss;     // of the newest validation: the final one of a finished cell
-  LossDoubt doubt = LossDoubt::none;  // about val_loss of a finished cell
+  int64_t step = 0, steps = 0;     // steps: 0 until the run has planned them
+  std::optional<double> loss;      // of the newest step
+  std::optional<double> val_loss;  // of the newest validation: the final one of a finished cell
+  record::LossDoubt doubt = record::LossDoubt::none;  // about val_loss of a finished cell
 };
 // How far the run in a cell's folder is. Reads little: the plan, and the end of metrics.jsonl.
 CellStatus cell_status(const SweepFolder& folder, const std::string& cell);
