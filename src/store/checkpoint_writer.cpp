@@ -1,4 +1,3 @@
-
 #include "muonlab/base/text.hpp"
 #include "muonlab/store/checkpoint.hpp"
 #include "store/checkpoint_names.hpp"

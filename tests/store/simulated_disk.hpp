@@ -67,7 +67,6 @@ class SimulatedDisk final : public base::FileSystem {
   // The n-th sync from now does nothing, as if the program had forgotten it.
   void forget_sync(int n) { forgotten_sync_ = syncs_ + n; }
   int syncs() const { return syncs_; }
-  void set_free_space(uint64_t bytes) { free_space_ = bytes; }
   std::string& contents(const std::string& path) { return at("edit", path)->data; }
 
   // The disk that a restarted machine finds.
