@@ -85,7 +85,8 @@ void add_bench(CLI::App& app, Exit&) {
   auto options = std::make_shared<BenchOptions>();
   command->add_option("CONFIG", options->config_path, "the configuration file")
       ->capture_default_str();
-  command->add_option("--set", options->settings, "set one setting, over the file; may be repeated")
+  command
+      ->add_option("--set", options->settings, "override one setting of the file; may be repeated")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
   command->add_option("--steps", options->steps, "timed steps, after two to warm up")

@@ -149,7 +149,8 @@ CLI::App* add_command(CLI::App& parent, const char* name, const char* descriptio
 }
 
 void add_settings(CLI::App& command, ConfigOptions& options) {
-  command.add_option("--set", options.settings, "set one setting, over the file; may be repeated")
+  command
+      .add_option("--set", options.settings, "override one setting of the file; may be repeated")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
 }

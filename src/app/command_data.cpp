@@ -57,7 +57,7 @@ void add_read_options(CLI::App& command, data::ReadOptions& read) {
       ->group("Text");
   command
       .add_flag("--skip-bad-lines", read.skip_bad_lines,
-                "leave JSON lines out that hold no text, and list them, instead of stopping")
+                "leave out and list JSON lines without text instead of stopping")
       ->group("Text");
 }
 
@@ -113,7 +113,7 @@ void add_tokenizer(CLI::App& data) {
   muonlab data tokenizer books.model books/ --vocabulary 4096
   muonlab data tokenizer web.model web.jsonl.zst --field content --type unigram --vocabulary 16384
 
-White space is kept, rare characters become bytes: every text comes back exactly.)");
+White space is kept and rare characters become bytes, so every text can be recovered exactly.)");
   struct Options {
     std::string out, type = "bpe";
     std::vector<std::string> files;
@@ -195,9 +195,9 @@ void add_tokens(CLI::App& data) {
   muonlab data tokens corpus books/ --tokenizer books.model --valid-share 0.05
   muonlab data tokens corpus/bytes notes.txt web.jsonl.gz --tokenizer byte --field data.text
 
-A text file is one document (--split-documents-at makes several of it), and so is a JSON object, on a line of its own
-or in an array; each is followed by end-of-text. With --valid-share some of the documents are kept for validation, in
-OUT/valid, and the others go to OUT/train.)");
+A text file is one document, unless --split-documents-at cuts it into several. A JSON object, on its own line or in an
+array, is one document too. Each document is followed by end-of-text. With --valid-share, that share of the documents
+goes to OUT/valid for validation, and the others go to OUT/train.)");
   struct Options {
     std::string out, tokenizer, split_at;
     data::TokenizeOptions tokenize;
@@ -286,7 +286,7 @@ void inspect(const std::string& path, const std::string& given, bool verify, int
   shard.read(0, ids);
   if (!tokenizer) {
     row("begins",
-        nlohmann::json(ids).dump() + "  (no tokenizer.model beside the shard to show text)");
+        nlohmann::json(ids).dump() + "  (no tokenizer.model next to the shard to show text)");
   } else if (tokenizer->hash() != header.tokenizer_hash.hex()) {
     row("begins",
         nlohmann::json(ids).dump() + "  (made with another tokenizer than the one at hand)");
@@ -320,7 +320,7 @@ void add_inspect(CLI::App& data) {
       ->capture_default_str();
   command
       ->add_option("--tokenizer", options->tokenizer,
-                   "the .model to decode with; default: the one beside the shard")
+                   "the .model to decode with; default: the one next to the shard")
       ->type_name("FILE");
   command->callback([options] {
     for (const std::string& path : options->shards) {
@@ -356,7 +356,8 @@ Sample i of batch size b belongs to step i / b + 1. A line holds "sample", "toke
       ->capture_default_str();
   command->add_flag("--text", options->text, "the text as well (a cut character shows as U+FFFD)");
   command->add_flag("--valid", options->valid, "validation windows, in their order");
-  command->add_option("--set", options->settings, "set one setting, over the file; may be repeated")
+  command
+      ->add_option("--set", options->settings, "override one setting of the file; may be repeated")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
   command->callback([options] {

@@ -177,7 +177,8 @@ void add_sample(CLI::App& app, Exit&) {
 
 void add_ask(CLI::App& app, Exit&) {
   CLI::App* command = app.add_subcommand(
-      "ask", R"(Ask a model the embedded corpus's questions and show its answers beside the truth.
+      "ask",
+      R"(Ask a model the embedded corpus's questions and show its answers next to the right ones.
 
   muonlab ask runs/quickstart
   muonlab ask runs/quickstart@100 --count 12 --seed 2)");

@@ -43,9 +43,8 @@ The same command continues an interrupted sweep: finished cells are skipped, int
       ->type_name("N")
       ->check(between(1, 1024));
   command
-      ->add_option(
-          "--only", request->only,
-          "glob on the names of cells, as in 'fair-*-s1'; with the searches of rates they wait for")
+      ->add_option("--only", request->only,
+                   "glob on the names of cells, as in 'fair-*-s1'; searches that they need run too")
       ->type_name("GLOB");
   command->add_flag("--dry-run", request->dry_run,
                     "list the cells and estimate time, memory and disk");

@@ -95,11 +95,12 @@ void add_tail(CLI::App& app, Exit&) {
   command->add_option("CHECKPOINT", options->checkpoints, "runs, RUN@STEP, or checkpoints' folders")
       ->required();
   command
-      ->add_option("--classes", options->classes, "people asked about a group, the same each time")
+      ->add_option("--classes", options->classes,
+                   "people of each group to ask about, the same each time")
       ->capture_default_str()
       ->check(at_least(1));
   command->add_flag("--held-out", options->held_out,
-                    "ask in the wording kept from training for that fact");
+                    "ask each question in the wording that was kept out of training");
   command->add_flag("--json", options->json, "print one JSON object a line, as in tail.jsonl");
   command->callback([options] {
     std::vector<Examined> all;

@@ -18,7 +18,8 @@ void add_train(CLI::App& app, Exit& exit) {
   muonlab train configs/quickstart.json --set train.steps=600 --run-dir runs/longer)");
   auto request = std::make_shared<run::TrainRequest>();
   command->add_option("CONFIG", request->config_path, "the configuration file");
-  command->add_option("--set", request->settings, "set one setting, over the file; may be repeated")
+  command
+      ->add_option("--set", request->settings, "override one setting of the file; may be repeated")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
   command->add_option("--run-dir", request->run_dir, "folder of the run; default: runs/NAME")
@@ -63,7 +64,8 @@ void add_init(CLI::App& app, Exit&) {
   auto request = std::make_shared<run::TrainRequest>();
   command->add_option("CONFIG", request->config_path, "the configuration file")->required();
   command->add_option("DIR", request->run_dir, "the folder to make")->required();
-  command->add_option("--set", request->settings, "set one setting, over the file; may be repeated")
+  command
+      ->add_option("--set", request->settings, "override one setting of the file; may be repeated")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
   command->callback([request] {

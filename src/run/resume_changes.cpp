@@ -121,12 +121,12 @@ void accept_changes(const std::vector<Change>& changes, const train::SavedState&
   if (!lines.empty()) base::print_line(base::trim(lines));
   if (has(changes, ChangeClass::refused)) {
     throw base::Error(folder.path(), ": its checkpoints were made with other settings (marked ",
-                      "refused above). Take them back, start a new run with --run-dir, or ",
+                      "refused above). Undo them, start a new run with --run-dir, or ",
                       how_to_branch(saved, folder));
   }
   if (has(changes, ChangeClass::training) && !allowed) {
     throw base::Error(folder.path(), ": these changes make a run that no single configuration ",
-                      "describes. To train on with them in this run, add --allow-change; to leave ",
+                      "describes. To continue this run with them, add --allow-change; to leave ",
                       "this run as it is, ", how_to_branch(saved, folder));
   }
 }
@@ -137,7 +137,7 @@ void accept_data(const train::SavedState& saved, const Prepared& prepared,
   if (identity == prepared.data.identity) return;
   throw base::Error(folder.path(), ": the data are not those it was trained on (content hash ",
                     prepared.data.identity, ", the checkpoint says ", identity,
-                    "). Name the same data (they may lie in another place), start a new run with "
+                    "). Name the same data (they may be in another place), start a new run with "
                     "--run-dir, or ",
                     how_to_branch(saved, folder));
 }

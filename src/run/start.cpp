@@ -160,7 +160,7 @@ std::string describe_if_finished(const Start& start, const Prepared& prepared) {
     throw base::Error(
         start.own->checkpoint.path(),
         ": holds weights without the optimizers' state (checkpoint.final is weights), "
-        "so training cannot resume exactly. Train anew with --run-dir, or branch with "
+        "so training cannot resume exactly. Start a new run with --run-dir, or branch with "
         "--from, where the optimizers start at zero");
   }
   if (step < steps) return "";
@@ -168,8 +168,8 @@ std::string describe_if_finished(const Start& start, const Prepared& prepared) {
       step > steps ? base::str(", past the ", steps, " steps asked for") : base::str(" of ", steps);
   return base::str("finished at step ", step, which,
                    weights_only ? ". Only its weights are kept (checkpoint.final)"
-                                : base::str(". To train on: --set train.steps=", 2 * step),
-                   "; to start anew: --run-dir");
+                                : base::str(". To train longer: --set train.steps=", 2 * step),
+                   "; to start a new run: --run-dir");
 }
 
 void load_start(const Start& start, const std::string& from, Session& session,

@@ -136,7 +136,7 @@ void refuse_foreign(const std::string& path, std::string_view mark) {
   if (!files.exists(path)) return;
   if (!files.is_directory(path) && base::read_text(path).starts_with(mark)) return;
   throw base::Error(path,
-                    ": is there already and is no report of muonlab's. Move it away, or name "
+                    ": exists already and is not a report of muonlab. Move it away, or name "
                     "another folder with --out.");
 }
 

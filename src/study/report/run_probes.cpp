@@ -81,7 +81,7 @@ void read_assignment(const std::string& path, ReportRun& run) {
     const auto at = std::find(head.begin(), head.end(), name);
     if (at == head.end())
       throw base::Error(path, ": has no column \"", name,
-                        "\"; muonlab train writes it anew when the run goes on");
+                        "\"; muonlab train writes it again when the run resumes");
     return static_cast<size_t>(at - head.begin());
   };
   const size_t parameter = column("parameter"), role = column("role"), shape = column("shape"),

@@ -129,7 +129,7 @@ std::string differences_html(const ReportData& data) {
     }
     rows.push_back(std::move(cells));
   }
-  return "<p>What differs, seeds and names apart:</p>\n" +
+  return "<p>What differs, except seeds and names:</p>\n" +
          page::table("settings in which the rows differ", head, rows);
 }
 

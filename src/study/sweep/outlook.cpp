@@ -125,8 +125,9 @@ std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs) {
   if (outlook.disk_bytes > 0)
     text += base::str("\ndisk     about ", base::human_bytes(outlook.disk_bytes));
   if (outlook.num_unknown > 0) {
-    text += base::str("\nunknown  ", counted(outlook.num_unknown, "run", "runs"),
-                      " left out of these figures: the data cannot be read, or tell no length");
+    text += base::str(
+        "\nunknown  ", counted(outlook.num_unknown, "run", "runs"),
+        " left out of these figures: the data cannot be read, or their length is not known");
   }
   return text;
 }

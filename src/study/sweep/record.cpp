@@ -131,11 +131,11 @@ SweepResult read_sweep(const std::string& path) {
     read_plan(Json::parse(base::read_text(folder.plan())), result);
   } catch (const Json::parse_error& error) {
     throw base::Error(folder.plan(), ": is damaged at byte ", error.byte,
-                      ". The sweep's command, typed again, writes it anew");
+                      ". Repeat the sweep's command; it writes the file again");
   } catch (const Json::exception&) {
     throw base::Error(folder.plan(),
-                      ": does not hold what `muonlab sweep` writes there. The sweep's "
-                      "command, typed again, writes it anew");
+                      ": does not hold what `muonlab sweep` writes there. Repeat the "
+                      "sweep's command; it writes the file again");
   }
   return result;
 }
