@@ -12,7 +12,7 @@
 namespace muonlab::study {
 namespace {
 
-constexpr const char* kBase = R"({"threads": 1, "train": {"steps": 10}})";
+constexpr const char* kTinyBase = R"({"threads": 1, "train": {"steps": 10}})";
 constexpr const char* kSweep =
     R"({"base": "base.json", "axes": {"row": {"a": {}, "b": {"train.batch": 8}}}})";
 
@@ -20,7 +20,7 @@ constexpr const char* kSweep =
 class Queue {
  public:
   explicit Queue(bool redo_changed = false) : redo_changed_(redo_changed) {
-    base::write_atomically(scratch_ / "base.json", kBase);
+    base::write_atomically(scratch_ / "base.json", kTinyBase);
     base::write_atomically(scratch_ / "sweep.json", kSweep);
     for (const char* cell : {"a-s1", "b-s1"}) base::make_directories(folder().cell(cell));
     base::make_directories(folder().failures());
