@@ -198,27 +198,12 @@ std::vector<std::string> broken_run_sentences(const AblationAnswer& answer) {
 }
 
 std::string wrapped(const std::string& text, size_t width) {
-  std::vector<std::string> words;
-  bool glue = false;
-  for (const std::string& word : base::split(text, ' ')) {
-    const bool sign = word == "=" || word == "<" || word == "±";
-    if (!words.empty() && (glue || sign || word.starts_with("%"))) {
-      words.back() += " " + word;
-    } else {
-      words.push_back(word);
-    }
-    glue = sign;
+  std::string out;
+  for (const std::string& line :
+       base::wrap_text(text, width > kTextIndent ? width - kTextIndent : 1)) {
+    out += std::string(kTextIndent, ' ') + line + "\n";
   }
-  std::string out, line;
-  for (const std::string& word : words) {
-    if (!line.empty() &&
-        kTextIndent + base::display_width(line) + 1 + base::display_width(word) > width) {
-      out += std::string(kTextIndent, ' ') + line + "\n";
-      line.clear();
-    }
-    line += (line.empty() ? "" : " ") + word;
-  }
-  return out + std::string(kTextIndent, ' ') + line + "\n";
+  return out;
 }
 
 std::string p_text(double p) {

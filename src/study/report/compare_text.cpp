@@ -6,12 +6,13 @@
 #include "muonlab/base/text.hpp"
 #include "muonlab/base/text_table.hpp"
 #include "muonlab/study/report/compare.hpp"
+#include "study/ablation/verdict.hpp"
 #include "study/report/curve_plot.hpp"
 
 namespace muonlab::study {
 namespace {
 
-constexpr size_t kPlotHeight = 12, kPlotWidth = 72, kIndent = 2;
+constexpr size_t kPlotHeight = 12, kPlotWidth = 72, kIndent = kTextIndent;
 
 // A to Z, then 27, 28…
 std::string letter(size_t run) {
@@ -54,10 +55,7 @@ std::string notes_text(const Comparison& comparison, size_t width) {
                               ": no single command makes this run."));
   }
   std::string text;
-  for (const std::string& note : notes) {
-    for (const std::string& line : base::wrap_text(note, width > kIndent ? width - kIndent : 1))
-      text += std::string(kIndent, ' ') + line + "\n";
-  }
+  for (const std::string& note : notes) text += wrapped(note, width);
   return text.empty() ? "" : text + "\n";
 }
 
