@@ -255,82 +255,6 @@ goes to OUT/valid for validation, and the others go to OUT/train.)");
   });
 }
 
-// The tokenizer that made a shard, if it can be found.
-std::shared_ptr<const data::Tokenizer> tokenizer_of(const data::Shard& shard,
-                                                    const std::string& given) {
-  if (!given.empty()) return data::load_tokenizer(given);
-  const std::string hash = shard.header().tokenizer_hash.hex();
-  auto bytes = data::make_byte_tokenizer();
-  if (bytes->hash() == hash) return bytes;
-  const std::string beside = base::join_path(base::parent_path(shard.path()), "tokenizer.model");
-  if (!base::real_file_system().exists(beside)) return nullptr;
-  return data::load_tokenizer(beside);
-}
-
-void inspect(const std::string& path, const std::string& given, bool verify, int64_t show) {
-  const data::Shard shard(path);
-  const data::ShardHeader& header = shard.header();
-  const auto row = [](std::string_view name, const std::string& value) {
-    std::cout << "  " << base::pad_right(name, 12) << value << "\n";
-  };
-  const auto number = [](uint64_t value) { return base::with_commas(static_cast<int64_t>(value)); };
-  std::cout << path << "\n";
-  row("tokens", base::str(number(header.num_tokens), " of ", header.id_bytes, " bytes"));
-  row("documents", number(header.num_documents));
-  row("text", base::str(number(header.text_bytes), " bytes"));
-  row("vocabulary", base::str(number(header.vocabulary), ", end-of-text ", header.end_of_text));
-  row("tokenizer", header.tokenizer_hash.hex());
-  row("content", header.content_hash.hex());
-  const auto tokenizer = tokenizer_of(shard, given);
-  std::vector<int32_t> ids(static_cast<size_t>(std::min(show, shard.num_tokens())));
-  shard.read(0, ids);
-  if (!tokenizer) {
-    row("begins",
-        nlohmann::json(ids).dump() + "  (no tokenizer.model next to the shard to show text)");
-  } else if (tokenizer->hash() != header.tokenizer_hash.hex()) {
-    row("begins",
-        nlohmann::json(ids).dump() + "  (made with another tokenizer than the one at hand)");
-  } else {
-    row("begins", nlohmann::json(tokenizer->decode(ids))
-                      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-  }
-  if (verify) {
-    shard.verify_content();
-    row("verified", "content matches its hash");
-  }
-}
-
-void add_inspect(CLI::App& data) {
-  CLI::App* command =
-      data.add_subcommand("inspect", R"(Show what token shards hold. The header is always checked.
-
-  muonlab data inspect corpus/train
-  muonlab data inspect corpus/train/*.tokens --verify)");
-  struct Options {
-    std::vector<std::string> shards;
-    std::string tokenizer;
-    bool verify = false;
-    int64_t show = 32;
-  };
-  auto options = std::make_shared<Options>();
-  command->add_option("SHARDS", options->shards, "shard files, or folders of them")->required();
-  command->add_flag("--verify", options->verify, "read everything and check the content hash");
-  command->add_option("--show", options->show, "tokens to show from the beginning")
-      ->check(at_least(0))
-      ->capture_default_str();
-  command
-      ->add_option("--tokenizer", options->tokenizer,
-                   "the .model to decode with; default: the one next to the shard")
-      ->type_name("FILE");
-  command->callback([options] {
-    for (const std::string& path : options->shards) {
-      for (const std::string& shard : data::shard_paths(path)) {
-        inspect(shard, options->tokenizer, options->verify, options->show);
-      }
-    }
-  });
-}
-
 void add_samples(CLI::App& data) {
   CLI::App* command =
       data.add_subcommand("samples", R"(Print the samples that training will see, as JSON lines.
@@ -394,7 +318,7 @@ void add_data(CLI::App& app, Exit&) {
   command->require_subcommand(1);
   add_tokenizer(*command);
   add_tokens(*command);
-  add_inspect(*command);
+  add_data_inspect(*command);
   add_samples(*command);
 }
 

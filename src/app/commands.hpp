@@ -37,6 +37,7 @@ void add_spectra(CLI::App& app, Exit& exit);
 void add_init(CLI::App& app, Exit& exit);
 void add_config(CLI::App& app, Exit& exit);
 void add_data(CLI::App& app, Exit& exit);
+void add_data_inspect(CLI::App& data);  // below `data`
 void add_bench(CLI::App& app, Exit& exit);
 void add_doctor(CLI::App& app, Exit& exit);
 
