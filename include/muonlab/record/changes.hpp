@@ -1,5 +1,5 @@
-// What may change when a run resumes from a checkpoint, and what a changed setting does to a run:
-// the one table of both.
+// Which settings may change when a run resumes from a checkpoint, and what a changed setting does
+// to the run. Both are defined by one table.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ namespace muonlab::record {
 enum class ChangeClass {
   safe,      // leaves the training alone, or rounds it differently: one command makes the same run
   length,    // moves the run's end, and with it the schedule: allowed, and said
-  training,  // trains otherwise from here on: needs --allow-change, or a branch
+  training,  // changes the training from here on: needs --allow-change, or a branch
   refused    // another model, data or seed: needs a run of its own
 };
 const char* change_class_name(ChangeClass kind);

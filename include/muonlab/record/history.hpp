@@ -3,8 +3,8 @@
 //    "changes":[{"path":"optimizers.adam.lr","before":"0.001","after":"0.002","kind":"training"}]}
 //   {"event":"end","step":400,"outcome":"finished"}
 // The configuration in force at a step is the stored one with the changes after that step undone,
-// so a run whose settings were changed can be told from one that a single command reproduces.
-// Runs made before there was such a file have none.
+// which distinguishes a run whose settings were changed from one that a single command reproduces.
+// Runs of versions that did not write this file have none.
 #pragma once
 
 #include <cstdint>
@@ -38,13 +38,13 @@ struct History {
   std::optional<RunEnd> end{};  // of the last start; absent while it runs or after a kill
 
   // Changes after which no single command makes this run (all but ChangeClass::safe), by the step
-  // they were made at. A start whose steps were all taken again by a later one does not count.
+  // they were made at. A start does not count if a later one repeated all of its steps.
   std::vector<RunStart> changed() const;
   // The facts of the build that made the checkpoint of a step; empty where they are not known.
   std::map<std::string, std::string> build_before(int64_t step) const;
 };
 
-// An absent file gives an empty history; lines of other programs' making are passed over.
+// An absent file gives an empty history. Lines that muonlab did not write are skipped.
 History read_history(const std::string& path);
 // One durable line. `path` is RunFolder::history().
 void append_start(const std::string& path, const RunStart& start,

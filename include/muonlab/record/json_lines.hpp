@@ -1,4 +1,4 @@
-// Reading the JSON lines of a run's folder back (metrics.jsonl, timing.jsonl and their kin).
+// Reading the JSON lines of a run's folder back (metrics.jsonl, timing.jsonl and the like).
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,7 @@ inline nlohmann::json value_in(const std::string& path) {
   return nlohmann::json::parse(base::read_text(path), nullptr, false);
 }
 
-// visit(json) for every line that is an object; one that a crash cut short is passed over.
+// Calls visit(json) for every line that is an object. A line that a crash cut short is skipped.
 template <class Visit>
 void each_json_line(const std::string& path, Visit&& visit) {
   for (const std::string& line : base::split(base::read_text(path), '\n')) {

@@ -23,7 +23,7 @@ class RunFolder {
   std::string probe(const std::string& name) const { return path_ + "/" + name + ".jsonl"; }
   std::string log() const { return path_ + "/log.txt"; }
   std::string checkpoints() const { return path_ + "/checkpoints"; }
-  // Written last: a checkpoint without it is not one.
+  // Written last: a folder without it is not a checkpoint.
   std::string manifest(int64_t step) const;
   std::string lock() const { return path_ + "/.lock"; }
 

@@ -1,4 +1,4 @@
-// `muonlab train` as a function: start, resume or branch a run, and see it through.
+// `muonlab train` as a function: start, resume or branch a run, and train it to its end.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@ struct TrainRequest {
   std::string config_path;            // empty with `resume`
   std::vector<std::string> settings;  // path=value
   std::string run_dir;                // default: runs/<name>
-  std::string resume;                 // a run's folder: go on with its stored configuration
+  std::string resume;                 // a run's folder: resume with its stored configuration
   std::string from;                   // RUN@STEP: branch from that checkpoint
   bool allow_change = false;          // settings that change the training may change at a resume
 };

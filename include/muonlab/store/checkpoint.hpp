@@ -16,7 +16,7 @@
 
 namespace muonlab::store {
 
-// Saves one checkpoint. Files go into a temporary folder beside the others, each written, checked
+// Saves one checkpoint. Files go into a temporary folder next to the others, each written, checked
 // and synced; commit() writes the manifest, syncs the folder, renames it and syncs the parent. When
 // anything throws, or commit() is never reached, the temporary folder is removed and the older
 // checkpoints are as they were. A checkpoint of the same step is replaced; at every moment the old

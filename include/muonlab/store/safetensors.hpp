@@ -1,6 +1,6 @@
 // The safetensors format (huggingface/safetensors, README "Format"): u64 header length, JSON
-// header, tensor bytes. Written so that every reader takes it; read with every claim checked before
-// a byte is believed.
+// header, tensor bytes. Files are written so that every reader accepts them. When a file is read,
+// every claim of its header is checked before a byte is used.
 #pragma once
 
 #include <cstddef>

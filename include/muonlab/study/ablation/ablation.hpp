@@ -1,6 +1,6 @@
-// What an ablation says, computed from the final losses of its rows. Seeds pair the rows: all rows
-// of one seed saw the same data in the same order from the same initial weights. Formulas and their
-// sources: docs/statistics.md.
+// The result of an ablation, computed from the final losses of its rows. Rows are compared seed by
+// seed: all rows with one seed start from the same initial weights and see the same data in the
+// same order. docs/statistics.md has the formulas and their sources.
 #pragma once
 
 #include <cstdint>
@@ -78,7 +78,7 @@ struct AblationAnswer {
   const RowAnswer& row(const std::string& name) const;
   // its gain is the gap, its p the gap's
   const RowAnswer& reference_row() const { return row(reference); }
-  // The reference gains, and that can be told from noise: else there is no gain to give shares of.
+  // The reference has a significant gain. Otherwise there is no gain to give shares of.
   bool gain_is_certain() const;
 };
 

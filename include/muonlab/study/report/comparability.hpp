@@ -1,5 +1,5 @@
-// Which figures of runs may stand side by side. A loss in nats a token depends on the text it is
-// measured on, on how a tokenizer cuts that text, and on which windows of it are read.
+// Which figures of runs may be compared. A loss in nats per token depends on the text on which it
+// is measured, on how a tokenizer cuts that text, and on which windows of it are read.
 #pragma once
 
 #include <span>

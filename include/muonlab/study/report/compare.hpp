@@ -1,5 +1,5 @@
-// Runs compared: what was set differently, where their losses first differ, how well and how fast
-// they learned.
+// The comparison of runs: which settings differ, where the losses first differ, how well and how
+// fast the runs learned.
 #pragma once
 
 #include <cstdint>

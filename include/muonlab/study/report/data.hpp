@@ -1,4 +1,4 @@
-// What a report shows, collected from runs' folders: no text of a page yet.
+// The data of a report, collected from runs' folders. The text of the page is made elsewhere.
 #pragma once
 
 #include <map>

@@ -7,7 +7,7 @@
 
 namespace muonlab::study {
 
-// One self-contained page (page::Document). reload_s > 0: it loads itself anew every so often.
+// One self-contained page (page::Document). reload_s > 0: it reloads itself at that interval.
 std::string report_html(const ReportData& data, double reload_s = 0);
 // All numbers of the page; its first key is "muonlab_report", the format's number.
 std::string report_json(const ReportData& data);

@@ -1,4 +1,4 @@
-// What a sweep says on a terminal once it has run.
+// What a sweep prints on a terminal after its runs.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// From a sweep's folder to the answer of its ablation.
+// Computes the answer of an ablation from a sweep's folder.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// What a run will take, before it is started.
+// Estimates of the time, memory and disk that a run will take.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
-// Which runs a sweep consists of, as far as it is known: the rates that a search has not found yet
-// hold back the rest of their block. A pure function of the sweep file and of what the finished
-// runs gave, so there is no state to lose.
+// The runs of a sweep, as far as they are known: the rest of a block waits for the learning rates
+// that its searches have not found yet. The plan is a pure function of the sweep file and of the
+// results of finished runs, so there is no state to lose.
 #pragma once
 
 #include <cstdint>
