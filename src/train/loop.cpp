@@ -19,12 +19,14 @@ bool note_best(TrainState& state, const Evaluation& evaluation) {
 
 // A run whose validation says nothing any more is not saved, so that its last checkpoint stays
 // good.
-void require_sound(int64_t step, const Evaluation& evaluation) {
+void require_sound(int64_t step, const Evaluation& evaluation, int64_t vocabulary) {
   if (!std::isfinite(evaluation.loss)) {
     throw base::NonFinite("step ", step, ": validation loss ", evaluation.loss,
                           "; the state after this step was not saved.");
   }
-  if (step > 0 && evaluation.uniform) {
+  // Equal losses alone would also be those of a text of one repeated token.
+  const double guess = std::log(static_cast<double>(vocabulary));
+  if (step > 0 && evaluation.uniform && std::abs(evaluation.loss - guess) <= 1e-6 * guess) {
     throw base::NonFinite("step ", step, ": the model gives every token the same probability (",
                           "validation loss ", evaluation.loss,
                           "), as it does when its activations overflow; the state after this step ",
@@ -40,7 +42,7 @@ Outcome run_loop(Trainer& trainer, const LoopEvents& events) {
   const auto run_evaluation = [&] {
     const Evaluation evaluation = evaluate(trainer);
     events.evaluated(state.step, evaluation);
-    require_sound(state.step, evaluation);
+    require_sound(state.step, evaluation, *trainer.config.model.vocabulary);
     return note_best(state, evaluation);
   };
 

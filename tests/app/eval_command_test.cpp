@@ -38,8 +38,9 @@ void overflow(const std::string& path) {
 }
 
 TEST_F(EvalCommand, AModelThatOverflowsEndsWithCode3) {
+  // A context that holds the questions, which tail asks for first.
   ASSERT_EQ(train({"--run-dir", "r", "--set", "train.steps=1", "--set", "probes=null", "--set",
-                   R"(schedule={"kind":"constant"})"})
+                   "model.context=128", "--set", R"(schedule={"kind":"constant"})"})
                 .code,
             0);
   overflow(final_checkpoint("r", "00000001"));

@@ -16,7 +16,7 @@ struct Evaluation {
   double perplexity = 0;     // exp(loss)
   double bits_per_byte = 0;  // loss in bits a byte of text
   // Every token has exactly the same loss, as where activations overflowed so far that a norm made
-  // zeros of them: a model that has learned anything does not give this.
+  // zeros of them, and also in a text of one repeated token.
   bool uniform = false;
 };
 // The numbers of `count` of the windows 0 … there - 1, count <= there.
