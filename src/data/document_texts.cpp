@@ -49,10 +49,13 @@ std::string parse(std::string_view row, Json& value) {
   if (!value.is_discarded()) return "";
   try {
     value = Json::parse(row);
-  } catch (const Json::exception& error) {
-    std::string reason =
-        error.what();  // "[json.exception.parse_error.101] parse error at line 1, column 9: …"
-    return "not valid JSON (" + reason.substr(std::min(reason.size(), reason.find("] ") + 2)) + ")";
+  } catch (const Json::parse_error& error) {
+    // "… parse error at line 1, column 9: syntax error while parsing value - REASON; last read: …"
+    std::string reason = error.what();
+    if (const size_t at = reason.find(" - "); at != reason.npos) reason.erase(0, at + 3);
+    return base::str("not valid JSON at byte ", error.byte, ": ",
+                     reason.substr(0, reason.find("; last read: ")));
+  } catch (const Json::exception&) {  // a number that no type holds
   }
   return "not valid JSON";
 }

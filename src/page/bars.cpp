@@ -181,7 +181,7 @@ std::string key(const BarChart& chart, const Axis& axis) {
     return bar.value && bar.interval &&
            !(axis.holds(bar.interval->first) && axis.holds(bar.interval->second));
   });
-  if (arrows) text += "<span>▸ it goes on beyond the drawing</span>";
+  if (arrows) text += "<span>▸ it continues beyond the drawing</span>";
   if (marks) {
     text +=
         str("<span><svg aria-hidden=\"true\" style=\"width:13px\"><path d=\"M6.5 0L12.5 6L6.5 "

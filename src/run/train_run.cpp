@@ -27,7 +27,8 @@ namespace {
 
 using base::print_line;
 
-// So long a start waits for the shards to be read; what takes longer goes on beside the training.
+// A start waits this long for the shards to be read; reading that takes longer continues in the
+// background.
 constexpr double kContentWait_s = 0.2;
 
 void begin_content_check(data::ContentCheck* content) {

@@ -33,7 +33,7 @@ Fault file_fault(const std::string& name, const std::string& path, const FileDig
   return {};
 }
 
-// Weights and optimizer state that no training goes on from.
+// Weights and optimizer state from which no training can resume.
 Fault non_finite_fault(const std::string& name, const std::string& path, base::FileSystem& files) {
   if (!name.ends_with(".safetensors")) return {};
   const auto tensor = first_non_finite(path, files);

@@ -12,7 +12,7 @@
 namespace muonlab::base {
 
 // Every line reaches the kernel in one write, so a killed process leaves whole lines. size() is
-// what a checkpoint stores; a resumed run passes it as keep_bytes and goes on exactly there.
+// what a checkpoint stores; a resumed run passes it as keep_bytes and continues exactly there.
 class LineFile {
  public:
   // Without keep_bytes: appends to what is there. With: cuts the file to that length first (0

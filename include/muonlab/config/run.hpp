@@ -81,7 +81,7 @@ struct EvalConfig {
 };
 
 // What the last checkpoint of a run holds: all of it, or weights without the optimizers' state,
-// from which no run goes on.
+// from which no run can resume.
 enum class FinalCheckpoint { full, weights };
 template <>
 struct EnumNames<FinalCheckpoint> {

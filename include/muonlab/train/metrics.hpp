@@ -18,7 +18,8 @@ namespace muonlab::train {
 class MetricsLog {
  public:
   // Opens both files for appending; metrics.jsonl is first cut to `metrics_bytes`, the length at
-  // the checkpoint the run goes on from. Throws base::Error when the file is shorter than that.
+  // the checkpoint that the run resumes from. Throws base::Error when the file is shorter than
+  // that.
   MetricsLog(const std::string& metrics_path, const std::string& timing_path, int64_t metrics_bytes,
              std::vector<std::string> optimizer_names,
              base::FileSystem& files = base::real_file_system());

@@ -33,7 +33,7 @@ SweepFolder folder_of(const SweepRequest& request, const config::SweepConfig& sw
 }
 
 // All cells of a sweep validate on the same windows: one that was begun before there was a choice
-// goes on with the first ones.
+// continues with the first ones.
 config::EvalWindows windows_of(const SweepFolder& folder) {
   base::FileSystem& files = base::real_file_system();
   if (!files.exists(folder.cells())) return config::EvalWindows::spread;
