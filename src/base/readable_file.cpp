@@ -25,7 +25,7 @@ bool raise_file_limit() {
 
 int open_for_reading(const std::string& path) {
   if (path.find('\0') != std::string::npos) {
-    throw IoError(str(path.c_str(), ": the path goes on behind a NUL byte; remove it"), EINVAL);
+    throw IoError(str(path.c_str(), ": the path holds a NUL byte; remove it"), EINVAL);
   }
   // O_NONBLOCK: a pipe of that name must not hang the program; it makes no difference to files.
   int file = -1;

@@ -10,8 +10,8 @@ namespace {
 
 bool is_white(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
-// The end of the value that begins at text[0], npos when it goes on behind the text. Only brackets
-// and strings are looked at; whether the value is JSON its parser says.
+// The end of the value that begins at text[0]; npos when it does not end within the text. Only
+// brackets and strings are looked at; whether the value is JSON its parser says.
 size_t value_end(std::string_view text, bool at_end) {
   int64_t depth = 0;
   for (size_t i = 0; i < text.size(); ++i) {
