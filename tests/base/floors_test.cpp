@@ -202,6 +202,15 @@ TEST(Files, AreNamedWithoutAnd) {
   }
 }
 
+// Tests run side by side, so a path with a fixed name is another test's as well.
+TEST(Files, TestsWriteIntoFoldersOfTheirOwn) {
+  const std::string shared_folder = std::string("Temp") + "Dir()";
+  for (const fs::path& path : sources_under(kRoot / "tests", {".hpp", ".cpp"})) {
+    EXPECT_EQ(read(path).find(shared_folder), std::string::npos)
+        << fs::relative(path, kRoot) << ": use base::TemporaryFolder";
+  }
+}
+
 TEST(Files, ExceptionsAreStillNeeded) {
   for (const auto& [name, reason] : kLongFiles) {
     const std::string text = read(kRoot / name);

@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/tensor/path.hpp"
 #include "muonlab/tensor/plugin.hpp"
@@ -26,11 +27,11 @@ TEST(CudaPlugin, IsLookedForBesideTheProgramAndInLib) {
 TEST(CudaPlugin, ABadFileIsReportedInTheLoadersWords) {
   EXPECT_NE(plugin::load_file("/nowhere/libmuonlab_cuda.so").find("cannot open shared object file"),
             std::string::npos);
-  const std::string path = testing::TempDir() + "libmuonlab_cuda.so";
+  const base::TemporaryFolder folder;
+  const std::string path = folder / "libmuonlab_cuda.so";
   std::ofstream(path) << "not a library, but long enough to hold an ELF header: "
                       << std::string(100, 'x');
   EXPECT_NE(plugin::load_file(path).find("invalid ELF header"), std::string::npos);
-  std::filesystem::remove(path);
 }
 
 TEST(CudaPlugin, AnotherLibraryIsNotTakenForIt) {

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "data/random_text.hpp"
+#include "data/scratch_folder.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/data/pretoken.hpp"
@@ -143,27 +144,13 @@ TEST(Tokenizer, IsUsableFromManyThreads) {
 
 TEST(Tokenizer, FilesLoadAgain) {
   for (const auto& tokenizer : tokenizers()) {
-    const std::string folder = testing::TempDir() + "tokenizer_files_test";
-    std::filesystem::remove_all(folder);
-    std::filesystem::create_directories(folder);
-    for (const auto& [name, bytes] : tokenizer->files()) {
-      std::ofstream(folder + "/" + name, std::ios::binary) << bytes;
-    }
-    EXPECT_TRUE(std::filesystem::exists(folder + "/tokenizer.json"));
-    const auto again = load_tokenizer(folder);
+    const ScratchFolder folder("tokenizer_files");
+    for (const auto& [name, bytes] : tokenizer->files()) folder.write(name, bytes);
+    EXPECT_TRUE(std::filesystem::exists(folder / "tokenizer.json"));
+    const auto again = load_tokenizer(folder.path());
     EXPECT_EQ(again->hash(), tokenizer->hash());
     EXPECT_EQ(again->encode("the white whale\n"), tokenizer->encode("the white whale\n"));
-    std::filesystem::remove_all(folder);
   }
-}
-
-std::string error_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const base::Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST(Tokenizer, SaysWhatIsWrongWithAModel) {

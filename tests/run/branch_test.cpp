@@ -1,12 +1,12 @@
 // What a branch carries over, and how young moments are corrected: AdamW against a simulation in
 // double.
 #include <cmath>
-#include <filesystem>
 #include <map>
 
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
@@ -67,22 +67,18 @@ struct Simulated {
 
 class Branch : public testing::Test {
  protected:
-  void SetUp() override {
-    tensor::start_runtime(1);
-    std::filesystem::remove_all(folder_);
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
+  void SetUp() override { tensor::start_runtime(1); }
 
   train::SavedState save(Session& session, const std::string& name) {
     return train::SavedState(store::Checkpoint(train::save_checkpoint(
-        session.trainer(), store::CheckpointWriter(base::real_file_system(), folder_ + "/" + name,
+        session.trainer(), store::CheckpointWriter(base::real_file_system(), folder_ / name,
                                                    session.trainer().state.step))));
   }
 
   // The same checkpoint as versions before ages were kept wrote it.
   train::SavedState without_ages(const train::SavedState& saved, const std::string& name) {
     const store::Checkpoint& from = saved.checkpoint;
-    store::CheckpointWriter writer(base::real_file_system(), folder_ + "/" + name, from.step());
+    store::CheckpointWriter writer(base::real_file_system(), folder_ / name, from.step());
     for (const std::string& file : from.names()) {
       if (file != "optimizer.safetensors") {
         writer.add_file(file, from.read(file));
@@ -132,7 +128,7 @@ class Branch : public testing::Test {
     return base::str("model.layers.", i, ".self_attn.", name, "_proj.weight");
   }
 
-  std::string folder_ = testing::TempDir() + "muonlab_branch_test";
+  const base::TemporaryFolder folder_;
 };
 
 TEST_F(Branch, FreshMomentsAreCorrectedByTheirOwnAge) {
@@ -188,7 +184,7 @@ TEST_F(Branch, WithoutOptimizerStateEverythingIsFresh) {
   Session weights(prepared(kParent));
   while (weights.trainer().state.step < 6) train::train_step(weights.trainer());
   const train::SavedState parent{store::Checkpoint(train::save_checkpoint(
-      weights.trainer(), store::CheckpointWriter(base::real_file_system(), folder_ + "/weights", 6),
+      weights.trainer(), store::CheckpointWriter(base::real_file_system(), folder_ / "weights", 6),
       true))};
   Session session(prepared(kBranch));
   EXPECT_TRUE(train::load_branch(parent, session.trainer()).carried.empty());
@@ -212,7 +208,7 @@ TEST_F(Branch, AnAgeThatCannotBeIsRefused) {
   const train::SavedState saved = parent_at(2);
   const store::Checkpoint& good = saved.checkpoint;
   for (const int64_t wrong : {int64_t{-1}, int64_t{3}}) {
-    store::CheckpointWriter writer(base::real_file_system(), folder_ + "/bad", good.step());
+    store::CheckpointWriter writer(base::real_file_system(), folder_ / "bad", good.step());
     const at::Tensor value = at::full({}, wrong, at::kLong);
     for (const std::string& file : good.names()) {
       if (file != "optimizer.safetensors") {

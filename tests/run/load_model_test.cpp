@@ -1,12 +1,12 @@
 // A checkpoint opened for evaluation and sampling.
 #include <cmath>
-#include <filesystem>
 #include <limits>
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/non_finite.hpp"
 #include "muonlab/config/load.hpp"
@@ -28,14 +28,13 @@ constexpr const char* kTiny = R"({
 class LoadModel : public testing::Test {
  protected:
   LoadModel() {
-    std::filesystem::remove_all(folder_);
     Session session(prepare(config::parse_config(kTiny, "tiny.json").run));
-    path_ = train::save_checkpoint(session.trainer(),
-                                   store::CheckpointWriter(base::real_file_system(), folder_, 0));
+    path_ = train::save_checkpoint(
+        session.trainer(), store::CheckpointWriter(base::real_file_system(), folder_.path(), 0));
   }
-  ~LoadModel() override { std::filesystem::remove_all(folder_); }
 
-  std::string folder_ = testing::TempDir() + "muonlab_load_model_test", path_;
+  const base::TemporaryFolder folder_;
+  std::string path_;
 };
 
 TEST_F(LoadModel, ComputesInAPrecisionThatTheProcessorHas) {

@@ -1,10 +1,9 @@
 #include "muonlab/tensor/bytes.hpp"
 
-#include <filesystem>
-
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/tensor/runtime.hpp"
 
@@ -13,12 +12,6 @@ namespace {
 
 class BytesTest : public ::testing::Test {
  protected:
-  BytesTest() {
-    const auto* info = ::testing::UnitTest::GetInstance()->current_test_info();
-    path_ = ::testing::TempDir() + "muonlab_bytes_" + info->name() + ".safetensors";
-  }
-  ~BytesTest() override { std::filesystem::remove(path_); }
-
   store::SafetensorsFile written(const std::vector<NamedTensor>& tensors) {
     store::write_safetensors(base::real_file_system(), path_, store_views(tensors));
     return store::SafetensorsFile(path_);
@@ -31,7 +24,8 @@ class BytesTest : public ::testing::Test {
     }
     return "no error";
   }
-  std::string path_;
+  const base::TemporaryFolder folder_;
+  const std::string path_ = folder_ / "tensors.safetensors";
 };
 
 TEST_F(BytesTest, EveryDtypeComesBackBitForBit) {

@@ -1,12 +1,12 @@
 #include "muonlab/train/state.hpp"
 
 #include <cmath>
-#include <filesystem>
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/train/metrics.hpp"
@@ -103,10 +103,8 @@ TEST(GlobalNorm, IsExactAndTheSameForAnyNumberOfThreads) {
 }
 
 TEST(Metrics, ResumingCutsWhatTheCheckpointDidNotSee) {
-  const std::string folder = ::testing::TempDir() + "muonlab_metrics";
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
-  const std::string metrics = folder + "/metrics.jsonl", timing = folder + "/timing.jsonl";
+  const base::TemporaryFolder folder;
+  const std::string metrics = folder / "metrics.jsonl", timing = folder / "timing.jsonl";
   StepRecord record{
       .step = 1, .tokens = 8, .loss = 2.5, .grad_norm = 1.25, .lr = {0.5}, .total_s = 1};
   int64_t length = 0;
@@ -130,7 +128,6 @@ TEST(Metrics, ResumingCutsWhatTheCheckpointDidNotSee) {
       base::read_text(metrics),
       first + "{\"step\":1,\"val_loss\":1.5,\"val_perplexity\":4.5,\"val_bits_per_byte\":0.5}\n");
   EXPECT_THROW(MetricsLog(metrics, timing, 100000, {"adam"}), base::Error);
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
