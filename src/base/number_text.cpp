@@ -10,6 +10,7 @@ namespace muonlab::base {
 namespace {
 
 std::string print(const char* format, int digits, double value) {
+  if (std::isnan(value)) return "nan";  // printf shows its sign, which says nothing
   std::array<char, 400> text{};
   std::snprintf(text.data(), text.size(), format, digits, value);
   return text.data();

@@ -13,7 +13,7 @@ namespace {
 
 using Kind = TextColumn::Kind;
 
-constexpr size_t kGap = 2;          // between columns
+constexpr size_t kGap = 2;          // between columns, at least
 constexpr size_t kFigureGap = 3;    // between the figures of a list
 constexpr size_t kLeastProse = 20;  // a narrower column of running text is hard to read
 constexpr size_t kUnlimited = size_t{1} << 40;
@@ -57,7 +57,8 @@ std::vector<size_t> TextTable::natural_widths() const {
   return widths;
 }
 
-std::string TextTable::aligned(const std::vector<size_t>& widths, size_t indent) const {
+std::string TextTable::aligned(std::span<const Row> rows, const std::vector<size_t>& widths,
+                               const TextLayout& layout) const {
   std::string text;
   const auto add_line = [&](const std::vector<std::string>& cells) {
     std::vector<std::vector<std::string>> wrapped;
@@ -68,10 +69,10 @@ std::string TextTable::aligned(const std::vector<size_t>& widths, size_t indent)
       height = std::max(height, wrapped.back().size());
     }
     for (size_t row = 0; row < height; ++row) {
-      std::string line(indent, ' ');
+      std::string line(layout.indent, ' ');
       for (size_t i = 0; i < cells.size(); ++i) {
         const std::string cell = row < wrapped[i].size() ? wrapped[i][row] : "";
-        if (i > 0) line += std::string(kGap, ' ');
+        if (i > 0) line += std::string(layout.gap, ' ');
         line += columns_[i].kind == Kind::number ? pad_left(cell, widths[i])
                                                  : pad_right(cell, widths[i]);
       }
@@ -83,26 +84,28 @@ std::string TextTable::aligned(const std::vector<size_t>& widths, size_t indent)
   const bool any_header = std::any_of(headers.begin(), headers.end(),
                                       [](const std::string& header) { return !header.empty(); });
   if (any_header) add_line(headers);
-  for (const auto& row : rows_) add_line(row);
+  for (const Row& row : rows) add_line(row);
   return text;
 }
 
-std::string TextTable::list(size_t width, size_t indent) const {
-  const size_t inner = indent + kGap;
-  const size_t room = width > inner ? width - inner : 1;
+std::string TextTable::list(std::span<const Row> rows, const TextLayout& layout) const {
+  const size_t inner = layout.indent + kGap;
+  const size_t room = layout.width > inner ? layout.width - inner : 1;
   std::string text;
-  for (const auto& row : rows_) {
-    text += trimmed_right(std::string(indent, ' ') + row[0]);
+  for (const Row& row : rows) {
+    text += trimmed_right(std::string(layout.indent, ' ') + row[0]);
     std::string line;
     const auto end_line = [&] {
       if (!line.empty()) text += std::string(inner, ' ') + line + "\n";
       line.clear();
     };
     for (size_t i = 1; i < row.size(); ++i) {
-      if (row[i].empty()) continue;
+      const std::string cell =
+          row[i].substr(std::min(row[i].find_first_not_of(' '), row[i].size()));
+      if (cell.empty()) continue;
       const std::string& header = columns_[i].header;
       const std::string figure =
-          header.empty() || columns_[i].kind == Kind::prose ? row[i] : header + " " + row[i];
+          header.empty() || columns_[i].kind == Kind::prose ? cell : header + " " + cell;
       const size_t taken = line.empty() ? 0 : display_width(line) + kFigureGap;
       if (taken + display_width(figure) > room) end_line();
       if (!line.empty()) line += std::string(kFigureGap, ' ');
@@ -119,10 +122,20 @@ std::string TextTable::list(size_t width, size_t indent) const {
 }
 
 std::string TextTable::text(size_t width, size_t indent) const {
+  return part(0, rows_.size(), {width, indent});
+}
+
+std::string TextTable::part(size_t first, size_t count, TextLayout layout) const {
+  check(first + count <= rows_.size(), "rows of the table");
+  const std::span<const Row> rows = std::span(rows_).subspan(first, count);
   std::vector<size_t> widths = natural_widths();
-  const size_t gaps = indent + kGap * (columns_.size() - 1);
-  const size_t total = std::accumulate(widths.begin(), widths.end(), gaps);
-  if (total <= width) return aligned(widths, indent);
+  const auto total_with = [&](size_t gap) {
+    return std::accumulate(widths.begin(), widths.end(),
+                           layout.indent + gap * (columns_.size() - 1));
+  };
+  if (total_with(layout.gap) > layout.width) layout.gap = kGap;
+  const size_t total = total_with(layout.gap), width = layout.width;
+  if (total <= width) return aligned(rows, widths, layout);
   // What is too long is taken from the widest column of running text.
   size_t widest = columns_.size();
   for (size_t i = 0; i < columns_.size(); ++i) {
@@ -131,9 +144,9 @@ std::string TextTable::text(size_t width, size_t indent) const {
   }
   if (widest < columns_.size() && total - width + kLeastProse <= widths[widest]) {
     widths[widest] -= total - width;
-    return aligned(widths, indent);
+    return aligned(rows, widths, layout);
   }
-  return list(width, indent);
+  return list(rows, layout);
 }
 
 size_t table_width(int descriptor) {

@@ -33,6 +33,15 @@ TEST(TextTable, IsAListWhereTheColumnsDoNotFit) {
             "  step 7/400   state stopped\n");
 }
 
+TEST(TextTable, PartsHaveTheColumnsOfTheWholeTable) {
+  EXPECT_EQ(runs().part(1, 1, {.width = 80, .indent = 1, .gap = 4}),
+            " run               step    state\n"
+            " runs/größe       7/400    stopped\n");
+  EXPECT_EQ(runs().part(0, 1, {.width = 30, .gap = 4}),  // the wide gap does not fit
+            "run             step  state\n"
+            "runs/vo_ffn  400/400  finished\n");
+}
+
 TEST(TextTable, BreaksNoWordInTheMiddle) {
   TextTable table({{"setting"}, {"A"}, {"B"}});
   table.add_row({"optimizers.adam.schedule", "[0.001,0.002,0.003,0.004]", "a word or two more"});

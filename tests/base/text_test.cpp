@@ -108,6 +108,11 @@ TEST(Numbers, Printf) {
   EXPECT_EQ(fixed(4.9119, 3), "4.912");
   EXPECT_EQ(scientific(0.01, 1), "1.0e-02");
   EXPECT_EQ(significant(1e-5, 6), "1e-05");
+  for (const double nan : {std::nan(""), -std::nan("")}) {  // x86 makes negative ones
+    EXPECT_EQ(fixed(nan, 4), "nan");
+    EXPECT_EQ(scientific(nan, 1), "nan");
+    EXPECT_EQ(perplexity_text(nan), "nan");
+  }
   EXPECT_EQ(fixed(1e300, 1).size(), 303u);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,12 @@ struct TextColumn {
   Kind kind = Kind::text;
 };
 
+struct TextLayout {
+  size_t width;
+  size_t indent = 0;
+  size_t gap = 2;  // between columns; two where a wider one does not fit
+};
+
 class TextTable {
  public:
   // A table without headers has no line of them; its list shows the figures alone.
@@ -27,14 +34,19 @@ class TextTable {
   // Every line begins with `indent` spaces; no line is longer than `width` columns unless a single
   // word is.
   std::string text(size_t width, size_t indent = 0) const;
+  // The headers and `count` rows from `first` on, as part of the whole table: parts that stand
+  // under headings of their own have columns of the same width.
+  std::string part(size_t first, size_t count, TextLayout layout) const;
 
  private:
+  using Row = std::vector<std::string>;
   std::vector<size_t> natural_widths() const;
-  std::string aligned(const std::vector<size_t>& widths, size_t indent) const;
-  std::string list(size_t width, size_t indent) const;
+  std::string aligned(std::span<const Row> rows, const std::vector<size_t>& widths,
+                      const TextLayout& layout) const;
+  std::string list(std::span<const Row> rows, const TextLayout& layout) const;
 
   std::vector<TextColumn> columns_;
-  std::vector<std::vector<std::string>> rows_;
+  std::vector<Row> rows_;
 };
 
 // The width for a table on a descriptor: a terminal's columns. Without a terminal there is no

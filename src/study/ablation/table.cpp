@@ -6,22 +6,18 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/base/text_table.hpp"
 #include "verdict.hpp"
 
 namespace muonlab::study {
 namespace {
 
-constexpr size_t kIndent = kTextIndent, kGap = 2, kWideGap = 4;
+constexpr size_t kColumnGap = 4;
 
-// One column over all blocks: its header and a text for each row of each block, in order.
+// A column's header and its texts for every row of every block, in order.
 struct Column {
   std::string header;
   std::vector<std::string> cells{};
-  size_t width() const {
-    size_t widest = base::display_width(header);
-    for (const std::string& cell : cells) widest = std::max(widest, base::display_width(cell));
-    return widest;
-  }
 };
 
 // Digits after the point at which standard errors show: three, or four where they are small or
@@ -124,28 +120,6 @@ SeedRange seed_range(std::span<const AblationAnswer> blocks) {
   return range;
 }
 
-size_t total_width(const std::vector<Column>& columns, size_t gap) {
-  size_t width = kIndent;
-  for (const Column& column : columns) width += column.width() + gap;
-  return width - gap;
-}
-
-// What does not fit goes, from the least missed on.
-void fit(std::vector<Column>& columns, size_t width, const std::string& gain_header) {
-  for (const std::string& header : {std::string("paper"), gain_header, std::string("seeds")}) {
-    if (total_width(columns, kGap) <= width) return;
-    std::erase_if(columns, [&](const Column& column) { return column.header == header; });
-  }
-}
-
-std::string line_of(const std::vector<Column>& columns, size_t gap, const auto& text_of) {
-  std::string line(kIndent, ' ');
-  for (const Column& column : columns)
-    line += base::pad_right(text_of(column), column.width() + gap);
-  line.erase(line.find_last_not_of(' ') + 1);
-  return line;
-}
-
 std::string footer(const AblationAnswer& block, size_t width) {
   const SeedRange seeds = seed_range({&block, 1});
   std::string legend = "No seed yet.";
@@ -182,7 +156,6 @@ std::string ablation_table(std::span<const AblationAnswer> blocks, size_t width)
                        return estimate_text(row.loss, digits) + (row.num_doubtful > 0 ? " !" : "");
                      })});
   columns.push_back(gain_column(blocks));
-  const std::string gain_header = columns.back().header;
   if (std::any_of(blocks.begin(), blocks.end(),
                   [](const AblationAnswer& block) { return block.gain_is_certain(); })) {
     columns.push_back(recovered_column(blocks));
@@ -195,21 +168,23 @@ std::string ablation_table(std::span<const AblationAnswer> blocks, size_t width)
     align_right(paper.cells);
     columns.push_back(std::move(paper));
   }
-  fit(columns, width, gain_header);
-  const size_t gap = total_width(columns, kWideGap) <= width ? kWideGap : kGap;
 
+  std::vector<base::TextColumn> heads;
+  for (const Column& column : columns) heads.push_back({column.header});
+  base::TextTable table(heads);
+  for (size_t row = 0; row < columns.front().cells.size(); ++row) {
+    std::vector<std::string> cells;
+    for (const Column& column : columns) cells.push_back(column.cells[row]);
+    table.add_row(std::move(cells));
+  }
   std::string text;
-  size_t next = 0;
+  size_t first = 0;
   for (const AblationAnswer& block : blocks) {
     if (!text.empty()) text += "\n";
-    if (!block.title.empty()) text += std::string(kIndent, ' ') + block.title + "\n";
-    std::vector<std::string> lines{
-        line_of(columns, gap, [](const Column& column) { return column.header; })};
-    for (size_t i = 0; i < block.rows.size(); ++i, ++next) {
-      lines.push_back(
-          line_of(columns, gap, [&](const Column& column) { return column.cells[next]; }));
-    }
-    for (const std::string& line : lines) text += base::clip_text(line, width) + "\n";
+    if (!block.title.empty()) text += std::string(kTextIndent, ' ') + block.title + "\n";
+    text += table.part(first, block.rows.size(),
+                       {.width = width, .indent = kTextIndent, .gap = kColumnGap});
+    first += block.rows.size();
     text += footer(block, width);
   }
   return text;

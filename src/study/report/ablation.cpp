@@ -26,6 +26,21 @@ std::string signed_text(double value, int digits) {
   return value < 0 && !zero ? kMinus + text : text;
 }
 
+// A sentence's negative numbers with the minus sign of the page's tables.
+std::string with_minus_signs(const std::string& sentence) {
+  std::string text;
+  for (size_t i = 0; i < sentence.size(); ++i) {
+    const bool starts = i == 0 || sentence[i - 1] == ' ' || sentence[i - 1] == '[';
+    const bool number = i + 1 < sentence.size() && sentence[i + 1] >= '0' && sentence[i + 1] <= '9';
+    if (sentence[i] == '-' && starts && number) {
+      text += kMinus;
+    } else {
+      text += sentence[i];
+    }
+  }
+  return text;
+}
+
 std::string interval_text(const base::Interval& interval, double factor, int digits) {
   if (!interval.bounded()) return "unbounded";
   return str("[", signed_text(factor * interval.low, digits), ", ",
@@ -91,7 +106,7 @@ std::string block_verdict(const ReportData& data, const ReportBlock& block) {
   std::string html = block.title.empty() ? "<div>" : "<div><h3>" + escape(block.title) + "</h3>";
   html += "<p class=\"verdict\">";
   for (size_t i = 0; i < answer.verdict.size(); ++i) {
-    const std::string text = escape(answer.verdict[i]);
+    const std::string text = escape(with_minus_signs(answer.verdict[i]));
     html += (i ? " " : "") + (i == strong ? "<strong>" + text + "</strong>" : text);
   }
   html += "</p>";

@@ -20,8 +20,23 @@ std::string rate_names(const RateSearch& search) {
 
 std::string rates_text(const std::vector<double>& rates) {
   std::vector<std::string> texts;
-  for (double rate : rates) texts.push_back(base::significant(rate, 4));
+  for (double rate : rates) texts.push_back(base::exact(rate));
   return base::join(texts, ", ");
+}
+
+// The loss of a trial and what is wrong with it, or why it has none.
+std::string loss_text(const CellStatus& status) {
+  switch (status.state) {
+    case CellState::queued: return "not run yet";
+    case CellState::running: return "running";
+    case CellState::failed: return "failed";
+    case CellState::diverged: return "diverged";
+    case CellState::finished: break;
+  }
+  if (!status.val_loss) return "no loss";
+  const bool sound = status.doubt == record::LossDoubt::none;
+  return fixed(*status.val_loss, 4) +
+         (sound ? "" : base::str(" (", record::doubt_text(status.doubt), ")"));
 }
 
 }  // namespace
@@ -33,7 +48,7 @@ std::string rates_html(const ReportData& data) {
       std::vector<std::vector<TableCell>> rows;
       for (const Trial& trial : search.trials) {
         const bool best = search.best && *search.best == trial.rates;
-        const std::string loss = trial.loss ? fixed(*trial.loss, 4) : "–";
+        const std::string loss = loss_text(sweep.cells[trial.cell].status);
         rows.push_back({{escape(rates_text(trial.rates)), true},
                         {best ? "<strong>" + loss + "</strong>" : loss, true},
                         {best ? "taken" : ""}});

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdint>
-#include <set>
 
 #include "muonlab/base/file.hpp"
 #include "muonlab/config/load.hpp"
@@ -48,14 +47,6 @@ std::string common_name(const std::vector<std::string>& names) {
     }
   }
   return common;
-}
-
-std::set<std::string> rules_of_matrices(const ReportRun& run) {
-  std::set<std::string> rules;
-  for (const AssignmentLine& line : run.assignment) {
-    if (line.role != "embed" && line.role != "head" && line.role != "norm") rules.insert(line.rule);
-  }
-  return rules;
 }
 
 bool is_free(const ReportData& data, int colour) {
@@ -114,21 +105,15 @@ void group_rows(ReportData& data, size_t first) {
 }
 
 void colour_rows(ReportData& data) {
-  for (const auto& [rule, colour] : {std::pair{"adamw", 0}, std::pair{"muon", 1}}) {
-    for (const ReportRun& run : data.runs) {
-      ReportRow& row = data.rows[run.row];
-      if (row.colour || !is_free(data, colour) ||
-          rules_of_matrices(run) != std::set<std::string>{rule})
-        continue;
-      row.colour = colour;
-    }
+  std::vector<int> colours;  // those that no baseline or reference of a sweep has
+  for (int colour = 0; colour < page::kNumColours; ++colour) {
+    if (is_free(data, colour)) colours.push_back(colour);
   }
-  constexpr int kFirst = 2, kOthers = 6;
-  int next = 0;
+  size_t next = 0;
   for (ReportRow& row : data.rows) {
     if (row.colour) continue;
-    row.colour = kFirst + next % kOthers;
-    row.marker = next / kOthers % page::kNumMarkers;
+    row.colour = colours[next % colours.size()];
+    row.marker = static_cast<int>(next / colours.size()) % page::kNumMarkers;
     ++next;
   }
 }

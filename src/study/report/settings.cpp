@@ -17,14 +17,22 @@ using base::str;
 using page::escape;
 using page::TableCell;
 
-int rule_colour(const std::string& rule) {
-  if (rule == "muon") return 1;
-  if (rule == "adamw") return 0;
-  return rule == "sgd" ? 4 : 7;
+// The rules on the page, in the order in which its assignments name them. A rule's place decides
+// its colour, so that a rule of any name has one of its own.
+std::vector<std::string> rules_of(const ReportData& data) {
+  std::vector<std::string> rules;
+  for (const ReportRun& run : data.runs) {
+    for (const AssignmentLine& line : run.assignment) {
+      if (std::find(rules.begin(), rules.end(), line.rule) == rules.end())
+        rules.push_back(line.rule);
+    }
+  }
+  return rules;
 }
 
 // "muon 0.01" of a role's parameters; both where a layer range splits it.
-std::string role_cell(const ReportRun& run, std::string_view role) {
+std::string role_cell(const ReportRun& run, std::string_view role,
+                      const std::vector<std::string>& rules) {
   std::vector<std::string> shown;
   std::string rule;
   for (const AssignmentLine& line : run.assignment) {
@@ -34,20 +42,23 @@ std::string role_cell(const ReportRun& run, std::string_view role) {
     rule = line.rule;
   }
   if (shown.empty()) return "<td></td>";
-  return str("<td class=\"rule\" style=\"--rule:", page::colour(rule_colour(rule)), "\">",
+  const auto place = std::find(rules.begin(), rules.end(), rule) - rules.begin();
+  return str("<td class=\"rule\" style=\"--rule:",
+             page::colour(static_cast<int>(place) % page::kNumColours), "\">",
              base::join(shown, " / "), "</td>");
 }
 
 // One line a distinct assignment of a block, over the roles.
 std::string roles_table(const ReportData& data, size_t block) {
   constexpr const auto& kRoles = config::EnumNames<config::Role>::names;
+  const std::vector<std::string> rules = rules_of(data);
   std::string head = "<tr><th scope=\"col\">row</th>", body;
   for (std::string_view role : kRoles) head += str("<th scope=\"col\">", role, "</th>");
   for (size_t row = 0; row < data.rows.size(); ++row) {
     const std::vector<size_t> own = members(data, block, row);
     if (own.empty() || data.runs[own[0]].assignment.empty()) continue;
     body += "<tr><th scope=\"row\">" + row_name(data.rows[row]) + "</th>";
-    for (std::string_view role : kRoles) body += role_cell(data.runs[own[0]], role);
+    for (std::string_view role : kRoles) body += role_cell(data.runs[own[0]], role, rules);
     body += "</tr>\n";
   }
   if (body.empty()) return "";

@@ -84,6 +84,38 @@ TEST(Report, SeedsOfOneConfigurationAreOneRow) {
   EXPECT_NE(html.find("optimizers.muon"), std::string::npos);
 }
 
+TEST(Report, RulesOfAnyNameHaveColoursOfTheirOwn) {
+  const TemporaryFolder folder;
+  const std::string run = make_run(folder / "a", 1, true, 2.5);
+  write(run + "/assignment.tsv",
+        str(sample::kAssignmentHead, "q\tq\tq_proj\t8x8\ta\tfirst_new\t0.1\t0\tassign[0]\tq\n",
+            "k\tk\tk_proj\t8x8\tb\tsecond_new\t0.2\t0\tassign[1]\tk\n",
+            "v\tv\tv_proj\t8x8\tc\tmuon\t0.3\t0\tassign[2]\tv\n"));
+  const std::string html = report_html(collect_report({run}));
+  const char* rules[] = {"first_new<br>0.1", "second_new<br>0.2", "muon<br>0.3"};
+  for (int i = 0; i < 3; ++i) {
+    const std::string cell = str("--rule:", page::colour(i), "\">", rules[i]);
+    EXPECT_NE(html.find(cell), std::string::npos) << cell;
+  }
+}
+
+TEST(Report, ASearchShowsItsRatesExactlyAndTheFateOfEachTrial) {
+  const TemporaryFolder folder;
+  const std::string sweep = make_sweep(folder / "trial"), plan_path = sweep + "/plan.json";
+  nlohmann::json plan = nlohmann::json::parse(base::read_text(plan_path));
+  plan["searches"][0]["trials"] = {{{"rates", {0.00123456}}, {"cell", "paper-adam-s1"}},
+                                   {{"rates", {0.5}}, {"cell", "fair-vo-s2"}},
+                                   {{"rates", {0.25}}, {"cell", "fair-vo-s1"}}};
+  write(plan_path, plan.dump());
+  write(sweep + "/failures/fair-vo-s2.json", R"({"exit_code": 3})");
+  make_run(sweep + "/cells/fair-vo-s1", 1, true, 99.0, "fair-vo-s1");
+  const std::string html = report_html(collect_report({sweep}));
+  for (const char* text : {">0.00123456<", ">3.0300</td>", ">diverged</td>",
+                           ">99.0000 (the loss exploded)</td>"}) {
+    EXPECT_NE(html.find(text), std::string::npos) << text;
+  }
+}
+
 TEST(Report, RareFactsAreComparedSeedBySeed) {
   const TemporaryFolder folder;
   const std::string sweep = make_sweep(folder / "trial");
@@ -185,8 +217,10 @@ TEST(Report, AnUncertainGainIsNotShared) {
   // Muon loses on one seed of the paper's block and gains on the other.
   make_run(sweep + "/cells/paper-all-s1", 1, true, 3.5, "paper-all-s1");
   const ReportData data = collect_report({sweep});
-  const std::string html = report_html(data),
-                    first = page::escape(data.blocks[0].answer->verdict.front());
+  const std::string html = report_html(data), verdict = data.blocks[0].answer->verdict.front();
+  const size_t minus = verdict.find("[-");  // its interval has a negative end
+  ASSERT_NE(minus, std::string::npos) << verdict;
+  const std::string first = page::escape(std::string(verdict).replace(minus, 2, "[−"));
   EXPECT_NE(html.find("<p class=\"verdict\"><strong>" + first + "</strong>"), std::string::npos);
   EXPECT_NE(html.find(">undefined</td>"), std::string::npos);
   EXPECT_NE(html.find("Muon's gain is not significant"), std::string::npos);

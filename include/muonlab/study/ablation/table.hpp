@@ -9,8 +9,8 @@
 namespace muonlab::study {
 
 // Blocks one below the other in the same columns, each with its title and its verdict; the paper's
-// column only where there are published losses. Where `width` columns are too few, the paper's
-// column goes first, then the gain's.
+// column only where there are published losses. Where `width` columns are too few, each row
+// is a list: its label, and its figures below.
 std::string ablation_table(std::span<const AblationAnswer> blocks, size_t width = 100);
 
 }  // namespace muonlab::study
