@@ -47,6 +47,7 @@ std::unique_ptr<CLI::App> make_program(Exit& exit) {
   add_init(program, exit);
   add_config(program, exit);
   add_data(program, exit);
+  add_theory(program, exit);
   add_bench(program, exit);
   add_doctor(program, exit);
   return made;

@@ -22,7 +22,7 @@ constexpr std::array<const char*, kNumMarkers> kMarkers{
 
 std::string line_sample(int index, int marker) {
   base::check(marker >= 0 && marker < kNumMarkers, "a marker of the page");
-  const std::string stroke = colour(index), pattern = kPatterns[static_cast<size_t>(index)];
+  const std::string stroke = colour(index), pattern = dash_pattern(index);
   std::string text = base::str(
       "<svg class=\"sample\" aria-hidden=\"true\"><line x1=\"0\" x2=\"26\" y1=\"5\" y2=\"5\" "
       "stroke=\"",
@@ -30,6 +30,11 @@ std::string line_sample(int index, int marker) {
       pattern.empty() ? "" : " stroke-dasharray=\"" + pattern + "\"", "/>");
   if (marker > 0) text += kMarkers[static_cast<size_t>(marker)] + stroke + "\"/>";
   return text + "</svg>";
+}
+
+std::string dash_pattern(int index) {
+  base::check(index >= 0 && index < kNumColours, "a colour of the page");
+  return kPatterns[static_cast<size_t>(index)];
 }
 
 std::string patterns_json() {

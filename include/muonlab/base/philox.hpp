@@ -21,6 +21,7 @@ enum class Purpose : uint32_t {
   test = 6,
   bootstrap = 7,  // resamples of seeds
   update = 8,     // random parts of an optimizer's update
+  theory = 9,     // embeddings and noise of the theory laboratory
 };
 
 using Block = std::array<uint32_t, 4>;

@@ -12,6 +12,9 @@ inline constexpr int kNumMarkers = 4;  // none, circle, square, triangle
 // reader: the row's name stands beside it.
 std::string line_sample(int colour, int marker);
 
+// The dashes of a colour as SVG's stroke-dasharray; empty is a solid line.
+std::string dash_pattern(int colour);
+
 // The patterns by colour, as lengths in px of dashes and gaps: [[],[9,4],…]; [] is a solid line.
 std::string patterns_json();
 
