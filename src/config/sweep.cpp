@@ -6,7 +6,7 @@
 #include <set>
 
 #include "config/json.hpp"
-#include "config/sweep_axes.hpp"
+#include "config/sweep_tune.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/text.hpp"
 
@@ -19,10 +19,10 @@ std::string counted(double cells) {
   return std::isfinite(cells) ? "about " + base::scientific(cells, 0) : "more than 1e308";
 }
 
-class SweepReader : AxisReader {
+class SweepReader : TuneReader {
  public:
   SweepReader(const Value& root, Problems& problems, SweepConfig& out)
-      : AxisReader(problems, out.axes), root_(root), out_(out) {}
+      : TuneReader(problems, out.axes, out.tune), root_(root), out_(out) {}
 
   void read() {
     known(root_, "",
@@ -50,7 +50,7 @@ class SweepReader : AxisReader {
     if (const Value* axes = root_.find("axes")) read_axes(*axes);
     read_compare();
     read_runs();
-    if (const Value* tune = root_.find("tune")) read_tune(*tune);
+    if (const Value* tune = root_.find("tune")) read_tune(*tune, out_.compare_axis, out_.baseline);
     read_published();
     check_size();
   }
@@ -120,100 +120,6 @@ class SweepReader : AxisReader {
       if (const Value* list = item.find("seeds"))
         chosen.seeds = distinct_integers(*list, path + ".seeds");
       out_.runs.push_back(std::move(chosen));
-    }
-  }
-
-  RateGrid rate(const Value& value, const std::string& path) {
-    RateGrid rate;
-    const Value* paths = value.find("path");
-    if (!paths)
-      problems_.add(value.mark, path + ".path",
-                    "is missing; the setting whose best value is searched");
-    if (paths) {
-      rate.paths = texts(*paths, path + ".path");
-      rate.where = paths->mark.where();
-    }
-    for (const std::string& searched : rate.paths)
-      refuse_given_by_sweep(searched, nullptr, paths->mark, path + ".path", problems_);
-    const Value* grid = value.find("grid");
-    const auto positive = [](const Value& v) {
-      return (v.is(Kind::integer) || v.is(Kind::real)) && v.real > 0 && std::isfinite(v.real);
-    };
-    if (!grid || !grid->is(Kind::array) || grid->items.size() < 2 ||
-        !std::all_of(grid->items.begin(), grid->items.end(), positive)) {
-      wrong(grid ? *grid : value, path + ".grid", "an array of at least two positive numbers");
-      return rate;
-    }
-    std::set<double> values;
-    for (const Value& item : grid->items) {
-      if (!values.insert(item.real).second)
-        problems_.add(item.mark, path + ".grid", base::str("has the rate ", item.text, " twice"));
-    }
-    rate.grid.assign(values.begin(), values.end());
-    return rate;
-  }
-
-  void read_tune(const Value& tune) {
-    const std::vector<Value> stages = tune.is(Kind::array) ? tune.items : std::vector{tune};
-    if (!stages.empty() && out_.compare_axis.empty()) {
-      problems_.add(tune.mark, "tune", "needs \"compare\", whose axis says what keeps the rates");
-      return;
-    }
-    for (size_t i = 0; i < stages.size(); ++i) {
-      const Value& item = stages[i];
-      const std::string path = item_path("tune", i);
-      known(item, path, {"at", "only", "path", "grid", "rates", "by", "seed"});
-      TuneStage stage;
-      stage.row = out_.baseline;
-      if (const Value* at = item.find("at")) {
-        const Selection row = selection(*at, path + ".at");
-        const bool fits = row.size() == 1 && row.begin()->first == out_.compare_axis &&
-                          row.begin()->second.size() == 1;
-        if (fits) stage.row = row.begin()->second.front();
-        if (!fits)
-          problems_.add(at->mark, path + ".at",
-                        base::str("names one value of ", out_.compare_axis));
-      }
-      if (const Value* only = item.find("only")) stage.only = selection(*only, path + ".only");
-      if (const Value* by = item.find("by");
-          by && text(*by, path + ".by") != "final validation loss") {
-        problems_.add(by->mark, path + ".by",
-                      quote(by->text) + " is no choice; choices: \"final validation loss\"");
-      }
-      if (const Value* seed = item.find("seed")) {
-        if (seed->is(Kind::integer)) stage.seed = seed->integer;
-        if (!seed->is(Kind::integer)) wrong(*seed, path + ".seed", "an integer");
-      }
-      if (const Value* rates = item.find("rates")) {
-        if (!rates->is(Kind::array) || rates->items.empty())
-          wrong(*rates, path + ".rates", "an array of objects");
-        for (size_t r = 0; r < rates->items.size(); ++r) {
-          const std::string below = item_path(path + ".rates", r);
-          known(rates->items[r], below, {"path", "grid"});
-          stage.rates.push_back(rate(rates->items[r], below));
-        }
-      } else {
-        stage.rates.push_back(rate(item, path));
-      }
-      check_stage(item, path, stage);
-      out_.tune.push_back(std::move(stage));
-    }
-  }
-
-  // Settings that the stage searches and an axis sets, or that it searches twice.
-  void check_stage(const Value& item, const std::string& path, const TuneStage& stage) {
-    const auto runs_with = [&](const std::string& axis, const std::string& name) {
-      const auto only = stage.only.find(axis);
-      return axis == out_.compare_axis || only == stage.only.end() ||
-             std::find(only->second.begin(), only->second.end(), name) != only->second.end();
-    };
-    std::set<std::string> searched;
-    for (const RateGrid& rate : stage.rates) {
-      for (const std::string& setting : rate.paths) {
-        if (!searched.insert(setting).second)
-          problems_.add(item.mark, path, "searches " + quote(setting) + " twice");
-        overlap_.check_search(setting, item.mark, path, runs_with, problems_);
-      }
     }
   }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "muonlab/config/sweep.hpp"
 
@@ -19,6 +20,20 @@ double num_points(const SweepConfig& sweep, const Selection& only, const auto& c
 
 }  // namespace
 
+double num_trials(const TuneStage& stage) {
+  const double repeats =
+      static_cast<double>(stage.finalists) * static_cast<double>(stage.final_seeds.size());
+  if (stage.kind == SearchKind::coordinates) return static_cast<double>(stage.max_runs) + repeats;
+  double round = 1;
+  for (const RateGrid& rate : stage.rates) round *= static_cast<double>(rate.grid.size());
+  double trials = round;
+  for (size_t i = 0; i < stage.rungs.size(); ++i) {
+    round = std::ceil(round * stage.keep);
+    trials += round;
+  }
+  return trials + repeats;
+}
+
 double num_cells(const SweepConfig& sweep) {
   const auto every = [](const Axis&) { return true; };
   const auto of_block = [&](const Axis& axis) { return axis.name != sweep.compare_axis; };
@@ -28,9 +43,8 @@ double num_cells(const SweepConfig& sweep) {
              static_cast<double>(std::max<size_t>(runs.seeds.size(), 1));
   }
   for (const TuneStage& stage : sweep.tune) {
-    double trials = num_points(sweep, stage.only, of_block);
-    for (const RateGrid& rate : stage.rates) trials *= static_cast<double>(rate.grid.size());
-    cells += trials;
+    cells += num_points(sweep, stage.only, of_block) * static_cast<double>(stage.rows.size()) *
+             num_trials(stage);
   }
   return std::max(cells, num_points(sweep, {}, every));
 }

@@ -64,7 +64,8 @@ TEST(SweepFile, IsReadWhole) {
   EXPECT_EQ(sweep.runs[0].seeds, std::vector<int64_t>{5});
   EXPECT_EQ(sweep.runs[1].seeds, (std::vector<int64_t>{1, 2}));
   ASSERT_EQ(sweep.tune.size(), 1u);
-  EXPECT_EQ(sweep.tune[0].row, "all");
+  EXPECT_EQ(sweep.tune[0].rows, std::vector<std::string>{"all"});
+  EXPECT_FALSE(sweep.tune[0].own_rates);
   EXPECT_EQ(sweep.tune[0].rates[0].grid, (std::vector<double>{0.1, 0.2}));
   EXPECT_EQ(sweep.paper.at("adam"), 3.9);
   EXPECT_EQ(sweep.label("all"), "everything");
@@ -86,9 +87,9 @@ TEST(SweepFile, MistakesHaveTheirPlaceAndRemedy) {
       {with("[[64, 2], [96, 3]]", "[[64, 2], [96]]"),
        "axes.shape.values[1]: expected an array of 2 values, one a path, got an array"},
       {with("[0.2, 0.1]", "[0.2]"),
-       "tune[0].grid: expected an array of at least two positive numbers"},
+       "tune[0].grid: expected an array of at least two numbers, none of them negative"},
       {with("[0.2, 0.1]", "[0.2, -0.1]"),
-       "tune[0].grid: expected an array of at least two positive numbers"},
+       "tune[0].grid: expected an array of at least two numbers, none of them negative"},
       {with("\"baseline\": \"adam\"", "\"baseline\": \"sgd\""),
        "compare.baseline: \"sgd\" is no value of row"},
       {with("\"axis\": \"row\"", "\"axis\": \"rows\""), "compare.axis: \"rows\" is no axis"},
@@ -106,6 +107,20 @@ TEST(SweepFile, MistakesHaveTheirPlaceAndRemedy) {
       {with("[1, 2],\n  \"runs\"", "[1, 2, 1],\n  \"runs\""), "10:19: seeds: has 1 twice"},
       {with("\"seeds\": [1, 2],\n", "\"max_cells\": 0,\n"), "max_cells: expected a count"},
       {with("\"seeds\": [1, 2]", "\"seeds\": [1, 2.5]"), "seeds: expected an array of integers"},
+      {with("[0.2, 0.1]", "[0, 0.1]"), "tune[0].grid: 0 is no learning rate, and a grid with it"},
+      {with("[0.2, 0.1]", "[0.2, 0.1], \"search\": \"random\""),
+       "\"random\" is no choice; choices: \"grid\" \"coordinates\" \"halving\""},
+      {with("[0.2, 0.1]", "[0.2, 0.1], \"max_runs\": 5"),
+       "tune[0].max_runs: has no effect; it belongs to \"search\": \"coordinates\""},
+      {with("[0.2, 0.1]", "[0.2, 0.1], \"search\": \"halving\""), "tune[0].rungs: is missing"},
+      {with("[0.2, 0.1]", "[0.2, 0.1], \"search\": \"halving\", \"rungs\": [20, 10]"),
+       "tune[0].rungs: expected an ascending array of steps"},
+      {with("[0.2, 0.1]", "[0.2, 0.1], \"start\": 0.3"),
+       "tune[0].start: expected one of the grid's values"},
+      {with("[0.2, 0.1]", "[0.2, 0.1], \"confirm\": {\"best\": 2}"),
+       "tune[0].confirm: needs \"best\", how many of the best trials are repeated, and \"seeds\""},
+      {with("[0.2, 0.1]", "[0.2, 0.1], \"seed\": 7, \"confirm\": {\"best\": 2, \"seeds\": [7]}"),
+       "tune[0].confirm.seeds: has the seed 7 of the search itself"},
       {"[1]", "expected an object"},
       {"{\"seeds\": [1]}", "base: is missing; name the configuration that all cells start from"},
       {"{\"model\": {}}",

@@ -22,9 +22,11 @@
 //
 // A block is a combination of all axes but the compared one. Rates are searched block by block,
 // each stage of "tune" at the row it names and with the rates that earlier stages found, which
-// every row of the block then keeps. "path" may be a list (tied: one value for all of them);
-// "rates": [{"path", "grid"}, …] searches several at once, as a full grid. A best rate at the edge
-// of its grid extends it, by the ratio of the two values there.
+// every row of the block then keeps. Where "at" lists several rows, each of them is searched for
+// itself and keeps its own. "path" may be a list (tied: one value for all of them); "rates":
+// [{"path", "grid"}, …] searches several settings at once: as a full grid, by coordinate steps or
+// by successive halving ("search"). A best learning rate at the edge of its grid extends it, by the
+// ratio of the two values there.
 #pragma once
 
 #include <cstdint>
@@ -62,16 +64,32 @@ struct SweepRuns {
   std::vector<int64_t> seeds;  // empty: the base's own
 };
 
+// A searched setting: mostly a learning rate, but any number of the configuration.
 struct RateGrid {
   std::vector<std::string> paths;  // tied
-  std::vector<double> grid;        // ascending, positive, distinct
+  std::vector<double> grid;        // ascending, not negative, distinct
+  bool extends = true;             // grows where its best value is at an edge
+  size_t start = 0;                // index of the value that coordinate steps start from
   std::string where{};             // of the path, for messages
 };
+
+enum class SearchKind {
+  grid,         // every combination
+  coordinates,  // from the start along one setting at a time, until no neighbour is better
+  halving,      // every combination for a few steps, the best of them for more
+};
 struct TuneStage {
-  std::string row;  // value of the compared axis
-  Selection only;   // blocks it is for
+  std::vector<std::string> rows;  // values of the compared axis; at least one
+  bool own_rates = false;         // each row keeps what its own search found
+  Selection only;                 // blocks it is for
+  SearchKind kind = SearchKind::grid;
   std::vector<RateGrid> rates;
-  std::optional<int64_t> seed;  // absent: the base's own
+  std::optional<int64_t> seed;       // absent: the base's own
+  int64_t max_runs = 50;             // of coordinate steps: trials of one search
+  std::vector<int64_t> rungs;        // of halving: train.steps of the rounds before the full length
+  double keep = 1.0 / 3;             // of halving: share of the trials that the next round takes
+  int64_t finalists = 1;             // the best trials, which are run with final_seeds too;
+  std::vector<int64_t> final_seeds;  // the mean loss over all seeds then chooses
 };
 
 constexpr int64_t kMaxCells = 10'000;  // unless the file says "max_cells"
@@ -93,6 +111,9 @@ struct SweepConfig {
   }
 };
 
+// How many trials a search of the stage takes: exact for grids and halving, extensions of the grids
+// left out; at most, for coordinate steps.
+double num_trials(const TuneStage& stage);
 // How many cells the sweep has, at most: equal ones are one run. Trials of searches are counted,
 // extensions of their grids are not. Never less than the number of points of the whole grid.
 double num_cells(const SweepConfig& sweep);

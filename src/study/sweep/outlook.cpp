@@ -73,6 +73,7 @@ Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
   const SweepPlan plan = queue.outline();
   Outlook outlook;
   outlook.num_waiting = queue.num_waiting();
+  outlook.max_more_trials = plan.max_more_trials;
   std::map<std::string, Rate> rates;  // by shape
   DataSizes data_sizes;
   std::set<std::string> checked;  // by fit
@@ -116,6 +117,10 @@ std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs) {
     text += base::str("; ", outlook.num_waiting, " of them ",
                       outlook.num_waiting == 1 ? "waits" : "wait", " for rates");
   text += base::str("; ", jobs, " at once");
+  if (outlook.max_more_trials > 0) {
+    text += base::str("\nsearch   up to ", base::with_commas(static_cast<int64_t>(outlook.max_more_trials)),
+                      " more runs, as the searches of settings need them (not in the time below)");
+  }
   if (outlook.seconds > 0) {
     text += base::str("\ntime     about ", base::human_duration(outlook.seconds), " (",
                       outlook.rate_source, ")");
@@ -145,7 +150,8 @@ std::vector<std::string> found_rates(const std::vector<RateSearch>& before,
     lines.push_back(base::str("rates    ", search.block.empty() ? "" : search.block + ", ",
                               search.row, ": ", rates_text(search), " (best of ",
                               search.trials.size(), ")",
-                              search.at_edge ? "; still at the grid's edge" : ""));
+                              search.at_edge ? "; still at the grid's edge" : "",
+                              search.out_of_runs ? "; stopped at max_runs" : ""));
   }
   return lines;
 }

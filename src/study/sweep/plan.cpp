@@ -1,13 +1,13 @@
 #include "muonlab/study/sweep/plan.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
 #include "rates.hpp"
+#include "search.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -39,8 +39,17 @@ struct SweepPlanner::Block {
   std::map<std::string, std::string> at;
   std::string label, name;  // "fair 64"; "fair-width_64-", a prefix of cells' names
   Settings settings;        // of the axes
-  Settings rates;           // found so far
-  bool ready = false;       // no search of it is open
+  Settings rates;           // found so far, for all rows
+  bool ready = true;        // no search for all rows is open
+  std::map<std::string, Settings> row_rates;  // found so far, for one row alone
+  std::set<std::string> open_rows;            // whose own search is open
+
+  bool is_ready(const std::string& row) const { return ready && !open_rows.contains(row); }
+  Settings rates_of(const std::string& row) const {
+    Settings all = rates;
+    if (const auto own = row_rates.find(row); own != row_rates.end()) append(all, own->second);
+    return all;
+  }
 };
 
 struct SweepPlanner::Request {
@@ -89,56 +98,59 @@ std::optional<size_t> SweepPlanner::add_cell(SweepPlan& plan, Request request) {
   return plan.cells.size() - 1;
 }
 
-bool SweepPlanner::try_rates(SweepPlan& plan, RateSearch& search, const Block& block,
-                             const config::TuneStage& stage, const LossOf& loss_of) {
+std::optional<Settings> SweepPlanner::search_row(SweepPlan& plan, const Block& block,
+                                                 const config::TuneStage& stage,
+                                                 const std::string& row, const LossOf& loss_of,
+                                                 bool guess) {
   Settings settings = sweep_.settings;
   append(settings, block.settings);
   for (const config::Axis& axis : sweep_.axes) {
     for (const config::AxisValue& value : axis.values) {
-      if (axis.name == sweep_.compare_axis && value.name == stage.row)
-        append(settings, value.settings);
+      if (axis.name == sweep_.compare_axis && value.name == row) append(settings, value.settings);
     }
   }
-  append(settings, block.rates);
-  bool known = true;
-  search.trials.clear();
-  for (const std::vector<double>& rates : grid_points(search.rates)) {
-    Request request{.name = "tune-" + block.name + stage.row + rate_suffix(search.rates, rates),
+  append(settings, block.rates_of(row));
+  RateSearch search{
+      .block = block.label, .row = row, .own_rates = stage.own_rates, .rates = stage.rates};
+  run_search(stage, search, [&](const TrialRequest& trial) -> TrialAnswer {
+    Request request{.name = "tune-" + block.name + row + trial.name,
                     .settings = settings,
-                    .seed = stage.seed,
+                    .seed = trial.seed ? trial.seed : stage.seed,
                     .tuning = true};
-    append(request.settings, rate_settings(search.rates, rates));
+    append(request.settings, rate_settings(search.rates, trial.rates));
+    if (trial.steps > 0)
+      request.settings.push_back({base::str("train.steps=", trial.steps), sweep_.path});
     const std::optional<size_t> cell = add_cell(plan, std::move(request));
-    if (cell) search.trials.push_back({rates, *cell, loss_of(plan.cells[*cell])});
-    known = known && cell && search.trials.back().loss;
+    return {cell, cell ? loss_of(plan.cells[*cell]) : std::nullopt};
+  });
+  const std::optional<std::vector<double>> rates =
+      search.best || !guess ? search.best : std::optional(start_of(stage.rates));
+  if (!search.best && !search.all_diverged) {
+    plan.max_more_trials +=
+        std::max(0.0, config::num_trials(stage) - static_cast<double>(search.trials.size()));
   }
-  return known;
+  plan.searches.push_back(std::move(search));
+  return rates ? std::optional(rate_settings(stage.rates, *rates)) : std::nullopt;
 }
 
-bool SweepPlanner::search(SweepPlan& plan, Block& block, const LossOf& loss_of, bool guess) {
+void SweepPlanner::search(SweepPlan& plan, Block& block, const LossOf& loss_of, bool guess) {
   for (const config::TuneStage& stage : sweep_.tune) {
     const auto is_for = [&](const auto& axis) {
       return selected(stage.only, axis.first, axis.second);
     };
     if (!std::all_of(block.at.begin(), block.at.end(), is_for)) continue;
-    RateSearch search{
-        .block = block.label, .row = stage.row, .rates = stage.rates, .trials = {}, .best = {}};
-    while (!search.best && try_rates(plan, search, block, stage, loss_of)) {
-      const Trial& best =
-          *std::min_element(search.trials.begin(), search.trials.end(),
-                            [](const Trial& a, const Trial& b) { return *a.loss < *b.loss; });
-      search.all_diverged = !std::isfinite(*best.loss);
-      if (search.all_diverged) break;
-      if (!extend_grids(search.rates, best.rates, stage.rates, search.at_edge))
-        search.best = best.rates;
+    for (const std::string& row : stage.rows) {
+      if (block.open_rows.contains(row)) continue;
+      const std::optional<Settings> found = search_row(plan, block, stage, row, loss_of, guess);
+      if (found && stage.own_rates) append(block.row_rates[row], *found);
+      if (found && !stage.own_rates) append(block.rates, *found);
+      if (!found && stage.own_rates) block.open_rows.insert(row);
+      if (!found && !stage.own_rates) {
+        block.ready = false;
+        return;
+      }
     }
-    std::optional<std::vector<double>> rates = search.best;
-    if (!rates && guess) rates = middle_of(search.rates);
-    if (rates) append(block.rates, rate_settings(search.rates, *rates));
-    plan.searches.push_back(std::move(search));
-    if (!rates) return false;
   }
-  return true;
 }
 
 void SweepPlanner::add_points(SweepPlan& plan, const std::vector<Block>& blocks,
@@ -147,14 +159,16 @@ void SweepPlanner::add_points(SweepPlan& plan, const std::vector<Block>& blocks,
   const auto add = [&](const Block& block, const Block& row, std::optional<int64_t> seed) {
     const std::string name = block.name + row.name;
     if (!seen.insert(seed ? base::str(name, "s", *seed) : name).second) return;
-    if (!block.ready) {
+    const auto compared = row.at.find(sweep_.compare_axis);
+    const std::string row_name = compared == row.at.end() ? "" : compared->second;
+    if (!block.is_ready(row_name)) {
       ++plan.num_waiting;
       return;
     }
     Request request{.name = name, .settings = sweep_.settings, .seed = seed};
     append(request.settings, block.settings);
     append(request.settings, row.settings);
-    append(request.settings, block.rates);
+    append(request.settings, block.rates_of(row_name));
     if (const std::optional<size_t> cell = add_cell(plan, std::move(request)))
       plan.points.push_back({block.label, row.label, plan.cells[*cell].config.seed, *cell});
   };
@@ -202,7 +216,7 @@ SweepPlan SweepPlanner::build(const LossOf& loss_of, bool guess) {
     list = std::move(longer);
   }
 
-  for (Block& block : blocks) block.ready = search(plan, block, loss_of, guess);
+  for (Block& block : blocks) search(plan, block, loss_of, guess);
   add_points(plan, blocks, rows);
   problems_.raise();
   return plan;

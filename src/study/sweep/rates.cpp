@@ -69,30 +69,43 @@ std::vector<std::vector<double>> grid_points(const std::vector<config::RateGrid>
   return points;
 }
 
-std::vector<double> middle_of(const std::vector<config::RateGrid>& grids) {
+std::vector<double> start_of(const std::vector<config::RateGrid>& grids) {
   std::vector<double> rates;
-  for (const config::RateGrid& grid : grids) rates.push_back(grid.grid[grid.grid.size() / 2]);
+  for (const config::RateGrid& rate : grids) rates.push_back(rate.grid[rate.start]);
   return rates;
+}
+
+bool any_at_edge(const std::vector<config::RateGrid>& grids, const std::vector<double>& values) {
+  for (size_t i = 0; i < grids.size(); ++i) {
+    const std::vector<double>& grid = grids[i].grid;
+    if ((values[i] == grid.front() && values[i] > 0) || values[i] == grid.back()) return true;
+  }
+  return false;
+}
+
+std::optional<double> extend_grid(config::RateGrid& rate, const std::vector<double>& original,
+                                  bool low) {
+  std::vector<double>& grid = rate.grid;
+  const auto added = std::count_if(grid.begin(), grid.end(), [&](double v) {
+    return low ? v < original.front() : v > original.back();
+  });
+  if (!rate.extends || added >= kMaxExtensions) return std::nullopt;
+  const std::optional<double> next = beyond(grid, original, low);
+  if (next) grid.insert(low ? grid.begin() : grid.end(), *next);
+  return next;
 }
 
 bool extend_grids(std::vector<config::RateGrid>& grids, const std::vector<double>& best,
                   const std::vector<config::RateGrid>& original, bool& at_edge) {
   bool grew = false;
   for (size_t i = 0; i < grids.size(); ++i) {
-    std::vector<double>& grid = grids[i].grid;
-    const bool low = best[i] == grid.front();
-    if (!low && best[i] != grid.back()) continue;
-    const std::vector<double>& first = original[i].grid;
-    const auto added = std::count_if(grid.begin(), grid.end(), [&](double v) {
-      return low ? v < first.front() : v > first.back();
-    });
-    const std::optional<double> next = beyond(grid, first, low);
-    if (added >= kMaxExtensions || !next) {
+    const bool low = best[i] == grids[i].grid.front();
+    if (!any_at_edge({grids[i]}, {best[i]})) continue;
+    if (extend_grid(grids[i], original[i].grid, low)) {
+      grew = true;
+    } else {
       at_edge = true;
-      continue;
     }
-    grid.insert(low ? grid.begin() : grid.end(), *next);
-    grew = true;
   }
   return grew;
 }

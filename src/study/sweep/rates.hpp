@@ -1,6 +1,7 @@
 // Learning rates of a search: their grids, the points of those, and how a grid grows at its edge.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,12 +17,19 @@ std::string rate_suffix(const std::vector<config::RateGrid>& grids,
                         const std::vector<double>& rates);
 // All combinations of the grids, the last one varying fastest.
 std::vector<std::vector<double>> grid_points(const std::vector<config::RateGrid>& grids);
-// The middle of each grid, in place of rates that are not known yet.
-std::vector<double> middle_of(const std::vector<config::RateGrid>& grids);
+// Where coordinate steps start, and what stands in for rates that are not known yet.
+std::vector<double> start_of(const std::vector<config::RateGrid>& grids);
 
-// Where the best rate is at an edge of its grid, adds one value beyond it, at the ratio of the two
-// values there in the `original` grid. True where a grid grew. `at_edge` becomes true where a grid
-// has grown enough, or cannot grow, and the best is at its edge all the same.
+// Whether a value is the first or last of its grid. Below 0 there is nothing, so it is no edge.
+bool any_at_edge(const std::vector<config::RateGrid>& grids, const std::vector<double>& values);
+
+// Adds a value beyond an edge of the grid, at the ratio of the two values there in the `original`
+// grid. Absent where the grid may not grow, or has grown enough.
+std::optional<double> extend_grid(config::RateGrid& rate, const std::vector<double>& original,
+                                  bool low);
+// Where the best rate is at an edge of its grid, extends that grid. True where one grew. `at_edge`
+// becomes true where a grid has grown enough, or cannot grow, and the best is at its edge all the
+// same.
 bool extend_grids(std::vector<config::RateGrid>& grids, const std::vector<double>& best,
                   const std::vector<config::RateGrid>& original, bool& at_edge);
 

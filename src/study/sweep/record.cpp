@@ -19,6 +19,8 @@ Json search_json(const RateSearch& search, const SweepPlan& plan) {
     rates.push_back({{"paths", rate.paths}, {"grid", rate.grid}});
   for (const Trial& trial : search.trials) {
     trials.push_back({{"rates", trial.rates}, {"cell", plan.cells[trial.cell].name}});
+    if (trial.steps > 0) trials.back()["steps"] = trial.steps;
+    if (trial.seed) trials.back()["seed"] = *trial.seed;
   }
   Json json{{"block", search.block},
             {"row", search.row},
@@ -26,6 +28,8 @@ Json search_json(const RateSearch& search, const SweepPlan& plan) {
             {"trials", trials},
             {"best", search.best ? Json(*search.best) : Json()},
             {"at_edge", search.at_edge}};
+  if (search.own_rates) json["own_rates"] = true;
+  if (search.out_of_runs) json["out_of_runs"] = true;
   if (search.all_diverged) json["all_diverged"] = true;
   return json;
 }
@@ -56,10 +60,12 @@ void read_plan(const Json& json, SweepResult& result) {
   for (const Json& from : json.at("searches")) {
     RateSearch search{.block = from.at("block").get<std::string>(),
                       .row = from.at("row").get<std::string>(),
+                      .own_rates = from.value("own_rates", false),
                       .rates = {},
                       .trials = {},
                       .best = {},
                       .at_edge = from.at("at_edge").get<bool>(),
+                      .out_of_runs = from.value("out_of_runs", false),
                       .all_diverged = from.value("all_diverged", false)};
     for (const Json& rate : from.at("rates")) {
       search.rates.push_back({rate.at("paths").get<std::vector<std::string>>(),
@@ -68,9 +74,12 @@ void read_plan(const Json& json, SweepResult& result) {
     for (const Json& trial : from.at("trials")) {
       const size_t cell = cell_named(result, trial.at("cell").get<std::string>());
       const CellStatus& status = result.cells[cell].status;
-      search.trials.push_back(
-          {trial.at("rates").get<std::vector<double>>(), cell,
-           status.state == CellState::finished ? status.val_loss : std::nullopt});
+      search.trials.push_back({trial.at("rates").get<std::vector<double>>(),
+                               cell,
+                               status.state == CellState::finished ? status.val_loss : std::nullopt,
+                               trial.value("steps", int64_t{0}),
+                               {}});
+      if (trial.contains("seed")) search.trials.back().seed = trial.at("seed").get<int64_t>();
     }
     if (!from.at("best").is_null()) search.best = from.at("best").get<std::vector<double>>();
     result.searches.push_back(std::move(search));

@@ -135,6 +135,35 @@ TEST(SweepPlan, RatesAreSearchedFirstAndTheGridGrowsAtItsEdge) {
   EXPECT_EQ(plan.cells[plan.points[2].cell].name, "tune-all-muon.lr_0.02");
 }
 
+// Each row keeps what its own search found, and a row whose search is done does not wait for
+// others.
+TEST(SweepPlan, RowsMayHaveSearchesOfTheirOwn) {
+  Sweep sweep(base::str("\"axes\": {", kRows, R"(}, "tune": [
+    {"at": {"row": ["adam", "all"]}, "search": "coordinates", "seed": 9, "rates": [
+      {"path": "optimizers.embed.lr", "grid": [0.001, 0.002, 0.004]},
+      {"path": "optimizers.muon.lr", "grid": [0.01, 0.02]}]}])"));
+  const auto is_adam = [](const Cell& cell) { return !cell.config.optimizers.contains("muon"); };
+  const auto loss = [&](const Cell& cell) {
+    return std::abs(std::log(rate(cell, "embed") / (is_adam(cell) ? 0.001 : 0.004)));
+  };
+  const SweepPlan first = sweep.plan([&](const Cell& cell) {
+    return cell.tuning && is_adam(cell) ? std::optional(loss(cell)) : std::nullopt;
+  });
+  ASSERT_EQ(first.searches.size(), 2u);
+  EXPECT_TRUE(first.searches[0].own_rates);
+  // Muon's rate means nothing to all Adam: its neighbours are the same run.
+  EXPECT_EQ(first.searches[0].best->at(0), 0.001);
+  EXPECT_EQ(first.num_waiting, 1);  // "all"; "qk" has no search and does not wait
+  EXPECT_GT(first.max_more_trials, 40);
+  ASSERT_EQ(first.points.size(), 2u);
+  EXPECT_EQ(rate(first.cells[first.points[0].cell], "embed"), 0.001);
+  EXPECT_EQ(rate(first.cells[first.points[1].cell], "embed"), 0.001);  // the rule's default
+  const SweepPlan whole = sweep.plan([&](const Cell& cell) { return std::optional(loss(cell)); });
+  EXPECT_EQ(whole.num_waiting, 0);
+  EXPECT_EQ(rate(whole.cells[whole.points[2].cell], "embed"), 0.004);
+  EXPECT_EQ(whole.max_more_trials, 0);
+}
+
 TEST(SweepPlan, AGridThatNeverEndsIsGivenUpAndSaidSo) {
   Sweep sweep(base::str("\"axes\": {", kRows,
                         R"(}, "tune": {"path": "optimizers.adam.lr", "grid": [0.001, 0.01]})"));

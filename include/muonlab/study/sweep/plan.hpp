@@ -62,13 +62,17 @@ struct Trial {
   std::vector<double> rates;  // one a RateGrid
   size_t cell = 0;
   std::optional<double> loss;
+  int64_t steps = 0;            // train.steps of a round of halving; 0: the full length
+  std::optional<int64_t> seed;  // of a finalist's repetition; absent: the search's own
 };
 struct RateSearch {
   std::string block, row;
+  bool own_rates = false;               // for this row alone, not for all rows of the block
   std::vector<config::RateGrid> rates;  // the grids with their extensions
-  std::vector<Trial> trials;
-  std::optional<std::vector<double>> best;  // once all trials are known
-  bool at_edge = false;                     // the best is at an edge that was not extended further
+  std::vector<Trial> trials{};
+  std::optional<std::vector<double>> best{};  // once all trials are known
+  bool at_edge = false;       // the best is at an edge that was not extended further
+  bool out_of_runs = false;   // coordinate steps ended at max_runs
   bool all_diverged = false;  // all trials are known and none of them has a loss: no best
 };
 
@@ -76,7 +80,8 @@ struct SweepPlan {
   std::vector<Cell> cells;  // in the order they are run, each once
   std::vector<Point> points;
   std::vector<RateSearch> searches;
-  int64_t num_waiting = 0;  // points whose rates are not known yet
+  int64_t num_waiting = 0;     // points whose rates are not known yet
+  double max_more_trials = 0;  // that open searches may still ask for, beyond those in cells
 };
 
 class SweepPlanner {
@@ -101,11 +106,13 @@ class SweepPlanner {
                   const std::vector<Block>& rows);
   // The index of the cell in the plan; absent where its settings make no configuration.
   std::optional<size_t> add_cell(SweepPlan& plan, Request request);
-  // The settings of the block's rates as far as the searches found them; false when one is open.
-  bool search(SweepPlan& plan, Block& block, const LossOf& loss_of, bool guess);
-  // Takes the trials of the search as far as its grids have grown; false while one is unknown.
-  bool try_rates(SweepPlan& plan, RateSearch& search, const Block& block,
-                 const config::TuneStage& stage, const LossOf& loss_of);
+  // The settings of the block's rates as far as the searches found them; rows that wait for a
+  // search are noted in it.
+  void search(SweepPlan& plan, Block& block, const LossOf& loss_of, bool guess);
+  // One search of a stage; what it found, or a guess.
+  std::optional<config::Settings> search_row(SweepPlan& plan, const Block& block,
+                                             const config::TuneStage& stage, const std::string& row,
+                                             const LossOf& loss_of, bool guess);
 
   config::SweepConfig sweep_;
   config::EvalWindows windows_;

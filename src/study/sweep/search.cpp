@@ -1,0 +1,239 @@
+#include "search.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <set>
+
+#include "muonlab/base/text.hpp"
+#include "rates.hpp"
+
+namespace muonlab::study {
+namespace {
+
+using Point = std::vector<double>;
+
+// The trials of one search, each asked for once.
+class Searcher {
+ public:
+  Searcher(const config::TuneStage& stage, RateSearch& search, const TryRates& try_rates)
+      : stage_(stage), search_(search), try_rates_(try_rates) {}
+
+ protected:
+  std::optional<double> loss_of(const Point& point, int64_t steps = 0,
+                                std::optional<int64_t> seed = {}) {
+    if (const Trial* known = find(point, steps, seed)) return known->loss;
+    std::string name = name_of(point);
+    if (steps > 0) name += base::str("-steps_", steps);
+    if (seed) name += base::str("-s", *seed);
+    const TrialAnswer answer = try_rates_({name, point, steps, seed});
+    if (answer.cell) search_.trials.push_back({point, *answer.cell, answer.loss, steps, seed});
+    return answer.loss;
+  }
+
+  // The losses of all points, each of which is asked for; absent while one is unknown.
+  std::optional<std::vector<double>> losses_of(const std::vector<Point>& points,
+                                               int64_t steps = 0) {
+    std::vector<double> losses;
+    for (const Point& point : points) {
+      if (const std::optional<double> loss = loss_of(point, steps)) losses.push_back(*loss);
+    }
+    return losses.size() == points.size() ? std::optional(losses) : std::nullopt;
+  }
+
+  const Trial* find(const Point& point, int64_t steps, std::optional<int64_t> seed) const {
+    const auto same = [&](const Trial& t) {
+      return t.rates == point && t.steps == steps && t.seed == seed;
+    };
+    const auto found = std::find_if(search_.trials.begin(), search_.trials.end(), same);
+    return found == search_.trials.end() ? nullptr : &*found;
+  }
+
+  size_t num_runs() const {
+    std::set<size_t> cells;
+    for (const Trial& trial : search_.trials) cells.insert(trial.cell);
+    return cells.size();
+  }
+
+  const config::TuneStage& stage_;
+  RateSearch& search_;
+
+ private:
+  // Coordinate steps change few of many settings, so their names tell what differs from the start.
+  std::string name_of(const Point& point) const {
+    if (stage_.kind != config::SearchKind::coordinates) return rate_suffix(search_.rates, point);
+    const Point start = start_of(stage_.rates);
+    std::vector<config::RateGrid> moved;
+    Point values;
+    for (size_t i = 0; i < point.size(); ++i) {
+      if (point[i] == start[i]) continue;
+      moved.push_back(search_.rates[i]);
+      values.push_back(point[i]);
+    }
+    return moved.empty() ? "-start" : rate_suffix(moved, values);
+  }
+
+  const TryRates& try_rates_;
+};
+
+class GridSearcher : Searcher {
+ public:
+  using Searcher::Searcher;
+
+  void run() {
+    while (true) {
+      search_.trials.clear();  // they stand in the order of the grid, also of one that grew
+      const std::vector<Point> points = grid_points(search_.rates);
+      const auto losses = losses_of(points);
+      if (!losses) return;
+      const auto best = std::min_element(losses->begin(), losses->end());
+      search_.all_diverged = !std::isfinite(*best);
+      if (search_.all_diverged) return;
+      const Point& point = points[static_cast<size_t>(best - losses->begin())];
+      if (extend_grids(search_.rates, point, stage_.rates, search_.at_edge)) continue;
+      search_.best = point;
+      return;
+    }
+  }
+};
+
+class CoordinateSearcher : Searcher {
+ public:
+  using Searcher::Searcher;
+
+  void run() {
+    point_ = start_of(stage_.rates);
+    const std::optional<double> loss = loss_of(point_);
+    if (!loss) return;
+    loss_ = *loss;
+    size_t unmoved = 0;  // settings in a row whose neighbours are no better
+    for (size_t i = 0; unmoved < point_.size(); i = (i + 1) % point_.size()) {
+      const double before = loss_;
+      if (!improve(i)) return;
+      unmoved = loss_ < before ? 0 : unmoved + 1;
+    }
+    search_.all_diverged = !std::isfinite(loss_);
+    if (search_.all_diverged) return;
+    search_.best = point_;
+    search_.at_edge = any_at_edge(search_.rates, point_);
+  }
+
+ private:
+  // Moves along one setting, to the better side, as far as that helps. False while a loss is
+  // unknown.
+  bool improve(size_t i) {
+    std::vector<bool> sides{true, false};  // low or not
+    while (true) {
+      std::vector<Point> candidates;
+      std::vector<std::optional<double>> losses;
+      for (const bool low : sides) {
+        const std::optional<double> value = neighbour(i, low);
+        candidates.push_back(point_);
+        if (value) candidates.back()[i] = *value;
+        losses.push_back(value ? affordable_loss(candidates.back()) : kNone);
+      }
+      if (!std::all_of(losses.begin(), losses.end(), [](const auto& l) { return l.has_value(); }))
+        return false;
+      const auto best = std::min_element(losses.begin(), losses.end());
+      if (!(**best < loss_)) return true;
+      const auto at = static_cast<size_t>(best - losses.begin());
+      loss_ = **best;
+      point_ = candidates[at];
+      sides = {sides[at]};
+    }
+  }
+
+  // Infinite where max_runs leaves no run for it.
+  std::optional<double> affordable_loss(const Point& point) {
+    if (find(point, 0, {}) || num_runs() < static_cast<size_t>(stage_.max_runs))
+      return loss_of(point);
+    search_.out_of_runs = true;
+    return kNone;
+  }
+
+  std::optional<double> neighbour(size_t i, bool low) {
+    config::RateGrid& rate = search_.rates[i];
+    const auto at = std::find(rate.grid.begin(), rate.grid.end(), point_[i]);
+    if (low ? at != rate.grid.begin() : at + 1 != rate.grid.end()) return *(low ? at - 1 : at + 1);
+    return extend_grid(rate, stage_.rates[i].grid, low);
+  }
+
+  static constexpr double kNone = std::numeric_limits<double>::infinity();
+  Point point_;
+  double loss_ = 0;
+};
+
+class HalvingSearcher : Searcher {
+ public:
+  using Searcher::Searcher;
+
+  void run() {
+    std::vector<Point> points = grid_points(search_.rates);
+    std::vector<int64_t> rounds = stage_.rungs;
+    rounds.push_back(0);
+    for (const int64_t steps : rounds) {
+      const auto losses = losses_of(points, steps);
+      if (!losses) return;
+      std::vector<size_t> order(points.size());
+      std::iota(order.begin(), order.end(), size_t{0});
+      std::stable_sort(order.begin(), order.end(),
+                       [&](size_t a, size_t b) { return (*losses)[a] < (*losses)[b]; });
+      search_.all_diverged = !std::isfinite((*losses)[order.front()]);
+      if (search_.all_diverged) return;
+      const double kept = std::ceil(static_cast<double>(points.size()) * stage_.keep);
+      order.resize(std::min(order.size(), static_cast<size_t>(kept)));
+      std::vector<Point> next;
+      for (const size_t i : order) {
+        if (std::isfinite((*losses)[i])) next.push_back(points[i]);
+      }
+      points = std::move(next);
+    }
+    search_.best = points.front();
+    search_.at_edge = any_at_edge(search_.rates, points.front());
+  }
+};
+
+// The best trials of full length are repeated with more seeds, and the mean loss chooses.
+class Confirmation : Searcher {
+ public:
+  using Searcher::Searcher;
+
+  void run() {
+    std::vector<Trial> finalists;
+    for (const Trial& trial : search_.trials) {
+      if (trial.steps == 0 && std::isfinite(*trial.loss)) finalists.push_back(trial);
+    }
+    std::stable_sort(finalists.begin(), finalists.end(),
+                     [](const Trial& a, const Trial& b) { return *a.loss < *b.loss; });
+    finalists.resize(std::min(finalists.size(), static_cast<size_t>(stage_.finalists)));
+    search_.best.reset();
+    std::vector<double> sums;
+    bool known = true;
+    for (const Trial& finalist : finalists) {
+      sums.push_back(*finalist.loss);
+      for (const int64_t seed : stage_.final_seeds) {
+        const std::optional<double> loss = loss_of(finalist.rates, 0, seed);
+        known = known && loss;
+        sums.back() += loss.value_or(0);
+      }
+    }
+    if (!known) return;
+    const auto best = std::min_element(sums.begin(), sums.end());
+    search_.best = finalists[static_cast<size_t>(best - sums.begin())].rates;
+    search_.at_edge = any_at_edge(search_.rates, *search_.best);
+  }
+};
+
+}  // namespace
+
+void run_search(const config::TuneStage& stage, RateSearch& search, const TryRates& try_rates) {
+  switch (stage.kind) {
+    case config::SearchKind::grid: GridSearcher(stage, search, try_rates).run(); break;
+    case config::SearchKind::coordinates: CoordinateSearcher(stage, search, try_rates).run(); break;
+    case config::SearchKind::halving: HalvingSearcher(stage, search, try_rates).run(); break;
+  }
+  if (search.best && !stage.final_seeds.empty()) Confirmation(stage, search, try_rates).run();
+}
+
+}  // namespace muonlab::study
