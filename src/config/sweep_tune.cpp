@@ -10,7 +10,8 @@ namespace muonlab::config {
 namespace {
 
 bool is_number(const Value& value) {
-  return (value.is(Value::Kind::integer) || value.is(Value::Kind::real)) && std::isfinite(value.real);
+  return (value.is(Value::Kind::integer) || value.is(Value::Kind::real)) &&
+         std::isfinite(value.real);
 }
 
 // Beyond the edge of its grid there are more learning rates; of a momentum or a decay the grid says

@@ -70,14 +70,19 @@ Json assignment_json(const ReportRun& run) {
 Json search_json(const RateSearch& search) {
   Json paths = Json::array(), trials = Json::array();
   for (const config::RateGrid& rate : search.rates) paths.push_back(rate.paths);
-  for (const Trial& trial : search.trials)
+  for (const Trial& trial : search.trials) {
     trials.push_back({{"rates", trial.rates}, {"loss", trial.loss ? Json(*trial.loss) : Json()}});
+    if (trial.steps > 0) trials.back()["steps"] = trial.steps;
+    if (trial.seed) trials.back()["seed"] = *trial.seed;
+  }
   return {{"block", search.block},
           {"row", search.row},
+          {"own_rates", search.own_rates},
           {"paths", paths},
           {"trials", trials},
           {"best", search.best ? Json(*search.best) : Json()},
-          {"at_edge", search.at_edge}};
+          {"at_edge", search.at_edge},
+          {"out_of_runs", search.out_of_runs}};
 }
 
 Json run_json(const ReportData& data, const ReportRun& run) {

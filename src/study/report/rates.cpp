@@ -39,6 +39,47 @@ std::string loss_text(const CellStatus& status) {
          (sound ? "" : base::str(" (", record::doubt_text(status.doubt), ")"));
 }
 
+// What tells a trial from the others of its search: its settings, its steps, its seed.
+std::string trial_text(const Trial& trial) {
+  std::string text = rates_text(trial.rates);
+  if (trial.steps > 0) text += base::str("; ", trial.steps, " steps");
+  if (trial.seed) text += base::str("; seed ", *trial.seed);
+  return text;
+}
+
+// The losses along one setting while all others have the values that were taken.
+std::string losses_along(const SweepResult& sweep, const RateSearch& search, size_t i) {
+  std::vector<std::string> losses;
+  for (const double value : search.rates[i].grid) {
+    std::vector<double> rates = *search.best;
+    rates[i] = value;
+    for (const Trial& trial : search.trials) {
+      if (trial.rates != rates || trial.steps > 0 || trial.seed) continue;
+      const std::string text =
+          escape(base::exact(value) + ": " + loss_text(sweep.cells[trial.cell].status));
+      losses.push_back(rates == *search.best ? "<strong>" + text + "</strong>" : text);
+    }
+  }
+  return base::join(losses, ", ");
+}
+
+// Of a search over several settings: each of them alone, and whether its best value is inside.
+std::string settings_html(const SweepResult& sweep, const RateSearch& search) {
+  std::vector<std::vector<TableCell>> rows;
+  for (size_t i = 0; i < search.rates.size(); ++i) {
+    const std::vector<double>& grid = search.rates[i].grid;
+    const double taken = (*search.best)[i];
+    const bool at_edge = (taken == grid.front() && taken > 0) || taken == grid.back();
+    rows.push_back({{escape(base::join(search.rates[i].paths, " = "))},
+                    {"<strong>" + escape(base::exact(taken)) + "</strong>", true},
+                    {losses_along(sweep, search, i)},
+                    {at_edge ? "at the edge of what was tried" : "inside"}});
+  }
+  const std::vector<TableCell> head{
+      {"setting"}, {"taken", true}, {"losses along it, the others as taken"}, {"the best is"}};
+  return page::table("what the search took", head, rows);
+}
+
 }  // namespace
 
 std::string rates_html(const ReportData& data) {
@@ -49,7 +90,7 @@ std::string rates_html(const ReportData& data) {
       for (const Trial& trial : search.trials) {
         const bool best = search.best && *search.best == trial.rates;
         const std::string loss = loss_text(sweep.cells[trial.cell].status);
-        rows.push_back({{escape(rates_text(trial.rates)), true},
+        rows.push_back({{escape(trial_text(trial)), true},
                         {best ? "<strong>" + loss + "</strong>" : loss, true},
                         {best ? "taken" : ""}});
       }
@@ -58,14 +99,24 @@ std::string rates_html(const ReportData& data) {
       const std::string block = block_title(sweep.config, search.block);
       html += "<h3>" +
               escape((block.empty() ? "" : block + ": ") + sweep.config.label(search.row)) +
-              "</h3>\n" + page::table("losses by learning rate", head, rows);
+              (search.own_rates ? ", for this row alone" : "") + "</h3>\n";
+      const std::string trials = page::table("losses by learning rate", head, rows);
+      if (search.rates.size() > 1 && search.best) {
+        html += settings_html(sweep, search) + "<details><summary>All " +
+                std::to_string(search.trials.size()) + " trials</summary>\n" + trials +
+                "</details>\n";
+      } else {
+        html += trials;
+      }
+      if (search.out_of_runs)
+        html += "<p class=\"note\">The search ended at its greatest number of runs.</p>\n";
       if (search.at_edge)
         html += "<p class=\"note\">The best rate is at the edge of its grid.</p>\n";
     }
   }
   if (html.empty()) return "";
-  return "<p class=\"note\">Searched at one row of a block; all rows of the block keep the rate "
-         "that was taken.</p>\n" +
+  return "<p class=\"note\">Searched at one row of a block. All rows of the block keep the rate "
+         "that was taken, unless the search was for its row alone.</p>\n" +
          html + from_line(data, "metrics.jsonl", "searches");
 }
 

@@ -118,7 +118,8 @@ std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs) {
                       outlook.num_waiting == 1 ? "waits" : "wait", " for rates");
   text += base::str("; ", jobs, " at once");
   if (outlook.max_more_trials > 0) {
-    text += base::str("\nsearch   up to ", base::with_commas(static_cast<int64_t>(outlook.max_more_trials)),
+    text += base::str("\nsearch   up to ",
+                      base::with_commas(static_cast<int64_t>(outlook.max_more_trials)),
                       " more runs, as the searches of settings need them (not in the time below)");
   }
   if (outlook.seconds > 0) {

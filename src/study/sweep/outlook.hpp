@@ -12,8 +12,9 @@ namespace muonlab::study {
 struct Outlook {
   int64_t num_runs = 0;  // left to run, those that wait for rates included
   int64_t num_finished = 0, num_waiting = 0;
-  int64_t num_unknown = 0;  // of the runs left: their data tell no vocabulary or length
-  double seconds = 0;       // 0: not known
+  int64_t num_unknown = 0;     // of the runs left: their data tell no vocabulary or length
+  double max_more_trials = 0;  // of searches, beyond num_runs
+  double seconds = 0;          // 0: not known
   std::string rate_source;
   uint64_t memory_bytes = 0;  // of the largest `jobs` cells together; 0: not known
   uint64_t disk_bytes = 0;    // that the sweep will add

@@ -110,8 +110,8 @@ TEST(Report, ASearchShowsItsRatesExactlyAndTheFateOfEachTrial) {
   write(sweep + "/failures/fair-vo-s2.json", R"({"exit_code": 3})");
   make_run(sweep + "/cells/fair-vo-s1", 1, true, 99.0, "fair-vo-s1");
   const std::string html = report_html(collect_report({sweep}));
-  for (const char* text : {">0.00123456<", ">3.0300</td>", ">diverged</td>",
-                           ">99.0000 (the loss exploded)</td>"}) {
+  for (const char* text :
+       {">0.00123456<", ">3.0300</td>", ">diverged</td>", ">99.0000 (the loss exploded)</td>"}) {
     EXPECT_NE(html.find(text), std::string::npos) << text;
   }
 }

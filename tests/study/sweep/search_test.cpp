@@ -10,7 +10,8 @@ namespace muonlab::study {
 namespace {
 
 config::RateGrid searched(const std::string& path, std::vector<double> grid, size_t start) {
-  return {.paths = {path}, .grid = std::move(grid), .extends = path.ends_with(".lr"), .start = start};
+  return {
+      .paths = {path}, .grid = std::move(grid), .extends = path.ends_with(".lr"), .start = start};
 }
 
 // Runs a search as a sweep does: again and again, each time with the losses of all trials so far.
@@ -64,8 +65,9 @@ config::TuneStage two_rates() {
 }
 
 TEST(SweepSearch, CoordinateStepsEndWhereNoNeighbourIsBetterAndGrowTheGrid) {
-  const Searched found(two_rates(),
-                       [](const auto& trial) { return bowl(trial.rates, {0.001, 0.064}); });
+  const Searched found(two_rates(), [](const auto& trial) {
+    return bowl(trial.rates, {0.001, 0.064});
+  });
   EXPECT_EQ(found.search.best, (std::vector<double>{0.001, 0.064}));
   EXPECT_FALSE(found.search.at_edge);
   EXPECT_EQ(found.search.rates[1].grid.back(), 0.128);  // one beyond the best, tried and worse
