@@ -25,15 +25,18 @@ std::vector<Row> in_order(const std::map<int64_t, Row>& rows) {
   return list;
 }
 
+Validation validation_in(const nlohmann::json& json) {
+  return {count_in(json, "step"), number_in(json, "val_loss", kNone),
+          number_in(json, "val_perplexity", kNone), number_in(json, "val_bits_per_byte", kNone)};
+}
+
 void read_metrics(const std::string& path, RunRecord& record) {
   std::map<int64_t, TrainPoint> train;
   std::map<int64_t, Validation> validations;
   each_json_line(path, [&](const nlohmann::json& json) {
     const int64_t step = count_in(json, "step");
     if (json.contains("val_loss")) {
-      validations[step] = {step, number_in(json, "val_loss", kNone),
-                           number_in(json, "val_perplexity", kNone),
-                           number_in(json, "val_bits_per_byte", kNone)};
+      validations[step] = validation_in(json);
     } else {
       train[step] = {step, count_in(json, "tokens"), number_in(json, "loss", kNone),
                      number_in(json, "grad_norm", kNone)};
@@ -64,6 +67,14 @@ std::string identity_in(const std::string& checkpoints) {
 }
 
 }  // namespace
+
+std::vector<Validation> read_validations(const std::string& path) {
+  std::map<int64_t, Validation> validations;
+  each_json_line(RunFolder(path).metrics(), [&](const nlohmann::json& json) {
+    if (json.contains("val_loss")) validations[count_in(json, "step")] = validation_in(json);
+  });
+  return in_order(validations);
+}
 
 RunRecord read_run(const std::string& path) {
   base::FileSystem& files = base::real_file_system();

@@ -48,6 +48,8 @@ struct RunRecord {
   bool diverged() const { return state == RunState::diverged; }
 };
 
+// The validations of a run alone, by step; empty where there are none.
+std::vector<Validation> read_validations(const std::string& path);
 // Throws base::Error: no run's folder there, or a resolved.json that cannot be read. Absent metrics
 // leave empty rows.
 RunRecord read_run(const std::string& path);

@@ -94,6 +94,7 @@ RowAnswer answer_row(const AblationRow& row, const AblationRow& baseline,
   if (&row == &baseline) return answer;
   const std::vector<Values> pairs = paired({&baseline.losses, &row.losses});
   answer.gain = mean_estimate(minus(pairs[0], pairs[1]));
+  answer.reach = reach_of(row.curves, baseline.curves);
   if (pairs[0].size() >= 2) answer.p = base::paired_t_test(pairs[0], pairs[1]).p;
   return answer;
 }

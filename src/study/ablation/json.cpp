@@ -31,6 +31,13 @@ Json ablation_json(const AblationAnswer& answer) {
     put(entry, "p", row.p);
     put(entry, "p_holm", row.p_holm);
     if (answer.gain_is_certain()) put_estimate(entry, "recovered", row.recovered);
+    if (row.reach) {
+      Json& reach = entry["steps_to_baseline_loss"] =
+          Json{{"n", row.reach->num_seeds}, {"reached", row.reach->num_reached}};
+      put(reach, "share", row.reach->share);
+      if (row.reach->interval)
+        reach["interval"] = {row.reach->interval->low, row.reach->interval->high};
+    }
     put(entry, "published_loss", row.published);
     put(entry, "published_recovered", row.published_recovered);
     if (row.num_diverged > 0) entry["diverged"] = row.num_diverged;

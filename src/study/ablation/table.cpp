@@ -102,6 +102,14 @@ Column gain_column(std::span<const AblationAnswer> blocks) {
           })};
 }
 
+// "71 % [68, 75]" of the baseline's steps, to its final loss.
+std::string reach_text(const std::optional<Reach>& reach) {
+  if (!reach) return "-";
+  if (reach->num_reached == 0) return "never";
+  if (!reach->share) return base::str(reach->num_reached, " of ", reach->num_seeds, " seeds");
+  return percent_text(*reach->share) + interval_text(reach->interval);
+}
+
 int64_t seeds_of(const RowAnswer& row) { return row.loss ? row.loss->n : 0; }
 
 // Over the rows that have any seed.
@@ -159,6 +167,12 @@ std::string ablation_table(std::span<const AblationAnswer> blocks, size_t width)
   if (std::any_of(blocks.begin(), blocks.end(),
                   [](const AblationAnswer& block) { return block.gain_is_certain(); })) {
     columns.push_back(recovered_column(blocks));
+  }
+  Column reach{"steps to its loss",
+               texts_of(blocks, [](const RowAnswer& row) { return reach_text(row.reach); })};
+  if (std::any_of(reach.cells.begin(), reach.cells.end(),
+                  [](const std::string& cell) { return cell != "-"; })) {
+    columns.push_back(std::move(reach));
   }
   Column paper{"paper", texts_of(blocks, [](const RowAnswer& row) {
                  return share_text(row.published_recovered);

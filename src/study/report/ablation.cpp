@@ -212,16 +212,30 @@ std::string published_text(const RowAnswer& row) {
          small(row.published_recovered ? percent(*row.published_recovered) : "");
 }
 
+// Steps to the baseline's final loss, as a share of the baseline's.
+std::string reach_cell(const RowAnswer& row) {
+  if (!row.reach) return "–";
+  const Reach& reach = *row.reach;
+  if (reach.num_reached == 0) return "never";
+  if (!reach.share) return str(reach.num_reached, " of ", reach.num_seeds, " seeds");
+  return percent(*reach.share) +
+         small(reach.interval ? interval_text(*reach.interval, 100, 0) : "");
+}
+
 std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
-  const std::vector<TableCell> head{{escape(answer.words.rows)},
-                                    {"validation loss", true},
-                                    {"s.d.", true},
-                                    {"seeds", true},
-                                    {"gain <small>[95 %]</small>", true},
-                                    {"p (Holm)", true},
-                                    {"loss − " + escape(answer.reference_row().label), true},
-                                    {"share <small>[95 %]</small>", true},
-                                    {"the paper", true}};
+  const std::vector<TableCell> head{
+      {escape(answer.words.rows)},
+      {"validation loss", true},
+      {"s.d.", true},
+      {"seeds", true},
+      {"gain <small>[95 %]</small>", true},
+      {"p (Holm)", true},
+      {"loss − " + escape(answer.reference_row().label), true},
+      {"share <small>[95 %]</small>", true},
+      {"steps to the loss of " + escape(answer.row(answer.baseline).label) +
+           " <small>[95 %]</small>",
+       true},
+      {"the paper", true}};
   std::vector<std::vector<TableCell>> rows;
   for (const RowAnswer& row : answer.rows) {
     rows.push_back({{named(data, row.label)},
@@ -235,6 +249,7 @@ std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
                     {row.p_holm ? p_value(*row.p_holm) : "–", true},
                     {row.behind ? with_error(*row.behind) : "–", true},
                     {share_cell(answer, row), true},
+                    {reach_cell(row), true},
                     {published_text(row), true}});
   }
   return page::table("losses, gains and shares of the rows", head, rows);

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "muonlab/base/text.hpp"
+#include "muonlab/record/run_record.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -31,6 +32,9 @@ Ablation ablation_of(const SweepResult& sweep, const config::Axis& axis, const s
       const CellStatus& status = sweep.cells[point.cell].status;
       if (status.state == CellState::finished && status.val_loss) {
         row.losses[point.seed] = *status.val_loss;
+        LossCurve& curve = row.curves[point.seed];
+        for (const record::Validation& v : record::read_validations(sweep.cells[point.cell].path))
+          curve.emplace_back(v.step, v.loss);
         if (status.doubt != record::LossDoubt::none) row.doubtful.insert(point.seed);
       }
       if (status.state == CellState::diverged)

@@ -54,6 +54,40 @@ void expect_estimate(const std::optional<Estimate>& found, double value, double 
   EXPECT_NEAR(found->interval->high, high, 1e-9);
 }
 
+TEST(Ablation, TheStepOfALossIsInterpolatedBetweenValidations) {
+  const LossCurve curve{{0, 6}, {10, 4}, {20, 3}, {30, 3.5}};
+  EXPECT_DOUBLE_EQ(*step_reaching(curve, 5), 5);
+  EXPECT_DOUBLE_EQ(*step_reaching(curve, 3.25), 17.5);
+  EXPECT_DOUBLE_EQ(*step_reaching(curve, 3), 20);
+  EXPECT_DOUBLE_EQ(*step_reaching(curve, 7), 0);
+  EXPECT_FALSE(step_reaching(curve, 2.9));
+  EXPECT_FALSE(step_reaching({{0, NAN}}, 2.9));
+}
+
+// Half and a quarter of the baseline's 40 steps: a geometric mean of 0.354.
+TEST(Ablation, StepsToTheBaselinesLossArePairedBySeed) {
+  Ablation study = small({{1, 4}, {2, 5}}, {{1, 3}, {2, 3}}, {{1, 3}, {2, 4}});
+  study.rows[0].curves = {{1, {{0, 8}, {40, 4}}}, {2, {{0, 8}, {40, 5}}}};
+  study.rows[1].curves = {{1, {{0, 8}, {20, 4}, {40, 3}}}, {2, {{0, 8}, {10, 5}, {40, 3}}}};
+  study.rows[2].curves = {{1, {{0, 8}, {40, 4.5}}}, {2, {{0, 8}, {40, 4}}}};
+  const AblationAnswer answer = answer_ablation(study);
+  EXPECT_FALSE(answer.row("adam").reach);
+  const Reach& row = *answer.row("row").reach;
+  EXPECT_EQ(row.num_reached, 2);
+  EXPECT_NEAR(*row.share, std::sqrt(0.5 * 0.25), 1e-12);
+  // t of one degree of freedom, 12.706, times the standard error of the logarithms, ln(2) / 2
+  EXPECT_NEAR(row.interval->low, *row.share / std::exp(12.70620474 * std::log(2) / 2), 1e-6);
+  const Reach& all = *answer.row("all").reach;
+  EXPECT_EQ(all.num_reached, 1);
+  EXPECT_EQ(all.num_seeds, 2);
+  EXPECT_FALSE(all.share);  // the seed that did not reach it is not left out of a mean
+  const nlohmann::ordered_json json = ablation_json(answer);
+  for (const auto& entry : json["rows"]) {
+    if (entry["name"] != "all") continue;
+    EXPECT_EQ(entry["steps_to_baseline_loss"].dump(), R"({"n":2,"reached":1})");
+  }
+}
+
 TEST(Ablation, RowsAreMeasuredAgainstTheReferenceToo) {
   // Differences to the reference are 0.05 and 0.15, while the baseline's two seeds lie 1 apart.
   const AblationAnswer answer =

@@ -13,6 +13,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "muonlab/base/statistics.hpp"
+#include "muonlab/study/ablation/reach.hpp"
 
 namespace muonlab::study {
 
@@ -21,8 +22,9 @@ struct AblationRow {
   std::string label;  // for people: "V O FFN"
   // final validation loss by seed; absent where the seed failed, not finite where it diverged
   std::map<int64_t, double> losses{};
-  std::optional<double> published{};  // the paper's loss
-  std::set<int64_t> doubtful{};       // seeds whose loss, though finite, tells of a broken run
+  std::optional<double> published{};      // the paper's loss
+  std::set<int64_t> doubtful{};           // seeds whose loss, though finite, tells of a broken run
+  std::map<int64_t, LossCurve> curves{};  // validations of finished runs by seed; may be empty
 };
 
 // The words that tables and sentences use.
@@ -63,8 +65,9 @@ struct RowAnswer {
   // for those two rows. Absent where the gap is not positive: there is no gain to share.
   std::optional<Estimate> recovered{};
   std::optional<double> published{}, published_recovered{};
-  int64_t num_diverged = 0;  // seeds that all figures of the row leave out
-  int64_t num_doubtful = 0;  // seeds that they take in (AblationRow::doubtful)
+  std::optional<Reach> reach{};  // of the baseline's final loss; not of the baseline
+  int64_t num_diverged = 0;      // seeds that all figures of the row leave out
+  int64_t num_doubtful = 0;      // seeds that they take in (AblationRow::doubtful)
 };
 
 struct AblationAnswer {
