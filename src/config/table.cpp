@@ -14,7 +14,8 @@ constexpr bool is_list_of_structs<std::vector<T>> = true;
 class TableMaker {
  public:
   std::vector<SettingRow> make() {
-    rows_.push_back({"extends", "text", "", "a file to start from, relative to this one"});
+    rows_.push_back({"extends", "text", "",
+                     "a configuration to start from; its path is relative to this file"});
     struct_rows("", RunConfig{});
     return std::move(rows_);
   }
@@ -34,7 +35,8 @@ class TableMaker {
       variant_rows(path, member, field);
     } else if constexpr (MapField<T>) {
       rows_.push_back({path, "object", "", help});
-      variant_rows(path + ".NAME", typename T::mapped_type{}, Field{.help = "how it updates"},
+      variant_rows(path + ".NAME", typename T::mapped_type{},
+                   Field{.help = "how the optimizer updates its parameters"},
                    /*has_default=*/false);
     } else if constexpr (is_list_of_structs<T>) {
       rows_.push_back({path, "list of objects", "", help});

@@ -90,7 +90,7 @@ TEST(Effect, SweptSettingsAreDroppedAndListed) {
   EXPECT_EQ(loaded.dropped, Lines{"optimizers.m.steps: an svd does not iterate"});
   EXPECT_EQ(loaded.run,
             parse_config(with_muon(R"("orthogonalizer": "svd")"), "c.json", {"seed=4"}).run)
-      << "equal runs are recognised as equal";
+      << "equal runs are recognized as equal";
 }
 
 TEST(Effect, InheritedSettingsAreDroppedAndListed) {

@@ -38,7 +38,9 @@ struct TrainedTokenizer {
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("vocabulary", self.vocabulary,
-          Field{.help = "pieces, bytes and end-of-text included", .min = 260, .max = 1 << 24});
+          Field{.help = "number of pieces, including bytes and end-of-text",
+                .min = 260,
+                .max = 1 << 24});
   }
 };
 
@@ -74,12 +76,14 @@ struct BiographiesConfig {
         Field{.help = "2^m people in groups 0..m; a person of group g is asked about 2^(m-g) times",
               .min = 1,
               .max = 20});
-    visit("questions", self.questions, Field{.help = "attributes asked about", .min = 1, .max = 6});
+    visit("questions", self.questions,
+          Field{.help = "number of attributes that questions ask about", .min = 1, .max = 6});
     visit("templates", self.templates,
-          Field{.help = "wordings of a question or sentence", .min = 1, .max = 6});
+          Field{.help = "number of wordings of a question or sentence", .min = 1, .max = 6});
     visit("text", self.text,
           Field{.help = "what is trained on; biographies state every attribute in a sentence"});
-    visit("uniform", self.uniform, Field{.help = "every person equally often (control)"});
+    visit("uniform", self.uniform,
+          Field{.help = "ask about every person equally often (a control)"});
     visit("seed", self.seed, Field{.help = "seed of the people and their facts"});
     visit("tokenizer", self.tokenizer, Field{.help = "how text becomes token ids"});
   }
@@ -98,7 +102,8 @@ struct ShardsConfig {
     visit("valid", self.valid, Field{.help = "shard files, or folders of them, to validate on"});
     visit(
         "tokenizer", self.tokenizer,
-        Field{.help = "the .model the shards were made with; default: the one beside the shards"});
+        Field{.help =
+                  "the .model file that the shards were made with; default: the one next to them"});
   }
 };
 

@@ -25,11 +25,11 @@ struct Field {
   bool above_min = false;  // the minimum itself is refused: min < x
 };
 
-// Specialise for each enum: static constexpr std::array<std::string_view, N> names, by enumerator.
+// Specialize for each enum: static constexpr std::array<std::string_view, N> names, by enumerator.
 template <class Enum>
 struct EnumNames;
 
-// Specialise for each variant: static constexpr std::string_view key ("rule", "kind"). Every
+// Specialize for each variant: static constexpr std::string_view key ("rule", "kind"). Every
 // alternative has static constexpr std::string_view kName.
 template <class Variant>
 struct TagOf;

@@ -34,7 +34,7 @@ struct InitConfig {
   static void fields(Self& self, Visit&& visit) {
     visit("std", self.std, Field{.help = "standard deviation of initial weights", .min = 0});
     visit("depth_scaled", self.depth_scaled,
-          Field{.help = "divide the deviation of o and ffn_out by sqrt(2 layers)"});
+          Field{.help = "divide the standard deviation of o and ffn_out by sqrt(2 layers)"});
     visit("zero_output", self.zero_output, Field{.help = "start o and ffn_out at zero"});
   }
 };
@@ -82,14 +82,15 @@ struct ModelConfig {
                         "width (plain)",
                 .min = 1,
                 .max = 1 << 24});
-    visit("qk_norm", self.qk_norm, Field{.help = "RMSNorm on queries and keys"});
+    visit("qk_norm", self.qk_norm,
+          Field{.help = "RMSNorm on queries and keys, without or with a gain"});
     visit("tied", self.tied, Field{.help = "the head shares the embedding's weights"});
-    visit("context", self.context, Field{.help = "tokens a sample", .min = 1, .max = 1 << 20});
+    visit("context", self.context, Field{.help = "tokens per sample", .min = 1, .max = 1 << 20});
     visit("rope_theta", self.rope_theta,
           Field{.help = "base of the rotary frequencies", .min = 0, .above_min = true});
     visit("norm_eps", self.norm_eps, Field{.help = "epsilon of RMSNorm", .min = 0});
     visit("vocabulary", self.vocabulary,
-          Field{.help = "token ids; default: the tokenizer's", .min = 2, .max = 1 << 28});
+          Field{.help = "number of token ids; default: the tokenizer's", .min = 2, .max = 1 << 28});
     visit("init", self.init, Field{.help = "initial weights"});
   }
 };

@@ -66,7 +66,9 @@ struct WsdSchedule {
   static void fields(Self& self, Visit&& visit) {
     visit("warmup", self.warmup, Field{.help = "steps of linear warm-up", .min = 0});
     visit("decay_fraction", self.decay_fraction,
-          Field{.help = "last part of the run that decays linearly", .min = 0, .max = 1});
+          Field{.help = "fraction of the run, at its end, in which the multiplier decays linearly",
+                .min = 0,
+                .max = 1});
     visit("final", self.final, Field{.help = "multiplier at the last step", .min = 0, .max = 1});
   }
 };
@@ -194,7 +196,7 @@ template <>
 struct EnumNames<IterationType> {
   static constexpr std::array<std::string_view, 3> names{"auto", "fp32", "bf16"};
 };
-// Singular values of the orthogonalised update: Muon's, all one; or random ones on the same
+// Singular values of the orthogonalized update: Muon's, all one; or random ones on the same
 // singular vectors (Kaon, arXiv 2605.11181), a control for what the flat spectrum does.
 enum class UpdateSpectrum { flat, random };
 template <>
@@ -242,11 +244,10 @@ struct MuonConfig {
     visit("iteration", self.iteration,
           Field{.help = "number type of the iteration; auto: bf16 where the run's precision is "
                         "bf16, else fp32"});
-    visit("per_head", self.per_head, Field{.help = "orthogonalize each attention head by itself"});
-    visit(
-        "spectrum", self.spectrum,
-        Field{.help =
-                  "singular values of the update; random: drawn anew each step, a control (Kaon)"});
+    visit("per_head", self.per_head, Field{.help = "orthogonalize each attention head separately"});
+    visit("spectrum", self.spectrum,
+          Field{.help = "singular values of the update; random: drawn again at each step, a "
+                        "control (Kaon)"});
     visit("schedule", self.schedule, Field{.help = "a schedule of its own; default: the run's"});
   }
 };

@@ -27,16 +27,21 @@ struct SpectraConfig {
           Field{.help = "steps between measurements; the first and the last step are measured too",
                 .min = 1});
     visit("params", self.params, Field{.help = "the matrices to measure, in the words of assign"});
-    visit("gradients", self.gradients, Field{.help = "of the step's gradients too, as clipped"});
-    visit("momentum", self.momentum, Field{.help = "of the optimizers' first moments too"});
+    visit("gradients", self.gradients,
+          Field{.help = "measure the step's gradients as well, after clipping"});
+    visit("momentum", self.momentum,
+          Field{.help = "measure the optimizers' first moments as well"});
     visit("updates", self.updates,
-          Field{.help = "of what the step added to the weights too, its size, and the angle "
-                        "between Adam and Muon"});
-    visit("heads", self.heads,
-          Field{.help = "each head of q, k, v and o, and the product O V of each head, as well"});
-    visit("attention", self.attention, Field{.help = "the largest attention logit of each layer"});
+          Field{.help = "measure what the step added to the weights as well, its size, and the "
+                        "angle between the updates of Adam and Muon"});
+    visit(
+        "heads", self.heads,
+        Field{.help =
+                  "measure each head of q, k, v and o as well, and the product O V of each head"});
+    visit("attention", self.attention,
+          Field{.help = "measure the largest attention logit of each layer"});
     visit("inputs", self.inputs,
-          Field{.help = "the stable rank of what each layer's matrices read"});
+          Field{.help = "measure the stable rank of what each layer's matrices read"});
   }
 };
 
@@ -48,10 +53,12 @@ struct TailConfig {
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("every", self.every,
-          Field{.help = "steps between exams; the first and the last step have one too", .min = 1});
+          Field{.help = "steps between measurements; the first and the last step are measured too",
+                .min = 1});
     visit(
         "classes", self.classes,
-        Field{.help = "people of each frequency group asked about, the same each time", .min = 1});
+        Field{.help = "how many people of each frequency group are asked about, the same each time",
+              .min = 1});
   }
 };
 
@@ -62,9 +69,10 @@ struct ProbesConfig {
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     visit("spectra", self.spectra,
-          Field{.help = "singular values of weights and more; off unless named"});
+          Field{.help = "singular values of weights and more; off unless this section is given"});
     visit("tail", self.tail,
-          Field{.help = "accuracy on facts by how often they occur; off unless named"});
+          Field{.help =
+                    "accuracy on facts by how often they occur; off unless this section is given"});
   }
 };
 

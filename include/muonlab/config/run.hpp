@@ -45,10 +45,13 @@ struct TrainConfig {
     visit("tokens", self.tokens, Field{.help = "length in tokens", .min = 1, .max = 1e15});
     visit("epochs", self.epochs,
           Field{.help = "length in passes over the data", .min = 0, .max = 1e6, .above_min = true});
-    visit("batch", self.batch, Field{.help = "samples a step", .min = 1, .max = 1 << 20});
-    visit("micro_batch", self.micro_batch,
-          Field{.help = "samples a forward pass; batch is a multiple of it; default: at most 8",
-                .min = 1});
+    visit("batch", self.batch, Field{.help = "samples per step", .min = 1, .max = 1 << 20});
+    visit(
+        "micro_batch", self.micro_batch,
+        Field{
+            .help =
+                "samples per forward pass; the batch must be a multiple of it; default: at most 8",
+            .min = 1});
     visit("clip", self.clip,
           Field{.help = "clip the global gradient norm to this; 0: off", .min = 0});
   }
@@ -76,7 +79,7 @@ struct EvalConfig {
           Field{.help = "validation windows, the same each time", .min = 1});
     visit("windows", self.windows,
           Field{.help = "which windows: spread over all validation data, or its first ones; "
-                        "default: spread, and what a run began with when it resumes"});
+                        "default: spread; a run that resumes keeps what it began with"});
   }
 };
 
@@ -106,17 +109,18 @@ struct CheckpointConfig {
   static void fields(Self& self, Visit&& visit) {
     visit("every", self.every,
           Field{.help = "steps between checkpoints; 0: only at the end", .min = 0});
-    visit("keep", self.keep, Field{.help = "newest checkpoints kept", .min = 1});
+    visit("keep", self.keep,
+          Field{.help = "how many of the newest checkpoints are kept", .min = 1});
     visit("permanent_every", self.permanent_every,
           Field{.help = "checkpoints at multiples of this are never removed; 0: none", .min = 0});
     visit("best", self.best, Field{.help = "keep the checkpoint with the best validation loss"});
     visit("final", self.final,
           Field{.help = "the last checkpoint: full, or weights (no optimizer state, and no older "
                         "checkpoints)"});
-    visit(
-        "on_failure", self.on_failure,
-        Field{.help = "a periodic save that fails (full disk) while an older checkpoint is whole: "
-                      "warn and continue, or stop; the last save must always succeed"});
+    visit("on_failure", self.on_failure,
+          Field{.help =
+                    "what to do if a periodic save fails (full disk) while an older checkpoint is "
+                    "whole: warn and continue, or stop; the last save must always succeed"});
   }
 };
 
@@ -148,13 +152,16 @@ struct RunConfig {
                 .min = 1,
                 .max = 1024});
     visit("precision", self.precision, Field{.help = "number type of the matrix products"});
-    visit("kernels", self.kernels,
-          Field{.help = "fused: hand-written backward; reference: composed ATen"});
+    visit(
+        "kernels", self.kernels,
+        Field{.help =
+                  "fused: hand-written backward passes; reference: composed of ATen's operations"});
     visit("model", self.model, Field{.help = "the decoder"});
     visit("data", self.data, Field{.help = "the corpus"});
     visit("optimizers", self.optimizers, Field{.help = "optimizers by name"});
-    visit("assign", self.assign,
-          Field{.help = "which parameters get which optimizer; the first match wins"});
+    visit(
+        "assign", self.assign,
+        Field{.help = "which parameters get which optimizer; the first line that matches decides"});
     visit("schedule", self.schedule, Field{.help = "multiplier of every learning rate"});
     visit("train", self.train, Field{.help = "length and batch"});
     visit("eval", self.eval, Field{.help = "validation"});
