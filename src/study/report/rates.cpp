@@ -70,13 +70,16 @@ std::string settings_html(const SweepResult& sweep, const RateSearch& search) {
     const std::vector<double>& grid = search.rates[i].grid;
     const double taken = (*search.best)[i];
     const bool at_edge = (taken == grid.front() && taken > 0) || taken == grid.back();
+    const bool matters = has_effect(search, i);
     rows.push_back({{escape(base::join(search.rates[i].paths, " = "))},
-                    {"<strong>" + escape(base::exact(taken)) + "</strong>", true},
-                    {losses_along(sweep, search, i)},
-                    {at_edge ? "at the edge of what was tried" : "inside"}});
+                    {matters ? "<strong>" + escape(base::exact(taken)) + "</strong>" : "–", true},
+                    {!matters  ? "no effect in this row"
+                     : at_edge ? "at the edge of what was tried"
+                               : "inside"},
+                    {matters ? losses_along(sweep, search, i) : ""}});
   }
   const std::vector<TableCell> head{
-      {"setting"}, {"taken", true}, {"losses along it, the others as taken"}, {"the best is"}};
+      {"setting"}, {"taken", true}, {"the best is"}, {"losses along it, the others as taken"}};
   return page::table("what the search took", head, rows);
 }
 

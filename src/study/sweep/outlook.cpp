@@ -59,12 +59,13 @@ std::string counted(int64_t count, const char* one, const char* many) {
 }
 
 std::string rates_text(const RateSearch& search) {
-  std::string text;
+  std::vector<std::string> texts;
   for (size_t i = 0; i < search.rates.size(); ++i) {
-    text += base::str(i == 0 ? "" : ", ", base::join(search.rates[i].paths, " = "), " ",
+    if (has_effect(search, i))
+      texts.push_back(base::join(search.rates[i].paths, " = ") + " " +
                       base::exact((*search.best)[i]));
   }
-  return text;
+  return base::join(texts, ", ");
 }
 
 }  // namespace

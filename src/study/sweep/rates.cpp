@@ -75,12 +75,8 @@ std::vector<double> start_of(const std::vector<config::RateGrid>& grids) {
   return rates;
 }
 
-bool any_at_edge(const std::vector<config::RateGrid>& grids, const std::vector<double>& values) {
-  for (size_t i = 0; i < grids.size(); ++i) {
-    const std::vector<double>& grid = grids[i].grid;
-    if ((values[i] == grid.front() && values[i] > 0) || values[i] == grid.back()) return true;
-  }
-  return false;
+bool is_at_edge(const config::RateGrid& rate, double value) {
+  return (value == rate.grid.front() && value > 0) || value == rate.grid.back();
 }
 
 std::optional<double> extend_grid(config::RateGrid& rate, const std::vector<double>& original,
@@ -100,7 +96,7 @@ bool extend_grids(std::vector<config::RateGrid>& grids, const std::vector<double
   bool grew = false;
   for (size_t i = 0; i < grids.size(); ++i) {
     const bool low = best[i] == grids[i].grid.front();
-    if (!any_at_edge({grids[i]}, {best[i]})) continue;
+    if (!is_at_edge(grids[i], best[i])) continue;
     if (extend_grid(grids[i], original[i].grid, low)) {
       grew = true;
     } else {

@@ -21,7 +21,7 @@ std::vector<std::vector<double>> grid_points(const std::vector<config::RateGrid>
 std::vector<double> start_of(const std::vector<config::RateGrid>& grids);
 
 // Whether a value is the first or last of its grid. Below 0 there is nothing, so it is no edge.
-bool any_at_edge(const std::vector<config::RateGrid>& grids, const std::vector<double>& values);
+bool is_at_edge(const config::RateGrid& rate, double value);
 
 // Adds a value beyond an edge of the grid, at the ratio of the two values there in the `original`
 // grid. Absent where the grid may not grow, or has grown enough.

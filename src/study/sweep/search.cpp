@@ -12,7 +12,7 @@
 namespace muonlab::study {
 namespace {
 
-using Point = std::vector<double>;
+using Rates = std::vector<double>;
 
 // The trials of one search, each asked for once.
 class Searcher {
@@ -21,7 +21,7 @@ class Searcher {
       : stage_(stage), search_(search), try_rates_(try_rates) {}
 
  protected:
-  std::optional<double> loss_of(const Point& point, int64_t steps = 0,
+  std::optional<double> loss_of(const Rates& point, int64_t steps = 0,
                                 std::optional<int64_t> seed = {}) {
     if (const Trial* known = find(point, steps, seed)) return known->loss;
     std::string name = name_of(point);
@@ -33,21 +33,28 @@ class Searcher {
   }
 
   // The losses of all points, each of which is asked for; absent while one is unknown.
-  std::optional<std::vector<double>> losses_of(const std::vector<Point>& points,
+  std::optional<std::vector<double>> losses_of(const std::vector<Rates>& points,
                                                int64_t steps = 0) {
     std::vector<double> losses;
-    for (const Point& point : points) {
+    for (const Rates& point : points) {
       if (const std::optional<double> loss = loss_of(point, steps)) losses.push_back(*loss);
     }
     return losses.size() == points.size() ? std::optional(losses) : std::nullopt;
   }
 
-  const Trial* find(const Point& point, int64_t steps, std::optional<int64_t> seed) const {
+  const Trial* find(const Rates& point, int64_t steps, std::optional<int64_t> seed) const {
     const auto same = [&](const Trial& t) {
       return t.rates == point && t.steps == steps && t.seed == seed;
     };
     const auto found = std::find_if(search_.trials.begin(), search_.trials.end(), same);
     return found == search_.trials.end() ? nullptr : &*found;
+  }
+
+  void take(const Rates& point) {
+    search_.best = point;
+    for (size_t i = 0; i < point.size(); ++i) {
+      if (is_at_edge(search_.rates[i], point[i]) && has_effect(search_, i)) search_.at_edge = true;
+    }
   }
 
   size_t num_runs() const {
@@ -61,11 +68,11 @@ class Searcher {
 
  private:
   // Coordinate steps change few of many settings, so their names tell what differs from the start.
-  std::string name_of(const Point& point) const {
+  std::string name_of(const Rates& point) const {
     if (stage_.kind != config::SearchKind::coordinates) return rate_suffix(search_.rates, point);
-    const Point start = start_of(stage_.rates);
+    const Rates start = start_of(stage_.rates);
     std::vector<config::RateGrid> moved;
-    Point values;
+    Rates values;
     for (size_t i = 0; i < point.size(); ++i) {
       if (point[i] == start[i]) continue;
       moved.push_back(search_.rates[i]);
@@ -84,13 +91,13 @@ class GridSearcher : Searcher {
   void run() {
     while (true) {
       search_.trials.clear();  // they stand in the order of the grid, also of one that grew
-      const std::vector<Point> points = grid_points(search_.rates);
+      const std::vector<Rates> points = grid_points(search_.rates);
       const auto losses = losses_of(points);
       if (!losses) return;
       const auto best = std::min_element(losses->begin(), losses->end());
       search_.all_diverged = !std::isfinite(*best);
       if (search_.all_diverged) return;
-      const Point& point = points[static_cast<size_t>(best - losses->begin())];
+      const Rates& point = points[static_cast<size_t>(best - losses->begin())];
       if (extend_grids(search_.rates, point, stage_.rates, search_.at_edge)) continue;
       search_.best = point;
       return;
@@ -115,8 +122,7 @@ class CoordinateSearcher : Searcher {
     }
     search_.all_diverged = !std::isfinite(loss_);
     if (search_.all_diverged) return;
-    search_.best = point_;
-    search_.at_edge = any_at_edge(search_.rates, point_);
+    take(point_);
   }
 
  private:
@@ -125,7 +131,7 @@ class CoordinateSearcher : Searcher {
   bool improve(size_t i) {
     std::vector<bool> sides{true, false};  // low or not
     while (true) {
-      std::vector<Point> candidates;
+      std::vector<Rates> candidates;
       std::vector<std::optional<double>> losses;
       for (const bool low : sides) {
         const std::optional<double> value = neighbour(i, low);
@@ -145,7 +151,7 @@ class CoordinateSearcher : Searcher {
   }
 
   // Infinite where max_runs leaves no run for it.
-  std::optional<double> affordable_loss(const Point& point) {
+  std::optional<double> affordable_loss(const Rates& point) {
     if (find(point, 0, {}) || num_runs() < static_cast<size_t>(stage_.max_runs))
       return loss_of(point);
     search_.out_of_runs = true;
@@ -160,7 +166,7 @@ class CoordinateSearcher : Searcher {
   }
 
   static constexpr double kNone = std::numeric_limits<double>::infinity();
-  Point point_;
+  Rates point_;
   double loss_ = 0;
 };
 
@@ -169,7 +175,7 @@ class HalvingSearcher : Searcher {
   using Searcher::Searcher;
 
   void run() {
-    std::vector<Point> points = grid_points(search_.rates);
+    std::vector<Rates> points = grid_points(search_.rates);
     std::vector<int64_t> rounds = stage_.rungs;
     rounds.push_back(0);
     for (const int64_t steps : rounds) {
@@ -183,14 +189,13 @@ class HalvingSearcher : Searcher {
       if (search_.all_diverged) return;
       const double kept = std::ceil(static_cast<double>(points.size()) * stage_.keep);
       order.resize(std::min(order.size(), static_cast<size_t>(kept)));
-      std::vector<Point> next;
+      std::vector<Rates> next;
       for (const size_t i : order) {
         if (std::isfinite((*losses)[i])) next.push_back(points[i]);
       }
       points = std::move(next);
     }
-    search_.best = points.front();
-    search_.at_edge = any_at_edge(search_.rates, points.front());
+    take(points.front());
   }
 };
 
@@ -208,6 +213,7 @@ class Confirmation : Searcher {
                      [](const Trial& a, const Trial& b) { return *a.loss < *b.loss; });
     finalists.resize(std::min(finalists.size(), static_cast<size_t>(stage_.finalists)));
     search_.best.reset();
+    search_.at_edge = false;
     std::vector<double> sums;
     bool known = true;
     for (const Trial& finalist : finalists) {
@@ -220,12 +226,28 @@ class Confirmation : Searcher {
     }
     if (!known) return;
     const auto best = std::min_element(sums.begin(), sums.end());
-    search_.best = finalists[static_cast<size_t>(best - sums.begin())].rates;
-    search_.at_edge = any_at_edge(search_.rates, *search_.best);
+    take(finalists[static_cast<size_t>(best - sums.begin())].rates);
   }
 };
 
 }  // namespace
+
+bool has_effect(const RateSearch& search, size_t i) {
+  if (!search.best) return true;
+  const auto in_place = [&](const Trial& trial) {
+    Rates rates = trial.rates;
+    rates[i] = (*search.best)[i];
+    return rates == *search.best;
+  };
+  std::set<size_t> cells;
+  int num_values = 0;
+  for (const Trial& trial : search.trials) {
+    if (trial.steps > 0 || trial.seed || !in_place(trial)) continue;
+    ++num_values;
+    cells.insert(trial.cell);
+  }
+  return num_values < 2 || cells.size() > 1;
+}
 
 void run_search(const config::TuneStage& stage, RateSearch& search, const TryRates& try_rates) {
   switch (stage.kind) {

@@ -142,6 +142,22 @@ TEST(SweepSearch, HalvingPromotesTheBestOfEachRound) {
   EXPECT_EQ(found.names().front(), "-adam.lr_1-embed.lr_1-steps_10");
 }
 
+// A setting that changes nothing gives equal cells, which cost one run and tell of no edge.
+TEST(SweepSearch, ASettingWithoutEffectIsNoEdge) {
+  config::TuneStage stage;
+  stage.kind = config::SearchKind::coordinates;
+  stage.rates = {searched("optimizers.adam.lr", {1, 2, 4}, 1),
+                 searched("optimizers.muon.momentum", {0.9, 0.95}, 1)};
+  RateSearch search{.block = {}, .row = "adam", .rates = stage.rates};
+  run_search(stage, search, [](const TrialRequest& t) -> TrialAnswer {
+    return {static_cast<size_t>(t.rates[0]), std::abs(t.rates[0] - 2)};
+  });
+  EXPECT_EQ(search.best, (std::vector<double>{2, 0.95}));
+  EXPECT_FALSE(search.at_edge);
+  EXPECT_TRUE(has_effect(search, 0));
+  EXPECT_FALSE(has_effect(search, 1));
+}
+
 // The second best of one seed wins over three.
 TEST(SweepSearch, FinalistsAreComparedOverAllSeeds) {
   config::TuneStage stage;

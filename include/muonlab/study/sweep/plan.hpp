@@ -76,6 +76,10 @@ struct RateSearch {
   bool all_diverged = false;  // all trials are known and none of them has a loss: no best
 };
 
+// Whether setting i of the search changes anything in its row: Muon's rate does not where nothing
+// is on Muon. True where only one of its values was tried beside the best values of the others.
+bool has_effect(const RateSearch& search, size_t i);
+
 struct SweepPlan {
   std::vector<Cell> cells;  // in the order they are run, each once
   std::vector<Point> points;
