@@ -223,19 +223,20 @@ std::string reach_cell(const RowAnswer& row) {
 }
 
 std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
-  const std::vector<TableCell> head{
-      {escape(answer.words.rows)},
-      {"validation loss", true},
-      {"s.d.", true},
-      {"seeds", true},
-      {"gain <small>[95 %]</small>", true},
-      {"p (Holm)", true},
-      {"loss − " + escape(answer.reference_row().label), true},
-      {"share <small>[95 %]</small>", true},
-      {"steps to the loss of " + escape(answer.row(answer.baseline).label) +
-           " <small>[95 %]</small>",
-       true},
-      {"the paper", true}};
+  std::vector<TableCell> head{{escape(answer.words.rows)},
+                              {"validation loss", true},
+                              {"s.d.", true},
+                              {"seeds", true},
+                              {"gain <small>[95 %]</small>", true},
+                              {"p (Holm)", true},
+                              {"loss − " + escape(answer.reference_row().label), true},
+                              {"share <small>[95 %]</small>", true},
+                              {"steps to the loss of " + escape(answer.row(answer.baseline).label) +
+                                   " <small>[95 %]</small>",
+                               true}};
+  const bool has_paper = std::any_of(answer.rows.begin(), answer.rows.end(),
+                                     [](const RowAnswer& row) { return row.published; });
+  if (has_paper) head.push_back({"the paper", true});
   std::vector<std::vector<TableCell>> rows;
   for (const RowAnswer& row : answer.rows) {
     rows.push_back({{named(data, row.label)},
@@ -249,8 +250,8 @@ std::string answer_table(const ReportData& data, const AblationAnswer& answer) {
                     {row.p_holm ? p_value(*row.p_holm) : "–", true},
                     {row.behind ? with_error(*row.behind) : "–", true},
                     {share_cell(answer, row), true},
-                    {reach_cell(row), true},
-                    {published_text(row), true}});
+                    {reach_cell(row), true}});
+    if (has_paper) rows.back().push_back({published_text(row), true});
   }
   return page::table("losses, gains and shares of the rows", head, rows);
 }
