@@ -5,10 +5,9 @@
 
 #include "muonlab/base/non_finite.hpp"
 #include "muonlab/base/text.hpp"
-#include "muonlab/store/finite.hpp"
 #include "store/checkpoint_names.hpp"
 #include "store/manifest.hpp"
-#include "store/pieces.hpp"
+#include "store/scan.hpp"
 
 namespace muonlab::store {
 namespace {
@@ -21,24 +20,19 @@ struct Fault {
   bool found() const { return !text.empty(); }
 };
 
+// Of one file. Its values count once its bytes are known to be those that were written.
 Fault file_fault(const std::string& name, const std::string& path, const FileDigest& expected,
                  base::FileSystem& files) {
   if (!files.exists(path)) return {name + " is missing"};
   const uint64_t size = files.size(path);
   if (size != expected.size)
     return {base::str(name, " has ", size, " bytes instead of ", expected.size)};
-  base::Hasher hasher;
-  each_piece(path, 0, size, files, [&](std::span<const std::byte> bytes) { hasher.add(bytes); });
-  if (hasher.finish() != expected.hash) return {name + " does not match its hash"};
-  return {};
-}
-
-// Weights and optimizer state from which no training can resume.
-Fault non_finite_fault(const std::string& name, const std::string& path, base::FileSystem& files) {
-  if (!name.ends_with(".safetensors")) return {};
-  const auto tensor = first_non_finite(path, files);
-  if (!tensor) return {};
-  return {base::str(name, " holds values that are not finite, first in ", *tensor), true};
+  const Scan scan = scan_file(path, name.ends_with(".safetensors"), files);
+  if (scan.hash != expected.hash) return {name + " does not match its hash"};
+  if (!scan.fault.empty()) return {name + " " + scan.fault};
+  if (scan.non_finite.empty()) return {};
+  // Weights and optimizer state from which no training can resume.
+  return {base::str(name, " holds values that are not finite, first in ", scan.non_finite), true};
 }
 
 // The manifest of a good checkpoint, or the reason why it is none.
@@ -51,18 +45,14 @@ Fault read_whole(const std::string& path, base::FileSystem& files, Manifest& man
     if (step && *step != manifest.step) {
       return {base::str(name, " is of step ", manifest.step)};
     }
-    Fault fault;
+    Fault non_finite;  // told where all files are whole
     for (const auto& [file, digest] : manifest.files) {
       name = file;
-      fault = file_fault(name, base::join_path(path, file), digest, files);
-      if (fault.found()) return fault;
+      const Fault fault = file_fault(name, base::join_path(path, file), digest, files);
+      if (fault.found() && !fault.non_finite) return fault;
+      if (!non_finite.found()) non_finite = fault;
     }
-    for (const auto& [file, digest] : manifest.files) {
-      name = file;
-      fault = non_finite_fault(name, base::join_path(path, file), files);
-      if (fault.found()) return fault;
-    }
-    return {};
+    return non_finite;
   } catch (const base::IoError& failure) {
     return {name + " cannot be read (" + failure.what() + ")"};
   } catch (const base::Error& fault) {

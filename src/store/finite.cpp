@@ -3,10 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "muonlab/base/error.hpp"
-#include "store/pieces.hpp"
-#include "store/safetensors_header.hpp"
-
 namespace muonlab::store {
 namespace {
 
@@ -46,30 +42,6 @@ std::optional<std::string> first_non_finite(const std::vector<TensorView>& tenso
   const auto found =
       std::find_if(tensors.begin(), tensors.end(), [](const auto& t) { return !all_finite(t); });
   return found == tensors.end() ? std::nullopt : std::optional(found->name);
-}
-
-std::optional<std::string> first_non_finite(const std::string& path, base::FileSystem& files) {
-  constexpr uint64_t kPrefix = 8;
-  const uint64_t size = files.size(path);
-  uint64_t length = 0;
-  each_piece(path, 0, kPrefix, files, [&](std::span<const std::byte> bytes) {
-    if (bytes.size() == kPrefix) std::memcpy(&length, bytes.data(), kPrefix);  // little-endian
-  });
-  if (size < kPrefix || length > size - kPrefix)
-    throw base::Error(path, ": the header is said to have ", length, " bytes; the file is damaged");
-  std::string json;
-  each_piece(path, kPrefix, length, files, [&](std::span<const std::byte> bytes) {
-    json.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  });
-  for (const HeaderTensor& tensor : parse_header(path, json, kPrefix).tensors) {
-    bool finite = true;
-    each_piece(path, kPrefix + length + tensor.begin, tensor.end - tensor.begin, files,
-               [&](std::span<const std::byte> bytes) {
-                 finite = finite && all_finite({"", tensor.view.dtype, {}, bytes});
-               });
-    if (!finite) return tensor.view.name;
-  }
-  return std::nullopt;
 }
 
 }  // namespace muonlab::store

@@ -12,8 +12,5 @@ namespace muonlab::store {
 bool all_finite(const TensorView& tensor);
 // The name of the first tensor that holds NaN or an infinity.
 std::optional<std::string> first_non_finite(const std::vector<TensorView>& tensors);
-// The same for a safetensors file, which is read piece by piece. Throws Error where its header is
-// damaged.
-std::optional<std::string> first_non_finite(const std::string& path, base::FileSystem& files);
 
 }  // namespace muonlab::store
