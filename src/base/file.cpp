@@ -44,17 +44,6 @@ std::string remedy(const std::string& path, int number, uint64_t needed_bytes) {
 constexpr std::string_view kTemporaryMark = ".tmp-";
 constexpr size_t kTemporaryDigits = 8;
 
-// Nobody can lie in wait at a name that nobody can foresee.
-std::string temporary_path(const std::string& path) {
-  uint32_t number = 0;
-  if (::getrandom(&number, sizeof number, 0) != sizeof number) {
-    throw io_error("name a temporary file for", path, errno);
-  }
-  char digits[kTemporaryDigits + 1];
-  std::snprintf(digits, sizeof digits, "%08x", number);
-  return str(path, kTemporaryMark, digits);
-}
-
 }  // namespace
 
 IoError io_error(std::string_view operation, const std::string& path, int number,
@@ -102,6 +91,16 @@ MappedFile load_file(const std::string& path, FileSystem& files) {
   const std::shared_ptr<std::byte[]> bytes = std::make_shared_for_overwrite<std::byte[]>(size);
   const size_t length = files.read(path, 0, std::span(bytes.get(), size));
   return MappedFile(path, std::span<const std::byte>(bytes.get(), length), bytes);
+}
+
+std::string temporary_path(const std::string& path) {
+  uint32_t number = 0;
+  if (::getrandom(&number, sizeof number, 0) != sizeof number) {
+    throw io_error("name a temporary file for", path, errno);
+  }
+  char digits[kTemporaryDigits + 1];
+  std::snprintf(digits, sizeof digits, "%08x", number);
+  return str(path, kTemporaryMark, digits);
 }
 
 bool is_temporary(std::string_view name) {

@@ -34,6 +34,11 @@ bool try_lock(int descriptor) {
   return true;
 }
 
+bool has_other_names(int descriptor) {
+  struct stat found {};
+  return ::fstat(descriptor, &found) == 0 && found.st_nlink > 1;
+}
+
 int open_lock(int folder, const std::string& name, const std::string& path) {
   const int descriptor =
       ::openat(folder, name.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
@@ -56,7 +61,11 @@ FileLock::FileLock(int folder, const std::string& name, const std::string& path,
   for (int i = 0; descriptor_ < 0 || (i < kTries && !is_at(folder, name)); ++i) {
     if (descriptor_ >= 0) ::close(descriptor_);
     descriptor_ = open_lock(folder, name, path);
-    if (try_lock(descriptor_)) continue;
+    if (try_lock(descriptor_)) {
+      // A hard link: another file would get the process id. A lock of its own takes its place.
+      if (is_at(folder, name) && has_other_names(descriptor_)) ::unlinkat(folder, name.c_str(), 0);
+      continue;
+    }
     const int number = errno;
     const std::string id = holder(descriptor_);
     ::close(descriptor_);

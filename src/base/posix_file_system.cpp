@@ -97,12 +97,46 @@ IoError spot_error(std::string_view operation, const Spot& at, int number) {
   return io_error(operation, at.path, number);
 }
 
+void separate_from_links(const Spot& at) {
+  struct stat found {};
+  if (::fstatat(at.folder, at.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) != 0) return;
+  if (!S_ISREG(found.st_mode) || found.st_nlink < 2) return;
+  const Descriptor from = open_at("copy", at, kRead);
+  const Spot to{at.path, {}, at.folder, temporary_path(at.name), false};
+  try {
+    PosixFile copy(to, O_WRONLY | O_CREAT | O_EXCL);
+    std::vector<std::byte> bytes(size_t{1} << 20);
+    while (true) {
+      const ssize_t got =
+          uninterrupted([&] { return ::read(from.value(), bytes.data(), bytes.size()); });
+      if (got < 0) throw io_error("copy", at.path, errno);
+      if (got == 0) break;
+      copy.write(std::span(bytes).first(static_cast<size_t>(got)));
+    }
+    copy.sync();
+    copy.close();
+    ::fchmodat(at.folder, to.name.c_str(), found.st_mode & 07777, 0);
+    if (::renameat(at.folder, to.name.c_str(), at.folder, at.name.c_str()) != 0)
+      throw io_error("copy", at.path, errno);
+  } catch (const Error&) {
+    ::unlinkat(at.folder, to.name.c_str(), 0);
+    throw;
+  }
+}
+
 Spot PosixFileSystem::spot(std::string_view, const std::string& path) const {
   return {path, {}, AT_FDCWD, checked_path(path), true};
 }
 
+Spot PosixFileSystem::changed_spot(std::string_view operation, const std::string& path) const {
+  Spot at = spot(operation, path);
+  if (!at.follows_links) separate_from_links(at);
+  return at;
+}
+
 std::unique_ptr<WritableFile> PosixFileSystem::create(const std::string& path) {
-  return std::make_unique<PosixFile>(spot("open for writing", path), O_WRONLY | O_CREAT | O_TRUNC);
+  return std::make_unique<PosixFile>(changed_spot("open for writing", path),
+                                     O_WRONLY | O_CREAT | O_TRUNC);
 }
 
 std::unique_ptr<WritableFile> PosixFileSystem::create_new(const std::string& path) {
@@ -110,7 +144,8 @@ std::unique_ptr<WritableFile> PosixFileSystem::create_new(const std::string& pat
 }
 
 std::unique_ptr<WritableFile> PosixFileSystem::append(const std::string& path) {
-  return std::make_unique<PosixFile>(spot("open for writing", path), O_WRONLY | O_CREAT | O_APPEND);
+  return std::make_unique<PosixFile>(changed_spot("open for writing", path),
+                                     O_WRONLY | O_CREAT | O_APPEND);
 }
 
 MappedFile PosixFileSystem::map(const std::string& path) {
@@ -148,7 +183,7 @@ size_t PosixFileSystem::read(const std::string& path, uint64_t offset, std::span
 }
 
 void PosixFileSystem::truncate(const std::string& path, uint64_t length) {
-  const Descriptor file = open_at("cut", spot("cut", path), O_WRONLY | O_NONBLOCK);
+  const Descriptor file = open_at("cut", changed_spot("cut", path), O_WRONLY | O_NONBLOCK);
   const auto offset = static_cast<off_t>(length);
   if (uninterrupted([&] { return ::ftruncate(file.value(), offset); }) != 0) {
     throw io_error("cut", path, errno);

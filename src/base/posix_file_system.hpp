@@ -43,6 +43,8 @@ class PosixFileSystem : public FileSystem {
   virtual Spot spot(std::string_view operation, const std::string& path) const;
 
  private:
+  // Of a file whose bytes are about to change.
+  Spot changed_spot(std::string_view operation, const std::string& path) const;
   mode_t mode(const std::string& path) const;
 };
 
@@ -51,5 +53,10 @@ const std::string& checked_path(const std::string& path);
 // The error of a failed operation. Where links are not followed and a link is at the spot, it names
 // the link.
 IoError spot_error(std::string_view operation, const Spot& at, int number);
+// A path beside `path` that nobody can foresee, for a file that will be renamed to it.
+std::string temporary_path(const std::string& path);
+// Before the bytes of a file change: one that has a second name elsewhere (a hard link, as `cp -al`
+// makes them for backups) is replaced by a copy of its own, so that the other file stays as it is.
+void separate_from_links(const Spot& at);
 
 }  // namespace muonlab::base

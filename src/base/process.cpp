@@ -11,6 +11,7 @@
 #include <cmath>
 #include <ctime>
 
+#include "base/posix_file_system.hpp"
 #include "muonlab/base/file.hpp"
 
 namespace muonlab::base {
@@ -43,6 +44,7 @@ int exit_code_of(int status) {
 }  // namespace
 
 ChildProcess::ChildProcess(const std::vector<std::string>& command, const std::string& output) {
+  separate_from_links({output, {}, AT_FDCWD, output, false});
   const int file =
       ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (file < 0) throw io_error("open for writing", output, errno);

@@ -92,6 +92,41 @@ TEST_F(HeldFolderTest, LinksAreNotFollowedForWriting) {
   EXPECT_FALSE(real_file_system().exists(folder_ / "not_there"));
 }
 
+// As `cp -al` makes them, and as somebody may plant them.
+TEST_F(HeldFolderTest, FilesWithASecondNameAreCopiedBeforeTheirBytesChange) {
+  for (const char* name : {".lock", "metrics.jsonl", "timing.jsonl", "log.txt", "new"})
+    ASSERT_EQ(::link(victim_.c_str(), in(name).c_str()), 0);
+  ASSERT_EQ(::chmod(victim_.c_str(), 0640), 0);
+  const HeldFolder held(run_, ".lock", "the run");
+  EXPECT_EQ(held.state(), State::in_place);
+  LineFile(in("metrics.jsonl"), 3, held.files()).write("next");
+  LineFile(in("timing.jsonl"), {}, held.files()).write("next");
+  set_log_file(in("log.txt"), held.files());
+  log_note("a note");
+  close_log_file();
+  held.files().create(in("new"))->write_text("own");
+  EXPECT_EQ(read_text(victim_), "precious");
+  EXPECT_EQ(read_text(in("metrics.jsonl")), "prenext\n");
+  EXPECT_EQ(read_text(in("timing.jsonl")), "preciousnext\n");
+  EXPECT_EQ(read_text(in("log.txt")).substr(0, 8), "precious");
+  EXPECT_EQ(read_text(in("new")), "own");
+  struct stat victim {
+  }, copy{};
+  ASSERT_EQ(::stat(victim_.c_str(), &victim), 0);
+  EXPECT_EQ(victim.st_nlink, 1u);
+  ASSERT_EQ(::stat(in("metrics.jsonl").c_str(), &copy), 0);
+  EXPECT_EQ(copy.st_mode & 0777, 0640u);
+  EXPECT_EQ(real_file_system().list(run_).size(), 5u);  // no temporary file is left
+}
+
+// The lock of a run that trains is not taken away because somebody has linked it.
+TEST_F(HeldFolderTest, AHeldLockWithASecondNameStaysHeld) {
+  const HeldFolder held(run_, ".lock", "the run");
+  ASSERT_EQ(::link(in(".lock").c_str(), in("copy").c_str()), 0);
+  EXPECT_THROW(HeldFolder(run_, ".lock", "the run"), InUse);
+  EXPECT_EQ(held.state(), State::in_place);
+}
+
 TEST_F(HeldFolderTest, LinksOnTheWayAreNotFollowed) {
   make_directories(folder_ / "elsewhere/step");
   write_atomically(folder_ / "elsewhere/step/file", "precious");

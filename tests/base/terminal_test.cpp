@@ -53,7 +53,7 @@ class Watched {
   int read_ = -1, write_ = -1;
 };
 
-TEST(Terminal, IsRecognisedAndMeasured) {
+TEST(Terminal, IsRecognizedAndMeasured) {
   const Watched terminal(true, 72), pipe(false);
   EXPECT_TRUE(is_terminal(terminal.descriptor()));
   EXPECT_FALSE(is_terminal(pipe.descriptor()));

@@ -9,8 +9,9 @@
 namespace muonlab::base {
 
 // What is written through files() goes into the folder that was opened, wherever it is moved
-// meanwhile, and never through a symbolic link inside it. The folder itself may be reached through
-// links (runs -> /big/disk/runs).
+// meanwhile, and never through a symbolic link inside it. A file inside it that is a hard link is
+// replaced by a copy before its bytes change. The folder itself may be reached through links (runs
+// -> /big/disk/runs).
 class HeldFolder {
  public:
   enum class State {
