@@ -52,8 +52,7 @@ void read_typed(std::span<const TypedField> fields, const std::string& path,
   Value tree = path.empty() ? Value::object() : read_typed_file(path, problems);
   const auto source = std::make_shared<const Source>(Source{"--set", ".", Source::setting});
   for (size_t i = 0; i < settings.size(); ++i) {
-    const Setting setting =
-        parse_setting(settings[i], source, static_cast<int>(i + 1), problems);
+    const Setting setting = parse_setting(settings[i], source, static_cast<int>(i + 1), problems);
     if (!setting.steps.empty()) apply_setting(tree, setting, problems);
   }
   TypedStruct value{fields};

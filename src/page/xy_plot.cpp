@@ -26,8 +26,7 @@ struct Tick {
 };
 
 std::string power_of_ten(double factor, int exponent) {
-  if (exponent >= -3 && exponent <= 4)
-    return base::significant(factor * std::pow(10, exponent), 6);
+  if (exponent >= -3 && exponent <= 4) return base::significant(factor * std::pow(10, exponent), 6);
   return str(factor == 1 ? "" : base::significant(factor, 3) + "·", "10<sup>",
              exponent < 0 ? "−" : "", std::abs(exponent), "</sup>");
 }

@@ -55,8 +55,7 @@ at::Tensor newton_schulz(const at::Tensor& gradient, config::Orthogonalizer set,
 }
 
 at::Tensor newton(const at::Tensor& gradient, const at::Tensor& hessian, double lambda) {
-  const at::Tensor damped =
-      hessian + lambda * at::eye(hessian.size(0), hessian.options());
+  const at::Tensor damped = hessian + lambda * at::eye(hessian.size(0), hessian.options());
   return at::linalg_solve(damped, gradient, /*left=*/false);
 }
 

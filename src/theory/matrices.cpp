@@ -39,9 +39,7 @@ at::Tensor repeated_block(const at::Tensor& block, int64_t n) {
 
 at::Tensor identity(int64_t n) { return at::eye(n, at::kDouble); }
 
-at::Tensor as_tensor(const std::vector<double>& values) {
-  return at::tensor(values, at::kDouble);
-}
+at::Tensor as_tensor(const std::vector<double>& values) { return at::tensor(values, at::kDouble); }
 
 std::vector<double> power_law(int64_t n, double exponent) {
   std::vector<double> p(static_cast<size_t>(n));

@@ -31,22 +31,21 @@ MemoryModel::MemoryModel(const std::vector<double>& p, MemoryEmbedding embedding
 
 at::Tensor MemoryModel::logits(const at::Tensor& weights) const {
   if (!object_block_.defined()) return weights;
-  return times_blocks(blocks_times(object_block_.t(), weights), key_block_);
-}
-
-at::Tensor MemoryModel::embedded(const at::Tensor& x) const {
-  if (!object_block_.defined()) return x;
-  return times_blocks(blocks_times(object_block_, x), key_block_.t());
+  return times_blocks(blocks_times(key_block_.t(), weights), object_block_);
 }
 
 at::Tensor MemoryModel::gradient(const at::Tensor& logits) const {
-  at::Tensor error = at::softmax(logits, 0);
-  error.diagonal().sub_(1);
-  return embedded(error * p_);
+  at::Tensor error = at::softmax(logits, 1);
+  error.diagonal().zero_();
+  // A key's errors sum to zero: exact also where the correct probability rounds to 1.
+  error.diagonal().copy_(-error.sum(1));
+  error.mul_(p_.unsqueeze(1));
+  if (!object_block_.defined()) return error;
+  return times_blocks(blocks_times(key_block_, error), object_block_.t());
 }
 
 MemoryModel::Measure MemoryModel::measure(const at::Tensor& logits) const {
-  const at::Tensor log_p = logits.diagonal() - at::logsumexp(logits, 0);
+  const at::Tensor log_p = logits.diagonal() - at::logsumexp(logits, 1);
   const at::Tensor correct = log_p.exp();
   const double least = correct.min().item<double>();
   return {-p_.dot(log_p).item<double>(), correct.max().item<double>() - least, least};

@@ -19,9 +19,10 @@ class MemoryModel {
   // p: frequencies of the facts. Coupled needs a number of facts divisible by 3.
   MemoryModel(const std::vector<double>& p, MemoryEmbedding embedding);
 
-  // Of weights W [d, d]: logits [object, key].
+  // Matrices are stored transposed, so that what belongs to a key is contiguous: weights are
+  // Wᵀ [d, d], logits are [key, object]. All update rules commute with this.
   at::Tensor logits(const at::Tensor& weights) const;
-  // Of the loss with respect to W, from the logits.
+  // Of the loss with respect to Wᵀ, from the logits.
   at::Tensor gradient(const at::Tensor& logits) const;
 
   struct Measure {
@@ -33,9 +34,6 @@ class MemoryModel {
   int64_t num_facts() const { return p_.size(0); }
 
  private:
-  // E~ X Eᵀ.
-  at::Tensor embedded(const at::Tensor& x) const;
-
   at::Tensor p_;
   at::Tensor object_block_, key_block_;  // undefined: the identity
 };

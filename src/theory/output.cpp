@@ -175,10 +175,9 @@ std::string claims_text(const Record& record, size_t width) {
                    holds ? "holds" : "DOES NOT HOLD"});
   }
   const size_t count = record.result.claims.size();
-  const std::string summary =
-      base::str(record.name, " (", record.paper, "): ", count - failing, " of ", count,
-                " claims hold", record.complete ? "" : "; interrupted, the others are not checked",
-                "\n");
+  const std::string summary = base::str(
+      record.name, " (", record.paper, "): ", count - failing, " of ", count, " claims hold",
+      record.complete ? "" : "; interrupted, the others are not checked", "\n");
   return (count == 0 ? "" : table.text(width, 2)) + summary;
 }
 

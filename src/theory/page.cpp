@@ -25,10 +25,9 @@ size_t count_holding(const Result& result) {
 
 std::string verdict_line(const Record& record) {
   const size_t count = record.result.claims.size(), holding = count_holding(record.result);
-  std::string text =
-      holding == count && count > 0
-          ? str("All ", count, " claims hold.")
-          : str(holding, " of ", count, " claims hold; ", count - holding, " do not.");
+  std::string text = holding == count && count > 0 ? str("All ", count, " claims hold.")
+                                                   : str(holding, " of ", count, " claims hold; ",
+                                                         count - holding, " do not.");
   if (!record.complete) text += " The run was interrupted: what is missing was not checked.";
   return "<p class=\"verdict\"><strong>" + escape(text) + "</strong></p>\n";
 }
@@ -53,7 +52,7 @@ std::vector<TableCell> claim_row(const Claim& claim) {
 std::string claims_table(const Result& result) {
   std::vector<std::vector<TableCell>> rows;
   for (const Claim& claim : result.claims) rows.push_back(claim_row(claim));
-  const std::vector<TableCell> head{{"verdict"},        {"claim"},          {"measured", true},
+  const std::vector<TableCell> head{{"verdict"},         {"claim"},          {"measured", true},
                                     {"predicted", true}, {"accepted", true}, {"whose claim"}};
   return page::table("claims with their verdicts", head, rows);
 }
@@ -77,8 +76,9 @@ std::string table_html(const Table& table) {
   const std::string more = table.rows.size() > kShownRows
                                ? str("The first ", kShownRows, " of ", table.rows.size(), " rows. ")
                                : "";
-  return page::details(str(table.name, ".csv: ", table.about),
-                       (more.empty() ? "" : paragraph(more)) + page::table(table.about, head, rows));
+  return page::details(
+      str(table.name, ".csv: ", table.about),
+      (more.empty() ? "" : paragraph(more)) + page::table(table.about, head, rows));
 }
 
 }  // namespace

@@ -115,8 +115,7 @@ TheoryOutcome run_all(const TheoryRequest& request, int64_t threads) {
   each_experiment([&]<class Config>(Config config) {
     if (!complete) return;
     Experiment experiment = std::move(config);
-    records.push_back(
-        perform(experiment, request, base::join_path(root, Config::kName), threads));
+    records.push_back(perform(experiment, request, base::join_path(root, Config::kName), threads));
     complete = records.back().complete;
   });
   write_page(root, overview_html(records));
@@ -146,8 +145,8 @@ std::vector<ExperimentInfo> experiments() {
 
 std::vector<config::SettingRow> experiment_settings(const std::string& name) {
   Experiment experiment = configured({.name = name});
-  return std::visit(
-      [](auto& config) { return config::typed_rows(config::typed_fields(config)); }, experiment);
+  return std::visit([](auto& config) { return config::typed_rows(config::typed_fields(config)); },
+                    experiment);
 }
 
 TheoryOutcome run_theory(const TheoryRequest& request) {

@@ -75,8 +75,7 @@ TEST(TheoryConfigs, AFileIsNamedWithLineAndColumn) {
     load<MemoryConfig>(path);
     FAIL() << "accepted";
   } catch (const config::ConfigError& error) {
-    EXPECT_NE(std::string(error.what()).find("wrong.json:3:3"), std::string::npos)
-        << error.what();
+    EXPECT_NE(std::string(error.what()).find("wrong.json:3:3"), std::string::npos) << error.what();
   }
 }
 

@@ -11,7 +11,7 @@ namespace muonlab::page {
 
 struct XyAxis {
   std::string name{};
-  bool log = false;  // values that are not positive are gaps
+  bool log = false;                                  // values that are not positive are gaps
   std::optional<std::pair<double, double>> range{};  // else by the data
 };
 

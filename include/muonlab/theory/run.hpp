@@ -18,7 +18,7 @@ std::vector<ExperimentInfo> experiments();
 std::vector<config::SettingRow> experiment_settings(const std::string& name);
 
 struct TheoryRequest {
-  std::string name;  // of an experiment, or kAll
+  std::string name;                     // of an experiment, or kAll
   std::string config{};                 // a file; empty: the defaults
   std::vector<std::string> settings{};  // "name=value"
   std::string out{};                    // default: theory/NAME, for all: theory
