@@ -74,8 +74,7 @@ double step_for_loss(const TwoClasses& classes, const TwoClassMatrix& unit, doub
   const double most = 700 / gap;  // beyond it a correct probability is 1 in doubles
   if (classes.loss(scaled(unit, most)) > loss || classes.loss({}) < loss)
     return std::numeric_limits<double>::quiet_NaN();
-  return first_true(0, most,
-                    [&](double step) { return classes.loss(scaled(unit, step)) <= loss; });
+  return first_true(0, most, [&](double step) { return classes.loss(scaled(unit, step)) <= loss; });
 }
 
 std::array<double, 3> coupled_sign_probability(double facts, double step) {

@@ -77,8 +77,9 @@ void spectrum_claims(const MemoryLab& lab, const MemoryLab::Embedded& embedded,
       {.statement = base::str("Muon's first update is E~Eᵀ up to O(1/K), ", embedded.name,
                               " (K times the largest deviation)."),
        .source = "theorem 5.3",
-       .measured = lab.facts() *
-                   (muon_logits - at::eye(lab.config.facts, at::kDouble)).abs().max().item<double>(),
+       .measured =
+           lab.facts() *
+           (muon_logits - at::eye(lab.config.facts, at::kDouble)).abs().max().item<double>(),
        .accepted = at_most(2)});
   if (!embedded.coupled()) return;
   const at::Tensor s = at::linalg_svdvals(sign), a = at::linalg_svdvals(coupled_sign().a);
@@ -99,14 +100,15 @@ void spectrum_claims(const MemoryLab& lab, const MemoryLab::Embedded& embedded,
                            .accepted = within(0.247, 0.0005)});
   const CoupledFloor floor = coupled_sign_floor(lab.facts());
   result.claims.push_back(
-      {.statement = "One step of SignGD with coupled embeddings cannot bring the loss below a "
-                    "floor, since a wrong object's logit grows slightly faster than the right one's.",
+      {.statement =
+           "One step of SignGD with coupled embeddings cannot bring the loss below a "
+           "floor, since a wrong object's logit grows slightly faster than the right one's.",
        .owner = ClaimOwner::ours,
        .measured = least_loss,
        .predicted = floor.loss,
        .accepted = within_share(floor.loss, 0.02),
-       .note = base::str("Predicted by the closed form, at step size ",
-                         figure_text(floor.step), "; measured on the sweep with matrices.")});
+       .note = base::str("Predicted by the closed form, at step size ", figure_text(floor.step),
+                         "; measured on the sweep with matrices.")});
 }
 
 // Imbalance at given losses: matrices at the step sizes that the closed form names.
@@ -118,10 +120,10 @@ void at_losses(const MemoryLab& lab, const MemoryLab::Embedded& embedded, Memory
     if (std::isnan(step)) continue;
     const MemoryModel::Measure measure = embedded.model.measure(unit_logits * step);
     const double expected = lab.classes.imbalance(scaled(unit, step));
-    deviation = std::max({deviation, std::abs(measure.imbalance - expected),
-                          std::abs(measure.loss - loss)});
-    table.rows.push_back({embedded.name, std::string(rule_name(rule)), loss, step,
-                          measure.imbalance});
+    deviation = std::max(
+        {deviation, std::abs(measure.imbalance - expected), std::abs(measure.loss - loss)});
+    table.rows.push_back(
+        {embedded.name, std::string(rule_name(rule)), loss, step, measure.imbalance});
   }
 }
 
@@ -180,13 +182,17 @@ void iterations(const MemoryLab& lab, Context& context, Result& result) {
 }  // namespace
 
 void one_step(const MemoryLab& lab, Context& context, Result& result) {
-  Table sweep{"one_step", "loss and imbalance after one step of a size",
+  Table sweep{"one_step",
+              "loss and imbalance after one step of a size",
               {"embedding", "rule", "step_size", "loss", "imbalance"}};
-  Table at_loss{"one_step_at_loss", "imbalance after the one step that brings the loss to a value",
+  Table at_loss{"one_step_at_loss",
+                "imbalance after the one step that brings the loss to a value",
                 {"embedding", "rule", "loss", "step_size", "imbalance"}};
-  Section section{"one-step", "One step",
+  Section section{"one-step",
+                  "One step",
                   "One update from W = 0, over step sizes. Δ is the difference of the largest and "
-                  "the least probability of a correct answer.", {}};
+                  "the least probability of a correct answer.",
+                  {}};
   Peaks peaks;
   double deviation = 0, done = 0;
   for (const auto& embedded : lab.models) {
@@ -226,8 +232,9 @@ void one_step(const MemoryLab& lab, Context& context, Result& result) {
   }
   peak_claims(lab, peaks, result);
   result.claims.push_back(
-      {.statement = "The curves of GD coincide for both embeddings, and so do Muon's: matrices give "
-                    "what the reduction to two classes gives (largest difference of loss and Δ).",
+      {.statement =
+           "The curves of GD coincide for both embeddings, and so do Muon's: matrices give "
+           "what the reduction to two classes gives (largest difference of loss and Δ).",
        .source = "section 4",
        .measured = deviation,
        .accepted = at_most(1e-6)});

@@ -12,17 +12,29 @@ namespace {
 
 struct Pace {
   double step;
-  int64_t steps, matrix_steps;
+  int64_t steps;
 };
 
 Pace pace_of(const MemoryConfig& config, MemoryRule rule) {
   switch (rule) {
-    case MemoryRule::gd:
-      return {config.gd_step, config.gd_steps, std::min(config.gd_steps, config.gd_matrix_steps)};
-    case MemoryRule::sign: return {config.sign_step, config.sign_steps, config.sign_steps};
-    case MemoryRule::muon: return {config.muon_step, config.muon_steps, config.muon_steps};
+    case MemoryRule::gd: return {config.gd_step, config.gd_steps};
+    case MemoryRule::sign: return {config.sign_step, config.sign_steps};
+    case MemoryRule::muon: return {config.muon_step, config.muon_steps};
   }
   throw base::Bug("a rule without a pace");
+}
+
+// The matrix itself, [key, object].
+at::Tensor whole(const TwoClassMatrix& x, int64_t head, int64_t facts) {
+  at::Tensor out = at::empty({facts, facts}, at::kDouble);
+  for (int64_t key = 0; key < 2; ++key) {
+    const auto c = static_cast<size_t>(key);
+    at::Tensor rows = key == 0 ? out.slice(0, 0, head) : out.slice(0, head, facts);
+    rows.slice(1, 0, head).fill_(key == 0 ? x.same[c] : x.other[c]);
+    rows.slice(1, head, facts).fill_(key == 0 ? x.other[c] : x.same[c]);
+    out.diagonal().slice(0, key == 0 ? 0 : head, key == 0 ? head : facts).fill_(x.own[c]);
+  }
+  return out;
 }
 
 // How far W is from E~ (diag(a, b) + constants a block) Eᵀ with a = b: the theorem's form.
@@ -39,8 +51,7 @@ Form form_of(const at::Tensor& logits, int64_t head) {
   rest.diagonal().slice(0, 0, head).sub_(a);
   rest.diagonal().slice(0, head, n).sub_(b);
   const double size = std::max(std::abs(a), std::abs(b));
-  return {std::abs(a - b) / size,
-          static_cast<double>(n) * rest.abs().max().item<double>() / size};
+  return {std::abs(a - b) / size, static_cast<double>(n) * rest.abs().max().item<double>() / size};
 }
 
 struct PathSummary {
@@ -49,56 +60,97 @@ struct PathSummary {
   double fall = 0;       // of the last imbalance to the largest, the worst curve
 };
 
-// What the path of one rule and embedding adds.
-page::XySeries follow(const MemoryLab& lab, const MemoryLab::Embedded& embedded, MemoryRule rule,
-                      Context& context, double share, Table& table, PathSummary& summary) {
-  const Pace pace = pace_of(lab.config, rule);
+// One step with whole matrices from the logits.
+at::Tensor matrix_step(const MemoryModel& model, MemoryRule rule, double step,
+                       const at::Tensor& logits) {
+  return logits - step * model.logits(matrix_direction(rule, model.gradient(logits)));
+}
+
+// The steps of a path of the reduction that are computed with whole matrices too.
+bool is_checked(const MemoryConfig& config, MemoryRule rule, int64_t t, int64_t steps) {
+  if (rule != MemoryRule::muon) return t <= config.matrix_steps;
+  // Singular value decompositions are slow: a few, spread over the path.
+  const int64_t every = std::max<int64_t>(1, steps / config.muon_checks);
+  return (t - 1) % every == 0;
+}
+
+page::XySeries follow_reduction(const MemoryLab& lab, const MemoryLab::Embedded& embedded,
+                                MemoryRule rule, Context& context, double share, Table& table,
+                                PathSummary& summary) {
+  const auto [step, steps] = pace_of(lab.config, rule);
   const std::string name(rule_name(rule));
-  const bool reduced = rule != MemoryRule::sign || !embedded.coupled();
   page::XySeries series = memory_series(rule, embedded.name);
-  at::Tensor weights = at::zeros({lab.config.facts, lab.config.facts}, at::kDouble);
-  at::Tensor logits = weights;
-  TwoClassMatrix classes;
-  for (int64_t t = 1; t <= (reduced ? pace.steps : pace.matrix_steps); ++t) {
+  TwoClassMatrix logits;
+  for (int64_t t = 1; t <= steps; ++t) {
     context.progress(base::str("path of ", name, ", ", embedded.name), share);
-    MemoryModel::Measure measure{};
-    if (reduced) {
-      classes = stepped(classes, pace.step, direction(lab.classes, rule, classes));
-      measure = {lab.classes.loss(classes), lab.classes.imbalance(classes), 0};
-    }
-    if (t <= pace.matrix_steps) {
-      weights = weights - pace.step * matrix_direction(rule, embedded.model.gradient(logits));
-      logits = embedded.model.logits(weights);
-      const MemoryModel::Measure whole = embedded.model.measure(logits);
-      if (reduced) {
-        summary.deviation = std::max({summary.deviation, std::abs(whole.loss - measure.loss),
-                                      std::abs(whole.imbalance - measure.imbalance)});
-      }
-      measure = whole;
+    const TwoClassMatrix before = logits;
+    logits = stepped(logits, step, direction(lab.classes, rule, logits));
+    const double loss = lab.classes.loss(logits), imbalance = lab.classes.imbalance(logits);
+    if (is_checked(lab.config, rule, t, steps)) {
+      const at::Tensor after = matrix_step(embedded.model, rule, step,
+                                           whole(before, lab.config.head_facts, lab.config.facts));
+      const MemoryModel::Measure measure = embedded.model.measure(after);
+      summary.deviation = std::max({summary.deviation, std::abs(measure.loss - loss),
+                                    std::abs(measure.imbalance - imbalance)});
       if (rule == MemoryRule::muon) {
-        const Form form = form_of(logits, lab.config.head_facts);
+        const Form form = form_of(after, lab.config.head_facts);
         summary.form.unequal = std::max(summary.form.unequal, form.unequal);
         summary.form.constant = std::max(summary.form.constant, form.constant);
       }
     }
-    table.rows.push_back({embedded.name, name, static_cast<double>(t), measure.loss,
-                          measure.imbalance, t <= pace.matrix_steps ? "matrices" : "two classes"});
+    table.rows.push_back({embedded.name, name, static_cast<double>(t), loss, imbalance});
+    series.x.push_back(loss);
+    series.y.push_back(imbalance);
+  }
+  return series;
+}
+
+// SignGD with coupled embeddings does not keep the two-class form.
+page::XySeries follow_matrices(const MemoryLab& lab, const MemoryLab::Embedded& embedded,
+                               MemoryRule rule, Context& context, double share, Table& table) {
+  const auto [step, steps] = pace_of(lab.config, rule);
+  page::XySeries series = memory_series(rule, embedded.name);
+  at::Tensor logits = at::zeros({lab.config.facts, lab.config.facts}, at::kDouble);
+  for (int64_t t = 1; t <= steps; ++t) {
+    context.progress(base::str("path of ", rule_name(rule), ", ", embedded.name), share);
+    logits = matrix_step(embedded.model, rule, step, logits);
+    const MemoryModel::Measure measure = embedded.model.measure(logits);
+    table.rows.push_back({embedded.name, std::string(rule_name(rule)), static_cast<double>(t),
+                          measure.loss, measure.imbalance});
     series.x.push_back(measure.loss);
     series.y.push_back(measure.imbalance);
   }
-  const double peak = *std::ranges::max_element(series.y);
+  return series;
+}
+
+// What the path of one rule and embedding adds.
+page::XySeries follow(const MemoryLab& lab, const MemoryLab::Embedded& embedded, MemoryRule rule,
+                      Context& context, double share, Table& table, PathSummary& summary) {
+  const bool coupled_sign = rule == MemoryRule::sign && embedded.coupled();
+  page::XySeries series =
+      coupled_sign ? follow_matrices(lab, embedded, rule, context, share, table)
+                   : follow_reduction(lab, embedded, rule, context, share, table, summary);
   // Decoupled SignGD has no imbalance that could fall.
-  if (rule != MemoryRule::sign || embedded.coupled())
+  if (rule != MemoryRule::sign || coupled_sign) {
+    const double peak = *std::ranges::max_element(series.y);
     summary.fall = std::max(summary.fall, series.y.back() / peak);
+  }
   return series;
 }
 
 }  // namespace
 
 void many_steps(const MemoryLab& lab, Context& context, Result& result) {
-  Table table{"paths", "loss and imbalance along the path",
-              {"embedding", "rule", "step", "loss", "imbalance", "computed_with"}};
-  Section section{"paths", "Many steps", "Many small steps of one size, from W = 0.", {}};
+  Table table{"paths",
+              "loss and imbalance along the path",
+              {"embedding", "rule", "step", "loss", "imbalance"}};
+  Section section{
+      "paths",
+      "Many steps",
+      "Many small steps of one size, from W = 0. The paths are those of the exact reduction to two "
+      "classes, checked against whole matrices; coupled SignGD’s is computed with whole "
+      "matrices.",
+      {}};
   PathSummary summary;
   double share = 0.45;
   for (const auto& embedded : lab.models) {

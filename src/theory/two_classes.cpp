@@ -76,9 +76,9 @@ TwoClassMatrix TwoClasses::polar(const TwoClassMatrix& x) const {
     sums[c][c] = within[c] + size_[c] * x.same[c];
     sums[1 - c][c] = x.other[c] * std::sqrt(size_[0] * size_[1]);
   }
-  const double largest = std::max({std::abs(within[0]), std::abs(within[1]),
-                                   std::hypot(sums[0][0], sums[1][0]),
-                                   std::hypot(sums[0][1], sums[1][1])});
+  const double largest =
+      std::max({std::abs(within[0]), std::abs(within[1]), std::hypot(sums[0][0], sums[1][0]),
+                std::hypot(sums[0][1], sums[1][1])});
   const double least = kZeroSingular * largest;
   const Square between = polar_2x2(sums, least);
   TwoClassMatrix out;

@@ -11,11 +11,12 @@
 #include <variant>
 
 #include "muonlab/theory/context.hpp"
+#include "muonlab/theory/dynamics.hpp"
 #include "muonlab/theory/memory.hpp"
 #include "muonlab/theory/result.hpp"
 
 namespace muonlab::theory {
 
-using Experiment = std::variant<MemoryConfig>;
+using Experiment = std::variant<MemoryConfig, DynamicsConfig>;
 
 }  // namespace muonlab::theory

@@ -28,11 +28,12 @@ struct MemoryConfig {
   std::vector<double> losses{5, 3, 2, 1, 0.5, 0.2, 0.1, 0.05, 0.01};
   double gd_step = 200;
   int64_t gd_steps = 1000;
-  int64_t gd_matrix_steps = 60;
   double sign_step = 0.1;
   int64_t sign_steps = 100;
   double muon_step = 0.5;
   int64_t muon_steps = 24;
+  int64_t matrix_steps = 20;
+  int64_t muon_checks = 4;
   double epsilon = 0.1;
   std::vector<double> growth_facts{999, 3000, 9999, 30000, 99999, 300000, 999999};
 
@@ -60,16 +61,14 @@ struct MemoryConfig {
                 .above_min = true});
     visit("gd_step", self.gd_step, step_field("step size of GD's path"));
     visit("gd_steps", self.gd_steps, count_field("steps of GD's path"));
-    visit(
-        "gd_matrix_steps", self.gd_matrix_steps,
-        Field{.help = "of them computed with whole matrices; the others by the exact reduction to "
-                      "two classes",
-              .min = 1,
-              .max = 100000});
     visit("sign_step", self.sign_step, step_field("step size of SignGD's path"));
     visit("sign_steps", self.sign_steps, count_field("steps of SignGD's path"));
     visit("muon_step", self.muon_step, step_field("step size of Muon's path"));
     visit("muon_steps", self.muon_steps, count_field("steps of Muon's path"));
+    visit("matrix_steps", self.matrix_steps,
+          count_field("steps of GD and SignGD that are computed with whole matrices too"));
+    visit("muon_checks", self.muon_checks,
+          count_field("steps of Muon that are computed with whole matrices too, over its path"));
     visit("epsilon", self.epsilon,
           Field{.help = "rho is the worst fact's probability when the best one's is 1 - epsilon",
                 .min = 0,

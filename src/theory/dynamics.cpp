@@ -1,0 +1,146 @@
+#include "muonlab/theory/dynamics.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include <ATen/ATen.h>
+
+#include "dynamics_parts.hpp"
+#include "muonlab/base/error.hpp"
+#include "muonlab/theory/directions.hpp"
+#include "muonlab/theory/fit.hpp"
+#include "muonlab/theory/matrices.hpp"
+
+namespace muonlab::theory {
+namespace {
+
+constexpr int64_t kMatrixFacts = 128, kMatrixGroups = 8;  // of the random embeddings
+constexpr double kReached = 0.01;                         // the loss that steps are counted to
+
+// Where a path first is at or below a loss, in steps, interpolated in the loss's logarithm.
+double steps_to(const std::vector<double>& losses, double loss) {
+  for (size_t i = 1; i < losses.size(); ++i) {
+    if (losses[i] > loss) continue;
+    const double before = std::log(losses[i - 1]), after = std::log(losses[i]);
+    return static_cast<double>(i) - (std::log(loss) - after) / (before - after);
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace
+
+void DynamicsConfig::check(const config::Fail& fail) const {
+  if (groups.empty()) fail("groups", "is empty; write for example [4, 8, 16]");
+  for (int64_t m : groups) {
+    if (facts % m != 0)
+      fail("groups", base::str(facts, " facts cannot be divided into ", m, " equal groups"));
+  }
+  if (exponents.empty()) fail("exponents", "is empty; write for example [1.5, 2, 3]");
+  if (times.size() < 3) fail("times", "has fewer than three numbers, too few for a fit");
+  if (!std::ranges::is_sorted(times) || std::ranges::adjacent_find(times) != times.end())
+    fail("times", "is not ascending");
+}
+
+std::vector<double> muon_path(const GroupedMemory& memory, double step, int64_t steps,
+                              Context& context, const std::string& what, double share) {
+  std::vector<double> losses{memory.excess(memory.zero())};
+  GroupMatrix logits = memory.zero();
+  for (int64_t t = 0; t < steps; ++t) {
+    if (t % 64 == 0) context.progress(what, share);
+    logits = logits.stepped(step, memory.polar(memory.gradient(logits)));
+    losses.push_back(memory.excess(logits));
+  }
+  return losses;
+}
+
+void random_embeddings(const DynamicsConfig& config, Context& context, Result& result) {
+  const std::vector<double> p = power_law(kMatrixGroups, config.group_exponent);
+  const int64_t size = kMatrixFacts / kMatrixGroups;
+  const at::Tensor keys = random_orthogonal(kMatrixFacts, config.seed, "keys"),
+                   objects = random_orthogonal(kMatrixFacts, config.seed, "objects");
+  const at::Tensor frequency = as_tensor(p).repeat_interleave(size) / static_cast<double>(size);
+  const double eta = config.muon_step / 2;
+  const auto steps =
+      static_cast<int64_t>(1.5 * std::log(static_cast<double>(kMatrixFacts) / kReached) / (2 * eta));
+  struct Rule {
+    std::string name;
+    int colour;
+    double step;
+    std::function<at::Tensor(const at::Tensor&)> direction;
+    std::vector<double> losses{};
+  };
+  std::vector<Rule> rules{
+      {"Muon, step 2η", 1, 2 * eta, [](const at::Tensor& g) { return polar(g); }},
+      {"sign in the task's basis, step η", 3, eta,
+       [&](const at::Tensor& g) { return sign_in_basis(g, objects, keys); }},
+      {"SignGD, step η", 0, eta, sign_of},
+      {"normalised GD, Frobenius norm of Muon's step", 4,
+       2 * eta * std::sqrt(static_cast<double>(kMatrixFacts)), normalised}};
+  Table table{"random_embeddings", "loss with random orthogonal embeddings, without noise",
+              {"rule", "step", "loss"}};
+  page::XyPlot plot{.title = "Random orthogonal embeddings, no noise",
+                    .note = base::str("K = ", kMatrixFacts, ", M = ", kMatrixGroups,
+                                      ", whole matrices."),
+                    .x = {.name = "steps"},
+                    .y = {.name = "loss", .log = true},
+                    .series = {}};
+  for (Rule& rule : rules) {
+    at::Tensor weights = at::zeros({kMatrixFacts, kMatrixFacts}, at::kDouble);
+    page::XySeries series{.label = rule.name, .x = {}, .y = {}, .colour = rule.colour};
+    for (int64_t t = 0; t <= steps; ++t) {
+      context.progress("random embeddings, " + rule.name, 0.9);
+      const at::Tensor logits = objects.t().mm(weights).mm(keys);
+      at::Tensor error = at::softmax(logits, 0);
+      const at::Tensor log_p = logits.diagonal() - at::logsumexp(logits, 0);
+      rule.losses.push_back(-frequency.dot(log_p).item<double>());
+      error.diagonal().zero_();
+      error.diagonal().copy_(-error.sum(0));
+      weights = weights - rule.step * rule.direction(objects.mm(error * frequency).mm(keys.t()));
+      table.rows.push_back({rule.name, static_cast<double>(t), rule.losses.back()});
+      series.x.push_back(static_cast<double>(t));
+      series.y.push_back(rule.losses.back());
+    }
+    plot.series.push_back(std::move(series));
+  }
+  result.claims.push_back(
+      {.statement = base::str("The sign in the task's basis with step η is as fast as Muon with "
+                              "step 2η (ratio of the steps to a loss of ", kReached, ")."),
+       .source = "theorem 6.3",
+       .measured = steps_to(rules[1].losses, kReached) / steps_to(rules[0].losses, kReached),
+       .predicted = 1,
+       .accepted = within(1, 0.05)});
+  const GroupedMemory memory(p, size, 0);
+  const std::vector<double> exact =
+      muon_path(memory, 2 * eta, steps, context, "random embeddings, reduction", 0.95);
+  double deviation = 0;
+  for (size_t i = 0; i < exact.size(); ++i)
+    deviation = std::max(deviation, std::abs(rules[0].losses[i] / exact[i] - 1));
+  result.claims.push_back(
+      {.statement = "Muon keeps the symmetry of the groups, whatever the orthonormal embeddings: "
+                    "whole matrices give the loss of the reduction to groups (largest relative "
+                    "difference).",
+       .source = "theorem 6.1",
+       .measured = deviation,
+       .accepted = at_most(1e-6)});
+  result.tables.push_back(std::move(table));
+  result.sections.push_back(
+      {"embeddings", "Random embeddings",
+       "Muon does not depend on the basis; SignGD does. In the task's own basis the sign is Muon.",
+       {std::move(plot)}});
+}
+
+void run(const DynamicsConfig& config, Context& context, Result& result) {
+  result.remarks = {
+      "The full text of the paper's experiments could not be had. The statements are from notes on "
+      "its theorems; the settings are ours.",
+      "Paths of Muon are exact: by the symmetry of the groups the K × K polar factor reduces to an "
+      "M × M one. GD is the exact scalar recursion of a fact's logit gap."};
+  noiseless(config, context, result);
+  two_phases(config, context, result);
+  scaling_laws(config, context, result);
+  random_embeddings(config, context, result);
+}
+
+}  // namespace muonlab::theory
