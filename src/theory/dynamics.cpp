@@ -62,8 +62,8 @@ void random_embeddings(const DynamicsConfig& config, Context& context, Result& r
                    objects = random_orthogonal(kMatrixFacts, config.seed, "objects");
   const at::Tensor frequency = as_tensor(p).repeat_interleave(size) / static_cast<double>(size);
   const double eta = config.muon_step / 2;
-  const auto steps =
-      static_cast<int64_t>(1.5 * std::log(static_cast<double>(kMatrixFacts) / kReached) / (2 * eta));
+  const auto steps = static_cast<int64_t>(
+      1.5 * std::log(static_cast<double>(kMatrixFacts) / kReached) / (2 * eta));
   struct Rule {
     std::string name;
     int colour;
@@ -78,14 +78,15 @@ void random_embeddings(const DynamicsConfig& config, Context& context, Result& r
       {"SignGD, step η", 0, eta, sign_of},
       {"normalised GD, Frobenius norm of Muon's step", 4,
        2 * eta * std::sqrt(static_cast<double>(kMatrixFacts)), normalised}};
-  Table table{"random_embeddings", "loss with random orthogonal embeddings, without noise",
+  Table table{"random_embeddings",
+              "loss with random orthogonal embeddings, without noise",
               {"rule", "step", "loss"}};
-  page::XyPlot plot{.title = "Random orthogonal embeddings, no noise",
-                    .note = base::str("K = ", kMatrixFacts, ", M = ", kMatrixGroups,
-                                      ", whole matrices."),
-                    .x = {.name = "steps"},
-                    .y = {.name = "loss", .log = true},
-                    .series = {}};
+  page::XyPlot plot{
+      .title = "Random orthogonal embeddings, no noise",
+      .note = base::str("K = ", kMatrixFacts, ", M = ", kMatrixGroups, ", whole matrices."),
+      .x = {.name = "steps"},
+      .y = {.name = "loss", .log = true},
+      .series = {}};
   for (Rule& rule : rules) {
     at::Tensor weights = at::zeros({kMatrixFacts, kMatrixFacts}, at::kDouble);
     page::XySeries series{.label = rule.name, .x = {}, .y = {}, .colour = rule.colour};
@@ -106,7 +107,8 @@ void random_embeddings(const DynamicsConfig& config, Context& context, Result& r
   }
   result.claims.push_back(
       {.statement = base::str("The sign in the task's basis with step η is as fast as Muon with "
-                              "step 2η (ratio of the steps to a loss of ", kReached, ")."),
+                              "step 2η (ratio of the steps to a loss of ",
+                              kReached, ")."),
        .source = "theorem 6.3",
        .measured = steps_to(rules[1].losses, kReached) / steps_to(rules[0].losses, kReached),
        .predicted = 1,
@@ -126,7 +128,8 @@ void random_embeddings(const DynamicsConfig& config, Context& context, Result& r
        .accepted = at_most(1e-6)});
   result.tables.push_back(std::move(table));
   result.sections.push_back(
-      {"embeddings", "Random embeddings",
+      {"embeddings",
+       "Random embeddings",
        "Muon does not depend on the basis; SignGD does. In the task's own basis the sign is Muon.",
        {std::move(plot)}});
 }

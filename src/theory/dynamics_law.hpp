@@ -12,13 +12,13 @@ class GapLaw {
  public:
   GapLaw(double facts, double noise);
 
-  double target() const { return target_; }        // p*
-  double optimum() const { return optimum_; }      // z*; infinite without noise
-  double probability(double gap) const;            // p(z)
-  double excess(double gap) const;                 // of a fact's loss over the least possible
+  double target() const { return target_; }    // p*
+  double optimum() const { return optimum_; }  // z*; infinite without noise
+  double probability(double gap) const;        // p(z)
+  double excess(double gap) const;             // of a fact's loss over the least possible
   // Of GD on the population gradient; `step` times the fact's frequency.
   double gd(double gap, double step_times_frequency) const;
-  double muon(double gap, double step) const;      // to leading order in 1/C
+  double muon(double gap, double step) const;  // to leading order in 1/C
   // Largest excess of a gap within one step of the optimum, to leading order in the step.
   double oscillation(double step) const;
 

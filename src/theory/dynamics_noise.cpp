@@ -15,7 +15,7 @@ namespace muonlab::theory {
 namespace {
 
 constexpr std::array kStepFactors{4.0, 2.0, 1.0, 0.5, 0.25};  // of the step of the two phases
-constexpr double kMuonBudget = 1.25;  // step of T steps: this times z*/T
+constexpr double kMuonBudget = 1.25;                          // step of T steps: this times z*/T
 
 int64_t middle(const std::vector<int64_t>& values) { return values[values.size() / 2]; }
 
@@ -54,7 +54,9 @@ void two_phases(const DynamicsConfig& config, Context& context, Result& result) 
     const std::vector<double> path =
         muon_path(memory, step, static_cast<int64_t>(2 * first_phase) + 4, context,
                   base::str("two phases, step ", base::significant(step, 3)), 0.15);
-    page::XySeries series{.label = "η = " + base::significant(step, 3), .x = {}, .y = {},
+    page::XySeries series{.label = "η = " + base::significant(step, 3),
+                          .x = {},
+                          .y = {},
                           .colour = colour++ % page::kNumColours};
     double reached = std::numeric_limits<double>::quiet_NaN(), floor = 0;
     for (size_t t = 1; t < path.size(); ++t) {
@@ -108,11 +110,12 @@ void two_phases(const DynamicsConfig& config, Context& context, Result& result) 
        .accepted = within_share(predicted, 0.02),
        .note = "The constant is 2/(p*(1 - p*)) up to 1/K."});
   result.tables.push_back(std::move(table));
-  result.sections.push_back(
-      {"phases", "With noise",
-       "A share of the answers is random, so the best loss is not 0. Muon walks towards the optimum "
-       "and then steps over it again and again.",
-       {std::move(plot)}});
+  result.sections.push_back({"phases",
+                             "With noise",
+                             "A share of the answers is random, so the best loss is not 0. Muon "
+                             "walks towards the optimum "
+                             "and then steps over it again and again.",
+                             {std::move(plot)}});
 }
 
 void scaling_laws(const DynamicsConfig& config, Context& context, Result& result) {
@@ -120,16 +123,19 @@ void scaling_laws(const DynamicsConfig& config, Context& context, Result& result
   const GapLaw muon_law(static_cast<double>(config.facts), config.noise),
       gd_law(static_cast<double>(config.law_facts), config.noise);
   Table table{"scaling_laws", "excess loss after T steps", {"beta", "rule", "steps", "excess"}};
-  Table slopes{"exponents", "exponents of the excess loss in T",
+  Table slopes{"exponents",
+               "exponents of the excess loss in T",
                {"beta", "gd", "gd_low", "gd_high", "gd_theory", "muon", "muon_low", "muon_high"}};
   page::XyPlot plot{.title = "Excess loss after T steps",
-                    .note = "GD at step 1/p₁. Muon at step 1.25 z*/T, the worse of the last two "
-                            "iterates.",
+                    .note =
+                        "GD at step 1/p₁. Muon at step 1.25 z*/T, the worse of the last two "
+                        "iterates.",
                     .x = {.name = "steps T", .log = true},
                     .y = {.name = "excess loss", .log = true},
                     .series = {}};
   const std::vector<double> times(config.times.begin(), config.times.end());
-  page::XySeries measured_gd{.label = "GD", .x = config.exponents, .y = {}, .colour = 4, .marker = 1},
+  page::XySeries measured_gd{
+      .label = "GD", .x = config.exponents, .y = {}, .colour = 4, .marker = 1},
       measured_muon{.label = "Muon", .x = config.exponents, .y = {}, .colour = 1, .marker = 1},
       theory_gd{.label = "−(1 − 1/β)", .x = config.exponents, .y = {}, .guide = true},
       theory_muon{.label = "−2", .x = config.exponents, .y = {}, .guide = true};
@@ -138,7 +144,8 @@ void scaling_laws(const DynamicsConfig& config, Context& context, Result& result
     const double theory = -(1 - 1 / beta);
     const std::string label = "β = " + base::significant(beta, 3);
     context.progress("scaling of GD, " + label, 0.4);
-    const std::vector<double> gd = gd_excess(gd_law, power_law(config.law_facts, beta), config.times);
+    const std::vector<double> gd =
+        gd_excess(gd_law, power_law(config.law_facts, beta), config.times);
     const GroupedMemory memory(power_law(groups, beta), config.facts / groups, config.noise);
     std::vector<double> muon;
     for (int64_t count : config.times) {
@@ -171,8 +178,11 @@ void scaling_laws(const DynamicsConfig& config, Context& context, Result& result
          .confidence = muon_fit.slope_interval});
     plot.series.push_back(
         {.label = "GD, " + label, .x = times, .y = gd, .colour = colour, .marker = 1});
-    plot.series.push_back(
-        {.label = "Muon, " + label, .x = times, .y = muon, .colour = colour++ % page::kNumColours, .marker = 2});
+    plot.series.push_back({.label = "Muon, " + label,
+                           .x = times,
+                           .y = muon,
+                           .colour = colour++ % page::kNumColours,
+                           .marker = 2});
     measured_gd.y.push_back(gd_fit.slope);
     measured_muon.y.push_back(muon_fit.slope);
     theory_gd.y.push_back(theory);
@@ -185,7 +195,8 @@ void scaling_laws(const DynamicsConfig& config, Context& context, Result& result
   result.tables.push_back(std::move(table));
   result.tables.push_back(std::move(slopes));
   result.sections.push_back(
-      {"laws", "Scaling laws",
+      {"laws",
+       "Scaling laws",
        "How far from the best loss a training of T steps ends, if its step size is chosen for T.",
        {std::move(plot), std::move(exponents)}});
 }

@@ -49,11 +49,15 @@ void noiseless(const DynamicsConfig& config, Context& context, Result& result) {
   Table bounds{"deviation",
                "largest entry of |msgn(P - P̂) - I| along Muon's path, with the paper's bound",
                {"groups", "facts_per_group", "deviation", "bound"}};
-  page::XyPlot gd_plot{.title = "GD", .note = "Dotted: K/(ηt).",
+  page::XyPlot gd_plot{.title = "GD",
+                       .note = "Dotted: K/(ηt).",
                        .x = {.name = "steps t", .log = true},
-                       .y = {.name = "loss", .log = true}, .series = {}};
-  page::XyPlot muon_plot{.title = "Muon", .note = "Dotted: K·exp(−ηt).",
-                         .x = {.name = "steps t"}, .y = {.name = "loss", .log = true},
+                       .y = {.name = "loss", .log = true},
+                       .series = {}};
+  page::XyPlot muon_plot{.title = "Muon",
+                         .note = "Dotted: K·exp(−ηt).",
+                         .x = {.name = "steps t"},
+                         .y = {.name = "loss", .log = true},
                          .series = {}};
   const auto facts = static_cast<double>(config.facts);
   const GapLaw law(facts, 0);
@@ -73,8 +77,8 @@ void noiseless(const DynamicsConfig& config, Context& context, Result& result) {
       if (t % 16 == 1) context.progress(base::str("without noise, ", groups, " groups"), 0.05);
       const GroupMatrix direction = memory.polar(memory.gradient(logits));
       logits = logits.stepped(config.muon_step, direction);
-      deviation = std::max(deviation,
-                           memory.deviation_from_identity(memory.zero().stepped(1, direction)));
+      deviation =
+          std::max(deviation, memory.deviation_from_identity(memory.zero().stepped(1, direction)));
       times.push_back(static_cast<double>(t));
       losses.push_back(memory.excess(logits));
       table.rows.push_back({m, "Muon", times.back(), losses.back()});
@@ -105,10 +109,12 @@ void noiseless(const DynamicsConfig& config, Context& context, Result& result) {
     keep_farthest(summary.gd_slope, gd_fit.slope, -1);
     if (summary.gd_slope == gd_fit.slope) summary.gd_interval = gd_fit.slope_interval;
     keep_farthest(summary.gd_constant, tail_losses.back() * step * tail_times.back() / facts, 1);
-    gd_plot.series.push_back(
-        {.label = label, .x = curve.times, .y = curve.losses, .colour = colour++ % page::kNumColours});
-    page::XySeries guide{.label = base::str("K/(ηt), ", label), .x = curve.times, .y = {},
-                         .guide = true};
+    gd_plot.series.push_back({.label = label,
+                              .x = curve.times,
+                              .y = curve.losses,
+                              .colour = colour++ % page::kNumColours});
+    page::XySeries guide{
+        .label = base::str("K/(ηt), ", label), .x = curve.times, .y = {}, .guide = true};
     for (double t : curve.times) guide.y.push_back(facts / (step * t));
     gd_plot.series.push_back(std::move(guide));
     if (groups == config.groups.back()) {
@@ -144,7 +150,8 @@ void noiseless(const DynamicsConfig& config, Context& context, Result& result) {
        .accepted = at_most(1)});
   result.tables.push_back(std::move(table));
   result.tables.push_back(std::move(bounds));
-  result.sections.push_back({"noiseless", "Without noise",
+  result.sections.push_back({"noiseless",
+                             "Without noise",
                              "M groups of K/M facts whose frequencies follow a power law.",
                              {std::move(gd_plot), std::move(muon_plot)}});
 }

@@ -90,8 +90,8 @@ GroupMatrix GroupedMemory::polar(const GroupMatrix& x) const {
     const double within = x.own[key] - x.same[key];
     largest = std::max(largest, std::abs(within));
     for (int64_t i = 0; i < m; ++i) {
-      entry[i * m + j] = i == j ? within + size_ * x.same[key]
-                                : size_ * x.cross[static_cast<size_t>(i * m + j)];
+      entry[i * m + j] =
+          i == j ? within + size_ * x.same[key] : size_ * x.cross[static_cast<size_t>(i * m + j)];
     }
   }
   // The singular values of a group's differences are |within|; those of the sums are the rest.

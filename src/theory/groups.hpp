@@ -12,8 +12,9 @@
 namespace muonlab::theory {
 
 struct GroupMatrix {
-  std::vector<double> own, same;  // by the key's group: on the diagonal; at its group's other objects
-  std::vector<double> cross;      // [object's group * M + key's group], diagonal unused
+  std::vector<double> own,
+      same;                   // by the key's group: on the diagonal; at its group's other objects
+  std::vector<double> cross;  // [object's group * M + key's group], diagonal unused
   GroupMatrix stepped(double step, const GroupMatrix& direction) const;  // x - step * direction
   GroupMatrix signs() const;
 };

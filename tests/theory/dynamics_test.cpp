@@ -22,8 +22,8 @@ TEST(Dynamics, GdsExcessOverAPowerLaw) {
   struct Row {
     double beta, first, last, slope;
   };
-  for (const Row& row : {Row{1.5, 1.533, .4202, -.373}, Row{2, .8223, .1441, -.502},
-                         Row{3, .3739, .0369, -.667}}) {
+  for (const Row& row :
+       {Row{1.5, 1.533, .4202, -.373}, Row{2, .8223, .1441, -.502}, Row{3, .3739, .0369, -.667}}) {
     const std::vector<double> excess = gd_excess(law, power_law(2000, row.beta), kSteps);
     EXPECT_NEAR(excess.front(), row.first, 6e-4) << row.beta;
     EXPECT_NEAR(excess.back(), row.last, 6e-5) << row.beta;
@@ -76,8 +76,8 @@ TEST(Dynamics, TheReductionToGroupsIsExact) {
         EXPECT_LT((memory.whole(logits) - weights).abs().max().item<double>(), 1e-9);
         const double loss =
             -((target * at::log_softmax(weights, 0)).sum(0) * frequency).sum().item<double>();
-        const double least = -((target * at::log(target.clamp_min(1e-300))).sum(0) * frequency)
-                                  .sum().item<double>();
+        const double least =
+            -((target * at::log(target.clamp_min(1e-300))).sum(0) * frequency).sum().item<double>();
         EXPECT_NEAR(memory.excess(logits), loss - least, 1e-12);
       }
     }
@@ -88,8 +88,8 @@ TEST(Dynamics, MuonsDirectionIsTheIdentityUpToTheBound) {
   for (const int64_t groups : {4, 8, 16}) {
     const int64_t size = 512 / groups;
     const GroupedMemory memory(power_law(groups, 1.5), size, 0);
-    const GroupMatrix direction = memory.polar(memory.gradient(memory.zero()).stepped(
-        2, memory.gradient(memory.zero())));  // -gradient
+    const GroupMatrix direction = memory.polar(
+        memory.gradient(memory.zero()).stepped(2, memory.gradient(memory.zero())));  // -gradient
     const double bound =
         1 / static_cast<double>(size) + static_cast<double>(groups) / static_cast<double>(size);
     EXPECT_LT(memory.deviation_from_identity(direction), bound);

@@ -62,8 +62,9 @@ struct DynamicsConfig {
           Field{.help = "facts of the scaling laws, each a group of its own for GD",
                 .min = 100,
                 .max = 1e7});
-    visit("times", self.times,
-          Field{.help = "numbers of steps T of the scaling laws, ascending", .min = 10, .max = 1e6});
+    visit(
+        "times", self.times,
+        Field{.help = "numbers of steps T of the scaling laws, ascending", .min = 10, .max = 1e6});
     visit("seed", self.seed, Field{.help = "of the random embeddings", .min = 0});
   }
   void check(const config::Fail& fail) const;

@@ -14,9 +14,10 @@
 #include "muonlab/theory/dynamics.hpp"
 #include "muonlab/theory/memory.hpp"
 #include "muonlab/theory/result.hpp"
+#include "muonlab/theory/saddle.hpp"
 
 namespace muonlab::theory {
 
-using Experiment = std::variant<MemoryConfig, DynamicsConfig>;
+using Experiment = std::variant<MemoryConfig, DynamicsConfig, SaddleConfig>;
 
 }  // namespace muonlab::theory
