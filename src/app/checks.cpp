@@ -2,8 +2,11 @@
 #include <cstdlib>
 
 #include "commands.hpp"
+#include "muonlab/base/clock.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/signals.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/base/usage_error.hpp"
 
 namespace muonlab::app {
 namespace {
@@ -11,6 +14,21 @@ namespace {
 std::string plain(double value) { return base::significant(value, 12); }
 
 }  // namespace
+
+void add_max_time(CLI::App& command, const std::string& about) {
+  command
+      .add_option_function<std::string>(
+          "--max-time",
+          [](const std::string& text) {
+            const std::optional<double> seconds = base::parse_duration(text);
+            if (!seconds || *seconds < 1 || *seconds > 1e8)
+              throw base::UsageError("--max-time ", text,
+                                     ": is no length of time; write 3h, 90min or 1h30min");
+            base::stop_after(*seconds);
+          },
+          about)
+      ->type_name("TIME");
+}
 
 // CLI11's own checks print the limits of the number type.
 CLI::Validator between(double low, double high) {

@@ -50,6 +50,9 @@ The same command continues an interrupted sweep: finished cells are skipped, int
                     "list the cells and estimate time, memory and disk");
   command->add_flag("--redo-changed", request->redo_changed,
                     "move runs of cells whose settings changed aside and run the cells again");
+  add_max_time(*command,
+               "stop after this time, 3h or 90min, once the running cells have saved; the same "
+               "command continues");
   command->callback([request, &exit] {
     request->file = find_installed(request->file);
     const study::SweepEnd end = study::run_sweep(*request);

@@ -39,6 +39,9 @@ void add_train(CLI::App& app, Exit& exit) {
                  "resume although a setting that changes the training differs, such as a learning "
                  "rate; history.jsonl records what changed")
       ->group("Run");
+  add_max_time(*command,
+               "stop after this time, 3h or 90min, and save; the same command resumes. Leave time "
+               "for the last step and the save");
   command->callback([request, &exit] {
     if (request->config_path.empty() == request->resume.empty()) {
       throw base::UsageError(

@@ -15,6 +15,9 @@ struct Exit {
   int code = base::exit_code::kDone;
 };
 
+// --max-time 3h: the command stops in good order then. `about` says what that is.
+void add_max_time(CLI::App& command, const std::string& about);
+
 // Checks of numbers on the command line, whose messages name the limit.
 CLI::Validator between(double low, double high);
 CLI::Validator at_least(double low);

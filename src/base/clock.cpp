@@ -2,11 +2,14 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <ctime>
+#include <iterator>
 
 #include "muonlab/base/file.hpp"
 
@@ -33,6 +36,30 @@ int64_t modified_unix_seconds(const std::string& path) {
   struct stat found {};
   if (::stat(path.c_str(), &found) != 0) throw io_error("look at", path, errno);
   return static_cast<int64_t>(found.st_mtime);
+}
+
+std::optional<double> parse_duration(std::string_view text) {
+  struct Unit {
+    std::string_view name;
+    double seconds;
+  };
+  constexpr Unit kUnits[] = {{"d", 86400}, {"h", 3600}, {"min", 60}, {"m", 60}, {"s", 1}};
+  if (text.empty()) return std::nullopt;
+  double total = 0, smallest = INFINITY;
+  while (!text.empty()) {
+    double value = 0;
+    const auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), value, std::chars_format::fixed);
+    if (error != std::errc() || !std::isfinite(value) || value < 0) return std::nullopt;
+    text.remove_prefix(static_cast<size_t>(end - text.data()));
+    const Unit* unit = std::find_if(std::begin(kUnits), std::end(kUnits),
+                                    [&](const Unit& u) { return text.starts_with(u.name); });
+    if (unit == std::end(kUnits) || unit->seconds >= smallest) return std::nullopt;
+    text.remove_prefix(unit->name.size());
+    smallest = unit->seconds;
+    total += value * unit->seconds;
+  }
+  return total;
 }
 
 std::string age_text(double seconds) {

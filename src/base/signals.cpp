@@ -1,16 +1,18 @@
 #include "muonlab/base/signals.hpp"
 
 #include <signal.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 
 namespace muonlab::base {
 namespace {
 
-constexpr int kStops[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+constexpr int kStops[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU, SIGALRM};
 
 std::atomic<int> first_signal{0};
 std::atomic<int> interrupts{0};
@@ -61,6 +63,13 @@ void install_signal_handlers(const char* first_interrupt) {
   ::pthread_sigmask(SIG_UNBLOCK, &stops, nullptr);
 }
 
+void stop_after(double seconds) {
+  itimerval timer{};
+  timer.it_value.tv_sec = static_cast<time_t>(seconds);
+  timer.it_value.tv_usec = static_cast<suseconds_t>((seconds - std::floor(seconds)) * 1e6);
+  ::setitimer(ITIMER_REAL, &timer, nullptr);
+}
+
 int stop_requested() { return first_signal.load(); }
 
 void clear_stop_request() {
@@ -76,6 +85,7 @@ const char* signal_name(int number) {
     case SIGUSR1: return "SIGUSR1";
     case SIGUSR2: return "SIGUSR2";
     case SIGXCPU: return "SIGXCPU";
+    case SIGALRM: return "time limit";
     default: return "a signal";
   }
 }

@@ -44,6 +44,18 @@ TEST(Signals, AreNotedAndTheFirstOneIsTold) {
   }
 }
 
+TEST(Signals, ATimeLimitAsksForAnEnd) {
+  EXPECT_EQ(in_child([] {
+              install_signal_handlers("stopping");
+              stop_after(0.02);
+              if (stop_requested() != 0) return 99;
+              for (int i = 0; i < 200 && stop_requested() == 0; ++i) ::usleep(10000);
+              return stop_requested();
+            }),
+            SIGALRM);
+  EXPECT_STREQ(signal_name(SIGALRM), "time limit");
+}
+
 TEST(Signals, ASecondInterruptLeavesAtOnce) {
   EXPECT_EQ(in_child([] {
               install_signal_handlers("stopping");

@@ -149,6 +149,17 @@ TEST(Utf8, StrictlyTheStandard) {
   }
 }
 
+TEST(Text, LengthsOfTimeAreRead) {
+  EXPECT_EQ(parse_duration("3h"), 10800);
+  EXPECT_EQ(parse_duration("90min"), 5400);
+  EXPECT_EQ(parse_duration("90m"), 5400);
+  EXPECT_EQ(parse_duration("1h30m"), 5400);
+  EXPECT_EQ(parse_duration("1d12h0.5s"), 129600.5);
+  for (const char* wrong :
+       {"", "3", "h", "3 h", "30m1h", "1h1h", "-3h", "nanh", "infs", "1e3s", "3hours"})
+    EXPECT_FALSE(parse_duration(wrong)) << wrong;
+}
+
 TEST(Time, IsoAndAge) {
   EXPECT_EQ(iso_utc(0), "1970-01-01T00:00:00Z");
   EXPECT_EQ(iso_utc(951782400), "2000-02-29T00:00:00Z");

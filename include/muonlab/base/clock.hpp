@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace muonlab::base {
 
@@ -14,6 +16,10 @@ std::string iso_utc_now();
 int64_t modified_unix_seconds(const std::string& path);
 std::string age_text(double seconds);  // just now, 3 min ago, 2 h ago, 5 days ago
 double process_cpu_seconds();          // processor time of all threads so far
+
+// Seconds of "3h", "90min", "1d12h" or "45s"; days, hours, minutes (m or min) and seconds, each at
+// most once and in this order. Absent for anything else, a number without a unit included.
+std::optional<double> parse_duration(std::string_view text);
 
 class Stopwatch {
  public:
