@@ -37,6 +37,7 @@ void add_sample(CLI::App& app, Exit& exit);
 void add_ask(CLI::App& app, Exit& exit);
 void add_tail(CLI::App& app, Exit& exit);
 void add_spectra(CLI::App& app, Exit& exit);
+void add_sharpness(CLI::App& app, Exit& exit);
 void add_init(CLI::App& app, Exit& exit);
 void add_config(CLI::App& app, Exit& exit);
 void add_data(CLI::App& app, Exit& exit);

@@ -44,6 +44,7 @@ std::unique_ptr<CLI::App> make_program(Exit& exit) {
   add_ask(program, exit);
   add_tail(program, exit);
   add_spectra(program, exit);
+  add_sharpness(program, exit);
   add_init(program, exit);
   add_config(program, exit);
   add_data(program, exit);

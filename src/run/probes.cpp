@@ -1,5 +1,6 @@
 #include "probes.hpp"
 
+#include "muonlab/train/sharpness_probe.hpp"
 #include "muonlab/train/spectra_probe.hpp"
 #include "muonlab/train/tail_probe.hpp"
 
@@ -10,6 +11,8 @@ std::vector<std::unique_ptr<train::Probe>> make_probes(const config::RunConfig& 
   if (config.probes.spectra)
     probes.push_back(std::make_unique<train::SpectraProbe>(*config.probes.spectra));
   if (config.probes.tail) probes.push_back(std::make_unique<train::TailProbe>(*config.probes.tail));
+  if (config.probes.sharpness)
+    probes.push_back(std::make_unique<train::SharpnessProbe>(*config.probes.sharpness));
   return probes;
 }
 

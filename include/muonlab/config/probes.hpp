@@ -62,9 +62,25 @@ struct TailConfig {
   }
 };
 
+// How much the loss curves along a step's update (arXiv 2606.04662).
+struct SharpnessConfig {
+  int64_t every = 100;
+  std::vector<std::string> params{"matrices"};
+  bool operator==(const SharpnessConfig&) const = default;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("every", self.every,
+          Field{.help = "steps between measurements; the first and the last step are measured too",
+                .min = 1});
+    visit("params", self.params,
+          Field{.help = "the part of the update that is measured, in the words of assign"});
+  }
+};
+
 struct ProbesConfig {
   std::optional<SpectraConfig> spectra;
   std::optional<TailConfig> tail;
+  std::optional<SharpnessConfig> sharpness;
   bool operator==(const ProbesConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -73,6 +89,9 @@ struct ProbesConfig {
     visit("tail", self.tail,
           Field{.help =
                     "accuracy on facts by how often they occur; off unless this section is given"});
+    visit(
+        "sharpness", self.sharpness,
+        Field{.help = "curvature of the loss along the update; off unless this section is given"});
   }
 };
 

@@ -25,7 +25,8 @@ struct Reach {
   // Steps of the row over all steps of the baseline, geometric mean over seeds. Absent unless every
   // seed reached: a mean over those that did would favour the row.
   std::optional<double> share{};
-  std::optional<base::Interval> interval{};  // 95 %, Student's t of the logarithms; two seeds and more
+  std::optional<base::Interval>
+      interval{};  // 95 %, Student's t of the logarithms; two seeds and more
 };
 // Seed by seed, each against the baseline's own final loss; absent without a seed of both.
 std::optional<Reach> reach_of(const std::map<int64_t, LossCurve>& row,
