@@ -225,6 +225,9 @@ TEST(Errors, ProbesNameMatricesThatAreThere) {
                "probes.spectra.params[1]: \"norm\" matches no matrix of this model");
   expect_error(minimal(R"("probes": {"spectra": {"params": [$"v_o"]}})"),
                "probes.spectra.params[0]: " + selector_problem("v_o"));
+  EXPECT_EQ(errors(minimal(R"("probes": {"sharpness": {"params": ["vo", "norm"]}})")), Lines{});
+  expect_error(minimal(R"("probes": {"sharpness": {"params": [$"v@90"]}})"),
+               "probes.sharpness.params[0]: \"v@90\" matches no parameter of this model");
   EXPECT_EQ(parse(minimal(R"("probes": {"tail": {"classes": 20}})")).probes.tail,
             (TailConfig{.every = 100, .classes = 20}));
   expect_error(

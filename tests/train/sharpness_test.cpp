@@ -63,7 +63,7 @@ class SharpnessTest : public ::testing::Test {
   // <Z, H Z> by differences of gradients, extrapolated to distance zero.
   double difference(const Update& z) {
     const auto central = [&](double h) { return (slope_at(z, h) - slope_at(z, -h)) / (2 * h); };
-    constexpr double kStep = 1e-3;
+    constexpr double kStep = 1e-4;
     return (4 * central(kStep / 2) - central(kStep)) / 3;
   }
 
@@ -120,7 +120,7 @@ TEST_F(SharpnessTest, ASmallStepIsPredictedToThirdOrder) {
     const Sharpness measured = sharpness(*model_, arena_, batches_, small);
     return std::abs(measured.realised - (measured.gradient - measured.curvature));
   };
-  const double coarse = error(1e-2), fine = error(1e-3);
+  const double coarse = error(1e-3), fine = error(1e-4);
   EXPECT_GT(coarse, 0);
   EXPECT_NEAR(std::log10(coarse / fine), 3, 0.1);
 }

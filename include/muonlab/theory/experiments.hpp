@@ -10,14 +10,19 @@
 
 #include <variant>
 
+#include "muonlab/theory/capacity.hpp"
 #include "muonlab/theory/context.hpp"
+#include "muonlab/theory/curvature.hpp"
+#include "muonlab/theory/denoise.hpp"
 #include "muonlab/theory/dynamics.hpp"
 #include "muonlab/theory/memory.hpp"
+#include "muonlab/theory/phases.hpp"
 #include "muonlab/theory/result.hpp"
 #include "muonlab/theory/saddle.hpp"
 
 namespace muonlab::theory {
 
-using Experiment = std::variant<MemoryConfig, DynamicsConfig, SaddleConfig>;
+using Experiment = std::variant<MemoryConfig, DynamicsConfig, CurvatureConfig, PhasesConfig,
+                                CapacityConfig, DenoiseConfig, SaddleConfig>;
 
 }  // namespace muonlab::theory
