@@ -18,8 +18,8 @@ namespace capacity {
 namespace {
 
 enum Rule { sgd, sign, muon, soft, softer, newton_step, kNumRules };
-constexpr const char* kRuleNames[] = {"SGD",          "SignSGD",      "Muon",
-                                      "Muon, lambda = p_d", "Muon, lambda = 3 p_d", "Newton"};
+constexpr const char* kRuleNames[] = {
+    "SGD", "SignSGD", "Muon", "Muon, lambda = p_d", "Muon, lambda = 3 p_d", "Newton"};
 
 int64_t num_facts(const CapacityConfig& config, int64_t width) {
   return std::min(width * width, config.max_facts);
@@ -69,8 +69,7 @@ OneStep measure_one_step(const CapacityConfig& config, Context& context) {
       for (int rule = 0; rule < kNumRules; ++rule) {
         context.progress(base::str("one step, d = ", d), 0.6 * done / work);
         found.counts[rule].back() +=
-            count(memory, step_of(static_cast<Rule>(rule), memory, descent),
-                  num_asked(config, d)) /
+            count(memory, step_of(static_cast<Rule>(rule), memory, descent), num_asked(config, d)) /
             static_cast<double>(config.seeds);
         done += cost(d) / static_cast<double>(kNumRules * config.seeds);
       }
@@ -100,11 +99,11 @@ Batches measure_batches(const CapacityConfig& config, Context& context) {
       found.sgd_full[d] += share * count(memory, full, asked);
       found.muon_full[d] += share * count(memory, polar(full), asked);
       for (size_t i = 0; i < n; ++i) {
-        context.progress(base::str("batches, d = ", d),
-                         0.6 + 0.2 * static_cast<double>(w) /
-                                   static_cast<double>(config.batch_widths.size()));
-        const at::Tensor shares =
-            memory.sampled(static_cast<int64_t>(found.samples[d][i]), seed * 1000 + static_cast<int64_t>(i));
+        context.progress(
+            base::str("batches, d = ", d),
+            0.6 + 0.2 * static_cast<double>(w) / static_cast<double>(config.batch_widths.size()));
+        const at::Tensor shares = memory.sampled(static_cast<int64_t>(found.samples[d][i]),
+                                                 seed * 1000 + static_cast<int64_t>(i));
         const at::Tensor descent = memory.descent_at_zero(shares);
         found.sgd[d][i] += share * count(memory, descent, asked);
         found.muon[d][i] += share * count(memory, polar(descent), asked);
@@ -114,23 +113,24 @@ Batches measure_batches(const CapacityConfig& config, Context& context) {
   return found;
 }
 
-// The number of samples from which on 90 % of the population's count is recovered, between the
-// measured ones by the logarithms.
+// The number of samples at which 90 % of the population's count is first recovered, between the
+// measured ones by the logarithms. Larger batches can fall below it again by chance.
 double critical_batch(const std::vector<double>& samples, const std::vector<double>& counts,
                       double full) {
-  for (size_t i = counts.size(); i-- > 0;) {
-    if (counts[i] >= 0.9 * full) continue;
-    if (i + 1 == counts.size()) return std::numeric_limits<double>::quiet_NaN();
-    const double part = (0.9 * full - counts[i]) / (counts[i + 1] - counts[i]);
-    return samples[i] * std::pow(samples[i + 1] / samples[i], part);
+  for (size_t i = 0; i < counts.size(); ++i) {
+    if (counts[i] < 0.9 * full) continue;
+    if (i == 0) return samples.front();
+    const double part = (0.9 * full - counts[i - 1]) / (counts[i] - counts[i - 1]);
+    return samples[i - 1] * std::pow(samples[i] / samples[i - 1], part);
   }
-  return samples.front();
+  return std::numeric_limits<double>::quiet_NaN();
 }
 
 void claim_one_step(const CapacityConfig& config, const OneStep& found, Result& result) {
   const double muon_exponent = capacity_exponent(config.alpha, 1);
   const double sgd_exponent = 1 / (2 * config.alpha);
-  Table exponents{"exponents", "exponents of the recovered facts in d, after one step",
+  Table exponents{"exponents",
+                  "exponents of the recovered facts in d, after one step",
                   {"rule", "exponent", "low", "high"}};
   Fit fits[kNumRules];
   for (int rule = 0; rule < kNumRules; ++rule) {
@@ -196,9 +196,11 @@ void claim_one_step(const CapacityConfig& config, const OneStep& found, Result& 
 }
 
 void claim_batches(const CapacityConfig& config, const Batches& found, Result& result) {
-  Table table{"batches", "facts recovered after one step on a batch, means over the seeds",
+  Table table{"batches",
+              "facts recovered after one step on a batch, means over the seeds",
               {"d", "samples", "sgd", "muon"}};
-  Table critical{"critical_batch", "samples from which on 90 % of the population's facts are found",
+  Table critical{"critical_batch",
+                 "samples at which 90 % of the population's facts are first found",
                  {"d", "sgd", "muon"}};
   std::vector<double> widths, needed;
   double most_facts = 0, least_ratio = INFINITY;
@@ -233,13 +235,16 @@ void claim_batches(const CapacityConfig& config, const Batches& found, Result& r
   const Fit fit = fit_power(widths, needed);
   result.tables.push_back(std::move(table));
   result.tables.push_back(std::move(critical));
-  result.sections.push_back({"batch", "How large a batch must be",
-                             "A batch of B samples shows about B^(1/alpha) different facts. Muon can "
-                             "recover more facts than SGD, so that it needs larger batches.",
-                             {std::move(plot)},
-                             ""});
-  result.claims.push_back({.statement = "On a batch of B samples Muon recovers at most C B^(1/alpha) "
-                                        "facts: the largest C over widths and batches.",
+  result.sections.push_back(
+      {"batch",
+       "How large a batch must be",
+       "A batch of B samples shows about B^(1/alpha) different facts. Muon can "
+       "recover more facts than SGD, so that it needs larger batches.",
+       {std::move(plot)},
+       ""});
+  result.claims.push_back({.statement =
+                               "On a batch of B samples Muon recovers at most C B^(1/alpha) "
+                               "facts: the largest C over widths and batches.",
                            .source = "theorem \"multi\"; the bound of 3 is ours",
                            .measured = most_facts,
                            .accepted = at_most(3)});
@@ -264,8 +269,7 @@ void draw_one_step(const CapacityConfig& config, const OneStep& found, Result& r
   for (const char* name : kRuleNames) table.columns.push_back(name);
   for (size_t i = 0; i < found.widths.size(); ++i) {
     table.rows.push_back({found.widths[i]});
-    for (const std::vector<double>& counts : found.counts)
-      table.rows.back().push_back(counts[i]);
+    for (const std::vector<double>& counts : found.counts) table.rows.back().push_back(counts[i]);
   }
   result.tables.push_back(std::move(table));
   page::XyPlot plot{.title = "Facts recovered after one step",
@@ -287,9 +291,11 @@ void draw_one_step(const CapacityConfig& config, const OneStep& found, Result& r
   };
   guide(muon, capacity_exponent(config.alpha, 1), "d^(1 + 1/(2 alpha))");
   guide(sgd, 1 / (2 * config.alpha), "d^(1/(2 alpha))");
-  result.sections.push_back(
-      {"one-step", "One step", "A fact counts as recovered if its own object has the largest logit.",
-       {std::move(plot)}, ""});
+  result.sections.push_back({"one-step",
+                             "One step",
+                             "A fact counts as recovered if its own object has the largest logit.",
+                             {std::move(plot)},
+                             ""});
 }
 
 }  // namespace

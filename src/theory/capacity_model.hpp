@@ -1,5 +1,5 @@
-// An associative memory with Gaussian embeddings: facts i with frequencies p_i, keys v_i and objects
-// u_i in d dimensions, logits u_kᵀ W v_i, cross-entropy weighted by frequency.
+// An associative memory with Gaussian embeddings: facts i with frequencies p_i, keys v_i and
+// objects u_i in d dimensions, logits u_kᵀ W v_i, cross-entropy weighted by frequency.
 #pragma once
 
 #include <cstdint>

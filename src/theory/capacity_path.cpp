@@ -74,8 +74,7 @@ void claim_paths(const CapacityConfig& config, const Paths& thresholded, const P
   }
   const std::vector<double>& counts = exact.means.back().counts;
   double worst = 0;
-  for (size_t t = 1; t < counts.size(); ++t)
-    worst = std::max(worst, 1 - counts[t] / counts[t - 1]);
+  for (size_t t = 1; t < counts.size(); ++t) worst = std::max(worst, 1 - counts[t] / counts[t - 1]);
   result.claims.push_back({.statement = "With the exact gradient no step loses many facts again: "
                                         "the largest share lost in a step, at the largest width.",
                            .source = "ours",
@@ -94,10 +93,10 @@ Path follow(const CapacityConfig& config, int64_t width, int64_t seed, PathKind 
   Path path;
   for (int64_t t = 0; t < config.path_steps; ++t) {
     const double next = std::pow(d, capacity_exponent(config.alpha, t + 1));
-    const double lambda = config.lambda_factor * memory.frequency(0) * std::sqrt(d) *
-                          std::pow(next, -config.alpha);
-    weights = weights + config.step_factor * std::sqrt(d) *
-                            soft_polar(memory.descent(weights, q), lambda);
+    const double lambda =
+        config.lambda_factor * memory.frequency(0) * std::sqrt(d) * std::pow(next, -config.alpha);
+    weights = weights +
+              config.step_factor * std::sqrt(d) * soft_polar(memory.descent(weights, q), lambda);
     const at::Tensor recovered = memory.recovered(weights, memory.facts());
     if (kind == PathKind::thresholded) q = q.masked_fill(recovered, 0);
     path.counts.push_back(static_cast<double>(recovered.sum().item<int64_t>()));
@@ -107,11 +106,14 @@ Path follow(const CapacityConfig& config, int64_t width, int64_t seed, PathKind 
 }
 
 void run_paths(const CapacityConfig& config, Context& context, Result& result) {
-  Table table{"paths", "facts recovered after each step of regularized Muon, means over the seeds",
+  Table table{"paths",
+              "facts recovered after each step of regularized Muon, means over the seeds",
               {"gradient", "d", "step", "facts", "loss"}};
-  Table exponents{"path_exponents", "exponents of the recovered facts in d after each step",
+  Table exponents{"path_exponents",
+                  "exponents of the recovered facts in d after each step",
                   {"gradient", "step", "exponent", "low", "high", "predicted"}};
-  Section section{"paths", "Several steps",
+  Section section{"paths",
+                  "Several steps",
                   "Regularized Muon with step size d^(1/2) and lambda falling with the step, as in "
                   "the theorem. Thresholded gradients leave out what was recovered before; the "
                   "authors conjecture the same rates for the exact gradient.",

@@ -40,9 +40,9 @@ double largest_relative_error(const std::vector<double>& found, const std::vecto
 
 // The paper's closed forms on the configured quadratic.
 void claim_closed_forms(const CurvatureConfig& config, Result& result) {
-  const ModeQuadratic quadratic = ModeQuadratic::two_kinds(
-      config.modes, config.sharp_modes, config.sharp_curvature, config.flat_curvature,
-      config.sharp_gradient, config.flat_gradient);
+  const ModeQuadratic quadratic =
+      ModeQuadratic::two_kinds(config.modes, config.sharp_modes, config.sharp_curvature,
+                               config.flat_curvature, config.sharp_gradient, config.flat_gradient);
   const ModePath muon = descend(quadratic, ModeRule::muon, kSteps);
   const ModePath gd = descend(quadratic, ModeRule::gradient_descent, kSteps);
   const auto sharp = static_cast<double>(config.sharp_modes),
@@ -62,12 +62,12 @@ void claim_closed_forms(const CurvatureConfig& config, Result& result) {
     const double p = t % 2 == 0 ? share : 1 - share;
     gd_law.push_back(p * high + (1 - p) * low);
   }
-  result.claims.push_back({.statement = "The share of gradient descent's energy in the sharp modes "
-                                        "alternates between P and 1 - P: the largest relative error "
-                                        "of its sharpness in the first ten steps.",
+  result.claims.push_back({.statement =
+                               "The share of gradient descent's energy in the sharp modes "
+                               "alternates between P and 1 - P: the largest relative error "
+                               "of its sharpness in the first ten steps.",
                            .source = "closed form",
-                           .measured = largest_relative_error(
-                               first_of(gd.nds, 0, 10), gd_law),
+                           .measured = largest_relative_error(first_of(gd.nds, 0, 10), gd_law),
                            .accepted = at_most(1e-6)});
   const double gamma = std::abs(sharp * high - flat * low) / (sharp * high + flat * low);
   std::vector<double> muon_law;
@@ -79,11 +79,11 @@ void claim_closed_forms(const CurvatureConfig& config, Result& result) {
        .source = "closed form",
        .measured = largest_relative_error(first_of(muon.gap, 1, 6), muon_law),
        .accepted = at_most(1e-6)});
-  Table table{"quadratic", "the quadratic with two kinds of modes",
+  Table table{"quadratic",
+              "the quadratic with two kinds of modes",
               {"step", "gap_gd", "gap_muon", "nds_gd", "nds_muon"}};
   for (size_t t = 0; t < muon.nds.size() && t < gd.nds.size(); ++t) {
-    table.rows.push_back(
-        {static_cast<double>(t), gd.gap[t], muon.gap[t], gd.nds[t], muon.nds[t]});
+    table.rows.push_back({static_cast<double>(t), gd.gap[t], muon.gap[t], gd.nds[t], muon.nds[t]});
   }
   const std::vector<double> steps = counted(table.rows.size());
   const auto part = [&](const std::vector<double>& values) {
@@ -91,7 +91,8 @@ void claim_closed_forms(const CurvatureConfig& config, Result& result) {
   };
   result.tables.push_back(std::move(table));
   result.sections.push_back(
-      {"quadratic", "The quadratic with two kinds of modes",
+      {"quadratic",
+       "The quadratic with two kinds of modes",
        "Exact line search from zero, without momentum.",
        {{.title = "Loss above the minimum",
          .x = {.name = "step"},
@@ -121,8 +122,7 @@ void claim_theorem(const CurvatureConfig& config, Result& result) {
     // rho + 1 > 1 / alpha > 1 + sigma_H / sigma_L, with sigma_H > sigma_L
     const double rho = (inverse - 1) * std::exp(between(0.001, 3));
     const double ratio = 1 + (inverse - 2) * between(0.001, 0.999);
-    const ModeQuadratic quadratic =
-        ModeQuadratic::two_kinds(modes, sharp, rho, 1, ratio, 1);
+    const ModeQuadratic quadratic = ModeQuadratic::two_kinds(modes, sharp, rho, 1, ratio, 1);
     const ModePath muon = descend(quadratic, ModeRule::muon, kSteps);
     const ModePath gd = descend(quadratic, ModeRule::gradient_descent, kSteps);
     double muon_sum = 0, gd_sum = 0;
@@ -138,15 +138,17 @@ void claim_theorem(const CurvatureConfig& config, Result& result) {
     slower += is_slower ? 1 : 0;
   }
   const std::string note = base::str(config.draws, " quadratics, 30 steps each");
-  result.claims.push_back({.statement = "The mean sharpness of Muon's steps is below that of gradient "
-                                        "descent after any number of steps: exceptions.",
+  result.claims.push_back({.statement =
+                               "The mean sharpness of Muon's steps is below that of gradient "
+                               "descent after any number of steps: exceptions.",
                            .source = "theorem",
                            .measured = static_cast<double>(sharper),
                            .predicted = 0,
                            .accepted = at_most(0),
                            .note = note});
-  result.claims.push_back({.statement = "Where rho + 1 > 1/alpha > 1 + sigma_H/sigma_L, Muon is ahead "
-                                        "of gradient descent after any number of steps: exceptions.",
+  result.claims.push_back({.statement =
+                               "Where rho + 1 > 1/alpha > 1 + sigma_H/sigma_L, Muon is ahead "
+                               "of gradient descent after any number of steps: exceptions.",
                            .source = "theorem",
                            .measured = static_cast<double>(slower),
                            .predicted = 0,
@@ -168,8 +170,8 @@ void claim_many_modes(const CurvatureConfig& config, Context& context, Result& r
   const at::Tensor w = as_tensor(quadratic.curvature);
   std::vector<double> adam_gap(kSteps + 1), adam_nds(kSteps);
   for (int64_t seed = 0; seed < config.many_seeds; ++seed) {
-    context.progress("88 modes", 0.1 * static_cast<double>(seed) /
-                                     static_cast<double>(config.many_seeds));
+    context.progress("88 modes",
+                     0.1 * static_cast<double>(seed) / static_cast<double>(config.many_seeds));
     const auto basis = [&](const char* stream) {
       return std::get<0>(at::linalg_qr(normal_matrix(kSize, kModes, seed, stream)));
     };
@@ -187,8 +189,9 @@ void claim_many_modes(const CurvatureConfig& config, Context& context, Result& r
     }
   }
   const double mean_muon = base::mean(muon.nds);
-  result.claims.push_back({.statement = "With 88 modes of curvature i^-1.3 the sign of the entries has "
-                                        "a larger mean sharpness than Muon: their ratio.",
+  result.claims.push_back({.statement =
+                               "With 88 modes of curvature i^-1.3 the sign of the entries has "
+                               "a larger mean sharpness than Muon: their ratio.",
                            .source = "setting of a third party",
                            .owner = ClaimOwner::ours,
                            .measured = base::mean(adam_nds) / mean_muon,
@@ -199,14 +202,17 @@ void claim_many_modes(const CurvatureConfig& config, Context& context, Result& r
                            .owner = ClaimOwner::ours,
                            .measured = base::mean(gd.nds) / mean_muon,
                            .accepted = at_least(1)});
-  Table table{"many_modes", "88 modes of falling curvature, means over the seeds",
+  Table table{"many_modes",
+              "88 modes of falling curvature, means over the seeds",
               {"step", "gap_gd", "gap_sign", "gap_muon"}};
   const std::vector<double> steps = counted(kSteps + 1);
   for (size_t t = 0; t < steps.size(); ++t)
     table.rows.push_back({steps[t], gd.gap[t], adam_gap[t], muon.gap[t]});
   result.tables.push_back(std::move(table));
   result.sections.push_back(
-      {"many-modes", "88 modes of falling curvature", "",
+      {"many-modes",
+       "88 modes of falling curvature",
+       "",
        {{.title = "Loss above the minimum",
          .x = {.name = "step"},
          .y = {.name = "loss above the minimum", .log = true},
@@ -234,7 +240,8 @@ void CurvatureConfig::check(const config::Fail& fail) const {
 
 void run(const CurvatureConfig& config, Context& context, Result& result) {
   result.remarks = {
-      "The paper measures 124 million parameters on FineWeb and 9 million on text of a probabilistic "
+      "The paper measures 124 million parameters on FineWeb and 9 million on text of a "
+      "probabilistic "
       "grammar with 4,412 tokens. Here the transformer has two layers of width 64, and the grammar "
       "264 words in 12 classes and six topics.",
       "The update that is measured is that of the matrices inside the layers, which the two "

@@ -33,9 +33,9 @@ constexpr double kAveraged = 0.5;  // decay from which an average holds several 
 
 void claim_orders(const DenoiseConfig& config, const Sweeps& sweeps, Result& result) {
   double least_rise = INFINITY, worst_fall = 0, post_change = 0, least_lead = INFINITY;
-  const auto middle = static_cast<size_t>(
-      std::lower_bound(sweeps.betas.begin(), sweeps.betas.end(), config.beta) -
-      sweeps.betas.begin());
+  const auto middle =
+      static_cast<size_t>(std::lower_bound(sweeps.betas.begin(), sweeps.betas.end(), config.beta) -
+                          sweeps.betas.begin());
   for (const Curve& curve : sweeps.by_beta) {
     least_rise = std::min(least_rise, curve.pre.back() - curve.pre.front());
     for (size_t i = 1; i < curve.pre.size(); ++i)
@@ -96,13 +96,13 @@ void claim_bounds(const Sweeps& sweeps, Result& result) {
   const std::vector<double> horizon = horizons(sweeps.betas);
   const Curve& first = sweeps.by_beta.front();
   const Fit rest = fit_from(horizon, first.rest, 7);
-  result.claims.push_back(
-      {.statement = "The largest singular value that is noise falls at least as fast as "
-                    "(2T - 1)^(-1/4) does: its exponent, for the first rank.",
-       .source = "theorem 1",
-       .measured = rest.slope,
-       .accepted = at_most(-0.25),
-       .confidence = rest.slope_interval});
+  result.claims.push_back({.statement =
+                               "The largest singular value that is noise falls at least as fast as "
+                               "(2T - 1)^(-1/4) does: its exponent, for the first rank.",
+                           .source = "theorem 1",
+                           .measured = rest.slope,
+                           .accepted = at_most(-0.25),
+                           .confidence = rest.slope_interval});
   result.claims.push_back(
       {.statement = "It falls like (2T - 1)^(-1/2), because the average's noise has that standard "
                     "deviation. The bound, by Markov's inequality, gives half the exponent.",
@@ -142,8 +142,8 @@ void claim_spike(const Spike& spike, Result& result) {
        .predicted = -0.5,
        .accepted = within(-0.5, 0.1),
        .confidence = fit.slope_interval});
-  Table table{"spike", "one orthogonalized gradient of a weak rank-one signal",
-              {"rows", "alignment"}};
+  Table table{
+      "spike", "one orthogonalized gradient of a weak rank-one signal", {"rows", "alignment"}};
   for (size_t i = 0; i < spike.rows.size(); ++i)
     table.rows.push_back({spike.rows[i], spike.alignment[i]});
   result.tables.push_back(std::move(table));
@@ -157,15 +157,19 @@ std::vector<double> column(const std::vector<Curve>& curves, size_t from, size_t
 }
 
 void draw(const DenoiseConfig& config, const Sweeps& sweeps, Result& result) {
-  Table by_beta{"by_beta", "alignment and noise against beta, means over the seeds",
+  Table by_beta{"by_beta",
+                "alignment and noise against beta, means over the seeds",
                 {"rank", "beta", "average_first", "orthogonalize_first", "no_average",
                  "first_noise_value", "sine"}};
-  Table by_noise{"by_noise", "alignment against the noise, means over the seeds",
+  Table by_noise{"by_noise",
+                 "alignment against the noise, means over the seeds",
                  {"rank", "noise", "average_first", "orthogonalize_first", "no_average"}};
-  Section beta_part{"beta", "Alignment against beta",
+  Section beta_part{"beta",
+                    "Alignment against beta",
                     "Alignment is the inner product of the update with the signal, divided by that "
                     "of the signal's own polar factor. 1 is as good as without noise.",
-                    {}, ""};
+                    {},
+                    ""};
   Section noise_part{"noise", "Alignment against the noise", "", {}, ""};
   const size_t num_levels = sweeps.levels.size();
   for (size_t r = 0; r < config.ranks.size(); ++r) {
@@ -229,7 +233,9 @@ void draw_spectra(const DenoiseConfig& config, Result& result) {
   std::iota(index.begin(), index.end(), 1.0);
   std::vector<double> clean_x(index.begin(), index.begin() + rank);
   result.sections.push_back(
-      {"spectra", "What averaging does to the spectrum", "",
+      {"spectra",
+       "What averaging does to the spectrum",
+       "",
        {{.title = base::str("Rank ", rank, ", seed 0"),
          .x = {.name = "index"},
          .y = {.name = "singular value"},
@@ -267,7 +273,8 @@ void run(const DenoiseConfig& config, Context& context, Result& result) {
       "The paper names ARCH(1) noise with coefficient 0.3; that each entry has a variance of its "
       "own is our reading.",
       base::str("Where gradients are orthogonalized one by one, the average is over the last ",
-                config.window, " of them, with weights that sum to those of the whole average. "
+                config.window,
+                " of them, with weights that sum to those of the whole average. "
                 "Alignment is linear in the polar factors and their law does not change, so that "
                 "the mean is the same.")};
   denoise::draw_spectra(config, result);

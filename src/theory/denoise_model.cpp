@@ -80,17 +80,20 @@ class SeedRun {
                       .view({std::ssize(betas), config.rows, config.columns})) {}
 
   Curve measure(const Signal& signal, double level) const {
-    Curve curve{.rank = std::ssize(signal.values), .noise = level, .pre = {}, .post = {},
-                .rest = {}, .sine = {}};
+    Curve curve{.rank = std::ssize(signal.values),
+                .noise = level,
+                .pre = {},
+                .post = {},
+                .rest = {},
+                .sine = {}};
     const at::Tensor clean = signal.matrix();
     const std::vector<double> single = orthogonalized(clean, signal, level);
-    curve.single = std::accumulate(single.begin(), single.end(), 0.0) /
-                   static_cast<double>(single.size());
+    curve.single =
+        std::accumulate(single.begin(), single.end(), 0.0) / static_cast<double>(single.size());
     for (size_t i = 0; i < betas_.size(); ++i) {
       const double beta = betas_[i], steps = static_cast<double>(config_.gradients);
       const double grown = 1 - std::pow(beta, steps);
-      const at::Tensor average =
-          clean * grown + averaged_[static_cast<int64_t>(i)] * level;
+      const at::Tensor average = clean * grown + averaged_[static_cast<int64_t>(i)] * level;
       measure_average(average, signal, level, beta, grown, curve);
       double sum = 0, weights = 0;
       for (size_t t = 0; t < single.size(); ++t) {
@@ -118,8 +121,8 @@ class SeedRun {
                        double grown, Curve& curve) const {
     const auto [u, s, vh] = at::linalg_svd(average, /*full_matrices=*/false);
     const int64_t rank = std::ssize(signal.values);
-    const at::Tensor left = u.t().mm(signal.left);     // [k, r]
-    const at::Tensor right = vh.mm(signal.right);      // [k, r]
+    const at::Tensor left = u.t().mm(signal.left);  // [k, r]
+    const at::Tensor right = vh.mm(signal.right);   // [k, r]
     curve.pre.push_back((left * right * as_tensor(signal.values)).sum().item<double>() /
                         signal.nuclear());
     curve.rest.push_back(s[rank].item<double>());
@@ -165,8 +168,8 @@ static void add(Curve& sum, const Curve& one, double share) {
 Sweeps measure_all(const DenoiseConfig& config, Context& context) {
   Sweeps sweeps{.betas = decays(config.betas), .levels = {}, .by_beta = {}, .by_noise = {}};
   for (int64_t i = 0; i < config.noise_levels; ++i) {
-    sweeps.levels.push_back(
-        0.2 * std::pow(25.0, static_cast<double>(i) / static_cast<double>(config.noise_levels - 1)));
+    sweeps.levels.push_back(0.2 * std::pow(25.0, static_cast<double>(i) /
+                                                     static_cast<double>(config.noise_levels - 1)));
   }
   std::vector<Signal> signals;
   for (const int64_t rank : config.ranks) signals.push_back(make_signal(config, rank));

@@ -19,6 +19,24 @@ at::Tensor direction(SignRule rule, const at::Tensor& gradient) {
   return rule == SignRule::svd ? polar(gradient) : sign_of(gradient);
 }
 
+struct Samples {
+  at::Tensor out, in;  // [B, m], [B, n]
+};
+
+Samples draw(const LeastSquares& problem, const at::Tensor& roots, const at::Tensor& basis,
+             int64_t seed, int64_t number) {
+  const at::Tensor z = normal_matrix(problem.batch, problem.outputs + problem.inputs, seed,
+                                     base::str("batch ", number));
+  return {z.narrow(1, 0, problem.outputs),
+          (z.narrow(1, problem.outputs, problem.inputs) * roots).mm(basis.t())};
+}
+
+at::Tensor gradient_on(const Samples& samples, const at::Tensor& error) {
+  const at::Tensor residual =
+      (samples.out.mm(error) * samples.in).sum(1, /*keepdim=*/true);  // [B, 1]
+  return (samples.out * residual).t().mm(samples.in) / static_cast<double>(samples.out.size(0));
+}
+
 // dD_j/ds = -decay_j D_j + noise_j L at half the learning rate's limit.
 struct Equations {
   std::vector<double> decay, noise;
@@ -96,8 +114,7 @@ LossCurve integrate(const LeastSquares& problem, SignRule rule, double target_ex
   const Equations law = equations(problem, rule);
   const size_t n = lambda.size();
   std::vector<double> d(n), next(n);
-  for (size_t j = 0; j < n; ++j)
-    d[j] = std::pow(static_cast<double>(j + 1), -2 * target_exponent);
+  for (size_t j = 0; j < n; ++j) d[j] = std::pow(static_cast<double>(j + 1), -2 * target_exponent);
   const auto loss_of = [&](const std::vector<double>& errors) {
     double sum = 0;
     for (size_t j = 0; j < n; ++j) sum += lambda[j] * errors[j];
@@ -147,16 +164,13 @@ double Simulation::loss() const {
 void Simulation::scale_to(double target) { error_ = error_ * std::sqrt(target / loss()); }
 
 void Simulation::step(SignRule rule, std::optional<double> lr) {
-  const at::Tensor z =
-      normal_matrix(problem_.batch, problem_.inputs, seed_, base::str("batch ", ++steps_));
-  const at::Tensor x = (z * roots_).mm(basis_.t());  // [B, n]
-  const at::Tensor gradient = error_.mm(x.t()).mm(x) / static_cast<double>(problem_.batch);
+  const Samples samples = draw(problem_, roots_, basis_, seed_, ++steps_);
+  const at::Tensor gradient = gradient_on(samples, error_);
   error_ = error_ - (lr ? *lr : problem_.half_limit(rule, loss())) * direction(rule, gradient);
 }
 
 std::vector<double> mode_drifts(const LeastSquares& problem, SignRule rule, bool turned,
-                                int64_t batches, int64_t seed,
-                                const std::function<void()>& tick) {
+                                int64_t batches, int64_t seed, const std::function<void()>& tick) {
   const int64_t n = problem.inputs;
   const at::Tensor roots = at::sqrt(as_tensor(problem.eigenvalues()));
   const at::Tensor basis = turned ? random_orthogonal(n, seed, "basis") : identity(n);
@@ -164,9 +178,8 @@ std::vector<double> mode_drifts(const LeastSquares& problem, SignRule rule, bool
   const at::Tensor turned_error = error.mm(basis.t());
   at::Tensor sum = at::zeros({n}, at::kDouble);
   for (int64_t i = 0; i < batches; ++i) {
-    const at::Tensor x =
-        (normal_matrix(problem.batch, n, seed, base::str("batch ", i)) * roots).mm(basis.t());
-    const at::Tensor update = direction(rule, turned_error.mm(x.t()).mm(x));
+    const Samples samples = draw(problem, roots, basis, seed, i);
+    const at::Tensor update = direction(rule, gradient_on(samples, turned_error));
     sum += (update.mm(basis) * error).sum(0);
     tick();
   }

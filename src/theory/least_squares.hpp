@@ -1,8 +1,9 @@
-// Matrix least squares: m outputs, n inputs with covariance eigenvalues lambda_j = j^-a, error
-// D_j = sum_i Delta_ij² of mode j, loss L = sum_j lambda_j D_j / 2. No label noise.
+// Matrix least squares: labels y = x_outᵀ W* x_in, m outputs with covariance I, n inputs with
+// covariance eigenvalues lambda_j = j^-a, no label noise. Error D_j = sum_i Delta_ij² of mode j,
+// loss L = E r² / 2 = sum_j lambda_j D_j / 2 with the residual r.
 //
 // All laws suppose m and B much larger than n, B much smaller than m n, so that the gradient is
-// mostly the batch's noise. Time is s = t B / m.
+// mostly the batch's noise, of variance 2 L lambda_j / B an entry. Time is s = t B / m.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +33,7 @@ struct LeastSquares {
 // Loss at times s of a grid that grows geometrically, learning rate at half the limit.
 struct LossCurve {
   std::vector<double> time, loss;
-  double at(double s) const;     // between the points by logarithms; NaN outside
+  double at(double s) const;                   // between the points by logarithms; NaN outside
   double slope(double from, double to) const;  // of log loss over log time
 };
 // The deterministic equations. D_j(0) = j^(-2 b).
@@ -58,8 +59,8 @@ class Simulation {
 // <direction, Delta> of each mode over D_j, mean over batches, for square matrices with
 // independent normal errors. `turned`: in a random basis, as SignSGD is not the same in every
 // basis. tick() is called after every batch.
-std::vector<double> mode_drifts(const LeastSquares& problem, SignRule rule, bool turned,
-                                int64_t batches, int64_t seed,
-                                const std::function<void()>& tick = [] {});
+std::vector<double> mode_drifts(
+    const LeastSquares& problem, SignRule rule, bool turned, int64_t batches, int64_t seed,
+    const std::function<void()>& tick = [] {});
 
 }  // namespace muonlab::theory

@@ -6,8 +6,7 @@
 namespace muonlab::theory {
 
 void PhasesConfig::check(const config::Fail& fail) const {
-  if (inputs >= outputs)
-    fail("inputs", base::str(inputs, " is not below outputs (", outputs, ")"));
+  if (inputs >= outputs) fail("inputs", base::str(inputs, " is not below outputs (", outputs, ")"));
   if (map_covariance.empty()) fail("map_covariance", "is empty");
   if (map_target.empty()) fail("map_target", "is empty");
   for (const double a : map_covariance) {
@@ -23,10 +22,13 @@ void run(const PhasesConfig& config, Context& context, Result& result) {
       "The full text of the paper could not be obtained. Its abstract says that there are three "
       "regions in the plane of the two exponents; the equations, their limits and the boundaries "
       "drawn here are ours, and so is every range.",
-      "Eigenvalues of the covariance are j^-a, errors at the start j^(-2b), and labels have no "
-      "noise. SignSVD is the polar factor of a batch's gradient, SignSGD its sign in a basis that "
-      "is turned at random. Time s counts steps times batch over outputs.",
-      "The square root of the covariance appears where the batch's noise is larger than the signal. "
+      "Labels are y = x_out^T W x_in without noise, as in a precursor's program. Eigenvalues of "
+      "the "
+      "covariance of x_in are j^-a, errors at the start j^(-2b). SignSVD is the polar factor of a "
+      "batch's gradient, SignSGD its sign in a basis that is turned at random. Time s counts steps "
+      "times batch over outputs.",
+      "The square root of the covariance appears where the batch's noise is larger than the "
+      "signal. "
       "With the whole population the polar factor does not depend on the covariance at all."};
   phases::run_map(config, context, result);
   phases::run_simulations(config, context, result);

@@ -19,10 +19,14 @@ void run_drifts(const PhasesConfig& config, Context& context, Result& result) {
   constexpr Case kCases[] = {{SignRule::svd, true, "SignSVD"},
                              {SignRule::sgd, true, "SignSGD, turned basis"},
                              {SignRule::sgd, false, "SignSGD, modes as axes"}};
-  Table table{"drifts", "drift of each mode over its error", {"rule", "batch", "mode", "eigenvalue", "drift"}};
-  Table slopes{"drift_slopes", "slopes of log drift over log eigenvalue",
+  Table table{"drifts",
+              "drift of each mode over its error",
+              {"rule", "batch", "mode", "eigenvalue", "drift"}};
+  Table slopes{"drift_slopes",
+               "slopes of log drift over log eigenvalue",
                {"rule", "batch", "modes 1-12", "modes 17-50"}};
-  Section section{"drifts", "How fast each mode drifts",
+  Section section{"drifts",
+                  "How fast each mode drifts",
                   "In a stationary problem with independent errors, a step's part along a mode's "
                   "error. A slope of one half is the square root of the covariance as a "
                   "preconditioner; a slope of one is no preconditioner.",
@@ -54,8 +58,8 @@ void run_drifts(const PhasesConfig& config, Context& context, Result& result) {
       };
       head[batch_index][c] = slope(1, 12);
       tail[batch_index][c] = slope(17, 50);
-      slopes.rows.push_back({one.name, static_cast<double>(batch), head[batch_index][c],
-                             tail[batch_index][c]});
+      slopes.rows.push_back(
+          {one.name, static_cast<double>(batch), head[batch_index][c], tail[batch_index][c]});
       for (size_t j = 0; j < drift.size(); ++j) {
         table.rows.push_back({one.name, static_cast<double>(batch), static_cast<double>(j + 1),
                               lambda[j], drift[j]});
@@ -70,20 +74,23 @@ void run_drifts(const PhasesConfig& config, Context& context, Result& result) {
     ++batch_index;
     section.plots.push_back(std::move(plot));
   }
-  result.claims.push_back({.statement = "At a batch of n, SignSVD preconditions by the square root of "
-                                        "the covariance: the slope of its drifts, modes 1 to 12.",
+  result.claims.push_back({.statement =
+                               "At a batch of n, SignSVD preconditions by the square root of "
+                               "the covariance: the slope of its drifts, modes 1 to 12.",
                            .source = "abstract; the batch and the range are ours",
                            .measured = head[1][0],
                            .predicted = 0.5,
                            .accepted = within(0.5, 0.12)});
-  result.claims.push_back({.statement = "At a batch of n/8 its small modes drift like SGD's, with a "
-                                        "slope near one: modes 17 to 50.",
+  result.claims.push_back({.statement =
+                               "At a batch of n/8 its small modes drift like SGD's, with a "
+                               "slope near one: modes 17 to 50.",
                            .source = "abstract; the batch and the range are ours",
                            .measured = tail[0][0],
                            .predicted = 1,
                            .accepted = at_least(0.75)});
-  result.claims.push_back({.statement = "At a batch of m n / 4 the signal is no longer small, and the "
-                                        "slope falls below one half: modes 1 to 12.",
+  result.claims.push_back({.statement =
+                               "At a batch of m n / 4 the signal is no longer small, and the "
+                               "slope falls below one half: modes 1 to 12.",
                            .source = "ours",
                            .owner = ClaimOwner::ours,
                            .measured = head[2][0],
@@ -93,14 +100,16 @@ void run_drifts(const PhasesConfig& config, Context& context, Result& result) {
     least = std::min(least, row[1]);
     most = std::max(most, row[1]);
   }
-  result.claims.push_back({.statement = "SignSGD does not precondition for a generic covariance: the "
-                                        "least slope over the three batches, modes 1 to 12.",
+  result.claims.push_back({.statement =
+                               "SignSGD does not precondition for a generic covariance: the "
+                               "least slope over the three batches, modes 1 to 12.",
                            .source = "abstract",
                            .measured = least,
                            .predicted = 1,
                            .accepted = at_least(0.75)});
-  result.claims.push_back({.statement = "And its slope has no transition with the batch: the largest "
-                                        "less the least.",
+  result.claims.push_back({.statement =
+                               "And its slope has no transition with the batch: the largest "
+                               "less the least.",
                            .source = "abstract",
                            .measured = most - least,
                            .predicted = 0,

@@ -14,7 +14,9 @@ namespace {
 enum Winner { sgd_always, trade_off, svd_always };
 constexpr const char* kWinnerNames[] = {"SignSGD throughout", "SignSGD first, SignSVD later",
                                         "SignSVD throughout"};
-constexpr double kFirst = 1, kLast = 200;  // time s
+// Before this time the losses show how training starts, and constants more than exponents.
+constexpr double kFirst = 20;
+constexpr double kLastOfSlope = 200;
 
 Winner predicted_winner(double a, double b) {
   if (a < 1) return sgd_always;
@@ -23,15 +25,16 @@ Winner predicted_winner(double a, double b) {
 
 struct Race {
   LossCurve svd, sgd;
+  double last;  // the time at which SignSVD has learned its last mode
   // log10 of SignSVD's loss over SignSGD's
   double lead(double s) const { return std::log10(svd.at(s) / sgd.at(s)); }
   Winner winner() const {
     if (lead(kFirst) <= 0) return svd_always;
-    return lead(kLast) > 0 ? sgd_always : trade_off;
+    return lead(last) > 0 ? sgd_always : trade_off;
   }
-  // The first time from kFirst on at which SignSVD is ahead.
+  // The first time from 1 on at which SignSVD is ahead.
   double crossing() const {
-    for (double s = kFirst; s < svd.time.back(); s *= 1.01) {
+    for (double s = 1; s < svd.time.back(); s *= 1.01) {
       if (lead(s) <= 0) return s;
     }
     return NAN;
@@ -40,8 +43,10 @@ struct Race {
 
 Race race(int64_t inputs, double a, double b) {
   const LeastSquares problem{2, inputs, 2, a};  // in time s, outputs and batch drop out
-  return {integrate(problem, SignRule::svd, b, 1.1 * kLast),
-          integrate(problem, SignRule::sgd, b, 1.1 * kLast)};
+  const double last =
+      std::max(kLastOfSlope, problem.trace(0.5) * std::pow(static_cast<double>(inputs), a / 2));
+  return {integrate(problem, SignRule::svd, b, 1.1 * last),
+          integrate(problem, SignRule::sgd, b, 1.1 * last), last};
 }
 
 struct Slope {
@@ -54,12 +59,14 @@ constexpr Slope kSlopes[] = {{1.5, 0, -0.67, -0.33},
                              {1.5, 1, NAN, -1.33}};
 
 void claim_slopes(const PhasesConfig& config, Result& result) {
-  Table table{"slopes", "exponents of the loss in time, s from 20 to 200",
+  Table table{"slopes",
+              "exponents of the loss in time, s from 20 to 200",
               {"a", "b", "svd", "svd_predicted", "sgd", "sgd_predicted"}};
   double worst = 0;
   for (const Slope& law : kSlopes) {
     const Race found = race(config.map_inputs, law.a, law.b);
-    const double svd = found.svd.slope(20, kLast), sgd = found.sgd.slope(20, kLast);
+    const double svd = found.svd.slope(kFirst, kLastOfSlope),
+                 sgd = found.sgd.slope(kFirst, kLastOfSlope);
     table.rows.push_back({law.a, law.b, svd, law.svd, sgd, law.sgd});
     if (!std::isnan(law.svd)) worst = std::max(worst, std::abs(svd - law.svd));
     worst = std::max(worst, std::abs(sgd - law.sgd));
@@ -98,8 +105,9 @@ void claim_crossing(const PhasesConfig& config, Result& result) {
 }
 
 void claim_regions(const PhasesConfig& config, Context& context, Result& result) {
-  Table table{"map", "who is ahead at times s from 1 to 200",
-              {"a", "b", "lead_at_1", "lead_at_200", "winner", "predicted"}};
+  Table table{"map",
+              "who is ahead, from s = 20 until SignSVD has learned its last mode",
+              {"a", "b", "lead_at_20", "last_time", "lead_at_last", "winner", "predicted"}};
   page::XyPlot plot{
       .title = base::str("Who wins, n = ", config.map_inputs),
       .note = "Grey lines: our boundaries a = 1 and a = max(2, 2b + 1). The paper's are not known.",
@@ -117,8 +125,8 @@ void claim_regions(const PhasesConfig& config, Context& context, Result& result)
   const auto add = [&](double a, double b) {
     const Race found = race(config.map_inputs, a, b);
     const Winner winner = found.winner();
-    table.rows.push_back({a, b, found.lead(kFirst), found.lead(kLast), kWinnerNames[winner],
-                          kWinnerNames[predicted_winner(a, b)]});
+    table.rows.push_back({a, b, found.lead(kFirst), found.last, found.lead(found.last),
+                          kWinnerNames[winner], kWinnerNames[predicted_winner(a, b)]});
     page::XySeries& series = plot.series[static_cast<size_t>(winner)];
     series.x.push_back(a);
     series.y.push_back(b);
@@ -139,10 +147,8 @@ void claim_regions(const PhasesConfig& config, Context& context, Result& result)
     context.progress("map of the exponents", 0.3 * i / kColumns);
     for (int j = 0; j < kRows; ++j) add(0.4 + 0.2 * i, 0.25 * j);
   }
-  plot.series.push_back(
-      {.label = "our boundaries", .x = {1, 1}, .y = {0, 2}, .guide = true});
-  plot.series.push_back(
-      {.label = "", .x = {2, 2, 3}, .y = {0, 0.5, 1}, .guide = true});
+  plot.series.push_back({.label = "our boundaries", .x = {1, 1}, .y = {0, 2}, .guide = true});
+  plot.series.push_back({.label = "", .x = {2, 2, 3}, .y = {0, 0.5, 1}, .guide = true});
   result.tables.push_back(std::move(table));
   result.sections.push_back({"map", "Who wins early and late", "", {std::move(plot)}, ""});
   result.claims.push_back(

@@ -32,7 +32,8 @@ double simulated_floor(const LeastSquares& problem, SignRule rule, double lr, in
 }
 
 void run_floors(const PhasesConfig& config, Context& context, Result& result) {
-  Table table{"floors", "losses at a constant learning rate, by simulation and by the law",
+  Table table{"floors",
+              "losses at a constant learning rate, by simulation and by the law",
               {"rule", "a", "batch", "lr", "measured", "law"}};
   double least = INFINITY, most = 0, worst_lr = 0, worst_batch = 0, share = 0.3;
   for (const SignRule rule : kRules) {
@@ -70,15 +71,17 @@ void run_floors(const PhasesConfig& config, Context& context, Result& result) {
                            .measured = least,
                            .predicted = 1,
                            .accepted = at_least(1)});
-  result.claims.push_back({.statement = "Floors grow with the square of the learning rate: the largest "
-                                        "error of the exponent 2.",
+  result.claims.push_back({.statement =
+                               "Floors grow with the square of the learning rate: the largest "
+                               "error of the exponent 2.",
                            .source = source,
                            .owner = ClaimOwner::ours,
                            .measured = worst_lr,
                            .predicted = 0,
                            .accepted = at_most(0.05)});
-  result.claims.push_back({.statement = "Floors grow like 1 / batch: the largest error of the exponent "
-                                        "1.",
+  result.claims.push_back({.statement =
+                               "Floors grow like 1 / batch: the largest error of the exponent "
+                               "1.",
                            .source = source,
                            .owner = ClaimOwner::ours,
                            .measured = worst_batch,
@@ -102,28 +105,30 @@ std::vector<double> simulated(const LeastSquares& problem, SignRule rule, double
 // The learning rate above which the loss grows in the end, over the predicted limit.
 void run_limits(const PhasesConfig& config, Context& context, Result& result) {
   const LeastSquares problem{config.outputs, config.inputs, config.batch, 1};
-  Table table{"limits", "growth of the loss a step at a learning rate proportional to its root",
+  Table table{"limits",
+              "growth of the loss a step at a learning rate proportional to its root",
               {"rule", "multiple_of_limit", "growth"}};
   for (const SignRule rule : kRules) {
     double last_multiple = 0, last_growth = 0, crossing = NAN;
     for (const double multiple : {0.4, 0.6, 0.8, 1.0, 1.2, 1.4}) {
       const auto steps = static_cast<size_t>(std::min<int64_t>(config.steps, 200));
-      const std::vector<double> losses = simulated(problem, rule, 0, multiple,
-                                                   static_cast<int64_t>(steps), context, 0.6);
+      const std::vector<double> losses =
+          simulated(problem, rule, 0, multiple, static_cast<int64_t>(steps), context, 0.6);
       const double growth =
           std::log(losses[steps] / losses[steps / 2]) / static_cast<double>(steps - steps / 2);
       table.rows.push_back({rule_name(rule), multiple, growth});
       if (std::isnan(crossing) && last_multiple > 0 && last_growth < 0 && growth >= 0) {
-        crossing = last_multiple +
-                   (multiple - last_multiple) * last_growth / (last_growth - growth);
+        crossing =
+            last_multiple + (multiple - last_multiple) * last_growth / (last_growth - growth);
       }
       last_multiple = multiple;
       last_growth = growth;
     }
     result.claims.push_back(
-        {.statement = base::str("The loss can be lowered up to the learning rate that the equations "
-                                "predict, which falls with the root of the loss: the limit of ",
-                                rule_name(rule), " over it."),
+        {.statement =
+             base::str("The loss can be lowered up to the learning rate that the equations "
+                       "predict, which falls with the root of the loss: the limit of ",
+                       rule_name(rule), " over it."),
          .source = "ours",
          .owner = ClaimOwner::ours,
          .measured = crossing,
@@ -138,9 +143,11 @@ struct Corner {
 };
 
 void run_losses(const PhasesConfig& config, Context& context, Result& result) {
-  Table table{"losses", "loss over time, by simulation and by the equations",
+  Table table{"losses",
+              "loss over time, by simulation and by the equations",
               {"rule", "a", "b", "time", "simulated", "equations"}};
-  Section section{"simulation", "Simulation and equations",
+  Section section{"simulation",
+                  "Simulation and equations",
                   "Lines: the deterministic equations. Markers: a direct simulation. The learning "
                   "rate is half of its limit for the present loss.",
                   {},
@@ -159,10 +166,16 @@ void run_losses(const PhasesConfig& config, Context& context, Result& result) {
           simulated(problem, rule, corner.b, 0.5, config.steps, context, share += 0.02);
       const LossCurve law =
           integrate(problem, rule, corner.b, 1.1 * unit * static_cast<double>(config.steps));
-      page::XySeries line{.label = base::str(rule_name(rule), ", equations"), .x = {}, .y = {},
+      page::XySeries line{.label = base::str(rule_name(rule), ", equations"),
+                          .x = {},
+                          .y = {},
                           .colour = rule == SignRule::svd ? 1 : 0};
-      page::XySeries dots{.label = base::str(rule_name(rule), ", simulation"), .x = {}, .y = {},
-                          .colour = line.colour, .marker = 1, .line = false};
+      page::XySeries dots{.label = base::str(rule_name(rule), ", simulation"),
+                          .x = {},
+                          .y = {},
+                          .colour = line.colour,
+                          .marker = 1,
+                          .line = false};
       for (double t = 1; t <= static_cast<double>(config.steps); t = std::ceil(t * 1.35)) {
         const auto at = static_cast<size_t>(t);
         const double s = unit * t, expected = law.at(s);

@@ -51,8 +51,7 @@ double matched_ratio(const Pair& pair, Measure measure) {
   int count = 0;
   for (int i = 0; i < kPlaces; ++i) {
     const double loss = low + (high - low) * (i + 0.5) / kPlaces;
-    const double ratio =
-        at_loss(pair.adam, loss, measure) / at_loss(pair.muon, loss, measure);
+    const double ratio = at_loss(pair.adam, loss, measure) / at_loss(pair.muon, loss, measure);
     if (!(ratio > 0) || !std::isfinite(ratio)) continue;
     sum += std::log(ratio);
     ++count;
@@ -101,22 +100,25 @@ void claim_ratios(const CurvatureConfig& config, const std::vector<Pair>& pairs,
     first.push_back(base::mean(each(pairs, exponent, first_order)));
     second.push_back(base::mean(each(pairs, exponent, second_order)));
   }
-  result.claims.push_back({.statement = "At equal loss the first-order terms are about equal: Adam's "
-                                        "I1 over Muon's, mean over the texts.",
+  result.claims.push_back({.statement =
+                               "At equal loss the first-order terms are about equal: Adam's "
+                               "I1 over Muon's, mean over the texts.",
                            .source = "observation 1",
                            .measured = base::mean(first),
                            .predicted = 1,
                            .accepted = {0.5, 2}});
-  result.claims.push_back({.statement = "At equal loss the second-order term is larger for Adam: its "
-                                        "I2 over Muon's, mean over the texts.",
+  result.claims.push_back({.statement =
+                               "At equal loss the second-order term is larger for Adam: its "
+                               "I2 over Muon's, mean over the texts.",
                            .source = "observation 1",
                            .measured = base::mean(second),
                            .accepted = at_least(1)});
   if (config.zipf.size() < 2) return;
   result.claims.push_back(
-      {.statement = base::str("The gap in sharpness grows with the Zipf exponent: Adam's trajectory "
-                              "mean less Muon's, at ",
-                              config.zipf.back(), " over that at ", config.zipf.front(), "."),
+      {.statement =
+           base::str("The gap in sharpness grows with the Zipf exponent: Adam's trajectory "
+                     "mean less Muon's, at ",
+                     config.zipf.back(), " over that at ", config.zipf.front(), "."),
        .source = "observation 3",
        .measured = mean_gap(pairs, config.zipf.back()) / mean_gap(pairs, config.zipf.front()),
        .predicted = 1.8,
@@ -153,10 +155,12 @@ void claim_expansion(const std::vector<Pair>& pairs, Result& result) {
 }
 
 void draw(const CurvatureConfig& config, const std::vector<Pair>& pairs, Result& result) {
-  Table table{"transformer", "measured steps of the small transformer",
+  Table table{"transformer",
+              "measured steps of the small transformer",
               {"zipf", "seed", "optimizer", "step", "held_out_loss", "nds", "within", "across",
                "norm", "I1", "I2", "realised"}};
-  Section section{"transformer", "Adam and Muon on a small transformer",
+  Section section{"transformer",
+                  "Adam and Muon on a small transformer",
                   "Two layers of width 64 on text of a small grammar. Every point is the update of "
                   "one step, measured at the weights before it.",
                   {},

@@ -22,12 +22,11 @@ config::RunConfig run_config(const CurvatureConfig& config, bool muon, int64_t s
       R"({"name": "zipf", "data": {"kind": "biographies", "tokenizer": {"kind": "byte"}}, "train": {"steps": )",
       config.steps, R"(}, "seed": )", seed,
       R"(, "model": {"layers": 2, "width": 64, "heads": 4, "context": 32, "vocabulary": )",
-      kVocabulary,
-      R"(}, "optimizers": {"adam": {"rule": "adamw", "lr": )", base::exact(config.adam_lr), "}",
+      kVocabulary, R"(}, "optimizers": {"adam": {"rule": "adamw", "lr": )",
+      base::exact(config.adam_lr), "}",
       muon ? base::str(R"(, "muon": {"rule": "muon", "lr": )", base::exact(config.muon_lr), "}")
            : "",
-      R"(}, "assign": [)",
-      muon ? R"({"params": ["matrices"], "optimizer": "muon"}, )" : "",
+      R"(}, "assign": [)", muon ? R"({"params": ["matrices"], "optimizer": "muon"}, )" : "",
       R"({"params": ["all"], "optimizer": "adam"}]})");
   return config::parse_config(text, "curvature").run;
 }

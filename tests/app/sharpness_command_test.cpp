@@ -12,9 +12,9 @@ using support::run_program;
 using SharpnessCommand = support::TrainFixture;
 
 TEST_F(SharpnessCommand, MeasuresTheStepsAfterACheckpointAsTheRunDid) {
-  ASSERT_EQ(train({"--run-dir", "r", "--set", "train.steps=4", "--set", "checkpoint.every=2", "--set",
-                   "checkpoint.keep=5", "--set", "probes={\"sharpness\":{\"every\":1}}", "--set",
-                   R"(schedule={"kind":"constant"})"})
+  ASSERT_EQ(train({"--run-dir", "r", "--set", "train.steps=4", "--set", "checkpoint.every=2",
+                   "--set", "checkpoint.keep=5", "--set", "probes={\"sharpness\":{\"every\":1}}",
+                   "--set", R"(schedule={"kind":"constant"})"})
                 .code,
             0);
   std::vector<std::string> recorded;

@@ -5,10 +5,10 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
-#include "theory/capacity_model.hpp"
-#include "theory/capacity_path.hpp"
 #include "muonlab/theory/directions.hpp"
 #include "muonlab/theory/matrices.hpp"
+#include "theory/capacity_model.hpp"
+#include "theory/capacity_path.hpp"
 
 namespace muonlab::theory {
 namespace {

@@ -51,7 +51,8 @@ TEST(ZipfText, FrequenciesFallWithTheExponent) {
   const std::vector<double> even = word_shares(0), zipf = word_shares(1);
   for (const size_t word : {1, 5, 11}) {
     const double rank = static_cast<double>(word + 1);
-    EXPECT_NEAR(zipf[word] / zipf[0], even[word] / even[0] / rank, 0.25 * even[word] / even[0] / rank)
+    EXPECT_NEAR(zipf[word] / zipf[0], even[word] / even[0] / rank,
+                0.25 * even[word] / even[0] / rank)
         << "the same words, bent by rank^-1";
   }
 }
@@ -78,7 +79,8 @@ TEST(Curvature, ASmallRunHasEveryClaim) {
   EXPECT_EQ(result.claims.size(), 12u);
   for (size_t i = 0; i < 5; ++i)
     EXPECT_TRUE(result.claims[i].holds()) << result.claims[i].statement;
-  for (const Claim& claim : result.claims) EXPECT_FALSE(std::isnan(claim.measured)) << claim.statement;
+  for (const Claim& claim : result.claims)
+    EXPECT_FALSE(std::isnan(claim.measured)) << claim.statement;
 }
 
 }  // namespace

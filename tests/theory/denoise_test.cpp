@@ -31,8 +31,7 @@ TEST(Denoise, NoiseHasUnitVarianceAndVarianceThatFollowsItsLastSquare) {
       (squares.narrow(0, 0, 399) * squares.narrow(0, 1, 399)).mean().item<double>();
   const double alone = squares.square().mean().item<double>();
   EXPECT_NEAR(together / alone, 0.3, 0.06) << "autocorrelation of the squares";
-  const double linear =
-      (noise.narrow(0, 0, 399) * noise.narrow(0, 1, 399)).mean().item<double>();
+  const double linear = (noise.narrow(0, 0, 399) * noise.narrow(0, 1, 399)).mean().item<double>();
   EXPECT_NEAR(linear, 0, 0.01) << "no correlation of the noise itself";
 }
 
@@ -45,8 +44,8 @@ TEST(Denoise, AlignmentFromGramMatrixIsThatOfThePolarFactor) {
     const at::Tensor noisy = signal.matrix() + arch_noise(1, rows, columns, 0, 4)[0];
     const double expected = (polar(noisy) * signal.matrix()).sum().item<double>();
     EXPECT_NEAR(denoise::polar_alignment(noisy, signal), expected, 1e-8);
-    EXPECT_NEAR(denoise::polar_alignment(signal.matrix() + 1e-9 * noisy, signal),
-                signal.nuclear(), 1e-3);
+    EXPECT_NEAR(denoise::polar_alignment(signal.matrix() + 1e-9 * noisy, signal), signal.nuclear(),
+                1e-3);
   }
 }
 
@@ -75,7 +74,8 @@ TEST(Denoise, ASmallRunHasEveryClaim) {
   Result result;
   run(config, context, result);
   EXPECT_EQ(result.claims.size(), 10u);
-  for (const Claim& claim : result.claims) EXPECT_FALSE(std::isnan(claim.measured)) << claim.statement;
+  for (const Claim& claim : result.claims)
+    EXPECT_FALSE(std::isnan(claim.measured)) << claim.statement;
 }
 
 }  // namespace

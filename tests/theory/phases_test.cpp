@@ -31,9 +31,9 @@ TEST(LeastSquares, ExponentsAgreeWithAnIndependentIntegration) {
   struct Row {
     double a, b, svd, sgd;
   };
-  for (const Row& row : {Row{1.5, 0, -0.59, -0.33}, Row{1.5, 1, -1.52, -1.42},
-                         Row{2.5, 0, -1.05, -0.60}, Row{2.5, 0.5, -1.24, -1.02},
-                         Row{2.5, 2, -1.10, -1.73}}) {
+  for (const Row& row :
+       {Row{1.5, 0, -0.59, -0.33}, Row{1.5, 1, -1.52, -1.42}, Row{2.5, 0, -1.05, -0.60},
+        Row{2.5, 0.5, -1.24, -1.02}, Row{2.5, 2, -1.10, -1.73}}) {
     const LeastSquares problem{2, 2000, 2, row.a};
     EXPECT_NEAR(integrate(problem, SignRule::svd, row.b, 220).slope(20, 200), row.svd, 0.03)
         << row.a << " " << row.b;

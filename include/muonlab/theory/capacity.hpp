@@ -42,15 +42,17 @@ struct CapacityConfig {
     visit("widths", self.widths, Field{.help = "widths d of the embeddings, after one step"});
     visit("max_facts", self.max_facts,
           Field{.help = "facts are d^2, but at most as many as this", .min = 16, .max = 100000});
-    visit("seeds", self.seeds, Field{.help = "embeddings drawn at each width", .min = 1, .max = 100});
+    visit("seeds", self.seeds,
+          Field{.help = "embeddings drawn at each width", .min = 1, .max = 100});
     visit("batch_widths", self.batch_widths,
           Field{.help = "widths at which the number of samples in the batch varies"});
     visit("path_widths", self.path_widths, Field{.help = "widths for several steps"});
     visit("path_steps", self.path_steps, Field{.help = "steps of a path", .min = 2, .max = 50});
     visit("path_seeds", self.path_seeds,
           Field{.help = "embeddings drawn at each width of a path", .min = 1, .max = 100});
-    visit("step_factor", self.step_factor,
-          Field{.help = "step size of a path over d^(1/2)", .min = 0, .max = 1e3, .above_min = true});
+    visit(
+        "step_factor", self.step_factor,
+        Field{.help = "step size of a path over d^(1/2)", .min = 0, .max = 1e3, .above_min = true});
     visit("lambda_factor", self.lambda_factor,
           Field{.help = "regularization of a path over p_1 d^(1/2) d_t^-alpha",
                 .min = 0,

@@ -37,7 +37,8 @@ struct CurvatureConfig {
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
     using config::Field;
-    visit("modes", self.modes, Field{.help = "rank-one modes of the quadratic", .min = 3, .max = 100000});
+    visit("modes", self.modes,
+          Field{.help = "rank-one modes of the quadratic", .min = 3, .max = 100000});
     visit("sharp_modes", self.sharp_modes,
           Field{.help = "modes of large curvature; fewer than half of all", .min = 1});
     const auto positive = [](const char* help) {
@@ -47,12 +48,16 @@ struct CurvatureConfig {
     visit("flat_curvature", self.flat_curvature, positive("curvature of the other modes"));
     visit("sharp_gradient", self.sharp_gradient, positive("first gradient of a sharp mode"));
     visit("flat_gradient", self.flat_gradient, positive("first gradient of another mode"));
-    visit("draws", self.draws,
-          Field{.help = "quadratics drawn at random to check the theorem on", .min = 1, .max = 100000});
+    visit(
+        "draws", self.draws,
+        Field{
+            .help = "quadratics drawn at random to check the theorem on", .min = 1, .max = 100000});
     visit("many_seeds", self.many_seeds,
           Field{.help = "quadratics with 88 modes of falling curvature", .min = 1, .max = 1000});
-    visit("zipf", self.zipf, Field{.help = "exponents of the token frequencies; none: no transformer"});
-    visit("text_seeds", self.text_seeds, Field{.help = "texts and initial weights", .min = 1, .max = 50});
+    visit("zipf", self.zipf,
+          Field{.help = "exponents of the token frequencies; none: no transformer"});
+    visit("text_seeds", self.text_seeds,
+          Field{.help = "texts and initial weights", .min = 1, .max = 50});
     visit("steps", self.steps, Field{.help = "training steps", .min = 10, .max = 100000});
     visit("every", self.every, Field{.help = "steps between measurements", .min = 1});
     visit("adam_lr", self.adam_lr, positive("learning rate of Adam"));

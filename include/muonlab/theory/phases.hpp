@@ -23,11 +23,11 @@ struct PhasesConfig {
   int64_t outputs = 128;
   int64_t inputs = 32;
   int64_t batch = 512;
-  int64_t steps = 1000;
-  int64_t floor_steps = 600;
+  int64_t steps = 400;
+  int64_t floor_steps = 240;
   int64_t drift_size = 64;
   double drift_exponent = 1.5;
-  int64_t drift_batches = 800;
+  int64_t drift_batches = 400;
   int64_t map_inputs = 2000;
   std::vector<double> map_covariance{0.6, 1.5, 2.5};
   std::vector<double> map_target{0, 0.5, 1, 2};
@@ -48,8 +48,9 @@ struct PhasesConfig {
                 .max = 100000});
     visit("drift_size", self.drift_size,
           Field{.help = "rows and columns where drifts are measured", .min = 52, .max = 512});
-    visit("drift_exponent", self.drift_exponent,
-          Field{.help = "eigenvalues there are j^-exponent", .min = 0, .max = 6, .above_min = true});
+    visit(
+        "drift_exponent", self.drift_exponent,
+        Field{.help = "eigenvalues there are j^-exponent", .min = 0, .max = 6, .above_min = true});
     visit("drift_batches", self.drift_batches,
           Field{.help = "batches over which a drift is averaged", .min = 10, .max = 100000});
     visit("map_inputs", self.map_inputs,
