@@ -25,7 +25,9 @@ constexpr int64_t kMostSteps = 600;
 
 struct Layers {
   at::Tensor first, second, target;
-  double loss() const { return 0.5 * (second.mm(first) - target).square().sum().item<double>(); }
+  double loss() const {
+    return 0.5 * (second.mm(first) - target).square().sum().item<double>();
+  }
 };
 
 Layers start_of(int64_t n, double scale, int64_t seed) {
@@ -94,21 +96,15 @@ double ratio_of_extremes(const std::vector<double>& values) {
 }  // namespace
 
 void factorization(const SaddleConfig& config, Context& context, Result& result) {
-  Table table{"factorization",
-              "steps until the loss is half of the first",
+  Table table{"factorization", "steps until the loss is half of the first",
               {"rule", "n", "start_scale", "steps"}};
-  page::XyPlot by_size{.title = "Two layers, by width",
-                       .x = {.name = "width n", .log = true},
-                       .y = {.name = "steps to half the loss", .log = true},
-                       .series = {}};
+  page::XyPlot by_size{.title = "Two layers, by width", .x = {.name = "width n", .log = true},
+                       .y = {.name = "steps to half the loss", .log = true}, .series = {}};
   page::XyPlot by_start{.title = "Two layers, by the scale of the start",
                         .x = {.name = "scale of the initial entries", .log = true},
-                        .y = {.name = "steps to half the loss", .log = true},
-                        .series = {}};
-  page::XyPlot curves{.title = "Loss of two layers",
-                      .x = {.name = "steps", .log = true},
-                      .y = {.name = "loss", .log = true},
-                      .series = {}};
+                        .y = {.name = "steps to half the loss", .log = true}, .series = {}};
+  page::XyPlot curves{.title = "Loss of two layers", .x = {.name = "steps", .log = true},
+                      .y = {.name = "loss", .log = true}, .series = {}};
   const std::vector<double>& scales = config.factor_starts;
   const double scale = scales[scales.size() / 2];
   const int64_t size = config.factor_sizes[config.factor_sizes.size() / 2];
@@ -134,9 +130,8 @@ void factorization(const SaddleConfig& config, Context& context, Result& result)
       table.rows.push_back({name, static_cast<double>(size), start, steps});
       starts.y.push_back(steps);
     }
-    page::XySeries curve{.label = name,
-                         .x = {},
-                         .y = train(start_of(size, scale, config.seed), rule, 1e-3, context),
+    page::XySeries curve{.label = name, .x = {}, .y = train(start_of(size, scale, config.seed), rule,
+                                                           1e-3, context),
                          .colour = kColours[r]};
     for (size_t t = 0; t < curve.y.size(); ++t) curve.x.push_back(static_cast<double>(t));
     by_size.series.push_back(std::move(sizes));
@@ -154,24 +149,20 @@ void factorization(const SaddleConfig& config, Context& context, Result& result)
                            .predicted = predicted,
                            .accepted = within_share(predicted, 0.1),
                            .confidence = gd.slope_interval});
-  result.claims.push_back({.statement =
-                               "Muon leaves the origin in the same number of steps whatever "
-                               "the start (largest by smallest over the scales).",
+  result.claims.push_back({.statement = "Muon leaves the origin in the same number of steps whatever "
+                                        "the start (largest by smallest over the scales).",
                            .owner = ClaimOwner::ours,
                            .measured = ratio_of_extremes(over_scales[EscapeRule::muon]),
                            .accepted = {1, 1.15}});
-  result.claims.push_back({.statement =
-                               "Muon leaves the origin in the same number of steps whatever "
-                               "the width (largest by smallest over n).",
+  result.claims.push_back({.statement = "Muon leaves the origin in the same number of steps whatever "
+                                        "the width (largest by smallest over n).",
                            .owner = ClaimOwner::ours,
                            .measured = ratio_of_extremes(over_sizes[EscapeRule::muon]),
                            .accepted = {1, 1.15}});
   result.tables.push_back(std::move(table));
   result.sections.push_back(
-      {"layers",
-       "Two layers from near zero",
-       "The loss is half the squared distance of W₂W₁ from a matrix with singular values 1, 0.8, "
-       "0.6 "
+      {"layers", "Two layers from near zero",
+       "The loss is half the squared distance of W₂W₁ from a matrix with singular values 1, 0.8, 0.6 "
        "and 0.4. GD has step 0.1; Muon has 0.05; SignGD and Adam have entries of 0.05/√n.",
        {std::move(curves), std::move(by_size), std::move(by_start)}});
 }
