@@ -206,7 +206,7 @@ goes to OUT/valid for validation, and the others go to OUT/train.)");
   options->tokenize.threads = base::usable_processors();
   command->add_option("OUT", options->out, "the folder to make")->required();
   command->add_option("FILES", options->tokenize.inputs, kFilesHelp)->required();
-  command->add_option("--tokenizer", options->tokenizer, "a .model file, or byte")
+  command->add_option("--tokenizer", options->tokenizer, "a .model file, a tokenizer.json, or byte")
       ->type_name("FILE")
       ->required()
       ->group("Text");

@@ -23,9 +23,7 @@ std::shared_ptr<const data::Tokenizer> tokenizer_of(const data::Shard& shard,
   const std::string hash = shard.header().tokenizer_hash.hex();
   auto bytes = data::make_byte_tokenizer();
   if (bytes->hash() == hash) return bytes;
-  const std::string beside = base::join_path(base::parent_path(shard.path()), "tokenizer.model");
-  if (!base::real_file_system().exists(beside)) return nullptr;
-  return data::load_tokenizer(beside);
+  return data::find_tokenizer(base::parent_path(shard.path()));
 }
 
 void inspect(const std::string& path, const std::string& given, bool verify, int64_t show) {
@@ -47,8 +45,7 @@ void inspect(const std::string& path, const std::string& given, bool verify, int
   std::vector<int32_t> ids(static_cast<size_t>(std::min(show, shard.num_tokens())));
   shard.read(0, ids);
   if (!tokenizer) {
-    row("begins",
-        nlohmann::json(ids).dump() + "  (no tokenizer.model next to the shard to show text)");
+    row("begins", nlohmann::json(ids).dump() + "  (no tokenizer next to the shard to show text)");
   } else if (tokenizer->hash() != header.tokenizer_hash.hex()) {
     row("begins",
         nlohmann::json(ids).dump() + "  (made with another tokenizer than the one at hand)");
@@ -85,7 +82,7 @@ void add_data_inspect(CLI::App& data) {
       ->capture_default_str();
   command
       ->add_option("--tokenizer", options->tokenizer,
-                   "the .model to decode with; default: the one next to the shard")
+                   "a .model or tokenizer.json to decode with; default: the one next to the shard")
       ->type_name("FILE");
   command->callback([options] {
     for (const std::string& path : options->shards) {

@@ -34,6 +34,7 @@ class ByteTokenizer : public Tokenizer {
   std::string hash() const override { return base::hash_text("muonlab byte tokenizer 1").hex(); }
   std::string description() const override { return "byte"; }
   std::map<std::string, std::string> files() const override { return hugging_face_byte_files(); }
+  std::vector<std::string> defining_files() const override { return {}; }
 };
 
 }  // namespace

@@ -9,23 +9,24 @@
 namespace muonlab::data {
 
 ChunkReader::ChunkReader(const std::vector<Input>& inputs, const ReadOptions& options,
-                         size_t chunk_bytes)
+                         size_t chunk_bytes, Cut cut)
     : inputs_(inputs),
       split_at_(options.split_at),
-      chunk_bytes_(std::max(chunk_bytes, 2 * kMaxPretokenBytes)) {
+      chunk_bytes_(std::max(chunk_bytes, 2 * kMaxPretokenBytes)),
+      last_safe_cut_(std::move(cut)) {
   for (const Input& input : inputs) total_bytes_ += input.file_bytes;
 }
 
 // Where documents are split the cut lies in the last of them, before anything that may turn out to
 // be the beginning of a separator.
 size_t ChunkReader::text_cut(std::string_view text) const {
-  if (split_at_.empty()) return last_safe_cut(text);
+  if (split_at_.empty()) return last_safe_cut_(text);
   size_t start = 0;
   for (size_t at = 0; (at = text.find(split_at_, start)) != std::string_view::npos;)
     start = at + split_at_.size();
   const std::string_view last = text.substr(start);
   const size_t held_back = std::min(last.size(), split_at_.size() - 1);
-  return start + last_safe_cut(last.substr(0, last.size() - held_back));
+  return start + last_safe_cut_(last.substr(0, last.size() - held_back));
 }
 
 bool ChunkReader::cut(const Input& input, bool at_end, Chunk& chunk) {
@@ -59,7 +60,10 @@ std::optional<Chunk> ChunkReader::next() {
   while (!whole) {
     const size_t old_size = rest_.size();
     if (old_size > kMaxJsonValueBytes) {
-      throw base::Error(input.path, ":", line_, ": a JSON value of more than ",
+      throw base::Error(input.path, ":", line_,
+                        input.kind == InputKind::text
+                            ? ": a text without a place to cut it of more than "
+                            : ": a JSON value of more than ",
                         base::human_bytes(kMaxJsonValueBytes), "; split it");
     }
     rest_.resize(old_size + chunk_bytes_);

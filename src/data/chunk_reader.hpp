@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "data/byte_stream.hpp"
 #include "data/json_splitter.hpp"
 #include "muonlab/data/inputs.hpp"
+#include "muonlab/data/pretoken.hpp"
 
 namespace muonlab::data {
 
@@ -29,10 +31,12 @@ struct Chunk {
 
 class ChunkReader {
  public:
+  // Where text may be cut: Tokenizer::last_safe_cut, or last_safe_cut of pretoken.hpp.
+  using Cut = std::function<size_t(std::string_view)>;
   // The inputs outlive the reader and its chunks. kChunkBytes is the default for chunk_bytes; tests
   // take less.
   explicit ChunkReader(const std::vector<Input>& inputs, const ReadOptions& options = {},
-                       size_t chunk_bytes = kChunkBytes);
+                       size_t chunk_bytes = kChunkBytes, Cut cut = last_safe_cut);
   std::optional<Chunk> next();
   uint64_t total_bytes() const { return total_bytes_; }
 
@@ -44,6 +48,7 @@ class ChunkReader {
   const std::vector<Input>& inputs_;
   std::string split_at_;
   size_t chunk_bytes_;
+  Cut last_safe_cut_;
   uint64_t total_bytes_ = 0, finished_bytes_ = 0;
   size_t current_ = 0;
   std::unique_ptr<ByteStream> stream_;

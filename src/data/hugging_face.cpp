@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "data/byte_level.hpp"
 #include "muonlab/data/pretoken.hpp"
 #include "muonlab/data/tokenizer.hpp"
 
@@ -21,17 +22,10 @@ Json added_token(int id, std::string_view content) {
           {"rstrip", false}, {"normalized", false}, {"special", true}};
 }
 
-std::map<std::string, std::string> files(const Json& tokenizer, Json config) {
-  config["clean_up_tokenization_spaces"] = false;
-  // Programs that make another format of the tokenizer would else put a space and a start id before
-  // every text.
-  config["add_prefix_space"] = false;
-  config["add_bos_token"] = false;
-  config["add_eos_token"] = false;
-  // A text that happens to hold the name of a special piece is text.
-  config["split_special_tokens"] = true;
+std::map<std::string, std::string> files(const Json& tokenizer, std::string_view end_of_text_token,
+                                         std::string_view kind) {
   return {{"tokenizer.json", tokenizer.dump() + "\n"},
-          {"tokenizer_config.json", config.dump(2) + "\n"}};
+          {"tokenizer_config.json", tokenizer_config_file(end_of_text_token, kind)}};
 }
 
 // Every pair of pieces that joins to a piece, in the order in which sentencepiece would join them:
@@ -56,24 +50,6 @@ Json merges(const std::vector<HfPiece>& pieces) {
     }
   }
   return result;
-}
-
-// The printable stand-in for each byte that the ByteLevel pre-tokenizer of the tokenizers library
-// uses.
-std::string byte_level_character(int byte) {
-  static const std::vector<int> stand_ins = [] {
-    std::vector<int> map(256, 0);
-    int next = 256;
-    for (int b = 0; b < 256; ++b) {
-      const bool printable =
-          (b >= '!' && b <= '~') || (b >= 0xA1 && b <= 0xAC) || (b >= 0xAE && b <= 0xFF);
-      map[b] = printable ? b : next++;
-    }
-    return map;
-  }();
-  const int point = stand_ins[byte];
-  if (point < 0x80) return {static_cast<char>(point)};
-  return {static_cast<char>(0xC0 | (point >> 6)), static_cast<char>(0x80 | (point & 0x3F))};
 }
 
 }  // namespace
@@ -122,14 +98,13 @@ std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>
       {"version", "1.0"},          {"truncation", nullptr}, {"padding", nullptr},
       {"added_tokens", added},     {"normalizer", nullptr}, {"pre_tokenizer", split},
       {"post_processor", nullptr}, {"decoder", decoder},    {"model", model}};
-  return files(tokenizer, {{"tokenizer_class", "PreTrainedTokenizerFast"},
-                           {"eos_token", pieces[end_of_text].text},
-                           {"muonlab", {{"tokenizer", "sentencepiece"}}}});
+  return files(tokenizer, pieces[end_of_text].text, "sentencepiece");
 }
 
 std::map<std::string, std::string> hugging_face_byte_files() {
   Json vocabulary = Json::object();
-  for (int byte = 0; byte < 256; ++byte) vocabulary[byte_level_character(byte)] = byte;
+  for (int byte = 0; byte < 256; ++byte)
+    vocabulary[byte_level_characters()[static_cast<size_t>(byte)]] = byte;
   const Json byte_level = {{"type", "ByteLevel"},
                            {"add_prefix_space", false},
                            {"trim_offsets", false},
@@ -153,9 +128,22 @@ std::map<std::string, std::string> hugging_face_byte_files() {
                             {"ignore_merges", false},
                             {"vocab", vocabulary},
                             {"merges", Json::array()}}}};
-  return files(tokenizer, {{"tokenizer_class", "PreTrainedTokenizerFast"},
-                           {"eos_token", kEndOfText},
-                           {"muonlab", {{"tokenizer", "byte"}}}});
+  return files(tokenizer, kEndOfText, "byte");
+}
+
+std::string tokenizer_config_file(std::string_view end_of_text_token, std::string_view kind) {
+  const Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
+                       {"eos_token", end_of_text_token},
+                       {"muonlab", {{"tokenizer", kind}}},
+                       {"clean_up_tokenization_spaces", false},
+                       // Programs that make another format of the tokenizer would else put a space
+                       // and a start id before every text.
+                       {"add_prefix_space", false},
+                       {"add_bos_token", false},
+                       {"add_eos_token", false},
+                       // A text that happens to hold the name of a special piece is text.
+                       {"split_special_tokens", true}};
+  return config.dump(2) + "\n";
 }
 
 bool is_byte_tokenizer_config(const std::string& json) {

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace muonlab::data {
@@ -20,6 +21,8 @@ struct HfPiece {
 std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>& pieces, bool bpe,
                                                       int unknown, int end_of_text);
 std::map<std::string, std::string> hugging_face_byte_files();
+// A tokenizer_config.json; `kind`: which of muonlab's tokenizers it is.
+std::string tokenizer_config_file(std::string_view end_of_text_token, std::string_view kind);
 
 // Whether a tokenizer_config.json is that of the byte tokenizer.
 bool is_byte_tokenizer_config(const std::string& json);

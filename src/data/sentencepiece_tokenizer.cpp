@@ -1,12 +1,11 @@
 #include <algorithm>
-#include <atomic>
-#include <cstring>
-#include <unordered_map>
+#include <array>
 
 #include <sentencepiece_processor.h>
 
 #include "data/hugging_face.hpp"
 #include "data/model_proto.hpp"
+#include "data/pretoken_cache.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/hash.hpp"
 #include "muonlab/base/text.hpp"
@@ -29,34 +28,10 @@ std::string with_spaces(std::string_view piece) {
   return text;
 }
 
-struct TextHash {
-  using is_transparent = void;
-  size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
-};
-
-// Ids of the pretokens met so far, one map a thread; natural text repeats itself. About 15 MB when
-// full.
-struct PretokenCache {
-  static constexpr size_t kMaxEntries = 1 << 17;
-  struct Range {
-    uint32_t first, count;
-  };
-  uint64_t owner = 0;
-  std::unordered_map<std::string, Range, TextHash, std::equal_to<>> ranges;
-  std::vector<int32_t> ids;
-
-  void clear() {
-    ranges.clear();
-    ids.clear();
-  }
-};
-thread_local PretokenCache pretoken_cache;
-std::atomic<uint64_t> next_owner{1};
-
 class SentencePieceTokenizer : public Tokenizer {
  public:
   SentencePieceTokenizer(std::string model_bytes, const std::string& label)
-      : model_(std::move(model_bytes)), owner_(next_owner++) {
+      : model_(std::move(model_bytes)), owner_(PretokenCache::new_owner()) {
     const ModelSettings settings = read_model_settings(model_, label);
     const auto refuse = [&](const std::string& what) {
       throw base::Error(
@@ -86,11 +61,7 @@ class SentencePieceTokenizer : public Tokenizer {
   }
 
   std::vector<int32_t> encode(std::string_view text) const override {
-    PretokenCache& cache = pretoken_cache;
-    if (cache.owner != owner_) {
-      cache.clear();
-      cache.owner = owner_;
-    }
+    PretokenCache& cache = PretokenCache::of(owner_);
     std::vector<int32_t> ids;
     ids.reserve(text.size() / 3 + 8);
     while (!text.empty()) {
@@ -100,17 +71,10 @@ class SentencePieceTokenizer : public Tokenizer {
         for (const char byte : pretoken.text) ids.push_back(byte_ids_[static_cast<uint8_t>(byte)]);
         continue;
       }
-      auto found = cache.ranges.find(pretoken.text);
-      if (found == cache.ranges.end()) {
-        if (cache.ranges.size() >= PretokenCache::kMaxEntries) cache.clear();
-        const auto fresh = encode_pretoken(pretoken.text);
-        const PretokenCache::Range range{static_cast<uint32_t>(cache.ids.size()),
-                                         static_cast<uint32_t>(fresh.size())};
-        cache.ids.insert(cache.ids.end(), fresh.begin(), fresh.end());
-        found = cache.ranges.emplace(pretoken.text, range).first;
-      }
-      const int32_t* first = cache.ids.data() + found->second.first;
-      ids.insert(ids.end(), first, first + found->second.count);
+      cache.append(pretoken.text, ids, [this](std::string_view piece, std::vector<int32_t>& made) {
+        const auto fresh = encode_pretoken(piece);
+        made.insert(made.end(), fresh.begin(), fresh.end());
+      });
     }
     return ids;
   }
@@ -144,6 +108,7 @@ class SentencePieceTokenizer : public Tokenizer {
     files["tokenizer.model"] = model_;
     return files;
   }
+  std::vector<std::string> defining_files() const override { return {"tokenizer.model"}; }
 
  private:
   void read_pieces() {

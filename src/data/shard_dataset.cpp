@@ -59,16 +59,16 @@ std::shared_ptr<const ShardRow> open_row(const std::vector<std::string>& paths,
   return std::make_shared<ShardRow>(std::move(shards));
 }
 
-std::shared_ptr<const Tokenizer> find_tokenizer(const config::ShardsConfig& config,
-                                                const Shard& first) {
+std::shared_ptr<const Tokenizer> tokenizer_of(const config::ShardsConfig& config,
+                                              const Shard& first) {
   if (config.tokenizer) return load_tokenizer(*config.tokenizer);
-  const std::string beside = base::join_path(base::parent_path(first.path()), "tokenizer.model");
-  if (base::real_file_system().exists(beside)) return load_tokenizer(beside);
+  const std::string folder = base::parent_path(first.path());
+  if (auto beside = find_tokenizer(folder)) return beside;
   auto bytes = make_byte_tokenizer();
   if (first.header().tokenizer_hash.hex() == bytes->hash()) return bytes;
   throw base::Error(
-      beside, ": not there, and ", first.path(),
-      " was not made with the byte tokenizer; set data.tokenizer to the .model it was made with");
+      folder, ": holds neither tokenizer.model nor tokenizer.json, and ", first.path(),
+      " was not made with the byte tokenizer; set data.tokenizer to what it was made with");
 }
 
 void check_tokenizer(const ShardRow& row, const Tokenizer& tokenizer) {
@@ -100,7 +100,7 @@ Dataset open_shards(const config::ShardsConfig& config, int64_t context, int64_t
   const auto train = open_row(config.train, "data.train");
   const auto valid = open_row(config.valid, "data.valid");
   Dataset dataset;
-  dataset.tokenizer = find_tokenizer(config, train->shards().front());
+  dataset.tokenizer = tokenizer_of(config, train->shards().front());
   check_tokenizer(*train, *dataset.tokenizer);
   check_tokenizer(*valid, *dataset.tokenizer);
   dataset.train = make_packed_corpus(train, context, seed, "data.train");

@@ -129,7 +129,7 @@ constexpr const char* kReplaced = ".replaced";  // the old folder while the new 
 
 bool is_ours(const std::string& name) {
   return name.ends_with(kShardExtension) || name.ends_with(std::string(kShardExtension) + ".tmp") ||
-         name == "tokenizer.model";
+         name == "tokenizer.model" || name == "tokenizer.json" || name == "tokenizer_config.json";
 }
 
 // Refuses a folder with files of other kinds; the parts of a split may be folders in it.
@@ -195,7 +195,8 @@ TokenizeResult write_shards(const Tokenizer& tokenizer, const std::string& folde
                             const std::vector<Input>& inputs, const TokenizeOptions& options,
                             const TokenizeProgress& progress) {
   DocumentWriter writer(tokenizer, folder, options);
-  ChunkReader reader(inputs, options.read);
+  ChunkReader reader(inputs, options.read, kChunkBytes,
+                     [&tokenizer](std::string_view text) { return tokenizer.last_safe_cut(text); });
   const size_t budget =
       (size_t{2} << 20) * static_cast<size_t>(std::max(1, options.threads)) + (4 << 20);
   struct Pending {
@@ -250,12 +251,11 @@ TokenizeResult tokenize_files(const Tokenizer& tokenizer, const std::string& out
     TokenizeResult result = write_shards(tokenizer, partial, list.inputs, options, progress);
     result.left_out = list.left_out;
     const auto files = tokenizer.files();
-    const auto model = files.find("tokenizer.model");
     // Puts the part of the shards in `folder` right beside their tokenizer.
     const auto complete = [&](ShardTotals& part, const std::string& folder) {
       const std::string inside = base::join_path(partial, folder);
-      if (model != files.end())
-        base::write_atomically(base::join_path(inside, "tokenizer.model"), model->second);
+      for (const std::string& name : tokenizer.defining_files())
+        base::write_atomically(base::join_path(inside, name), files.at(name));
       base::real_file_system().sync_directory(inside);
       for (std::string& shard : part.shards)
         shard = base::join_path(base::join_path(out_dir, folder), shard);

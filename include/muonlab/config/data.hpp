@@ -26,7 +26,7 @@ struct FileTokenizer {
   bool operator==(const FileTokenizer&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
-    visit("path", self.path, Field{.help = "a .model file from `muonlab data tokenizer`"});
+    visit("path", self.path, Field{.help = "a .model file, or a tokenizer.json"});
   }
 };
 
@@ -102,8 +102,7 @@ struct ShardsConfig {
     visit("valid", self.valid, Field{.help = "shard files, or folders of them, to validate on"});
     visit(
         "tokenizer", self.tokenizer,
-        Field{.help =
-                  "the .model file that the shards were made with; default: the one next to them"});
+        Field{.help = "the .model or tokenizer.json of the shards; default: the one next to them"});
   }
 };
 

@@ -1,5 +1,6 @@
 // Text to token ids and back, exactly: decode(encode(bytes)) == bytes for every sequence of bytes,
-// valid UTF-8 or not.
+// valid UTF-8 or not. Only a tokenizer.json that asks for the normalization form NFC gives the
+// text in that form back.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +22,16 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // No end-of-text is added. Cutting the text where pretokens end (pretoken.hpp) and joining the
-  // ids gives the same.
+  // No end-of-text is added. Cutting the text at last_safe_cut() and joining the ids gives the
+  // same.
   virtual std::vector<int32_t> encode(std::string_view text) const = 0;
   // The bytes that ids stand for; end-of-text gives kEndOfText. One id may be a part of a
   // character. Throws Error for an id outside [0, vocabulary()).
   virtual std::string decode(std::span<const int32_t> ids) const = 0;
+
+  // The last place in `text` (> 0) where it may be cut whatever follows it, given that text begins
+  // at such a place; 0 if there is none yet.
+  virtual size_t last_safe_cut(std::string_view text) const;
 
   virtual int64_t vocabulary() const = 0;  // ids are 0 … vocabulary() - 1
   virtual int32_t end_of_text() const = 0;
@@ -37,6 +42,8 @@ class Tokenizer {
   // (tokenizer.json and tokenizer_config.json) and gives the same ids; load_tokenizer loads the
   // folder as well.
   virtual std::map<std::string, std::string> files() const = 0;
+  // The names of those files that token shards have beside them: load_tokenizer needs no others.
+  virtual std::vector<std::string> defining_files() const = 0;
 };
 
 // One id a byte, end-of-text 256.
@@ -48,7 +55,18 @@ std::shared_ptr<const Tokenizer> make_byte_tokenizer();
 std::shared_ptr<const Tokenizer> make_sentencepiece_tokenizer(std::string model_bytes,
                                                               const std::string& label);
 
-// "byte", a .model file, or a folder with the files() above (a checkpoint). Throws Error.
+// From the text of a tokenizer.json with byte-level BPE (GPT-2, Llama 3, Qwen, SmolLM2, DeepSeek).
+// `end_of_text`: the token that ends a text; empty: the one with a well-known name. The ids are
+// those of the tokenizers library with encode_special_tokens. Throws Error naming what is not
+// supported.
+std::shared_ptr<const Tokenizer> make_json_tokenizer(std::string json,
+                                                     const std::string& end_of_text,
+                                                     const std::string& label);
+
+// "byte", a .model file, a tokenizer.json, or a folder with the files() above (a checkpoint).
+// Throws Error.
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& path);
+// The one whose files lie in a folder of token shards; null where there is none.
+std::shared_ptr<const Tokenizer> find_tokenizer(const std::string& folder);
 
 }  // namespace muonlab::data
