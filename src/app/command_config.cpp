@@ -11,6 +11,7 @@
 #include "muonlab/config/load.hpp"
 #include "muonlab/config/model_hf.hpp"
 #include "muonlab/config/sweep.hpp"
+#include "muonlab/study/sweep/data_fit.hpp"
 #include "muonlab/study/sweep/plan.hpp"
 
 namespace muonlab::app {
@@ -63,11 +64,37 @@ std::string run_text(const config::LoadedConfig& loaded) {
                    optimizers_text(loaded.run));
 }
 
+// Checks the configurations of one file against their data where these are there and open quickly.
+class DataCheck {
+ public:
+  explicit DataCheck(const std::string& file) : file_(file) {}
+
+  void check(const config::RunConfig& run, const std::string& place) {
+    const std::string reason = study::DataFit::is_quick(run)
+                                   ? fit_.check(run, file_, place)
+                                   : "writing the texts about so many people takes a while";
+    if (reason_.empty()) reason_ = reason;
+  }
+
+  void print_note() const {
+    if (reason_.empty()) return;
+    std::cout << "note     what depends on the data (train.epochs, probes.tail) is checked when "
+                 "the run starts: "
+              << reason_ << "\n";
+  }
+
+ private:
+  std::string file_, reason_;
+  study::DataFit fit_;
+};
+
 // Every cell is loaded, with the middle of a grid where a search decides.
-std::string sweep_text(const std::string& file) {
+std::string check_sweep(const std::string& file, DataCheck& data) {
   study::SweepPlanner planner(config::load_sweep(file));
-  const size_t cells =
-      planner.outline([](const auto&) { return std::optional<double>(); }).cells.size();
+  const study::SweepPlan plan =
+      planner.outline([](const auto&) { return std::optional<double>(); });
+  for (const study::Cell& cell : plan.cells) data.check(cell.config, "cell " + cell.name);
+  const size_t cells = plan.cells.size();
   return base::str("a sweep of ", base::with_commas(static_cast<int64_t>(cells)),
                    cells == 1 ? " run" : " runs", "; `muonlab sweep ", file,
                    " --dry-run` shows them");
@@ -75,6 +102,7 @@ std::string sweep_text(const std::string& file) {
 
 void check_file(const std::string& name, size_t width, const std::vector<std::string>& settings) {
   const std::string file = find_installed(name);
+  DataCheck data(file);
   const auto say_ok = [&](const std::string& text) {
     std::cout << base::pad_right(name, width) << "  ok  " << text << "\n";
   };
@@ -83,10 +111,13 @@ void check_file(const std::string& name, size_t width, const std::vector<std::st
       throw config::ConfigError(
           {{file, "", "--set changes the configuration of one run; this is a sweep"}});
     }
-    return say_ok(sweep_text(file));
+    say_ok(check_sweep(file, data));
+    return data.print_note();
   }
   const config::LoadedConfig loaded = config::load_config(file, settings);
+  data.check(loaded.run, "");
   say_ok(run_text(loaded));
+  data.print_note();
   print_dropped(loaded);
   const std::string gap = config::hugging_face_gap(loaded.run.model);
   if (!gap.empty())

@@ -59,6 +59,11 @@ void check_schedules(Checker& c) {
   // An earlier version accepted more than this one, and its runs are to be read.
   if (!steps || c.stored || c.problems.touches("train")) return;
   for (Problem& problem : schedule_problems(c.run, *steps)) {
+    if (c.run.train.tokens) {
+      problem.text +=
+          "; if a run has done a part of its tokens with another batch, `muonlab train --resume "
+          "RUN --set train.batch=N` counts the steps that are left";
+    }
     const std::string schedule = problem.path.substr(0, problem.path.rfind('.'));
     if (!c.problems.touches(schedule)) c.fail(problem.path, std::move(problem.text));
   }

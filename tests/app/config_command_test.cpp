@@ -115,6 +115,45 @@ TEST_F(ConfigCommand, ChecksSweepsToo) {
   EXPECT_EQ(run({"config", "check", "sweep.json", "--set", "train.batch=4"}).code, 2);
 }
 
+// The number of steps is in the data: 2 passes over the facts of eight people are 10 steps.
+TEST_F(ConfigCommand, WarmupsAreComparedWithEpochsWhereTheDataOpenQuickly) {
+  const auto write_run = [&](const std::string& data, int warmup) {
+    write("epochs.json", R"({"model": {"size": "tiny", "context": 64}, "data": )" + data +
+                             R"(, "train": {"epochs": 2}, "schedule": {"warmup": )" +
+                             std::to_string(warmup) + "}}");
+  };
+  const std::string people = R"({"m": 3, "tokenizer": {"kind": "byte"}})";
+  write("sweep.json", R"({"base": "epochs.json", "axes": {"lr": {"path": "optimizers.adam.lr",
+      "values": [0.001, 0.002]}}})");
+  write_run(people, 5);
+  const Result good = run({"config", "check", "epochs.json", "sweep.json"});
+  EXPECT_EQ(good.code, 0) << good.err;
+  EXPECT_EQ(good.out.find("note"), std::string::npos) << good.out;
+  write_run(people, 5000);
+  const Result wrong = run({"config", "check", "epochs.json", "sweep.json"});
+  EXPECT_EQ(wrong.code, 2) << wrong.out;
+  EXPECT_TRUE(
+      wrong.err.starts_with("epochs.json: schedule.warmup: 5000 steps of warm-up leave "
+                            "nothing of the run's 10 steps\n"))
+      << wrong.err;
+  EXPECT_NE(wrong.err.find("sweep.json: cell lr_0.001-s1: schedule.warmup: 5000 steps"),
+            std::string::npos)
+      << wrong.err;
+  // Elsewhere the check says that it is made later.
+  for (const char* data : {R"({"m": 20, "tokenizer": {"kind": "byte"}})",
+                           R"({"kind": "shards", "train": ["none"], "valid": ["none"]})"}) {
+    write_run(data, 5000);
+    for (const char* file : {"epochs.json", "sweep.json"}) {
+      const Result later = run({"config", "check", file});
+      EXPECT_EQ(later.code, 0) << later.err;
+      EXPECT_NE(later.out.find("note     what depends on the data (train.epochs, probes.tail) is "
+                               "checked when the run starts: "),
+                std::string::npos)
+          << later.out;
+    }
+  }
+}
+
 TEST_F(ConfigCommand, SaysWhatTransformersWillNotLoad) {
   const Result plain = run({"config", "check", "good.json", "--set", "model.gated=false", "--set",
                             "model.qk_norm=gain"});

@@ -5,6 +5,11 @@
 namespace muonlab::config {
 namespace {
 
+// After a budget in tokens, which a run may have spent in part in smaller steps.
+constexpr const char* kRemedy =
+    "; if a run has done a part of its tokens with another batch, `muonlab train --resume RUN "
+    "--set train.batch=N` counts the steps that are left";
+
 // 8 samples of 32 tokens a step.
 std::string of_length(const std::string& length, const std::string& schedule) {
   return R"({"model": {"context": 32}, "train": {)" + length + R"(, "batch": 8}, "schedule": )" +
@@ -15,15 +20,20 @@ TEST(ScheduleLength, AWarmupLongerThanTheRunIsRefusedInStepsAndInTokens) {
   const std::string cosine = R"({"kind": "cosine", "warmup": $20})";
   expect_error(of_length(R"("steps": 20)", cosine),
                "schedule.warmup: 20 steps of warm-up leave nothing of the run's 20 steps");
-  expect_error(of_length(R"("tokens": 5120)", cosine),
-               "schedule.warmup: 20 steps of warm-up leave nothing of the run's 20 steps");
+  expect_error(
+      of_length(R"("tokens": 5120)", cosine),
+      std::string("schedule.warmup: 20 steps of warm-up leave nothing of the run's 20 steps") +
+          kRemedy);
   EXPECT_EQ(errors(Marked(of_length(R"("tokens": 5121)", cosine)).text), Lines{});
   expect_error(of_length(R"("tokens": 1)", R"({"kind": "constant", "warmup": $1})"),
-               "schedule.warmup: 1 step of warm-up leave nothing of the run's 1 step");
+               std::string("schedule.warmup: 1 step of warm-up leave nothing of the run's 1 step") +
+                   kRemedy);
   expect_error(
       R"({"model": {"context": 32}, "train": {"tokens": 2560, "batch": 8}, "optimizers": {"a":)"
       R"( {"rule": "sgd", "schedule": {"kind": "linear", "warmup": $30}}}})",
-      "optimizers.a.schedule.warmup: 30 steps of warm-up leave nothing of the run's 10 steps");
+      std::string(
+          "optimizers.a.schedule.warmup: 30 steps of warm-up leave nothing of the run's 10 steps") +
+          kRemedy);
 }
 
 TEST(ScheduleLength, WarmupAndDecayOfWsdDoNotOverlap) {
@@ -37,9 +47,12 @@ TEST(ScheduleLength, WarmupAndDecayOfWsdDoNotOverlap) {
   expect_error(of_length(R"("steps": 10)", wsd("$9", "0.2")),
                "schedule.warmup: 9 steps of warm-up reach into the decay, which takes the last 2 "
                "of 10 steps; lower warmup or decay_fraction");
-  expect_error(of_length(R"("tokens": 2560)", wsd("$1", "1")),
-               "schedule.warmup: 1 step of warm-up reach into the decay, which takes the last 10 "
-               "of 10 steps; lower warmup or decay_fraction");
+  expect_error(
+      of_length(R"("tokens": 2560)", wsd("$1", "1")),
+      std::string(
+          "schedule.warmup: 1 step of warm-up reach into the decay, which takes the last 10 "
+          "of 10 steps; lower warmup or decay_fraction") +
+          kRemedy);
 }
 
 TEST(ScheduleLength, EpochsAreCheckedWhereTheDataAreKnown) {

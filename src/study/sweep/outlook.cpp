@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
-#include "muonlab/run/session.hpp"
+#include "muonlab/study/sweep/data_fit.hpp"
 #include "muonlab/study/sweep/estimate.hpp"
 
 namespace muonlab::study {
@@ -23,35 +22,6 @@ std::string shape_of(const config::RunConfig& run) {
   shape.kernels = run.kernels;
   shape.threads = run.threads;
   return config::dump_config(shape);
-}
-
-// What decides whether a cell fits its data; empty where the configuration alone says it.
-std::string fit_of(const config::RunConfig& run) {
-  if (!run.probes.tail && !run.train.epochs) return "";
-  config::RunConfig fit;
-  fit.data = run.data;
-  fit.model.context = run.model.context;
-  fit.model.vocabulary = run.model.vocabulary;
-  fit.probes.tail = run.probes.tail;
-  if (run.train.epochs) {
-    fit.train = run.train;
-    fit.schedule = run.schedule;
-    fit.optimizers = run.optimizers;
-  }
-  return config::dump_config(fit);
-}
-
-// Throws ConfigError with the cell's name. Data that are not there are left to the run.
-void check_fit(const Cell& cell, const std::string& file) {
-  try {
-    run::check_with_data(cell.config);
-  } catch (const config::ConfigError& error) {
-    std::vector<config::Problem> problems;
-    for (const config::Problem& problem : error.problems())
-      problems.push_back({file, "cell " + cell.name, problem.line()});
-    throw config::ConfigError(std::move(problems));
-  } catch (const base::Error&) {
-  }
 }
 
 std::string counted(int64_t count, const char* one, const char* many) {
@@ -77,7 +47,7 @@ Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
   outlook.max_more_trials = plan.max_more_trials;
   std::map<std::string, Rate> rates;  // by shape
   DataSizes data_sizes;
-  std::set<std::string> checked;  // by fit
+  DataFit data_fit;  // data that are not there are left to the run
   std::vector<uint64_t> memory;
   uint64_t running_disk = 0;
   for (const Cell& cell : plan.cells) {
@@ -88,8 +58,7 @@ Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
       continue;
     }
     ++outlook.num_runs;
-    const std::string fit = fit_of(cell.config);
-    if (!fit.empty() && checked.insert(fit).second) check_fit(cell, queue.sweep().path);
+    data_fit.check(cell.config, queue.sweep().path, "cell " + cell.name);
     const config::RunConfig run = data_sizes.complete(cell.config);
     const double flops = run_flops(run);
     outlook.num_unknown += flops == 0;
