@@ -19,7 +19,7 @@ model_<case>.safetensors   A tiny model of transformers (Llama, Qwen3 or Arcee),
 
 muon_<case>.safetensors    Three steps of Muon in float64, by the formulas below, for several shapes.
     <rows>x<cols>.weight0, .grad1..3 (float32-representable), .momentum1..3, .weight1..3, and
-    .direction3: the orthogonalised direction of step 3 before scale and learning rate.
+    .direction3: the orthogonalized direction of step 3 before scale and learning rate.
     metadata "config"    JSON with every number and, in words, every convention
 
 adamw_<case>.safetensors   Three steps of torch.optim.AdamW in float64: weight0..3, grad1..3, exp_avg3, exp_avg_sq3.

@@ -19,7 +19,6 @@
 #include "muonlab/base/usage_error.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/data/corpus.hpp"
-#include "muonlab/data/shard.hpp"
 #include "muonlab/data/tokenize.hpp"
 #include "muonlab/data/tokenizer_training.hpp"
 

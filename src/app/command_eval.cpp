@@ -11,11 +11,15 @@
 
 #include "commands.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/log.hpp"
 #include "muonlab/base/non_finite.hpp"
 #include "muonlab/base/permutation.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/base/text_table.hpp"
+#include "muonlab/base/usage_error.hpp"
+#include "muonlab/config/load.hpp"
 #include "muonlab/data/content_check.hpp"
+#include "muonlab/record/changes.hpp"
 #include "muonlab/record/run_folder.hpp"
 #include "muonlab/run/generate.hpp"
 #include "muonlab/train/evaluation.hpp"
@@ -25,10 +29,51 @@ namespace {
 
 constexpr const char* kCheckpointHelp = "a run, RUN@STEP, or a checkpoint's folder";
 
-data::Dataset open_data(const run::LoadedModel& loaded) {
-  data::Dataset data =
-      data::open_dataset(loaded.config.data, loaded.config.model.context, loaded.config.seed);
+// Where the data are now, for data that were moved since the checkpoint was made.
+struct DataPlace {
+  std::vector<std::string> settings;
+  void add_option(CLI::App& command) {
+    command
+        .add_option("--set", settings,
+                    "where the data are now: data.train, data.valid, data.tokenizer or "
+                    "data.tokenizer.path; may be repeated")
+        ->type_name("PATH=VALUE")
+        ->allow_extra_args(false);
+  }
+};
+
+config::DataConfig moved_data(const config::RunConfig& before, const DataPlace& place) {
+  const config::RunConfig now =
+      config::parse_stored_config(config::dump_config(before), "the checkpoint", place.settings)
+          .run;
+  for (const config::Difference& difference : config::diff_configs(before, now)) {
+    if (record::places_data(difference.path)) continue;
+    throw base::UsageError("--set ", difference.path,
+                           ": here --set says where the data are now (data.train, data.valid, "
+                           "data.tokenizer, data.tokenizer.path); nothing else of the checkpoint's "
+                           "configuration can be changed");
+  }
+  return now.data;
+}
+
+data::Dataset open_data(const run::LoadedModel& loaded, const std::string& name,
+                        const DataPlace& place) {
+  const config::RunConfig& config = loaded.config;
+  const config::DataConfig where = moved_data(config, place);
+  data::Dataset data;
+  try {
+    data = data::open_dataset(where, config.model.context, config.seed);
+  } catch (const base::Error& error) {
+    const bool shards = std::holds_alternative<config::ShardsConfig>(where);
+    throw base::Error(error.what(), ". If the data were moved, say where they are with --set ",
+                      shards ? "'data.train=[\"FOLDER\"]' --set 'data.valid=[\"FOLDER\"]'"
+                             : "data.tokenizer.path=FILE");
+  }
   if (data.content) data.content->verify_valid();
+  if (!loaded.data_identity.empty() && data.identity != loaded.data_identity) {
+    base::log_warning(name, ": these are not the data that it was trained on (content hash ",
+                      data.identity, ", the checkpoint says ", loaded.data_identity, ")");
+  }
   return data;
 }
 
@@ -84,6 +129,7 @@ void add_eval(CLI::App& app, Exit&) {
     int64_t samples = 0;
     std::string windows;
     bool json = false;
+    DataPlace place;
   };
   auto options = std::make_shared<Options>();
   command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
@@ -95,9 +141,10 @@ void add_eval(CLI::App& app, Exit&) {
                    "eval.windows")
       ->check(CLI::IsMember({"spread", "first"}));
   command->add_flag("--json", options->json, "print one JSON object");
+  options->place.add_option(*command);
   command->callback([options] {
     run::LoadedModel loaded = run::load_model(options->checkpoint);
-    const data::Dataset data = open_data(loaded);
+    const data::Dataset data = open_data(loaded, options->checkpoint, options->place);
     const int64_t there = data.valid->samples_per_epoch();
     int64_t count = options->samples == 0 ? loaded.config.eval.samples : options->samples;
     if (count < 0 || count > there) count = there;
@@ -109,7 +156,8 @@ void add_eval(CLI::App& app, Exit&) {
         train::evaluate(*loaded.model, data, windows, loaded.config.train.micro_batch.value_or(8),
                         loaded.config.model.context, loaded.arena->values().device());
     if (!std::isfinite(result.loss)) {
-      throw base::NonFinite(options->checkpoint, ": its validation loss is ", result.loss,
+      throw base::NonFinite(options->checkpoint, ": its validation loss is ",
+                            base::exact(result.loss),
                             ": its weights are not finite, or they overflow. Take an earlier "
                             "checkpoint");
     }
@@ -185,6 +233,7 @@ void add_ask(CLI::App& app, Exit&) {
   struct Options {
     std::string checkpoint;
     int64_t count = 6, seed = 1;
+    DataPlace place;
   };
   auto options = std::make_shared<Options>();
   command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
@@ -193,9 +242,10 @@ void add_ask(CLI::App& app, Exit&) {
       ->check(at_least(1));
   command->add_option("--seed", options->seed, "chooses the questions of each frequency group")
       ->capture_default_str();
+  options->place.add_option(*command);
   command->callback([options] {
     run::LoadedModel loaded = run::load_model(options->checkpoint);
-    const data::Dataset data = open_data(loaded);
+    const data::Dataset data = open_data(loaded, options->checkpoint, options->place);
     if (data.questions.empty()) {
       throw base::Error(options->checkpoint,
                         ": its corpus asks no questions; `ask` is for data.kind biographies");

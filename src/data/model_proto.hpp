@@ -10,7 +10,7 @@ namespace muonlab::data {
 struct ModelSettings {
   int model_type = 1;  // 1 unigram, 2 BPE
   bool byte_fallback = false;
-  bool has_character_map = false;  // a normalisation other than identity
+  bool has_character_map = false;  // a normalization other than identity
   bool add_dummy_prefix = true;
   bool remove_extra_whitespaces = true;
   bool escape_whitespaces = true;

@@ -40,7 +40,7 @@ class SentencePieceTokenizer : public Tokenizer {
     };
     if (settings.model_type != 1 && settings.model_type != 2) refuse("is neither BPE nor unigram");
     if (!settings.byte_fallback) refuse("has no byte fallback");
-    if (settings.has_character_map) refuse("normalises its text");
+    if (settings.has_character_map) refuse("normalizes its text");
     if (settings.add_dummy_prefix) refuse("adds a space before the text");
     if (settings.remove_extra_whitespaces) refuse("removes white space");
     if (!settings.escape_whitespaces) refuse("does not escape spaces");

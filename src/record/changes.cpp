@@ -100,6 +100,10 @@ bool decides_rates(const std::string& setting) {
 
 bool keeps_record(const std::string& setting) { return class_of(setting).keeps_record; }
 
+bool places_data(const std::string& setting) {
+  return std::string_view(class_of(setting).note) == kSameContent;
+}
+
 std::vector<Change> classify_changes(const std::vector<config::Difference>& differences) {
   std::vector<Change> changes;
   for (const config::Difference& difference : differences) {

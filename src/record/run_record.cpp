@@ -59,14 +59,14 @@ void read_timing(const std::string& path, RunRecord& record) {
   record.timing = in_order(timing);
 }
 
-std::string identity_in(const std::string& checkpoints) {
-  const std::vector<store::CheckpointEntry> entries = store::list_checkpoints(checkpoints);
+}  // namespace
+
+std::string data_identity(const RunFolder& folder) {
+  const std::vector<store::CheckpointEntry> entries = store::list_checkpoints(folder.checkpoints());
   if (entries.empty()) return "";
   const nlohmann::json trainer = value_in(base::join_path(entries.back().path, "trainer.json"));
   return trainer.is_object() ? text_in(trainer, "data") : "";
 }
-
-}  // namespace
 
 std::vector<Validation> read_validations(const std::string& path) {
   std::map<int64_t, Validation> validations;
@@ -97,7 +97,7 @@ RunRecord read_run(const std::string& path) {
   const nlohmann::json build = value_in(folder.build());
   if (build.is_object()) record.commit = text_in(build, "commit");
   if (build.is_object()) record.processor = text_in(build, "processor");
-  record.data_identity = identity_in(folder.checkpoints());
+  record.data_identity = data_identity(folder);
   if (files.exists(folder.metrics())) read_metrics(folder.metrics(), record);
   if (files.exists(folder.timing())) read_timing(folder.timing(), record);
   record.history = read_history(folder.history());

@@ -112,6 +112,7 @@ LoadedModel load_model(const std::string& run_or_checkpoint) {
   loaded.config.device = config::Device::cpu;
   const tensor::Place place = decide_place(loaded.config);
   loaded.state = saved.trainer.state;
+  loaded.data_identity = saved.trainer.data_identity;
   tensor::start_runtime(loaded.config.threads.value_or(base::usable_processors()));
   loaded.tokenizer = data::load_tokenizer(saved.checkpoint.path());
   const std::vector<config::ParameterSpec> specs = config::parameter_specs(loaded.config.model);

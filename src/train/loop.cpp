@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "muonlab/base/non_finite.hpp"
+#include "muonlab/base/text.hpp"
 
 namespace muonlab::train {
 namespace {
@@ -21,7 +22,7 @@ bool note_best(TrainState& state, const Evaluation& evaluation) {
 // good.
 void require_sound(int64_t step, const Evaluation& evaluation, int64_t vocabulary) {
   if (!std::isfinite(evaluation.loss)) {
-    throw base::NonFinite("step ", step, ": validation loss ", evaluation.loss,
+    throw base::NonFinite("step ", step, ": validation loss ", base::exact(evaluation.loss),
                           "; the state after this step was not saved.");
   }
   // Equal losses alone would also be those of a text of one repeated token.

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include "muonlab/base/non_finite.hpp"
+#include "muonlab/base/text.hpp"
 #include "muonlab/train/batch.hpp"
 #include "muonlab/train/norm.hpp"
 #include "muonlab/train/step.hpp"
@@ -34,8 +35,9 @@ void require_finite(Trainer& trainer, const StepRecord& record) {
     where = base::str(", first in the gradient of ", parameter.spec.name);
     break;
   }
-  throw base::NonFinite("step ", record.step, ": loss ", record.loss, ", gradient norm ",
-                        record.grad_norm, where, "; stopped before the update.");
+  throw base::NonFinite("step ", record.step, ": loss ", base::exact(record.loss),
+                        ", gradient norm ", base::exact(record.grad_norm), where,
+                        "; stopped before the update.");
 }
 
 }  // namespace

@@ -110,6 +110,20 @@ TEST_F(AttackCommand, NoLinkInAFolderIsWrittenThrough) {
   EXPECT_EQ(slurp(victim), "precious");
 }
 
+TEST_F(AttackCommand, AHardLinkInAFolderIsReplacedByACopy) {
+  ASSERT_EQ(train({"--run-dir", "run"}).code, 0);
+  fs::create_directory(scratch_ / "backup");
+  for (const std::string name :
+       {".lock", "metrics.jsonl", "timing.jsonl", "log.txt", "history.jsonl"}) {
+    fs::create_hard_link(scratch_ / ("run/" + name), scratch_ / ("backup/" + name));
+  }
+  const auto before = support::tree(scratch_ / "backup");
+  const Result longer = resume("run", 34);
+  EXPECT_EQ(longer.code, 0) << longer.err;
+  EXPECT_EQ(last_step(scratch_ / "run"), 34);
+  EXPECT_EQ(support::tree(scratch_ / "backup"), before);
+}
+
 TEST_F(AttackCommand, WhatABatchSystemSendsSavesAndEndsTheRun) {
   for (const auto& [number, name] :
        {std::pair(SIGUSR1, "SIGUSR1"), std::pair(SIGUSR2, "SIGUSR2")}) {

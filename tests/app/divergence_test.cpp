@@ -50,11 +50,34 @@ TEST_F(Divergence, ARunWhoseLastUpdateDivergesIsNotFinished) {
   const Result last = train_fast({"--set", "train.steps=1", "--set", "optimizers.adam.lr=1e30"});
   EXPECT_EQ(last.code, 3) << last.out << last.err;
   EXPECT_NE(last.err.find("step 1: validation loss"), std::string::npos) << last.err;
+  EXPECT_EQ((last.out + last.err).find("-nan"), std::string::npos) << last.out << last.err;
   EXPECT_EQ(last.out.find("done"), std::string::npos) << last.out;
   EXPECT_NE(state().find("diverged"), std::string::npos) << state();
   EXPECT_FALSE(std::filesystem::exists(scratch_ / "runs/tiny/checkpoints/step-00000001"));
   ASSERT_TRUE(history().end);
   EXPECT_EQ(history().end->outcome, record::RunOutcome::diverged);
+}
+
+// The only validation is the last one, and more than 8 kB of metrics come before it.
+TEST_F(Divergence, ACellThatDivergesAtItsEndIsNotFailedForEver) {
+  std::ofstream(scratch_ / "decay.json") << R"({
+    "threads": 1, "model": {"layers": 1, "width": 32, "heads": 2, "context": 32},
+    "data": {"kind": "biographies", "m": 4, "tokenizer": {"kind": "byte"}},
+    "optimizers": {"s": {"rule": "sgd", "lr": 1e-6, "momentum": 0}},
+    "assign": [{"params": ["all"], "optimizer": "s"}], "train": {"steps": 95, "batch": 4},
+    "eval": {"every": 0, "samples": 8}, "checkpoint": {"every": 0}})";
+  std::ofstream(scratch_ / "sweep.json") << R"({"base": "decay.json", "seeds": [1],
+    "axes": {"row": {"boom": {"optimizers.s.decay": 2.1e6}, "ok": {"optimizers.s.decay": 0}}},
+    "compare": {"axis": "row", "baseline": "ok", "reference": "boom"}})";
+  const Result first = run_program(scratch_.path(), {"sweep", "sweep.json"});
+  EXPECT_NE(first.out.find("boom-s1  diverged at step 95"), std::string::npos) << first.out;
+  EXPECT_EQ(first.out.find("failed"), std::string::npos) << first.out;
+  const std::string metrics = scratch_ / "runs/sweep/cells/boom-s1/metrics.jsonl";
+  EXPECT_GT(slurp(metrics).size(), 8192u);
+  std::filesystem::remove_all(scratch_ / "runs/sweep/failures");  // earlier versions left none
+  const Result again = run_program(scratch_.path(), {"sweep", "sweep.json"});
+  EXPECT_NE(again.out.find("0 runs to do, 2 finished earlier"), std::string::npos) << again.out;
+  EXPECT_EQ(again.out.find("failed"), std::string::npos) << again.out;
 }
 
 TEST_F(Divergence, WeightsThatAreNotFiniteAreNeverSaved) {

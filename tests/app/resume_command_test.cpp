@@ -70,93 +70,6 @@ TEST_F(ResumeCommand, ADamagedCheckpointIsNamedAndTheOneBeforeItUsed) {
   EXPECT_TRUE(std::filesystem::exists(final_checkpoint("hurt"))) << "nothing is removed";
 }
 
-const std::string kOnShards = R"(data={"kind":"shards","train":["text"],"valid":["text"]})";
-
-// A corpus of numbers as shards in the folder `name`.
-void make_shards(const Scratch& scratch, const std::string& name, const std::string& more = "") {
-  std::ofstream text(scratch / (name + ".txt"));
-  for (int i = 0; i < 3000; ++i) text << i << " ";
-  text << more << std::flush;
-  ASSERT_EQ(
-      run_program(scratch.path(), {"data", "tokens", name, name + ".txt", "--tokenizer", "byte"})
-          .code,
-      0);
-}
-
-TEST_F(ResumeCommand, TheSameDataMayLieElsewhere) {
-  make_shards(scratch_, "text");
-  make_shards(scratch_, "other", "and one");
-  ASSERT_EQ(train({"--set", kOnShards, "--set", "train.steps=8"}).code, 0);
-  std::filesystem::rename(scratch_ / "text", scratch_ / "moved");
-  const auto resume = [&](const std::string& folder) {
-    return run_program(
-        scratch_.path(),
-        {"train", "--resume", "runs/tiny", "--set", "train.steps=12", "--set",
-         "data.train=[\"" + folder + "\"]", "--set", "data.valid=[\"" + folder + "\"]"});
-  };
-  const Result other = resume("other");
-  EXPECT_EQ(other.code, 1);
-  EXPECT_NE(other.err.find("the data are not those it was trained on"), std::string::npos)
-      << other.err;
-  const Result moved = resume("moved");
-  EXPECT_EQ(moved.code, 0) << moved.err;
-  EXPECT_NE(moved.out.find("changed  data.train [\"text\"] -> [\"moved\"] (another place: allowed "
-                           "where the content is the same)"),
-            std::string::npos)
-      << moved.out;
-  EXPECT_EQ(run_program(scratch_.path(), {"eval", "runs/tiny"}).code, 0) << "the new place is kept";
-}
-
-// Ids of the vocabulary in the place of others: nothing but the hash tells.
-TEST_F(ResumeCommand, ShardsOverwrittenWhileItTrainsStopTheRunAndItsResume) {
-  make_shards(scratch_, "text");
-  const std::string shard = scratch_ / "text/shard-00000.tokens";
-  const std::string good = slurp(shard);
-  std::vector<std::string> arguments{"train", "tiny.json"};
-  for (const std::string& setting :
-       {kOnShards, std::string("train.steps=100000"), std::string("checkpoint.every=20"),
-        std::string("probes=null"), std::string("eval.every=0")}) {
-    arguments.insert(arguments.end(), {"--set", setting});
-  }
-  Process process(scratch_.path(), arguments);
-  ASSERT_TRUE(process.wait_for(scratch_ / "runs/tiny/metrics.jsonl", "\"step\":25,"));
-  EXPECT_NE(process.out_so_far().find("content  the shards match their hashes ("),
-            std::string::npos);
-  std::fstream(shard, std::ios::in | std::ios::out | std::ios::binary).seekp(128)
-      << std::string(20'000, '\0') << std::flush;
-  const Result stopped = process.wait();
-  EXPECT_EQ(stopped.code, 1);
-  EXPECT_NE(stopped.err.find("text/shard-00000.tokens: the token ids do not match content_hash"),
-            std::string::npos)
-      << stopped.err;
-  EXPECT_NE(stopped.err.find("since its last checkpoint is not saved"), std::string::npos)
-      << stopped.err;
-  const auto saved = support::tree(scratch_ / "runs/tiny/checkpoints");
-
-  const Result resumed = run_program(
-      scratch_.path(), {"train", "--resume", "runs/tiny", "--set", "train.steps=100001"});
-  EXPECT_EQ(resumed.code, 1);
-  EXPECT_NE(resumed.err.find("the token ids do not match content_hash"), std::string::npos)
-      << resumed.err;
-  EXPECT_EQ(run_program(scratch_.path(), {"eval", "runs/tiny"}).code, 1);
-  EXPECT_EQ(support::tree(scratch_ / "runs/tiny/checkpoints"), saved);
-
-  std::ofstream(shard, std::ios::binary) << good;
-  EXPECT_EQ(run_program(scratch_.path(), {"eval", "runs/tiny"}).code, 0);
-}
-
-TEST_F(ResumeCommand, AShardThatIsCutWhileItTrainsIsNamed) {
-  make_shards(scratch_, "text");
-  Process process(scratch_.path(), {"train", "tiny.json", "--set", kOnShards, "--set",
-                                    "train.steps=100000", "--set", "probes=null"});
-  ASSERT_TRUE(process.wait_for(scratch_ / "runs/tiny/metrics.jsonl", "\"step\":5,"));
-  std::filesystem::resize_file(scratch_ / "text/shard-00000.tokens", 200);
-  const Result stopped = process.wait();
-  EXPECT_EQ(stopped.code, 1) << "not a signal";
-  EXPECT_NE(stopped.err.find("text/shard-00000.tokens: ends at byte "), std::string::npos)
-      << stopped.err;
-}
-
 TEST_F(ResumeCommand, ARunKeepsTheValidationWindowsThatItBeganWith) {
   ASSERT_EQ(train({"--set", "train.steps=8", "--set", "eval.windows=first"}).code, 0);
   const Result longer = train({"--set", "train.steps=12"});
@@ -172,6 +85,22 @@ TEST_F(ResumeCommand, ARunKeepsTheValidationWindowsThatItBeganWith) {
       std::string::npos)
       << spread.out;
   EXPECT_NE(resolved().find("\"windows\": \"spread\""), std::string::npos) << resolved();
+}
+
+// A branch is a new run, which has the windows of new runs unless it names others.
+TEST_F(ResumeCommand, ABranchOfARunOnTheFirstWindowsSpreadsThem) {
+  ASSERT_EQ(train({"--set", "train.steps=8", "--set", "eval.windows=first"}).code, 0);
+  const auto branch = [&](const std::string& name, std::vector<std::string> more) {
+    more.insert(more.begin(),
+                {"--run-dir", name, "--from", "runs/tiny@8", "--set", "train.steps=12"});
+    EXPECT_EQ(train(more).code, 0);
+    return slurp(scratch_ / (name + "/resolved.json"));
+  };
+  EXPECT_NE(branch("a", {}).find("\"windows\": \"spread\""), std::string::npos);
+  EXPECT_NE(branch("b", {"--set", "eval.windows=first"}).find("\"windows\": \"first\""),
+            std::string::npos);
+  const Result compared = run_program(scratch_.path(), {"compare", "runs/tiny", "a"});
+  EXPECT_NE(compared.out.find("eval.windows"), std::string::npos) << compared.out;
 }
 
 TEST_F(ResumeCommand, AProbeTurnedOnOrOffLaterKeepsItsLines) {

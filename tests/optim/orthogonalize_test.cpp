@@ -213,7 +213,7 @@ TEST(Coefficients, PolarExpressConvergesFromItsLowerBound) {
 TEST(Coefficients, EverySetIsStableAboveOne) {
   for (const Set& set : kSets) {
     const Coefficients c = coefficients(set.orthogonalizer, set.steps);
-    for (double s = 1.0; s <= 1.0101; s += 1e-4) {  // what bf16 can add to a normalised matrix
+    for (double s = 1.0; s <= 1.0101; s += 1e-4) {  // what bf16 can add to a normalized matrix
       EXPECT_LT(std::abs(gain(c, s / c.norm_factor)), 1.25) << set.name << " at " << s;
     }
   }

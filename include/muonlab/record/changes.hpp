@@ -28,6 +28,8 @@ bool shapes_weights(const std::string& setting);
 // Whether two runs that differ in this setting alone record the same losses and measurements but
 // for rounding, so that one can stand for the other.
 bool keeps_record(const std::string& setting);
+// Whether a setting only says where the data or their tokenizer are: the content decides.
+bool places_data(const std::string& setting);
 // Whether a setting decides learning rates: where those of all steps so far stay what they were,
 // changing it is safe.
 bool decides_rates(const std::string& setting);

@@ -40,9 +40,8 @@ struct RunRecord {
   std::vector<Validation> validations;
   std::vector<StepTiming> timing;
   std::string commit, processor;
-  History history{};  // empty for a run made before there was one
-  // Hash of all token ids and the tokenizer, as the newest checkpoint has it; empty without one.
-  std::string data_identity{};
+  History history{};            // empty for a run made before there was one
+  std::string data_identity{};  // see below
 
   bool finished() const { return state == RunState::finished; }
   bool diverged() const { return state == RunState::diverged; }
@@ -53,5 +52,8 @@ std::vector<Validation> read_validations(const std::string& path);
 // Throws base::Error: no run's folder there, or a resolved.json that cannot be read. Absent metrics
 // leave empty rows.
 RunRecord read_run(const std::string& path);
+
+// Hash of all token ids and the tokenizer, as the newest checkpoint has it; empty without one.
+std::string data_identity(const RunFolder& folder);
 
 }  // namespace muonlab::record

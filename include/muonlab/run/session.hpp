@@ -59,6 +59,7 @@ class Session {
 struct LoadedModel {
   config::RunConfig config;
   train::TrainState state;
+  std::string data_identity;  // of the data it was trained on (data::Dataset)
   std::unique_ptr<tensor::Arena> arena;
   std::unique_ptr<model::Model> model;
   std::shared_ptr<const data::Tokenizer> tokenizer;

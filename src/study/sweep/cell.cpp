@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <limits>
 
 #include <nlohmann/json.hpp>
@@ -6,9 +7,11 @@
 #include "muonlab/base/exit_code.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/data/corpus.hpp"
 #include "muonlab/record/changes.hpp"
 #include "muonlab/record/json_lines.hpp"
 #include "muonlab/record/progress.hpp"
+#include "muonlab/record/run_record.hpp"
 #include "muonlab/study/sweep/sweep.hpp"
 
 namespace muonlab::study {
@@ -19,6 +22,18 @@ int64_t vocabulary_of(const record::RunFolder& folder) {
   const nlohmann::json resolved = record::value_in(folder.resolved());
   const auto model = resolved.is_object() ? resolved.find("model") : resolved.end();
   return model != resolved.end() && model->is_object() ? record::count_in(*model, "vocabulary") : 0;
+}
+
+// Whether the data are where `now` says, with the content that the run in the folder was trained
+// on.
+bool has_same_content(const record::RunFolder& folder, const config::RunConfig& now) {
+  const std::string trained_on = record::data_identity(folder);
+  if (trained_on.empty()) return false;
+  try {
+    return data::open_dataset(now.data, now.model.context, now.seed).identity == trained_on;
+  } catch (const base::Error&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -50,13 +65,31 @@ CellStatus cell_status(const SweepFolder& folder, const std::string& cell) {
   return status;
 }
 
+config::EvalWindows windows_of(const SweepFolder& folder) {
+  base::FileSystem& files = base::real_file_system();
+  if (!files.exists(folder.cells())) return config::EvalWindows::spread;
+  for (const std::string& name : files.list(folder.cells())) {
+    const nlohmann::json cell = record::value_in(record::RunFolder(folder.cell(name)).config());
+    if (!cell.is_object() || !cell.contains("eval") || !cell["eval"].is_object()) continue;
+    const nlohmann::json& eval = cell["eval"];
+    const bool first = !eval.contains("windows") || eval["windows"] == "first";
+    return first ? config::EvalWindows::first : config::EvalWindows::spread;
+  }
+  return config::EvalWindows::spread;
+}
+
 std::vector<std::string> cell_changes(const SweepFolder& folder, const Cell& cell) {
-  const std::string path = record::RunFolder(folder.cell(cell.name)).config();
+  const record::RunFolder run_folder(folder.cell(cell.name));
+  const std::string path = run_folder.config();
   if (!base::real_file_system().exists(path)) return {};
   const config::RunConfig before = config::parse_stored_config(base::read_text(path), path).run;
+  std::vector<config::Difference> differences = config::diff_configs(before, cell.config);
+  std::erase_if(differences, [](const auto& d) { return record::keeps_record(d.path); });
+  const bool moved_only = std::all_of(differences.begin(), differences.end(),
+                                      [](const auto& d) { return record::places_data(d.path); });
+  if (differences.empty() || (moved_only && has_same_content(run_folder, cell.config))) return {};
   std::vector<std::string> changes;
-  for (const config::Difference& d : config::diff_configs(before, cell.config)) {
-    if (record::keeps_record(d.path)) continue;
+  for (const config::Difference& d : differences) {
     changes.push_back(base::str(d.path, " ", d.before.empty() ? "absent" : d.before, " -> ",
                                 d.after.empty() ? "absent" : d.after));
   }

@@ -32,20 +32,6 @@ SweepFolder folder_of(const SweepRequest& request, const config::SweepConfig& sw
   return SweepFolder(path);
 }
 
-// All cells of a sweep validate on the same windows: one that was begun before there was a choice
-// continues with the first ones.
-config::EvalWindows windows_of(const SweepFolder& folder) {
-  base::FileSystem& files = base::real_file_system();
-  if (!files.exists(folder.cells())) return config::EvalWindows::spread;
-  for (const std::string& name : files.list(folder.cells())) {
-    const nlohmann::json cell = record::value_in(record::RunFolder(folder.cell(name)).config());
-    if (!cell.is_object() || !cell.contains("eval") || !cell["eval"].is_object()) continue;
-    return cell["eval"].contains("windows") ? config::EvalWindows::spread
-                                            : config::EvalWindows::first;
-  }
-  return config::EvalWindows::spread;
-}
-
 int threads_of(const Cell& cell) {
   return static_cast<int>(cell.config.threads.value_or(base::usable_processors()));
 }

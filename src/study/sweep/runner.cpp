@@ -25,8 +25,12 @@ constexpr int64_t kStepsForSpeed = 10;
 
 }  // namespace
 
-SweepRunner::SweepRunner(SweepQueue& queue, int jobs, double grace_s)
-    : queue_(queue), jobs_(jobs), grace_s_(grace_s), live_(1, kPlainInterval_s) {}
+SweepRunner::SweepRunner(SweepQueue& queue, int jobs, double grace_s, std::string program)
+    : queue_(queue),
+      jobs_(jobs),
+      grace_s_(grace_s),
+      program_(std::move(program)),
+      live_(1, kPlainInterval_s) {}
 
 bool SweepRunner::run() {
   while (true) {
@@ -55,7 +59,7 @@ void SweepRunner::start(const Cell& cell) {
   const SweepFolder& folder = queue_.folder();
   const std::string config = folder.config(cell.name);
   base::write_atomically(config, config::dump_config(cell.config));
-  const std::vector<std::string> command{base::own_program(), "train", config, "--run-dir",
+  const std::vector<std::string> command{program_, "train", config, "--run-dir",
                                          folder.cell(cell.name)};
   auto process = std::make_unique<base::ChildProcess>(command, folder.output(cell.name));
   queue_.started(cell);

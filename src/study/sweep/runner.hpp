@@ -18,8 +18,9 @@ namespace muonlab::study {
 class SweepRunner {
  public:
   // jobs: processes at once. grace_s: how long a stopped sweep waits for its cells to save their
-  // state before it kills them; a step in progress ends first.
-  SweepRunner(SweepQueue& queue, int jobs, double grace_s = 600);
+  // state before it kills them; a step in progress ends first. program: what trains a cell.
+  SweepRunner(SweepQueue& queue, int jobs, double grace_s = 600,
+              std::string program = base::own_program());
   // False when a signal stopped it: then the running cells have saved their state.
   bool run();
 
@@ -44,6 +45,7 @@ class SweepRunner {
   SweepQueue& queue_;
   int jobs_;
   double grace_s_;
+  std::string program_;
   base::LiveLine live_;
   std::vector<Job> running_;
   double measured_flops_ = 0, measured_s_ = 0;  // of cells that ended here

@@ -91,6 +91,27 @@ TEST(SweepQueue, AFailureIsRememberedWithItsExitCode) {
   EXPECT_EQ(queue.ended(cell, 3).state, CellState::diverged);
 }
 
+// Cells of a version that knew only the first windows say nothing of them.
+TEST(SweepCell, ASweepContinuesOnTheWindowsThatItsCellsBeganWith) {
+  const auto windows_with = [](const std::vector<std::pair<std::string, std::string>>& cells) {
+    Queue sweep;
+    for (const auto& [name, eval] : cells) {
+      base::make_directories(sweep.folder().cell(name));
+      base::write_atomically(sweep.run(name).config(), eval);
+    }
+    return windows_of(sweep.folder());
+  };
+  using enum config::EvalWindows;
+  EXPECT_EQ(windows_of(SweepFolder("/nowhere")), spread);
+  EXPECT_EQ(windows_with({}), spread);
+  EXPECT_EQ(windows_with({{"b-s1", R"({"eval": {"samples": 8}})"}}), first);
+  EXPECT_EQ(windows_with({{"b-s1", R"({"eval": {"samples": 8, "windows": "spread"}})"}}), spread);
+  // What this version adds to such a sweep names them.
+  EXPECT_EQ(windows_with({{"a-s1", R"({"eval": {"samples": 8, "windows": "first"}})"},
+                          {"b-s1", R"({"eval": {"samples": 8}})"}}),
+            first);
+}
+
 // A finite loss that says nothing about the settings counts like a diverged run in a search.
 TEST(SweepCell, ALossThatExplodedOrIsAGuessIsDoubted) {
   CellStatus status;

@@ -57,8 +57,13 @@ CellStatus cell_status(const SweepFolder& folder, const std::string& cell);
 // diverged or its loss is in doubt.
 std::optional<double> loss_for_search(const CellStatus& status);
 
+// The windows on which all cells validate where the sweep leaves eval.windows open: a sweep that
+// was begun before there was a choice continues with the first ones.
+config::EvalWindows windows_of(const SweepFolder& folder);
+
 // The settings in which a cell's folder differs from what the cell is now, as "path before ->
-// after"; those that leave the numbers alone do not count. Empty where there is no such folder yet.
+// after"; those that leave the numbers alone do not count, nor does another place of the same data.
+// Empty where there is no such folder yet.
 std::vector<std::string> cell_changes(const SweepFolder& folder, const Cell& cell);
 
 // What a sweep gave so far, read from its folder.
