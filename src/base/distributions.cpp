@@ -9,7 +9,7 @@ namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-// The regularised incomplete beta function I_x(a, b) for x below (a + 1) / (a + b + 2), where the
+// The regularized incomplete beta function I_x(a, b) for x below (a + 1) / (a + b + 2), where the
 // continued fraction converges fast (Abramowitz and Stegun 26.5.8, evaluated from the front by the
 // modified Lentz method).
 double beta_by_fraction(double x, double a, double b) {

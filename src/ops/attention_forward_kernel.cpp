@@ -14,7 +14,7 @@
 namespace muonlab::ops {
 namespace {
 
-// One row of scores becomes unnormalised probabilities in the product's numbers, zero from
+// One row of scores becomes unnormalized probabilities in the product's numbers, zero from
 // `visible` on up to `padded`, a multiple of 16.
 template <class Number>
 MUONLAB_INLINE void softmax_row(const float* scores, int64_t visible, int64_t padded, float scale,

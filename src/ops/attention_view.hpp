@@ -18,7 +18,7 @@ MUONLAB_INLINE int64_t round_up(int64_t x, int64_t multiple) {
   return (x + multiple - 1) / multiple * multiple;
 }
 
-// Uninitialised 64-byte aligned memory for 32-bit numbers, given out piece by piece.
+// Uninitialized 64-byte aligned memory for 32-bit numbers, given out piece by piece.
 class Scratch {
  public:
   explicit Scratch(int64_t count)

@@ -1,5 +1,5 @@
 // What the kernel sources share: versions for each instruction set, bf16 as bits, an exponential
-// that vectorises. Kernels are loops over raw pointers; `#pragma omp simd` marks the loops that
+// that vectorizes. Kernels are loops over raw pointers; `#pragma omp simd` marks the loops that
 // must become vector code, and also fixes the order of their sums for a given instruction set. No
 // kernel source includes ATen.
 #pragma once

@@ -49,7 +49,7 @@ class Tokenizer {
 // One id a byte, end-of-text 256.
 std::shared_ptr<const Tokenizer> make_byte_tokenizer();
 
-// From the bytes of a sentencepiece .model (BPE or unigram, byte fallback, identity normalisation,
+// From the bytes of a sentencepiece .model (BPE or unigram, byte fallback, identity normalization,
 // white space kept, an end-of-sentence id). Throws Error saying which of these is missing; `label`
 // names the model in messages.
 std::shared_ptr<const Tokenizer> make_sentencepiece_tokenizer(std::string model_bytes,

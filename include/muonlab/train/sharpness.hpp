@@ -2,7 +2,7 @@
 // Hessian-vector products (arXiv 2606.04662, Section 3).
 //
 // With gradient G and Hessian H at weights W, an update W - Z changes the loss by about -I1 + I2,
-// where I1 = <G, Z> and I2 = <Z, H Z> / 2. The normalised directional sharpness <Z, H Z> / |Z|²
+// where I1 = <G, Z> and I2 = <Z, H Z> / 2. The normalized directional sharpness <Z, H Z> / |Z|²
 // does not depend on the size of Z.
 #pragma once
 
