@@ -62,8 +62,10 @@ FileLock::FileLock(int folder, const std::string& name, const std::string& path,
     if (descriptor_ >= 0) ::close(descriptor_);
     descriptor_ = open_lock(folder, name, path);
     if (try_lock(descriptor_)) {
-      // A hard link: another file would get the process id. A lock of its own takes its place.
-      if (is_at(folder, name) && has_other_names(descriptor_)) ::unlinkat(folder, name.c_str(), 0);
+      // A hard link: another file would get the process id. A lock of its own takes its place;
+      // once, since some network file systems count links wrongly.
+      if (i == 0 && is_at(folder, name) && has_other_names(descriptor_))
+        ::unlinkat(folder, name.c_str(), 0);
       continue;
     }
     const int number = errno;
