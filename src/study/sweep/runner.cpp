@@ -75,7 +75,10 @@ void SweepRunner::reap() {
     }
     const Job job = std::move(running_[i]);
     running_.erase(running_.begin() + static_cast<ptrdiff_t>(i));
-    if (*code != base::exit_code::kInterrupted || base::stop_requested() == 0) ended(job, *code);
+    // A cell that was stopped, or killed since it did not stop, has not failed: it resumes.
+    const bool stopped =
+        base::stop_requested() != 0 && (*code == base::exit_code::kInterrupted || killed_);
+    if (!stopped) ended(job, *code);
   }
 }
 
@@ -115,12 +118,11 @@ bool SweepRunner::stop() {
   live_.update(base::str(" stopping: ", running_.size(),
                          running_.size() == 1 ? " cell saves" : " cells save", " its state"));
   const base::Stopwatch watch;
-  bool killed = false;
   while (!running_.empty()) {
     base::wait_for_child(kWait_s);
     reap();
-    if (killed || watch.seconds() < grace_s_) continue;
-    killed = true;
+    if (killed_ || watch.seconds() < grace_s_) continue;
+    killed_ = true;
     for (const Job& job : running_) {
       print_line(base::str("   ", job.cell.name, "  did not end within ",
                            base::human_duration(grace_s_),

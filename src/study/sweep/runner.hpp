@@ -48,6 +48,7 @@ class SweepRunner {
   std::string program_;
   base::LiveLine live_;
   std::vector<Job> running_;
+  bool killed_ = false;                         // the running cells, after the grace time
   double measured_flops_ = 0, measured_s_ = 0;  // of cells that ended here
   std::map<std::string, double> flops_;         // by key
   DataSizes data_sizes_;

@@ -69,6 +69,7 @@ TEST(SweepRunner, ACellThatDoesNotEndIsKilledAfterTheGraceTime) {
   const double seconds = sweep.stop_after(0.4);
   EXPECT_GE(seconds, 0.39);
   EXPECT_LT(seconds, 5);
+  for (const char* cell : {"s1", "s2"}) EXPECT_FALSE(sweep.has_failure(cell)) << "it resumes";
   EXPECT_EQ(sweep.output("s3"), "") << "nothing is started after the signal";
 }
 
