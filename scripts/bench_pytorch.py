@@ -41,6 +41,9 @@ def parse_arguments():
     parser.add_argument("--precision", choices=["bf16", "fp32"], default="bf16")
     parser.add_argument("--optimizer", choices=["muon", "adamw"], default="muon")
     parser.add_argument("--compile", action="store_true", help="torch.compile the loss")
+    parser.add_argument("--compile-mode", default="default", help="torch.compile's mode")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--accumulate", type=int, default=1, help="batches whose gradients are summed before an update")
     parser.add_argument("--threads", type=int, help="default: the processors this process may use")
     parser.add_argument("--warmup", type=int, default=3, help="steps not counted")
     parser.add_argument("--steps", type=int, default=12, help="steps counted")
@@ -150,24 +153,31 @@ def bench(shape):
     import_rss_mb = peak_rss_mb()
     torch.set_num_threads(shape.threads)
     torch.manual_seed(1)
-    model = build_llama(shape)
-    loss_of = torch.compile(model) if shape.compile else model
+    model = build_llama(shape).to(shape.device)
+    loss_of = torch.compile(model, mode=shape.compile_mode) if shape.compile else model
+    wait = torch.cuda.synchronize if shape.device == "cuda" else lambda: None
     optimizers = build_optimizers(model, shape.optimizer)
-    autocast = torch.autocast("cpu", dtype=torch.bfloat16, enabled=shape.precision == "bf16")
+    autocast = torch.autocast(shape.device, dtype=torch.bfloat16, enabled=shape.precision == "bf16")
     times, losses = {"forward_ms": [], "backward_ms": [], "optimizer_ms": [], "step_ms": []}, []
     for step in range(shape.warmup + shape.steps):
-        window = torch.randint(shape.vocabulary, (shape.batch, shape.context + 1))
-        tokens, targets = window[:, :-1], window[:, 1:].contiguous()
+        windows = [torch.randint(shape.vocabulary, (shape.batch, shape.context + 1), device=shape.device)
+                   for _ in range(shape.accumulate)]
+        wait()
         start = time.perf_counter()
-        with autocast:
-            loss = loss_of(tokens, targets)
-        forward = time.perf_counter()
-        loss.backward()
+        forward_s = 0.0
+        for window in windows:
+            begun = time.perf_counter()
+            with autocast:
+                loss = loss_of(window[:, :-1], window[:, 1:].contiguous())
+            forward_s += time.perf_counter() - begun
+            (loss / shape.accumulate).backward()
         backward = time.perf_counter()
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        wait()
         end = time.perf_counter()
+        forward = start + forward_s
         losses.append(loss.item())
         if step >= shape.warmup:
             times["forward_ms"].append(1e3 * (forward - start))
@@ -182,7 +192,8 @@ def bench(shape):
         "precision": shape.precision, "optimizer": shape.optimizer, "threads": shape.threads,
         "parameters": sum(p.numel() for p in model.parameters()),
         **medians,
-        "tokens_per_s": round(shape.batch * shape.context / medians["step_ms"] * 1e3, 1),
+        "tokens_per_s": round(shape.batch * shape.accumulate * shape.context / medians["step_ms"] * 1e3, 1),
+        **({"gpu_peak_mb": round(torch.cuda.max_memory_allocated() / 1e6, 1)} if shape.device == "cuda" else {}),
         "peak_rss_mb": round(peak_rss_mb(), 1), "import_rss_mb": round(import_rss_mb, 1),
     }
 
@@ -201,7 +212,8 @@ def muonlab_config(shape):
                   "head_dim": shape.head_dim, "ffn_width": shape.ffn_width, "vocabulary": shape.vocabulary,
                   "context": shape.context},
         "optimizers": optimizers, "assign": assign,
-        "train": {"steps": 100, "batch": shape.batch, "micro_batch": shape.batch},
+        "device": shape.device,
+        "train": {"steps": 100, "batch": shape.batch * shape.accumulate, "micro_batch": shape.batch},
     }
 
 

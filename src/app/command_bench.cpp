@@ -12,6 +12,7 @@
 #include "muonlab/config/load.hpp"
 #include "muonlab/ops/gemm_rate.hpp"
 #include "muonlab/run/session.hpp"
+#include "muonlab/tensor/plugin.hpp"
 #include "muonlab/tensor/runtime.hpp"
 #include "muonlab/train/step.hpp"
 
@@ -32,6 +33,7 @@ constexpr double kPeakProbe_s = 0.5;
 struct Result {
   double forward_ms, backward_ms, optimizer_ms, step_ms, tokens_per_s, gemm_gflops, gemm_share,
       peak_rss_mb;
+  double gpu_used_mb = 0;  // all that is taken of the GPU's memory, by whomever
 };
 
 Result measure(run::Session& session, int64_t steps) {
@@ -46,13 +48,18 @@ Result measure(run::Session& session, int64_t steps) {
     total.push_back(1e3 * record.total_s);
   }
   Result result{};
+  if (trainer.arena.values().is_cuda()) {
+    const tensor::plugin::Gpu gpu = tensor::plugin::gpu();
+    result.gpu_used_mb = static_cast<double>(gpu.total_bytes - gpu.free_bytes) / 1e6;
+  }
   result.peak_rss_mb = static_cast<double>(base::peak_rss_bytes()) / 1e6;
   result.forward_ms = base::median(forward);
   result.backward_ms = base::median(backward);
   result.optimizer_ms = base::median(optimizer);
   result.step_ms = base::median(total);
   result.tokens_per_s = 1e3 * static_cast<double>(trainer.plan.tokens_per_step) / result.step_ms;
-  result.gemm_gflops = ops::gemm_peak_gflops(trainer.config.precision, kPeakProbe_s);
+  result.gemm_gflops = ops::gemm_peak_gflops(trainer.config.precision, kPeakProbe_s,
+                                             trainer.arena.values().device());
   result.gemm_share =
       result.tokens_per_s * trainer.model.flops_per_token() / (result.gemm_gflops * 1e9);
   return result;
@@ -107,7 +114,8 @@ void add_bench(CLI::App& app, Exit&) {
                                           {"step_ms", result.step_ms},
                                           {"gemm_gflops", result.gemm_gflops},
                                           {"gemm_share", result.gemm_share},
-                                          {"peak_rss_mb", result.peak_rss_mb}}
+                                          {"peak_rss_mb", result.peak_rss_mb},
+                                          {"gpu_used_mb", result.gpu_used_mb}}
                        .dump()
                 << "\n";
     } else {

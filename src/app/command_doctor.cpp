@@ -8,6 +8,7 @@
 #include "muonlab/base/text.hpp"
 #include "muonlab/ops/gemm_rate.hpp"
 #include "muonlab/run/session.hpp"
+#include "muonlab/tensor/plugin.hpp"
 #include "muonlab/tensor/runtime.hpp"
 
 namespace muonlab::app {
@@ -25,6 +26,23 @@ std::string gemm_rates(at::ScalarType type) {
                       base::fixed(ops::gemm_gflops(type, n, kBudget_s), 0), " at n = ", n);
   }
   return text;
+}
+
+std::string describe_gpu() {
+  const tensor::plugin::Gpu gpu = tensor::plugin::gpu();
+  return base::str(gpu.name, ", compute capability ", gpu.capability / 10, ".", gpu.capability % 10,
+                   ", driver for CUDA ", gpu.driver / 1000, ".", gpu.driver % 1000 / 10, ", ",
+                   base::human_bytes(static_cast<uint64_t>(gpu.total_bytes)), " of memory, ",
+                   base::human_bytes(static_cast<uint64_t>(gpu.free_bytes)), " of it free");
+}
+
+std::string gpu_rates() {
+  constexpr double kBudget_s = 0.4;
+  const double bf16 = ops::gemm_peak_gflops(config::Precision::bf16, kBudget_s, at::kCUDA);
+  const double fp32 = ops::gemm_peak_gflops(config::Precision::fp32, kBudget_s, at::kCUDA);
+  return base::str("products in bf16 ", base::fixed(bf16 / 1e3, 0), " TFLOP/s, in fp32 ",
+                   base::fixed(fp32 / 1e3, 0), "; a copy moves ",
+                   base::fixed(ops::copy_gigabytes(at::kCUDA, kBudget_s), 0), " GB/s");
 }
 
 }  // namespace
@@ -60,8 +78,8 @@ void add_doctor(CLI::App& app, Exit& exit) {
                                   "badly: check LD_PRELOAD and how LibTorch was linked"));
     row("memory", base::human_bytes(base::usable_memory_bytes()));
     const std::string no_gpu = tensor::cuda_problem();
-    row("GPU",
-        no_gpu.empty() ? "found; used where \"kernels\" is \"reference\"" : "none: " + no_gpu);
+    row("GPU", no_gpu.empty() ? describe_gpu() : "none: " + no_gpu);
+    if (no_gpu.empty()) row("GPU rates", gpu_rates());
     row("GEMM fp32", gemm_rates(at::kFloat) + "  (GFLOP/s)");
     config::RunConfig bf16;
     bf16.precision = config::Precision::bf16;

@@ -56,6 +56,14 @@ void check_batch(Checker& c) {
            base::str("the batch of ", train.batch, " is no multiple of ", *train.micro_batch,
                      "; its divisor below is ", largest_divisor(train.batch, *train.micro_batch)));
   }
+  const GraphMode usual = TrainConfig{}.graph;
+  if (c.run.device == Device::cpu) {
+    c.without_effect(train.graph, usual, "train.graph", "device",
+                     "device is cpu, and only a GPU has CUDA graphs");
+  } else if (c.run.kernels == Kernels::reference) {
+    c.without_effect(train.graph, usual, "train.graph", "kernels",
+                     "kernels are the reference, which is never recorded as CUDA graphs");
+  }
   const double tokens = static_cast<double>(train.steps.value_or(1)) *
                         static_cast<double>(train.batch) * static_cast<double>(c.run.model.context);
   if (tokens > 1e18) c.fail("train.steps", "more than 1e18 tokens in all");

@@ -4,11 +4,13 @@
 
 #include <cmath>
 
+#include "cuda/status.hpp"
 #include "cuda/team.hpp"
 
 namespace muonlab::cuda {
 
-// The numbers of a step, rounded to float once.
+// The numbers of a step, rounded to float once; on the device they are in memory, as a captured
+// graph would freeze arguments.
 struct AdamWFactors {
   float keep;       // 1 - lr decay
   float step_size;  // lr / (1 - beta1^t)
@@ -43,23 +45,25 @@ MUONLAB_KERNEL void adamw_element(const AdamWFactors& f, float grad, float& valu
 
 // All arrays have `count` elements.
 struct AdamW {
+  static constexpr bool kPacked = true;
   float* values;
   const float* grads;
   float* exp_avg;
   float* exp_avg_sq;
   Bf16* shadow;  // gets the new values rounded to bf16; or null
   int64_t count;
-  AdamWFactors factors;
+  const AdamWFactors* factors;
+  const Status* status;  // null: always go
 
   template <int kSize>
-  MUONLAB_KERNEL void update(int64_t i) const {
+  MUONLAB_KERNEL void update(const AdamWFactors& now, int64_t i) const {
     const Pack<float, kSize> grad = load<kSize>(grads + i);
     Pack<float, kSize> value = load<kSize>(values + i);
     Pack<float, kSize> first = load<kSize>(exp_avg + i);
     Pack<float, kSize> second = load<kSize>(exp_avg_sq + i);
     Pack<Bf16, kSize> rounded;
     for (int k = 0; k < kSize; ++k) {
-      adamw_element(factors, grad.at[k], value.at[k], first.at[k], second.at[k]);
+      adamw_element(now, grad.at[k], value.at[k], first.at[k], second.at[k]);
       narrow(value.at[k], rounded.at[k]);
     }
     store(values + i, value);
@@ -71,13 +75,15 @@ struct AdamW {
   // kSize elements at a time; those left over at the end one by one.
   template <int kSize, class Team>
   MUONLAB_KERNEL void run(Team& team, int64_t block, int64_t num_blocks) const {
+    if (!may_update(status)) return;
+    const AdamWFactors now = *factors;
     team.each([&](int lane) {
       const int64_t stride = num_blocks * team.lanes() * kSize;
       for (int64_t i = (block * team.lanes() + lane) * kSize; i < count; i += stride) {
         if (i + kSize <= count) {
-          update<kSize>(i);
+          update<kSize>(now, i);
         } else {
-          for (int64_t last = i; last < count; ++last) update<1>(last);
+          for (int64_t last = i; last < count; ++last) update<1>(now, last);
         }
       }
     });

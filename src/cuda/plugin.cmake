@@ -3,7 +3,8 @@
 if(MUONLAB_HAVE_CUDA)
   set(folder ${PROJECT_SOURCE_DIR}/src/cuda)
   add_library(muonlab_cuda_plugin MODULE
-    ${folder}/register.cpp ${folder}/adamw.cu ${folder}/rms_norm.cu ${folder}/swiglu.cu)
+    ${folder}/register.cpp ${folder}/activation.cu ${folder}/adamw.cu ${folder}/cross_entropy.cu
+    ${folder}/embedding.cu ${folder}/muon.cu ${folder}/rms_norm.cu ${folder}/rotation.cu ${folder}/status.cu)
   target_include_directories(muonlab_cuda_plugin PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(muonlab_cuda_plugin PRIVATE muonlab::torch_cuda)
   # Every symbol of ours must be found now; those that libtorch_cuda itself misses are the GPU machine's business.
@@ -17,9 +18,12 @@ if(MUONLAB_HAVE_CUDA)
   add_dependencies(muonlab muonlab_cuda_plugin)
 endif()
 
-# The arithmetic is headers; its tests compile them for the host.
-add_library(muonlab_cuda INTERFACE)
-target_link_libraries(muonlab_cuda INTERFACE muonlab_tensor)
+# The same operators for the CPU, for tests of the whole step of a GPU.
+add_library(muonlab_cuda STATIC EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/src/cuda/host_operators.cpp)
+target_include_directories(muonlab_cuda PRIVATE ${PROJECT_SOURCE_DIR}/src)
+target_compile_options(muonlab_cuda PRIVATE ${MUONLAB_WARNINGS})
+target_link_libraries(muonlab_cuda PUBLIC muonlab_run)
+muonlab_share_precompiled_header(muonlab_cuda)
 muonlab_floor_tests(cuda TORCH)
 if(TARGET muonlab_cuda_tests AND TARGET muonlab_cuda_plugin)
   add_dependencies(muonlab_cuda_tests muonlab_cuda_plugin)

@@ -2,11 +2,7 @@
 
 namespace muonlab::cuda {
 
-template <>
-void launch(const ColumnSums& body, const Launch& how) {
-  launch_sized<1>(body, how);
-}
-
+template void launch(const ColumnSums&, const Launch&);
 template void launch(const RmsNormForward<float, float>&, const Launch&);
 template void launch(const RmsNormForward<float, Bf16>&, const Launch&);
 template void launch(const RmsNormForward<Bf16, float>&, const Launch&);

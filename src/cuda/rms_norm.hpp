@@ -19,6 +19,7 @@ MUONLAB_KERNEL float inverse_rms(float sum_of_squares, int64_t width, float eps)
 // x = residual + branch; one of the two may be null. All arrays are [rows, width].
 template <class Branch, class Out>
 struct RmsNormForward {
+  static constexpr bool kPacked = true;
   const float* residual;
   const Branch* branch;
   const float* gain;  // [width], or null for one
@@ -78,12 +79,14 @@ struct RmsNormForward {
 // X: type of the forward's x and of its gradient; Out: type of the forward's result.
 template <class X, class Out>
 struct RmsNormBackward {
+  static constexpr bool kPacked = true;
   const Out* grad_normed;      // [rows, width]
   const float* grad_residual;  // [rows, width], added to grad_x; or null
   const X* x;
   const float* inv_rms;  // [rows]
   const float* gain;     // [width], or null for one
   X* grad_x;
+  Bf16* rounded;  // gets grad_x rounded to bf16; or null
   // [num_blocks, width]: each block's sum of the gain's gradient; null when there is no gain
   float* partial;
   // the team's scratch holds `width` floats: the sum is kept there, and copied at the end
@@ -128,14 +131,18 @@ struct RmsNormBackward {
           Pack<float, kSize> above;
           if (grad_residual != nullptr) above = load<kSize>(grad_residual + start + j);
           Pack<X, kSize> dx;
+          Pack<Bf16, kSize> short_dx;
           for (int k = 0; k < kSize; ++k) {
             const float input = widen(value.at[k]), slope = widen(dy.at[k]);
             const float g = gain != nullptr ? slope * gain[j + k] : slope;
             const float through = inverse * g - input * pull;
-            narrow(grad_residual != nullptr ? above.at[k] + through : through, dx.at[k]);
+            const float total = grad_residual != nullptr ? above.at[k] + through : through;
+            narrow(total, dx.at[k]);
+            narrow(total, short_dx.at[k]);
             if (sums != nullptr) sums[j + k] += slope * input * inverse;
           }
           store(grad_x + start + j, dx);
+          if (rounded != nullptr) store(rounded + start + j, short_dx);
         }
       });
     }
@@ -149,11 +156,13 @@ struct RmsNormBackward {
   }
 };
 
-// total[j] += sum over i of partial[i, j], in the order of i; a lane takes a column.
+// total[j] += sum over i of partial[i, j], in the order of i, for `width` columns; a lane takes a
+// column.
 struct ColumnSums {
-  const float* partial;  // [num_partials, width]
+  static constexpr bool kPacked = false;
+  const float* partial;  // [num_partials, stride]
   float* total;          // [width]
-  int64_t num_partials, width;
+  int64_t num_partials, width, stride;
 
   template <int kSize, class Team>
   MUONLAB_KERNEL void run(Team& team, int64_t block, int64_t num_blocks) const {
@@ -161,7 +170,7 @@ struct ColumnSums {
     team.each([&](int lane) {
       for (int64_t j = block * team.lanes() + lane; j < width; j += num_blocks * team.lanes()) {
         float sum = 0.0f;
-        for (int64_t i = 0; i < num_partials; ++i) sum += partial[i * width + j];
+        for (int64_t i = 0; i < num_partials; ++i) sum += partial[i * stride + j];
         total[j] += sum;
       }
     });

@@ -200,6 +200,8 @@ std::unique_ptr<Model> make_llama(const config::ModelConfig& model, config::Prec
   base::check(path != tensor::Path::cpu ||
                   (arena.values().is_cpu() && arena.values().scalar_type() == at::kFloat),
               "the path cpu takes fp32 weights on the CPU");
+  base::check(path != tensor::Path::cuda || arena.values().scalar_type() == at::kFloat,
+              "the path cuda takes fp32 weights");
   return std::make_unique<Llama>(model, precision, path, arena);
 }
 

@@ -1,5 +1,6 @@
 #include "muonlab/ops/activation.hpp"
 
+#include "muonlab/tensor/plugin.hpp"
 #include "ops/activation_kernel.hpp"
 #include "ops/fused.hpp"
 
@@ -12,7 +13,12 @@ using torch::autograd::variable_list;
 class Activate : public torch::autograd::Function<Activate> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, int64_t activation,
-                            bool gated) {
+                            bool gated, bool on_plugin) {
+    context->save_for_backward({x});
+    context->saved_data["activation"] = activation;
+    context->saved_data["gated"] = gated;
+    context->saved_data["on_plugin"] = on_plugin;
+    if (on_plugin) return tensor::plugin::activate(x, activation, gated);
     const int64_t n = x.size(0), f = gated ? x.size(1) / 2 : x.size(1);
     const at::Tensor y = at::empty({n, f}, x.options());
     dispatch(x.scalar_type(), [&]<class T>(T*) {
@@ -23,9 +29,6 @@ class Activate : public torch::autograd::Function<Activate> {
                            end);
       });
     });
-    context->save_for_backward({x});
-    context->saved_data["activation"] = activation;
-    context->saved_data["gated"] = gated;
     return y;
   }
 
@@ -35,6 +38,10 @@ class Activate : public torch::autograd::Function<Activate> {
         static_cast<config::Activation>(context->saved_data["activation"].toInt());
     const bool gated = context->saved_data["gated"].toBool();
     const at::Tensor d_y = grads[0].contiguous();
+    if (context->saved_data["on_plugin"].toBool()) {
+      const auto kind = static_cast<int64_t>(activation);
+      return {tensor::plugin::activate_backward(d_y, x, kind, gated), {}, {}, {}};
+    }
     const at::Tensor d_x = at::empty_like(x);
     const int64_t n = x.size(0), f = d_y.size(1);
     dispatch(x.scalar_type(), [&]<class T>(T*) {
@@ -45,7 +52,7 @@ class Activate : public torch::autograd::Function<Activate> {
         activation_backward(activation, gated, in, upstream, out, f, begin, end);
       });
     });
-    return {d_x, {}, {}};
+    return {d_x, {}, {}, {}};
   }
 };
 
@@ -66,7 +73,8 @@ at::Tensor activation_reference(const at::Tensor& x, config::Activation activati
 at::Tensor activate(tensor::Path path, const at::Tensor& x, config::Activation activation,
                     bool gated) {
   if (is_fused(path)) {
-    return Activate::apply(x.contiguous(), static_cast<int64_t>(activation), gated);
+    return Activate::apply(x.contiguous(), static_cast<int64_t>(activation), gated,
+                           by_plugin(path));
   }
   const at::Tensor wide = x.scalar_type() == at::kBFloat16 ? x.to(at::kFloat) : x;
   if (!gated) return activation_reference(wide, activation).to(x.scalar_type());

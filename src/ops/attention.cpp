@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "muonlab/ops/rms_norm.hpp"
+#include "muonlab/tensor/plugin.hpp"
+#include "ops/aten_attention.hpp"
 #include "ops/attention_kernel.hpp"
 #include "ops/fused.hpp"
 #include "ops/rope_kernel.hpp"
@@ -50,44 +52,16 @@ at::Tensor self_attention_reference(const at::Tensor& qkv, int64_t num_sequences
 
 // Attention over rotated rows by our kernel where the machine has its instructions, by ATen's
 // elsewhere.
-struct Attended {
-  at::Tensor out;  // [n, query width]
-  at::Tensor lse;  // fp32; [b, query heads, t] here, ATen's own layout there
-};
-
-struct FlashViews {
-  at::Tensor q, k,
-      v;  // [b, heads, t, d] of the packed rows, keys and values repeated for their queries
-};
-
-FlashViews flash_views(const at::Tensor& rows, const AttentionShape& shape) {
-  const Heads& heads = shape.heads;
-  const at::Tensor split =
-      rows.view({shape.num_sequences, shape.num_positions, -1, heads.head_dim}).transpose(1, 2);
-  const int64_t group = heads.queries / heads.keys;
-  const auto repeat_for_queries = [&](const at::Tensor& x) {
-    return group == 1 ? x : x.repeat_interleave(group, 1);
-  };
-  return {split.narrow(1, 0, heads.queries),
-          repeat_for_queries(split.narrow(1, heads.queries, heads.keys)),
-          repeat_for_queries(split.narrow(1, heads.queries + heads.keys, heads.keys))};
-}
-
 template <class T>
 Attended attend(const at::Tensor& rows, const AttentionShape& shape, T* type) {
   const Heads& heads = shape.heads;
-  if (!has_attention_kernel(type)) {
-    const FlashViews views = flash_views(rows, shape);
-    const auto [out, lse] =
-        at::_scaled_dot_product_flash_attention_for_cpu(views.q, views.k, views.v, 0.0, true);
-    return {out.transpose(1, 2).reshape({rows.size(0), heads.query_width()}), lse};
-  }
+  if (!has_attention_kernel(type)) return attend_by_aten(rows, shape);
   Attended attended{at::empty({rows.size(0), heads.query_width()}, rows.options()),
-                    at::empty({shape.num_sequences, heads.queries, shape.num_positions},
-                              rows.options().dtype(at::kFloat))};
+                    {at::empty({shape.num_sequences, heads.queries, shape.num_positions},
+                               rows.options().dtype(at::kFloat))}};
   const T* in = const_data<T>(rows);
   T* out = data<T>(attended.out);
-  float* lse = data<float>(attended.lse);
+  float* lse = data<float>(attended.saved[0]);
   at::parallel_for(0, shape.num_sequences * heads.keys, 1, [&](int64_t begin, int64_t end) {
     attention_forward(shape, in, out, lse, begin, end);
   });
@@ -98,29 +72,11 @@ template <class T>
 at::Tensor attend_backward(const at::Tensor& rows, const Attended& attended,
                            const at::Tensor& d_out, const AttentionShape& shape, T* type) {
   const Heads& heads = shape.heads;
+  if (!has_attention_kernel(type)) return attend_backward_by_aten(rows, attended, d_out, shape);
   const at::Tensor d_rows = at::empty_like(rows);
-  if (!has_attention_kernel(type)) {
-    const FlashViews views = flash_views(rows, shape);
-    const auto by_head = [&](const at::Tensor& x) {
-      return x.view({shape.num_sequences, shape.num_positions, heads.queries, heads.head_dim})
-          .transpose(1, 2);
-    };
-    const auto [d_q, d_k, d_v] = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-        by_head(d_out), views.q, views.k, views.v, by_head(attended.out), attended.lse, 0.0, true);
-    const at::Tensor split =
-        d_rows.view({shape.num_sequences, shape.num_positions, -1, heads.head_dim}).transpose(1, 2);
-    const int64_t group = heads.queries / heads.keys;
-    const auto sum_over_queries = [&](const at::Tensor& x) {
-      return group == 1 ? x : x.unflatten(1, {heads.keys, group}).to(at::kFloat).sum(2);
-    };
-    split.narrow(1, 0, heads.queries).copy_(d_q);
-    split.narrow(1, heads.queries, heads.keys).copy_(sum_over_queries(d_k));
-    split.narrow(1, heads.queries + heads.keys, heads.keys).copy_(sum_over_queries(d_v));
-    return d_rows;
-  }
   const T *in = const_data<T>(rows), *out = const_data<T>(attended.out),
           *upstream = const_data<T>(d_out);
-  const float* lse = const_data<float>(attended.lse);
+  const float* lse = const_data<float>(attended.saved[0]);
   T* to = data<T>(d_rows);
   at::parallel_for(0, shape.num_sequences * heads.keys, 1, [&](int64_t begin, int64_t end) {
     attention_backward(shape, in, out, upstream, lse, to, begin, end);
@@ -134,15 +90,19 @@ struct Plan : torch::CustomClassHolder {
   RotaryTable rotary;
   HeadNorm norm;
   HeadGains gains;
+  bool on_plugin = false;
+
+  bool has_norm() const { return norm.mode != config::QkNorm::none; }
+  bool has_gains() const { return norm.mode == config::QkNorm::gain; }
 
   RopeRows rope() const {
     RopeRows rows{.heads = shape.heads,
                   .num_positions = shape.num_positions,
                   .cosine = const_data<float>(rotary.cos_th),
                   .sine = const_data<float>(rotary.sin_th),
-                  .has_norm = norm.mode != config::QkNorm::none,
+                  .has_norm = has_norm(),
                   .eps = static_cast<float>(norm.eps)};
-    if (norm.mode == config::QkNorm::gain) {
+    if (has_gains()) {
       rows.query_gain = const_data<float>(gains.query.value);
       rows.key_gain = const_data<float>(gains.key.value);
     }
@@ -156,30 +116,73 @@ class SelfAttention : public torch::autograd::Function<SelfAttention> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv,
                             const std::optional<at::Tensor>& /*query_gain*/,
                             const c10::intrusive_ptr<Plan>& plan) {
-    const RopeRows rope = plan->rope();
     // The norm's backward needs its input; a rotation alone is undone without.
-    const at::Tensor rotated = rope.has_norm ? at::empty_like(qkv) : qkv;
+    const at::Tensor rotated = plan->has_norm() ? at::empty_like(qkv) : qkv;
+    const Attended attended = plan->on_plugin ? forward_by_plugin(qkv, rotated, *plan)
+                                              : forward_here(qkv, rotated, *plan);
+    variable_list saved{qkv, rotated, attended.out};
+    saved.insert(saved.end(), attended.saved.begin(), attended.saved.end());
+    context->save_for_backward(saved);
+    context->saved_data["plan"] = c10::IValue::make_capsule(plan);
+    return attended.out;
+  }
+
+  static Attended forward_by_plugin(const at::Tensor& qkv, const at::Tensor& rotated,
+                                    const Plan& plan) {
+    const Heads& heads = plan.shape.heads;
+    tensor::plugin::rotate_(qkv, rotated, plan.rotary.cos_th, plan.rotary.sin_th,
+                            gain_of(plan, plan.gains.query), gain_of(plan, plan.gains.key),
+                            plan.shape.num_positions, heads.queries, heads.keys, plan.has_norm(),
+                            plan.norm.eps);
+    return attend_by_aten(rotated, plan.shape);
+  }
+
+  static Attended forward_here(const at::Tensor& qkv, const at::Tensor& rotated, const Plan& plan) {
+    const RopeRows rope = plan.rope();
     Attended attended;
     dispatch(qkv.scalar_type(), [&]<class T>(T* type) {
       const T* in = const_data<T>(qkv);
       T* out = data<T>(rotated);
       for_rows(qkv.size(0), qkv.size(1),
                [&](int64_t begin, int64_t end) { rope_forward(rope, in, out, begin, end); });
-      attended = attend(rotated, plan->shape, type);
+      attended = attend(rotated, plan.shape, type);
     });
-    context->save_for_backward({qkv, rotated, attended.out, attended.lse});
-    context->saved_data["plan"] = c10::IValue::make_capsule(plan);
-    return attended.out;
+    return attended;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &qkv = saved[0], &rotated = saved[1];
-    const Attended attended{saved[2], saved[3]};
+    const Attended attended{saved[2], {saved.begin() + 3, saved.end()}};
     const auto capsule = context->saved_data["plan"].toCapsule();
     const Plan& plan = static_cast<const Plan&>(*capsule);
-    const RopeRows rope = plan.rope();
     const at::Tensor d_out = grads[0].contiguous();
+    if (plan.on_plugin) return {backward_by_plugin(qkv, rotated, attended, d_out, plan), {}, {}};
+    return {backward_here(qkv, rotated, attended, d_out, plan), {}, {}};
+  }
+
+  static at::Tensor backward_by_plugin(const at::Tensor& qkv, const at::Tensor& rotated,
+                                       const Attended& attended, const at::Tensor& d_out,
+                                       const Plan& plan) {
+    const Heads& heads = plan.shape.heads;
+    const at::Tensor d_qkv = attend_backward_by_aten(rotated, attended, d_out, plan.shape);
+    const bool gains = plan.has_gains();
+    tensor::plugin::rotate_backward_(
+        qkv, d_qkv, plan.rotary.cos_th, plan.rotary.sin_th, gain_of(plan, plan.gains.query),
+        gain_of(plan, plan.gains.key), gains ? std::optional(plan.gains.query.grad) : std::nullopt,
+        gains ? std::optional(plan.gains.key.grad) : std::nullopt, plan.shape.num_positions,
+        heads.queries, heads.keys, plan.has_norm(), plan.norm.eps);
+    return d_qkv;
+  }
+
+  static std::optional<at::Tensor> gain_of(const Plan& plan, const tensor::Parameter& gain) {
+    return plan.has_gains() ? std::optional(gain.value.detach()) : std::nullopt;
+  }
+
+  static at::Tensor backward_here(const at::Tensor& qkv, const at::Tensor& rotated,
+                                  const Attended& attended, const at::Tensor& d_out,
+                                  const Plan& plan) {
+    const RopeRows rope = plan.rope();
     const int64_t n = qkv.size(0), d = plan.shape.heads.head_dim;
     at::Tensor d_qkv;
     dispatch(qkv.scalar_type(), [&]<class T>(T* type) {
@@ -203,7 +206,7 @@ class SelfAttention : public torch::autograd::Function<SelfAttention> {
       accumulate_into(plan.gains.query.grad, both[0]);
       accumulate_into(plan.gains.key.grad, both[1]);
     });
-    return {d_qkv, {}, {}};
+    return d_qkv;
   }
 };
 
@@ -234,6 +237,7 @@ at::Tensor self_attention(tensor::Path path, const at::Tensor& qkv, int64_t num_
   plan->rotary = rotary;
   plan->norm = spec.norm;
   plan->gains = gains;
+  plan->on_plugin = by_plugin(path);
   std::optional<at::Tensor> gain;
   if (gains.query.value.defined()) gain = gains.query.value;
   return SelfAttention::apply(qkv.contiguous(), gain, plan);

@@ -2,6 +2,7 @@
 
 #include <numeric>
 
+#include "muonlab/tensor/plugin.hpp"
 #include "ops/cross_entropy_kernel.hpp"
 #include "ops/fused.hpp"
 #include "ops/gemm.hpp"
@@ -12,7 +13,8 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr int64_t kLogitsAtATime = 8 << 20;  // numbers; 16 MB in bf16
+constexpr int64_t kLogitsAtATime = 8 << 20;          // numbers; 16 MB in bf16
+constexpr int64_t kDeviceLogitsAtATime = 256 << 20;  // on a GPU, which wants large products
 
 void check_targets(const at::Tensor& targets_n, int64_t vocabulary) {
   base::check(targets_n.scalar_type() == at::kLong && targets_n.is_contiguous(),
@@ -29,8 +31,9 @@ void check_targets(const at::Tensor& targets_n, int64_t vocabulary) {
   }
 }
 
-int64_t chunk_rows(int64_t n, int64_t vocabulary) {
-  const int64_t at_most = std::max<int64_t>(64, kLogitsAtATime / vocabulary / 64 * 64);
+int64_t chunk_rows(tensor::Path path, int64_t n, int64_t vocabulary) {
+  const int64_t numbers = by_plugin(path) ? kDeviceLogitsAtATime : kLogitsAtATime;
+  const int64_t at_most = std::max<int64_t>(64, numbers / vocabulary / 64 * 64);
   const int64_t num_chunks = (n + at_most - 1) / at_most;
   return (n + num_chunks - 1) / num_chunks;
 }
@@ -66,12 +69,57 @@ void losses_fused(const at::Tensor& logits, const at::Tensor& targets, const at:
   });
 }
 
+// The same on the path cuda; counted, int64 [1], asks for the gradients.
+void losses_by_plugin(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& losses,
+                      int64_t v, const std::optional<at::Tensor>& counted) {
+  tensor::plugin::cross_entropy_(logits, targets, losses, counted, v, kIgnoredTarget);
+}
+
+// HeadCrossEntropy on the path cuda, where no number may come to the host.
+class DeviceCrossEntropy : public torch::autograd::Function<DeviceCrossEntropy> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_nw,
+                            const at::Tensor& /*first_part*/, const StackedWeight* head,
+                            const at::Tensor& targets_n, bool with_graph) {
+    const int64_t n = hidden_nw.size(0), v = head->rows();
+    const int64_t chunk = chunk_rows(head->path(), n, v);
+    const at::Tensor counted = targets_n.ne(kIgnoredTarget).sum().view({1});
+    const at::Tensor losses_n = at::empty({n}, hidden_nw.options().dtype(at::kFloat));
+    at::Tensor d_hidden, d_head;
+    if (with_graph) {
+      d_hidden = at::empty_like(hidden_nw);
+      d_head = at::zeros({v, hidden_nw.size(1)}, losses_n.options());
+    }
+    for (int64_t start = 0; start < n; start += chunk) {
+      const int64_t count = std::min(chunk, n - start);
+      const at::Tensor hidden = hidden_nw.narrow(0, start, count);
+      const at::Tensor logits = multiply_transposed(head->path(), hidden, head->shadow());
+      losses_by_plugin(logits, targets_n.narrow(0, start, count), losses_n.narrow(0, start, count),
+                       v, with_graph ? std::optional(counted) : std::nullopt);
+      if (!with_graph) continue;
+      multiply_natural_into(head->path(), d_hidden.narrow(0, start, count), logits, head->shadow());
+      add_weight_gradient(head->path(), {&d_head, 1}, logits, hidden);
+    }
+    if (with_graph) context->save_for_backward({d_hidden, d_head});
+    context->saved_data["head"] = reinterpret_cast<int64_t>(head);
+    return (losses_n.sum(at::kDouble) / counted[0].clamp_min(1)).to(at::kFloat);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& grads) {
+    const variable_list saved = context->get_saved_variables();
+    const auto* head = reinterpret_cast<const StackedWeight*>(context->saved_data["head"].toInt());
+    head->parts()[0].grad.addcmul_(saved[1], grads[0]);
+    return {saved[0] * grads[0], {}, {}, {}, {}};
+  }
+};
+
 class HeadCrossEntropy : public torch::autograd::Function<HeadCrossEntropy> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_nw,
                             const at::Tensor& /*first_part*/, const StackedWeight* head,
                             const at::Tensor& targets_n, bool with_graph) {
-    const int64_t n = hidden_nw.size(0), v = head->rows(), chunk = chunk_rows(n, v);
+    const int64_t n = hidden_nw.size(0), v = head->rows();
+    const int64_t chunk = chunk_rows(head->path(), n, v);
     const int64_t num_counted = count_targets(targets_n);
     const double scale =
         with_graph ? 1.0 / static_cast<double>(std::max<int64_t>(num_counted, 1)) : 0.0;
@@ -84,12 +132,12 @@ class HeadCrossEntropy : public torch::autograd::Function<HeadCrossEntropy> {
     for (int64_t start = 0; start < n; start += chunk) {
       const int64_t count = std::min(chunk, n - start);
       const at::Tensor hidden = hidden_nw.narrow(0, start, count);
-      const at::Tensor logits = multiply_transposed(hidden, head->shadow());
+      const at::Tensor logits = multiply_transposed(head->path(), hidden, head->shadow());
       losses_fused(logits, targets_n.narrow(0, start, count), losses_n.narrow(0, start, count), v,
                    scale);
       if (!with_graph) continue;
-      multiply_natural_into(d_hidden.narrow(0, start, count), logits, head->shadow());
-      add_weight_gradient({&d_head, 1}, logits, hidden);
+      multiply_natural_into(head->path(), d_hidden.narrow(0, start, count), logits, head->shadow());
+      add_weight_gradient(head->path(), {&d_head, 1}, logits, hidden);
     }
     if (with_graph) context->save_for_backward({d_hidden, d_head});
     context->saved_data["head"] = reinterpret_cast<int64_t>(head);
@@ -113,6 +161,10 @@ at::Tensor cross_entropy(const at::Tensor& hidden_nw, const StackedWeight& head,
                          const at::Tensor& targets_n) {
   check_targets(targets_n, head.rows());
   const at::Tensor hidden = hidden_nw.to(head.compute());
+  if (by_plugin(head.path())) {
+    return DeviceCrossEntropy::apply(hidden.contiguous(), head.parts()[0].value, &head, targets_n,
+                                     at::GradMode::is_enabled());
+  }
   if (is_fused(head.path())) {
     return HeadCrossEntropy::apply(hidden.contiguous(), head.parts()[0].value, &head, targets_n,
                                    at::GradMode::is_enabled());
@@ -126,15 +178,18 @@ at::Tensor token_cross_entropy(const at::Tensor& hidden_nw, const StackedWeight&
   at::NoGradGuard no_grad;
   check_targets(targets_n, head.rows());
   const bool fused = is_fused(head.path());
-  const int64_t n = targets_n.size(0), chunk = chunk_rows(n, head.rows());
+  const int64_t n = targets_n.size(0), chunk = chunk_rows(head.path(), n, head.rows());
   std::vector<at::Tensor> parts;
   for (int64_t start = 0; start < n; start += chunk) {
     const int64_t count = std::min(chunk, n - start);
     const at::Tensor targets = targets_n.narrow(0, start, count);
     const at::Tensor hidden = hidden_nw.narrow(0, start, count).to(head.compute());
-    const at::Tensor logits =
-        fused ? multiply_transposed(hidden, head.shadow()) : at::mm(hidden, head.shadow().t());
-    if (fused) {
+    const at::Tensor logits = fused ? multiply_transposed(head.path(), hidden, head.shadow())
+                                    : at::mm(hidden, head.shadow().t());
+    if (by_plugin(head.path())) {
+      parts.push_back(at::empty({count}, hidden.options().dtype(at::kFloat)));
+      losses_by_plugin(logits, targets, parts.back(), head.rows(), std::nullopt);
+    } else if (fused) {
       parts.push_back(at::empty({count}, at::kFloat));
       losses_fused(logits, targets, parts.back(), head.rows(), 0.0);
     } else {

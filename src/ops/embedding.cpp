@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "muonlab/tensor/plugin.hpp"
 #include "ops/accumulate_kernel.hpp"
 #include "ops/fused.hpp"
 
@@ -28,7 +29,12 @@ void check_tokens(const at::Tensor& tokens_n, int64_t vocabulary) {
 class Embedding : public torch::autograd::Function<Embedding> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& tokens_n,
-                            const at::Tensor& weight_vw, const at::Tensor& grad_vw) {
+                            const at::Tensor& weight_vw, const at::Tensor& grad_vw,
+                            bool on_plugin) {
+    context->save_for_backward({tokens_n});
+    context->saved_data["grad"] = grad_vw;
+    context->saved_data["on_plugin"] = on_plugin;
+    if (on_plugin) return tensor::plugin::embed(tokens_n, weight_vw.detach());
     const int64_t n = tokens_n.numel(), w = weight_vw.size(1);
     const at::Tensor out = at::empty({n, w}, weight_vw.options().requires_grad(false));
     const int64_t* tokens = const_data<int64_t>(tokens_n);
@@ -39,8 +45,6 @@ class Embedding : public torch::autograd::Function<Embedding> {
         std::memcpy(to + i * w, from + tokens[i] * w, static_cast<size_t>(w) * sizeof(float));
       }
     });
-    context->save_for_backward({tokens_n});
-    context->saved_data["grad"] = grad_vw;
     return out;
   }
 
@@ -50,6 +54,11 @@ class Embedding : public torch::autograd::Function<Embedding> {
     const at::Tensor tokens_n = context->get_saved_variables()[0];
     const at::Tensor grad_vw = context->saved_data["grad"].toTensor();
     const at::Tensor d_out = grads[0].contiguous();
+    if (context->saved_data["on_plugin"].toBool()) {
+      const auto [sorted, places] = at::sort(tokens_n, /*stable=*/true, 0, /*descending=*/false);
+      tensor::plugin::embed_backward_(grad_vw, sorted, places, d_out);
+      return {{}, {}, {}, {}};
+    }
     const int64_t n = tokens_n.numel(), w = d_out.size(1);
     const int64_t* tokens = const_data<int64_t>(tokens_n);
     const float* from = const_data<float>(d_out);
@@ -61,7 +70,7 @@ class Embedding : public torch::autograd::Function<Embedding> {
         if (walk >= first && walk < last) accumulate(to + tokens[i] * w, from + i * w, 1.0f, 0, w);
       }
     });
-    return {{}, {}, {}};
+    return {{}, {}, {}, {}};
   }
 };
 
@@ -70,7 +79,7 @@ class Embedding : public torch::autograd::Function<Embedding> {
 at::Tensor embedding(tensor::Path path, const at::Tensor& tokens_n,
                      const tensor::Parameter& weight) {
   check_tokens(tokens_n, weight.value.size(0));
-  if (is_fused(path)) return Embedding::apply(tokens_n, weight.value, weight.grad);
+  if (is_fused(path)) return Embedding::apply(tokens_n, weight.value, weight.grad, by_plugin(path));
   return at::embedding(weight.value, tokens_n);
 }
 

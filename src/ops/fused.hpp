@@ -1,6 +1,8 @@
 // From tensors to kernels.
 #pragma once
 
+#include <optional>
+
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
@@ -12,14 +14,14 @@
 
 namespace muonlab::ops {
 
-// Whether an operation runs our kernels, which take contiguous CPU tensors of fp32 or bf16.
-inline bool is_fused(tensor::Path path) {
-  switch (path) {
-    case tensor::Path::cpu: return true;
-    case tensor::Path::reference: return false;
-    case tensor::Path::cuda: break;
-  }
-  throw base::Bug("operations have no CUDA kernels yet");
+// Whether an operation has a hand-written backward, over contiguous tensors of fp32 or bf16.
+inline bool is_fused(tensor::Path path) { return path != tensor::Path::reference; }
+// Whether its kernels are the plugin's.
+inline bool by_plugin(tensor::Path path) { return path == tensor::Path::cuda; }
+
+// What the plugin takes for a tensor that may be undefined.
+inline std::optional<at::Tensor> if_defined(const at::Tensor& x) {
+  return x.defined() ? std::optional(x) : std::nullopt;
 }
 
 template <class T>

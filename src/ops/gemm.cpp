@@ -50,6 +50,23 @@ void run(const Gemm& gemm, const T* type, C* c, int64_t stride, bool add) {
   });
 }
 
+// In bf16 the products are summed in fp32, right into the sums.
+void add_device_gradient(std::span<const at::Tensor> sums, const at::Tensor& d_y,
+                         const at::Tensor& x) {
+  int64_t row = 0;
+  for (at::Tensor sum : sums) {
+    const at::Tensor d_rows = d_y.narrow(1, row, sum.size(0)).t();
+    row += sum.size(0);
+    if (x.scalar_type() == at::kFloat) {
+      at::addmm_out(sum, sum, d_rows, x);
+    } else if (x.is_cuda()) {
+      at::addmm_out(sum, sum, d_rows, x, at::kFloat);
+    } else {
+      at::addmm_out(sum, sum, d_rows.to(at::kFloat), x.to(at::kFloat));
+    }
+  }
+}
+
 // b [k, n]: a [m, k] b
 template <class T>
 void natural_product(const T* a, const T* b, T* out, int64_t m, int64_t k, int64_t n) {
@@ -61,7 +78,8 @@ void natural_product(const T* a, const T* b, T* out, int64_t m, int64_t k, int64
 
 }  // namespace
 
-at::Tensor multiply_transposed(const at::Tensor& x, const at::Tensor& w) {
+at::Tensor multiply_transposed(tensor::Path path, const at::Tensor& x, const at::Tensor& w) {
+  if (by_plugin(path)) return at::mm(x, w.t());
   const int64_t n = x.size(0), c = x.size(1), r = w.size(0);
   at::Tensor y;
   dispatch(x.scalar_type(), [&]<class T>(T* type) {
@@ -79,13 +97,19 @@ at::Tensor multiply_transposed(const at::Tensor& x, const at::Tensor& w) {
   return y;
 }
 
-at::Tensor multiply_natural(const at::Tensor& d_y, const at::Tensor& w) {
+at::Tensor multiply_natural(tensor::Path path, const at::Tensor& d_y, const at::Tensor& w) {
   const at::Tensor out = at::empty({d_y.size(0), w.size(1)}, d_y.options());
-  multiply_natural_into(out, d_y, w);
+  multiply_natural_into(path, out, d_y, w);
   return out;
 }
 
-void multiply_natural_into(const at::Tensor& out, const at::Tensor& d_y, const at::Tensor& w) {
+void multiply_natural_into(tensor::Path path, const at::Tensor& out, const at::Tensor& d_y,
+                           const at::Tensor& w) {
+  if (by_plugin(path)) {
+    at::Tensor result = out;
+    at::mm_out(result, d_y, w);
+    return;
+  }
   dispatch(d_y.scalar_type(), [&]<class T>(T* type) {
     if (suits(type, d_y.size(1), 0)) {
       return natural_product(const_data<T>(d_y), const_data<T>(w), data<T>(out), d_y.size(0),
@@ -96,8 +120,9 @@ void multiply_natural_into(const at::Tensor& out, const at::Tensor& d_y, const a
   });
 }
 
-void add_weight_gradient(std::span<const at::Tensor> sums, const at::Tensor& d_y,
+void add_weight_gradient(tensor::Path path, std::span<const at::Tensor> sums, const at::Tensor& d_y,
                          const at::Tensor& x) {
+  if (by_plugin(path)) return add_device_gradient(sums, d_y, x);
   const int64_t n = x.size(0), r = d_y.size(1), c = x.size(1);
   dispatch(x.scalar_type(), [&]<class T>(T* type) {
     if (!suits(type, 0, 0)) {

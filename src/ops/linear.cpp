@@ -18,7 +18,7 @@ class Linear : public torch::autograd::Function<Linear> {
     context->save_for_backward({x_nc, weight->shadow()});
     context->saved_data["weight"] = reinterpret_cast<int64_t>(weight);
     context->saved_data["needs_x"] = x_nc.requires_grad();
-    return multiply_transposed(x_nc, weight->shadow().narrow(0, 0, weight->rows()));
+    return multiply_transposed(weight->path(), x_nc, weight->shadow().narrow(0, 0, weight->rows()));
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
@@ -29,7 +29,7 @@ class Linear : public torch::autograd::Function<Linear> {
     const at::Tensor d_y = grads[0].contiguous();
     weight->add_gradient(d_y, x_nc);
     if (!context->saved_data["needs_x"].toBool()) return {{}, {}, {}};
-    return {multiply_natural(d_y, shadow_rc.narrow(0, 0, weight->rows())), {}, {}};
+    return {multiply_natural(weight->path(), d_y, shadow_rc.narrow(0, 0, weight->rows())), {}, {}};
   }
 };
 

@@ -1,5 +1,6 @@
 #include "muonlab/ops/rms_norm.hpp"
 
+#include "muonlab/tensor/plugin.hpp"
 #include "ops/fused.hpp"
 #include "ops/norm_kernel.hpp"
 
@@ -14,9 +15,26 @@ class AddNorm : public torch::autograd::Function<AddNorm> {
   // Outputs: {sum, normed}, or {normed} without a branch.
   static variable_list forward(AutogradContext* context, const at::Tensor& residual_nw,
                                const std::optional<at::Tensor>& branch, const at::Tensor& gain_w,
-                               const at::Tensor& gain_grad_w, double eps, at::ScalarType compute) {
+                               const at::Tensor& gain_grad_w, double eps, at::ScalarType compute,
+                               bool on_plugin) {
     const int64_t n = residual_nw.size(0), w = residual_nw.size(1);
     const bool has_branch = branch.has_value();
+    context->set_materialize_grads(false);
+    context->saved_data["gain_grad"] = gain_grad_w;
+    context->saved_data["has_branch"] = has_branch;
+    context->saved_data["on_plugin"] = on_plugin;
+    if (on_plugin) {
+      at::Tensor sum = residual_nw, normed, rstd;
+      if (has_branch) {
+        std::tie(sum, normed, rstd) =
+            tensor::plugin::add_rms_norm(residual_nw, *branch, gain_w, eps, compute);
+      } else {
+        std::tie(normed, rstd) = tensor::plugin::rms_norm(residual_nw, gain_w, eps, compute);
+      }
+      context->save_for_backward({sum, rstd, gain_w});
+      if (has_branch) return {sum, normed};
+      return {normed};
+    }
     const at::Tensor sum = has_branch ? at::empty_like(residual_nw) : residual_nw;
     const at::Tensor normed = at::empty({n, w}, residual_nw.options().dtype(compute));
     const at::Tensor rstd = at::empty({n}, residual_nw.options());
@@ -32,9 +50,6 @@ class AddNorm : public torch::autograd::Function<AddNorm> {
       });
     });
     context->save_for_backward({sum, rstd, gain_w});
-    context->set_materialize_grads(false);
-    context->saved_data["gain_grad"] = gain_grad_w;
-    context->saved_data["has_branch"] = has_branch;
     if (has_branch) return {sum, normed};
     return {normed};
   }
@@ -46,13 +61,21 @@ class AddNorm : public torch::autograd::Function<AddNorm> {
     const at::Tensor gain_grad_w = context->saved_data["gain_grad"].toTensor();
     at::Tensor d_later = has_branch ? grads[0] : at::Tensor();
     if (d_later.defined()) d_later = d_later.contiguous();
-    if (!grads.back().defined()) return {d_later, d_later, {}, {}, {}, {}};
+    if (!grads.back().defined()) return {d_later, d_later, {}, {}, {}, {}, {}};
     const at::Tensor d_normed = grads.back().contiguous();
     const int64_t n = sum.size(0), w = sum.size(1);
-    const at::Tensor d_sum = at::empty_like(sum);
     // In fp32 the branch's gradient is the residual's; in bf16 it is its rounded copy.
     const bool is_bf16 = d_normed.scalar_type() == at::kBFloat16;
     const at::Tensor d_branch = has_branch && is_bf16 ? at::empty_like(d_normed) : at::Tensor();
+    const auto gradients = [&](const at::Tensor& d_sum) {
+      const at::Tensor of_branch = is_bf16 ? d_branch : d_sum;
+      return variable_list{d_sum, has_branch ? of_branch : at::Tensor(), {}, {}, {}, {}, {}};
+    };
+    if (context->saved_data["on_plugin"].toBool()) {
+      return gradients(tensor::plugin::rms_norm_backward(
+          d_normed, if_defined(d_later), sum, rstd, gain_w, gain_grad_w, if_defined(d_branch)));
+    }
+    const at::Tensor d_sum = at::empty_like(sum);
     dispatch(d_normed.scalar_type(), [&]<class T>(T*) {
       const float* x = const_data<float>(sum);
       const float* scales = const_data<float>(rstd);
@@ -66,7 +89,7 @@ class AddNorm : public torch::autograd::Function<AddNorm> {
       };
       sum_over_rows(n, w, block, data<float>(gain_grad_w));
     });
-    return {d_sum, !has_branch ? at::Tensor() : is_bf16 ? d_branch : d_sum, {}, {}, {}, {}};
+    return gradients(d_sum);
   }
 };
 
@@ -84,7 +107,7 @@ Normed add_norm(tensor::Path path, const at::Tensor& residual_nw, const at::Tens
     std::optional<at::Tensor> branch;
     if (branch_nw.defined()) branch = branch_nw.to(compute);
     const variable_list made =
-        AddNorm::apply(residual_nw, branch, gain.value, gain.grad, eps, compute);
+        AddNorm::apply(residual_nw, branch, gain.value, gain.grad, eps, compute, by_plugin(path));
     out.residual_nw = branch ? made[0] : residual_nw;
     out.normed_nw = made.back();
     return out;

@@ -16,7 +16,7 @@ StackedWeight::StackedWeight(std::vector<tensor::Parameter> parts, tensor::Path 
     rows_ += part.value.size(0);
   }
   const at::Tensor& first = parts_[0].value;
-  const int64_t multiple = path_ == tensor::Path::cpu ? row_multiple : 1;
+  const int64_t multiple = is_fused(path_) ? row_multiple : 1;
   const int64_t padded = (rows_ + multiple - 1) / multiple * multiple;
   is_alias_ = parts_.size() == 1 && compute_ == first.scalar_type() && padded == rows_;
   shadow_ = is_alias_ ? first.detach()
@@ -45,7 +45,7 @@ void StackedWeight::add_gradient(const at::Tensor& d_y, const at::Tensor& x) con
   at::NoGradGuard no_grad;
   std::vector<at::Tensor> grads;
   for (const tensor::Parameter& part : parts_) grads.push_back(part.grad);
-  add_weight_gradient(grads, d_y, x);
+  add_weight_gradient(path_, grads, d_y, x);
 }
 
 void StackedWeight::add_scaled(const at::Tensor& d_weight, double scale) const {

@@ -6,6 +6,7 @@
 #include <ATen/Parallel.h>
 
 #include "muonlab/optim/rule.hpp"
+#include "muonlab/tensor/plugin.hpp"
 #include "optim/adamw_kernel.hpp"
 
 namespace muonlab::optim {
@@ -29,6 +30,32 @@ class AdamW final : public Rule {
     }
   }
 
+  // Room for a set of factors a member; segments are at most as many.
+  int64_t num_step_numbers() const override {
+    return kNumFactors * static_cast<int64_t>(range_.members.size());
+  }
+
+  void write_step_numbers(double lr, float* numbers) override {
+    for (const Segment& segment : range_.segments()) {
+      const AdamWFactors f = factors(lr, segment.age);
+      for (const float number :
+           {f.keep, f.step_size, f.mix1, f.beta2, f.mix2, f.root_correction, f.eps})
+        *numbers++ = number;
+    }
+  }
+
+  void enqueue_update(const at::Tensor& numbers, const at::Tensor& status) override {
+    int64_t first = 0;
+    for (const Segment& segment : range_.segments()) {
+      const auto part = [&](const at::Tensor& flat) {
+        return flat.narrow(0, segment.begin, segment.end - segment.begin);
+      };
+      tensor::plugin::adamw_(part(range_.values), part(range_.grads), part(first_), part(second_),
+                             std::nullopt, numbers.narrow(0, first, kNumFactors), status);
+      first += kNumFactors;
+    }
+  }
+
   std::vector<tensor::NamedTensor> state() override {
     const config::MomentNames names = config_.moments();
     auto result = named_state(range_, first_, names.first);
@@ -38,6 +65,8 @@ class AdamW final : public Rule {
   }
 
  private:
+  static constexpr int64_t kNumFactors = 7;
+
   AdamWFactors factors(double lr, int64_t age) const {
     const auto [beta1, beta2] = config_.betas;
     const double t = static_cast<double>(age);

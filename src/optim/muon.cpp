@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <tuple>
 #include <type_traits>
 
 #include <ATen/ATen.h>
@@ -15,6 +16,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/optim/orthogonalize.hpp"
 #include "muonlab/optim/rule.hpp"
+#include "optim/muon_device.hpp"
 #include "optim/muon_kernels.hpp"
 #include "optim/newton_schulz.hpp"
 #include "optim/panels.hpp"
@@ -90,7 +92,29 @@ class Muon final : public Rule {
       for (const Block& block : blocks)
         by_shape[{block.short_side(), block.long_side()}].push_back(block);
     }
+    if (range_.on_plugin && !is_svd() && !is_random()) make_device_groups(by_shape);
     for (auto& [shape, blocks] : by_shape) groups_.push_back(std::move(blocks));
+  }
+
+  int64_t num_step_numbers() const override {
+    return 2 * static_cast<int64_t>(device_groups_.size());
+  }
+
+  void write_step_numbers(double lr, float* numbers) override {
+    for (const DeviceGroup& group : device_groups_) {
+      *numbers++ = static_cast<float>(1.0 - lr * config_.decay);
+      *numbers++ = rate_of(lr, group.block());
+      num_orthogonalizations_ += group.count();
+    }
+  }
+
+  void enqueue_update(const at::Tensor& numbers, const at::Tensor& status) override {
+    int64_t first = 0;
+    for (const DeviceGroup& group : device_groups_) {
+      group.enqueue(range_.values, range_.grads, momentum_, form_, coefficients_, dtype_,
+                    numbers.narrow(0, first, 2), status);
+      first += 2;
+    }
   }
 
   void update(double lr, int64_t step) override {
@@ -110,6 +134,17 @@ class Muon final : public Rule {
   int64_t num_orthogonalizations() const override { return num_orthogonalizations_; }
 
  private:
+  void make_device_groups(
+      const std::map<std::pair<int64_t, int64_t>, std::vector<Block>>& by_shape) {
+    std::map<std::tuple<int64_t, int64_t, int64_t>, std::vector<Block>> by_layout;
+    for (const auto& [shape, blocks] : by_shape) {
+      for (const Block& block : blocks)
+        by_layout[{block.rows, block.cols, block.stride}].push_back(block);
+    }
+    for (const auto& [layout, blocks] : by_layout)
+      device_groups_.emplace_back(blocks, range_.values.device());
+  }
+
   // T: the iteration's number type.
   template <class T>
   void update_here(double lr) {
@@ -251,6 +286,7 @@ class Muon final : public Rule {
   at::Tensor momentum_;                   // of the range's layout
   at::Tensor workspace_;
   std::vector<std::vector<Block>> groups_;
+  std::vector<DeviceGroup> device_groups_;  // on the path cuda
   int64_t num_orthogonalizations_ = 0;
 };
 

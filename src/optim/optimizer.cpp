@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
 #include "muonlab/base/error.hpp"
@@ -14,14 +15,16 @@ namespace {
 constexpr std::string_view kAge = "/age";
 
 // The range of the arena that holds the parameters at order[begin, end).
-Range range_of(const tensor::Arena& arena, size_t begin, size_t end, bool keeps_age) {
+Range range_of(const tensor::Arena& arena, size_t begin, size_t end, bool keeps_age,
+               tensor::Path path) {
   const std::vector<size_t>& order = arena.order();
   const int64_t first = arena.offset(order[begin]);
   const int64_t last = end < order.size() ? arena.offset(order[end]) : arena.values().numel();
   Range range{.values = arena.values().narrow(0, first, last - first),
               .grads = arena.grads().narrow(0, first, last - first),
               .members = {},
-              .composed = !arena.values().is_cpu()};
+              .composed = !arena.values().is_cpu() || path == tensor::Path::cuda,
+              .on_plugin = path == tensor::Path::cuda};
   if (keeps_age) range.ages = at::zeros({static_cast<int64_t>(end - begin)}, at::kLong);
   for (size_t i = begin; i < end; ++i) {
     range.members.push_back({arena.parameters()[order[i]].spec, arena.offset(order[i]) - first});
@@ -47,9 +50,20 @@ struct Entry {
 struct Optimizer::Impl {
   std::vector<std::string> names;
   std::vector<Entry> entries;  // by name
+  // Numbers of a step of all rules, one after the other: pinned memory, and the device's copy.
+  at::Tensor host_numbers, numbers;
+
+  void make_numbers(const at::Tensor& values) {
+    int64_t count = 0;
+    for (const Entry& entry : entries) count += entry.rule->num_step_numbers();
+    const auto options = at::TensorOptions().dtype(at::kFloat);
+    host_numbers = at::zeros({count}, options.pinned_memory(values.is_cuda()));
+    numbers = at::zeros({count}, options.device(values.device()));
+  }
 };
 
-Optimizer::Optimizer(const Routing& routing, const config::RunConfig& run, tensor::Arena& arena)
+Optimizer::Optimizer(const Routing& routing, const config::RunConfig& run, tensor::Arena& arena,
+                     tensor::Path path)
     : impl_(std::make_unique<Impl>()) {
   base::check(arena.order() == routing.order,
               "optimizer: the arena is not laid out by this routing");
@@ -62,7 +76,7 @@ Optimizer::Optimizer(const Routing& routing, const config::RunConfig& run, tenso
     base::check(std::find(impl_->names.begin(), impl_->names.end(), name) == impl_->names.end(),
                 "optimizer: the parameters of " + name + " are not one range");
     const config::OptimizerConfig& config = run.optimizers.at(name);
-    const Range range = range_of(arena, begin, end, config::keeps_age(config));
+    const Range range = range_of(arena, begin, end, config::keeps_age(config), path);
     Entry entry{
         std::visit(MakeRule{range, run}, config),
         range.members,
@@ -73,6 +87,7 @@ Optimizer::Optimizer(const Routing& routing, const config::RunConfig& run, tenso
     impl_->names.push_back(name);
     impl_->entries.push_back(std::move(entry));
   }
+  if (path == tensor::Path::cuda) impl_->make_numbers(arena.values());
 }
 
 Optimizer::~Optimizer() = default;
@@ -92,6 +107,46 @@ void Optimizer::step(int64_t step, int64_t num_steps) {
     if (entry.ages.defined()) entry.ages.add_(1);
     entry.rule->update(entry.rate(step, num_steps), step);
   }
+}
+
+void Optimizer::begin_step(int64_t step, int64_t num_steps) {
+  base::check(step >= 1, "optimizer: steps are counted from 1");
+  const at::NoGradGuard no_grad;
+  float* numbers = impl_->host_numbers.mutable_data_ptr<float>();
+  for (Entry& entry : impl_->entries) {
+    if (entry.ages.defined()) entry.ages.add_(1);
+    entry.rule->write_step_numbers(entry.rate(step, num_steps), numbers);
+    numbers += entry.rule->num_step_numbers();
+  }
+  impl_->numbers.copy_(impl_->host_numbers, /*non_blocking=*/true);
+}
+
+void Optimizer::enqueue_step(const at::Tensor& status) {
+  const at::NoGradGuard no_grad;
+  int64_t first = 0;
+  for (Entry& entry : impl_->entries) {
+    const int64_t count = entry.rule->num_step_numbers();
+    if (count > 0) entry.rule->enqueue_update(impl_->numbers.narrow(0, first, count), status);
+    first += count;
+  }
+}
+
+void Optimizer::end_step(int64_t step, int64_t num_steps) {
+  const at::NoGradGuard no_grad;
+  for (Entry& entry : impl_->entries) {
+    if (entry.rule->num_step_numbers() == 0) entry.rule->update(entry.rate(step, num_steps), step);
+  }
+}
+
+void Optimizer::take_back() {
+  for (Entry& entry : impl_->entries) {
+    if (entry.ages.defined()) entry.ages.sub_(1);
+  }
+}
+
+bool Optimizer::needs_host() const {
+  return std::any_of(impl_->entries.begin(), impl_->entries.end(),
+                     [](const Entry& entry) { return entry.rule->num_step_numbers() == 0; });
 }
 
 std::vector<tensor::NamedTensor> Optimizer::state() {

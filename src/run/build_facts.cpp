@@ -13,8 +13,9 @@
 namespace muonlab::run {
 namespace {
 
-constexpr std::array<const char*, 7> kFacts{"muonlab",   "commit",           "compiler", "libtorch",
-                                            "processor", "instruction_sets", "without"};
+constexpr std::array<const char*, 8> kFacts{"muonlab",  "commit",    "compiler",
+                                            "libtorch", "processor", "instruction_sets",
+                                            "without",  "attention"};
 
 }  // namespace
 
@@ -28,14 +29,16 @@ std::map<std::string, std::string> build_facts() {
   // Instruction sets that the environment hides, so that other kernels run.
   const char* hidden = std::getenv("MUONLAB_WITHOUT");
   if (hidden != nullptr && *hidden != '\0') facts["without"] = hidden;
+  // LibTorch's attention that was asked for on a GPU.
+  const char* attention = std::getenv("MUONLAB_ATTENTION");
+  if (attention != nullptr && *attention != '\0') facts["attention"] = attention;
   return facts;
 }
 
 std::string build_json(const Prepared& prepared) {
   nlohmann::ordered_json json;
   const std::map<std::string, std::string> facts = build_facts();
-  for (const char* name :
-       {"muonlab", "commit", "compiler", "libtorch", "processor", "instruction_sets", "without"}) {
+  for (const char* name : kFacts) {
     if (const auto fact = facts.find(name); fact != facts.end()) json[name] = fact->second;
   }
   json["device"] = prepared.config.device == config::Device::cuda ? "cuda" : "cpu";

@@ -9,6 +9,7 @@
 #include "muonlab/base/log.hpp"
 #include "muonlab/config/resolve.hpp"
 #include "muonlab/record/open_checkpoint.hpp"
+#include "muonlab/tensor/plugin.hpp"
 #include "muonlab/tensor/runtime.hpp"
 #include "muonlab/train/checkpoint.hpp"
 #include "muonlab/train/tail_probe.hpp"
@@ -79,6 +80,9 @@ Prepared prepare(const config::RunConfig& asked) {
   prepared.plan = train::make_plan(config, prepared.data);
   if (config.device == config::Device::cpu)
     train::check_memory(prepared.plan, config, base::usable_memory_bytes());
+  else if (prepared.place.path == tensor::Path::cuda)
+    train::check_memory(prepared.plan, config,
+                        static_cast<uint64_t>(tensor::plugin::gpu().free_bytes));
   prepared.routing = optim::route(config::parameter_specs(config.model), config);
   return prepared;
 }
@@ -98,9 +102,16 @@ Session::Session(Prepared prepared)
       arena_(prepared_.routing.specs, prepared_.routing.order, at::kFloat, prepared_.place.device),
       model_(model::make_llama(prepared_.config.model, prepared_.config.precision,
                                prepared_.place.path, arena_)),
-      optimizer_(prepared_.routing, prepared_.config, arena_),
-      trainer_{prepared_.config, prepared_.plan, prepared_.data,    arena_,
-               *model_,          optimizer_,     prepared_.routing, {}} {
+      optimizer_(prepared_.routing, prepared_.config, arena_, prepared_.place.path),
+      trainer_{prepared_.config,
+               prepared_.plan,
+               prepared_.data,
+               arena_,
+               *model_,
+               optimizer_,
+               prepared_.routing,
+               {},
+               prepared_.place.path} {
   model::initialize(prepared_.config.model, prepared_.config.seed, arena_);
   model_->weights_changed();
 }

@@ -26,9 +26,9 @@ namespace {
 // Time spent on measuring the GEMM peak, once a start.
 constexpr double kPeakProbe_s = 0.25;
 
-double gemm_peak_gflops(const config::RunConfig& config) {
-  if (config.device != config::Device::cpu) return 0.0;
-  return ops::gemm_peak_gflops(config.precision, kPeakProbe_s);
+double gemm_peak_gflops(const train::Trainer& trainer) {
+  return ops::gemm_peak_gflops(trainer.config.precision, kPeakProbe_s,
+                               trainer.arena.values().device());
 }
 
 // What the terminal shows stays in log.txt as well.
@@ -72,7 +72,7 @@ class Recorder {
                  trainer.optimizer.names(), guard.files()),
         probes_(make_probes(trainer.config)),
         probe_log_(folder.path(), probes_, trainer.state, guard.files()),
-        console_(trainer.plan, trainer.model.flops_per_token(), gemm_peak_gflops(trainer.config)) {}
+        console_(trainer.plan, trainer.model.flops_per_token(), gemm_peak_gflops(trainer)) {}
 
   train::LoopEvents events() {
     train::LoopEvents events;

@@ -16,23 +16,16 @@ std::string_view path_name(Path path) {
 
 Place choose_place(config::Device device, config::Kernels kernels) {
   using config::Device;
-  using config::Kernels;
-  const bool fused = kernels == Kernels::fused;
-  if (device == Device::cuda && fused) {
-    throw base::Error(
-        "kernels: the fused kernels have no CUDA versions yet, so device cuda cannot run them. Set "
-        "\"kernels\": \"reference\" to train on a GPU with LibTorch's own operators, or "
-        "\"device\": "
-        "\"cpu\".");
-  }
-  const bool tries_cuda = device != Device::cpu && !fused;
+  const bool fused = kernels == config::Kernels::fused;
+  // The fused step has not run on a GPU yet, so that it is never chosen in silence.
+  const bool tries_cuda = device == Device::cuda || (device == Device::automatic && !fused);
   const std::string problem = tries_cuda ? cuda_problem() : "";
   if (device == Device::cuda && !problem.empty()) {
     throw base::Error("device: cuda cannot be used: ", problem,
                       ". Use \"device\": \"cpu\" or \"auto\".");
   }
-  const bool on_cuda = tries_cuda && problem.empty();
-  return {on_cuda ? at::kCUDA : at::kCPU, fused ? Path::cpu : Path::reference};
+  if (tries_cuda && problem.empty()) return {at::kCUDA, fused ? Path::cuda : Path::reference};
+  return {at::kCPU, fused ? Path::cpu : Path::reference};
 }
 
 }  // namespace muonlab::tensor

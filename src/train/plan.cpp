@@ -7,6 +7,7 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
+#include "train/device_memory.hpp"
 
 namespace muonlab::train {
 namespace {
@@ -40,6 +41,8 @@ double weight_bytes(const config::RunConfig& run, const Plan& plan) {
 // micro-batch: about 14 values of the width and 4 of the feed-forward a token and layer, and one
 // chunk of logits.
 int64_t estimate_memory(const config::RunConfig& run, const Plan& plan) {
+  if (run.device == config::Device::cuda && run.kernels == config::Kernels::fused)
+    return saturated(device_memory_bytes(run, plan));
   const config::ModelConfig& model = run.model;
   const double value_bytes = run.precision == config::Precision::bf16 ? 2.5 : 4.0;
   const double tokens = static_cast<double>(plan.micro_batch * plan.context);
@@ -89,7 +92,8 @@ void check_memory(const Plan& plan, const config::RunConfig& run, uint64_t usabl
   if (needed <= usable_bytes) return;
   const bool weights_alone = weight_bytes(run, plan) > static_cast<double>(usable_bytes) / 2;
   throw base::Error(
-      "memory: the run takes about ", base::human_bytes(needed), ", this machine has ",
+      "memory: the run takes about ", base::human_bytes(needed), ", this ",
+      run.device == config::Device::cuda ? "GPU has " : "machine has ",
       base::human_bytes(usable_bytes), "; lower ",
       weights_alone
           ? base::str("model.width, model.layers or the vocabulary (the weights with gradients ",

@@ -1,4 +1,5 @@
-#include <chrono>
+#include "muonlab/train/step.hpp"
+
 #include <cmath>
 
 #include <ATen/ATen.h>
@@ -6,29 +7,14 @@
 #include "muonlab/base/non_finite.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/train/batch.hpp"
+#include "muonlab/train/device_step.hpp"
 #include "muonlab/train/norm.hpp"
-#include "muonlab/train/step.hpp"
+#include "train/lap.hpp"
+#include "train/require_finite.hpp"
 
 namespace muonlab::train {
-namespace {
 
-// Seconds since the last call, so that one line ends each phase.
-class Lap {
- public:
-  double operator()() {
-    const auto now = std::chrono::steady_clock::now();
-    const double seconds = std::chrono::duration<double>(now - last_).count();
-    last_ = now;
-    return seconds;
-  }
-
- private:
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
-};
-
-// Names the culprit, so that the message says more than "nan".
-void require_finite(Trainer& trainer, const StepRecord& record) {
-  if (std::isfinite(record.loss) && std::isfinite(record.grad_norm)) return;
+void throw_non_finite(Trainer& trainer, const StepRecord& record) {
   std::string where;
   for (const tensor::Parameter& parameter : trainer.arena.parameters()) {
     if (parameter.grad.isfinite().all().item<bool>()) continue;
@@ -40,9 +26,11 @@ void require_finite(Trainer& trainer, const StepRecord& record) {
                         "; stopped before the update.");
 }
 
-}  // namespace
-
 StepRecord train_step(Trainer& trainer) {
+  if (trainer.path == tensor::Path::cuda) {
+    if (!trainer.device_step) trainer.device_step = std::make_shared<DeviceStep>(trainer);
+    return trainer.device_step->run(trainer);
+  }
   const Plan& plan = trainer.plan;
   TrainState& state = trainer.state;
   const at::Device device = trainer.arena.values().device();
@@ -62,7 +50,8 @@ StepRecord train_step(Trainer& trainer) {
   }
 
   record.grad_norm = global_norm(trainer.arena.grads());
-  require_finite(trainer, record);
+  if (!std::isfinite(record.loss) || !std::isfinite(record.grad_norm))
+    throw_non_finite(trainer, record);
   const double clip = trainer.config.train.clip;
   if (clip > 0 && record.grad_norm > clip) trainer.arena.grads().mul_(clip / record.grad_norm);
 

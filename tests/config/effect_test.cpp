@@ -40,6 +40,12 @@ TEST(Effect, UselessSettingsInTheFileAreRefused) {
   expect_error(minimal(R"("schedule": ${"kind": "linear"},
       "optimizers": {"adam": {"rule": "adamw", "schedule": {"kind": "cosine"}}})"),
                "schedule: has no effect: every optimizer has a schedule of its own");
+  expect_error(R"({"device": "cpu", "train": {"steps": 100, "graph": $"off"}})",
+               "train.graph: has no effect: device is cpu, and only a GPU has CUDA graphs");
+  expect_error(R"({"kernels": "reference", "train": {"steps": 100, "graph": $"off"}})",
+               "train.graph: has no effect: kernels are the reference, which is never recorded as "
+               "CUDA graphs");
+  EXPECT_EQ(errors(R"({"device": "cuda", "train": {"steps": 100, "graph": "off"}})"), Lines{});
   expect_error(minimal(R"("optimizers": {"adam": {"rule": "adamw"}, "spare": ${"rule": "sgd"}},
       "assign": [{"params": ["all"], "optimizer": "adam"}])"),
                "optimizers.spare: has no effect: no line of assign names it");

@@ -33,6 +33,8 @@ struct Oracle {
 
 struct Arrays {
   at::Tensor values, exp_avg, exp_avg_sq, shadow;
+  AdamWFactors factors{};
+  Status status{.loss = 1, .grad_norm = 1, .clip_factor = 1, .finite = 1};
 
   explicit Arrays(const at::Tensor& start)
       : values(start.clone()),
@@ -40,14 +42,16 @@ struct Arrays {
         exp_avg_sq(at::zeros_like(start)),
         shadow(poisoned<Bf16>(start.sizes())) {}
 
-  AdamW body(const at::Tensor& grads, const Setting& s, int64_t step, bool with_shadow) const {
+  AdamW body(const at::Tensor& grads, const Setting& s, int64_t step, bool with_shadow) {
+    factors = adamw_factors(s.lr, s.beta1, s.beta2, s.eps, s.decay, step);
     return {.values = data<float>(values),
             .grads = data<float>(grads),
             .exp_avg = data<float>(exp_avg),
             .exp_avg_sq = data<float>(exp_avg_sq),
             .shadow = with_shadow ? data<Bf16>(shadow) : nullptr,
             .count = values.numel(),
-            .factors = adamw_factors(s.lr, s.beta1, s.beta2, s.eps, s.decay, step)};
+            .factors = &factors,
+            .status = &status};
   }
 };
 
@@ -107,6 +111,16 @@ TEST(CudaAdamW, StaysWhereItIsWithoutGradientOrEps) {
   Arrays arrays(start);
   run_grid(arrays.body(at::zeros({5}), {1e-3, 0.9, 0.99, 0.0, 0.0}, 1, true), 1, 32, 4, 0);
   EXPECT_TRUE(at::equal(arrays.values, start));
+}
+
+TEST(CudaAdamW, DoesNothingWhereTheFlagIsDown) {
+  const at::Tensor start = normal({9}, 4);
+  Arrays arrays(start);
+  arrays.status.finite = 0;
+  run_grid(arrays.body(normal({9}, 5), kPaper, 1, true), 1, 32, 4, 0);
+  EXPECT_TRUE(at::equal(arrays.values, start));
+  EXPECT_TRUE(at::equal(arrays.exp_avg, at::zeros({9})));
+  EXPECT_TRUE(at::equal(arrays.shadow, poisoned<Bf16>({9})));
 }
 
 TEST(CudaAdamW, WritesNothingBehindTheEnd) {

@@ -43,16 +43,22 @@ TEST_F(CudaDevice, AdamWEqualsTheHostsBody) {
                      device_second = there(second);
     const at::Tensor device_shadow = there(shadow);
     for (int64_t step = 1; step <= 3; ++step) {
+      const AdamWFactors factors = adamw_factors(1e-2, 0.8, 0.95, 1e-8, 0.1, step);
       const AdamW body{.values = data<float>(values),
                        .grads = data<float>(grads),
                        .exp_avg = data<float>(first),
                        .exp_avg_sq = data<float>(second),
                        .shadow = data<Bf16>(shadow),
                        .count = n,
-                       .factors = adamw_factors(1e-2, 0.8, 0.95, 1e-8, 0.1, step)};
+                       .factors = &factors,
+                       .status = nullptr};
       run_grid(body, 1, 32, 4, 0);
-      plugin::adamw_(device_values, there(grads), device_first, device_second, device_shadow, 1e-2,
-                     0.8, 0.95, 1e-8, 0.1, step);
+      const at::Tensor numbers =
+          at::tensor({factors.keep, factors.step_size, factors.mix1, factors.beta2, factors.mix2,
+                      factors.root_correction, factors.eps});
+      const at::Tensor status = at::ones({4}, at::kDouble);
+      plugin::adamw_(device_values, there(grads), device_first, device_second, device_shadow,
+                     there(numbers), there(status));
     }
     EXPECT_LT(relative_error(here(device_values), values), 1e-6) << n;
     EXPECT_LT(relative_error(here(device_first), first), 1e-6) << n;
@@ -74,7 +80,7 @@ TEST_F(CudaDevice, RmsNormAgrees) {
           plugin::add_rms_norm(there(residual), there(branch), there(gain), kEps, dtype);
       const at::Tensor grad_gain = at::zeros({width}, sum.options());
       const at::Tensor grad_x = plugin::rms_norm_backward(there(grad), there(above), sum, inv_rms,
-                                                          there(gain), grad_gain);
+                                                          there(gain), grad_gain, std::nullopt);
 
       const at::Tensor x = (residual + branch.to(at::kFloat)).to(at::kDouble).requires_grad_(true);
       const at::Tensor g = gain.to(at::kDouble).requires_grad_(true);
@@ -91,7 +97,7 @@ TEST_F(CudaDevice, RmsNormAgrees) {
   }
 }
 
-TEST_F(CudaDevice, SwiGluAgrees) {
+TEST_F(CudaDevice, GatedSiluAgrees) {
   for (const int64_t width : {1, 31, 352, 4096}) {
     for (const auto dtype : {at::kFloat, at::kBFloat16}) {
       const at::Tensor x = (normal({130, 2 * width}, 1) * 3).to(dtype),
@@ -100,9 +106,11 @@ TEST_F(CudaDevice, SwiGluAgrees) {
       const at::Tensor exact =
           at::silu(exact_x.narrow(1, 0, width)) * exact_x.narrow(1, width, width);
       const auto gradients = torch::autograd::grad({exact}, {exact_x}, {grad.to(at::kDouble)});
-      EXPECT_LT(relative_error(here(plugin::swiglu(there(x))), exact), tolerance_of(dtype))
+      EXPECT_LT(relative_error(here(plugin::activate(there(x), kSilu, true)), exact),
+                tolerance_of(dtype))
           << width;
-      EXPECT_LT(relative_error(here(plugin::swiglu_backward(there(grad), there(x))), gradients[0]),
+      EXPECT_LT(relative_error(here(plugin::activate_backward(there(grad), there(x), kSilu, true)),
+                               gradients[0]),
                 tolerance_of(dtype))
           << width;
     }
@@ -111,8 +119,8 @@ TEST_F(CudaDevice, SwiGluAgrees) {
 
 TEST_F(CudaDevice, WrongArgumentsAreRefused) {
   const at::Tensor x = at::ones({4, 8}, at::kCUDA);
-  EXPECT_THROW(plugin::swiglu(x.t()), c10::Error);
-  EXPECT_THROW(plugin::swiglu(x.to(at::kDouble)), c10::Error);
+  EXPECT_THROW(plugin::activate(x.t(), kSilu, true), c10::Error);
+  EXPECT_THROW(plugin::activate(x.to(at::kDouble), kSilu, true), c10::Error);
   EXPECT_THROW(plugin::rms_norm(x, at::ones({7}, at::kCUDA), 1e-5, at::kFloat), c10::Error);
   EXPECT_THROW(plugin::rms_norm(x, at::ones({8}), 1e-5, at::kFloat), c10::Error);
 }

@@ -57,7 +57,7 @@ TEST(CudaPlugin, TheReasonReachesWhoeverAsksForCuda) {
   } catch (const base::Error& error) {
     EXPECT_NE(std::string(error.what()).find(problem), std::string::npos) << error.what();
   }
-  EXPECT_ANY_THROW(plugin::swiglu(at::zeros({2, 4})));
+  EXPECT_EQ(plugin::compute_capability(), 0);
 }
 
 }  // namespace

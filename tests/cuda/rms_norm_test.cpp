@@ -118,6 +118,7 @@ void backward_agrees(bool with_gain, bool with_residual, bool in_scratch) {
     const at::Tensor inv_rms = (x.to(at::kFloat).pow(2).mean(-1) + kEps).rsqrt();
     const at::Tensor grad_x = poisoned<X>(x.sizes()),
                      partial = poisoned<float>({kNumBlocks, s.width});
+    const at::Tensor rounded = poisoned<Bf16>(x.sizes());
     const RmsNormBackward<X, Out> body{
         .grad_normed = data<Out>(grad),
         .grad_residual = with_residual ? data<float>(grad_residual) : nullptr,
@@ -125,11 +126,13 @@ void backward_agrees(bool with_gain, bool with_residual, bool in_scratch) {
         .inv_rms = data<float>(inv_rms),
         .gain = with_gain ? data<float>(gain) : nullptr,
         .grad_x = data<X>(grad_x),
+        .rounded = data<Bf16>(rounded),
         .partial = with_gain ? data<float>(partial) : nullptr,
         .in_scratch = in_scratch,
         .rows = s.rows,
         .width = s.width};
     run_grid(body, kNumBlocks, lanes_for(s.width, s.size), s.size, in_scratch ? s.width : 0);
+    EXPECT_TRUE(at::equal(rounded, grad_x.to(at::kBFloat16))) << s.width;
     // Against the largest term, not the difference: for one column the gradient is nearly zero.
     const double scale =
         std::max(expected.abs().max().item<double>(),
@@ -142,7 +145,8 @@ void backward_agrees(bool with_gain, bool with_residual, bool in_scratch) {
     const ColumnSums sums{.partial = data<float>(partial),
                           .total = data<float>(total),
                           .num_partials = kNumBlocks,
-                          .width = s.width};
+                          .width = s.width,
+                          .stride = s.width};
     run_grid<1>(sums, 2, 32);
     EXPECT_LT(relative_error(total, exact[1] + before.to(at::kDouble)), 4e-6) << s.width;
   }

@@ -47,7 +47,7 @@ TEST(CudaTeam, SumsEveryLaneOnce) {
   for (const int lanes : {32, 64, 96, 256}) {
     const HostTeam team(lanes);
     for (int one = 0; one < lanes; ++one) {
-      HostTeam::Register values = team.make_register();
+      auto values = team.make_register();
       values[one] = 1.0f;
       EXPECT_EQ(team.sum(values), 1.0f) << "lane " << one << " of " << lanes;
     }
@@ -59,7 +59,7 @@ TEST(CudaTeam, SumsInTheDocumentedOrder) {
   constexpr float kBig = 16777216.0f;
   const HostTeam team(128);
   const auto sum = [&team](int big, int minus_big, int one) {
-    HostTeam::Register values = team.make_register();
+    auto values = team.make_register();
     values[big] = kBig;
     values[minus_big] = -kBig;
     values[one] = 1.0f;
@@ -69,6 +69,28 @@ TEST(CudaTeam, SumsInTheDocumentedOrder) {
   EXPECT_EQ(sum(0, 1, 2), 0.0f);    // lane 2 comes before lane 1
   EXPECT_EQ(sum(0, 64, 32), 0.0f);  // warps one after the other: warp 1 before warp 2
   EXPECT_EQ(sum(0, 32, 64), 1.0f);
+}
+
+TEST(CudaTeam, FindsTheLargestOfAllLanes) {
+  const HostTeam team(96);
+  for (const int at : {0, 31, 32, 95}) {
+    auto values = team.make_register();
+    for (int lane = 0; lane < 96; ++lane) values[lane] = lane == at ? -1.0f : -2.0f;
+    EXPECT_EQ(team.max(values), -1.0f) << at;
+  }
+}
+
+TEST(CudaTeam, EveryLaneOfAGroupGetsItsSum) {
+  const HostTeam team(64);
+  for (const int group : {1, 2, 8, 32}) {
+    auto values = team.make_register();
+    for (int lane = 0; lane < 64; ++lane) values[lane] = static_cast<float>(lane);
+    team.sum_groups(values, group);
+    for (int lane = 0; lane < 64; ++lane) {
+      const int first = lane / group * group;
+      EXPECT_EQ(values[lane], static_cast<float>(group * first + group * (group - 1) / 2));
+    }
+  }
 }
 
 }  // namespace

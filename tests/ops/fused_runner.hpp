@@ -34,6 +34,7 @@ struct Runner {
   using Body =
       std::function<Tensors(Path, const Tensors&, std::vector<tensor::Parameter>&, at::ScalarType)>;
   Body body;
+  Path path = Path::cpu;  // the one that is tested
 
   struct Result {
     Tensors outputs, input_grads, parameter_grads;
@@ -73,7 +74,7 @@ struct Runner {
   void check(const Tensors& inputs, const Tensors& parameters, at::ScalarType dtype,
              double factor = 1.0) const {
     const double limit = tolerance(dtype) * factor;
-    const Result fused = run(Path::cpu, inputs, parameters, dtype);
+    const Result fused = run(path, inputs, parameters, dtype);
     const Result plain = run(Path::reference, inputs, parameters, dtype);
     for (size_t i = 0; i < plain.outputs.size(); ++i) {
       expect_close(fused.outputs[i], plain.outputs[i], limit, "output " + std::to_string(i));
@@ -87,7 +88,7 @@ struct Runner {
       expect_close(fused.parameter_grads[i], plain.parameter_grads[i], limit,
                    "gradient of parameter " + std::to_string(i));
     }
-    const Result again = run(Path::cpu, inputs, parameters, dtype);
+    const Result again = run(path, inputs, parameters, dtype);
     for (size_t i = 0; i < inputs.size(); ++i)
       EXPECT_TRUE(at::equal(fused.input_grads[i], again.input_grads[i]));
     for (size_t i = 0; i < parameters.size(); ++i) {

@@ -35,13 +35,16 @@ void check(const Shape& shape, at::ScalarType dtype) {
   const at::Tensor d_y = normal({shape.n, shape.r}, 3, dtype);
   const at::Tensor wide_x = x.to(at::kDouble), wide_w = w.to(at::kDouble),
                    wide_d_y = d_y.to(at::kDouble);
-  EXPECT_LE(relative_error(multiply_transposed(x, w), at::mm(wide_x, wide_w.t())), limit);
-  EXPECT_LE(relative_error(multiply_natural(d_y, w), at::mm(wide_d_y, wide_w)), limit);
+  EXPECT_LE(
+      relative_error(multiply_transposed(tensor::Path::cpu, x, w), at::mm(wide_x, wide_w.t())),
+      limit);
+  EXPECT_LE(relative_error(multiply_natural(tensor::Path::cpu, d_y, w), at::mm(wide_d_y, wide_w)),
+            limit);
   const int64_t half = shape.r / 2;
   const at::Tensor before = normal({shape.r, shape.c}, 4);
   std::vector<at::Tensor> sums{before.narrow(0, 0, half).clone(),
                                before.narrow(0, half, shape.r - half).clone()};
-  add_weight_gradient(sums, d_y, x);
+  add_weight_gradient(tensor::Path::cpu, sums, d_y, x);
   EXPECT_LE(relative_error(at::cat(sums), before.to(at::kDouble) + at::mm(wide_d_y.t(), wide_x)),
             limit);
 }
@@ -76,9 +79,10 @@ TEST(Gemm, OurKernelSumsAlikeWithAnyThreads) {
   for (const int threads : {1, 2, 5}) {
     at::set_num_threads(threads);
     std::vector<at::Tensor> sum{at::zeros({90, 130})};
-    add_weight_gradient(sum, d_y, x);
-    results.push_back(at::cat({multiply_transposed(x, w).reshape(-1),
-                               multiply_natural(d_y, w).reshape(-1), sum[0].reshape(-1)}));
+    add_weight_gradient(tensor::Path::cpu, sum, d_y, x);
+    results.push_back(
+        at::cat({multiply_transposed(tensor::Path::cpu, x, w).reshape(-1),
+                 multiply_natural(tensor::Path::cpu, d_y, w).reshape(-1), sum[0].reshape(-1)}));
   }
   at::set_num_threads(before);
   EXPECT_TRUE(at::equal(results[0], results[1]));

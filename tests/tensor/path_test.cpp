@@ -29,19 +29,21 @@ TEST(Path, FollowsTheKernels) {
   }
   EXPECT_TRUE(choose_place(Device::cpu, Kernels::reference).device.is_cpu());
   EXPECT_EQ(path_name(Path::cpu), "cpu");
+  EXPECT_EQ(path_name(Path::cuda), "cuda");
   EXPECT_EQ(path_name(Path::reference), "reference");
 }
 
 // Never something else in silence.
-TEST(Path, FusedKernelsOnCudaAreAnErrorThatSaysWhy) {
-  const std::string text = problem(Device::cuda, Kernels::fused);
-  EXPECT_NE(text.find("the fused kernels have no CUDA versions yet"), std::string::npos) << text;
-  EXPECT_NE(text.find("\"kernels\": \"reference\""), std::string::npos) << text;
-}
-
-TEST(Path, CudaWithoutAGpuIsAnErrorWithTheReason) {
-  if (cuda_problem().empty()) GTEST_SKIP() << "this machine has a GPU that the build can use";
-  EXPECT_NE(problem(Device::cuda, Kernels::reference).find(cuda_problem()), std::string::npos);
+TEST(Path, CudaIsTheGpuOrAnErrorThatSaysWhy) {
+  if (cuda_problem().empty()) {
+    const Place place = choose_place(Device::cuda, Kernels::fused);
+    EXPECT_EQ(place.path, Path::cuda);
+    EXPECT_TRUE(place.device.is_cuda());
+    EXPECT_EQ(choose_place(Device::cuda, Kernels::reference).path, Path::reference);
+    return;
+  }
+  for (const Kernels kernels : {Kernels::fused, Kernels::reference})
+    EXPECT_NE(problem(Device::cuda, kernels).find(cuda_problem()), std::string::npos);
   EXPECT_TRUE(choose_place(Device::automatic, Kernels::reference).device.is_cpu());
 }
 

@@ -30,6 +30,13 @@ struct EnumNames<Kernels> {
   static constexpr std::array<std::string_view, 2> names{"fused", "reference"};
 };
 
+// Whether a GPU's step is recorded as CUDA graphs, which start its kernels by two calls.
+enum class GraphMode { automatic, off };
+template <>
+struct EnumNames<GraphMode> {
+  static constexpr std::array<std::string_view, 2> names{"auto", "off"};
+};
+
 // Length is given by exactly one of steps, tokens and epochs.
 struct TrainConfig {
   std::optional<int64_t> steps;
@@ -38,6 +45,7 @@ struct TrainConfig {
   int64_t batch = 32;
   std::optional<int64_t> micro_batch;
   double clip = 0.0;
+  GraphMode graph = GraphMode::automatic;
   bool operator==(const TrainConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -54,6 +62,9 @@ struct TrainConfig {
             .min = 1});
     visit("clip", self.clip,
           Field{.help = "clip the global gradient norm to this; 0: off", .min = 0});
+    visit("graph", self.graph,
+          Field{.help = "record a GPU's step as CUDA graphs (fused kernels on cuda only): auto, or "
+                        "off"});
   }
 };
 

@@ -34,7 +34,7 @@ class StackedWeight {
   // Call after the parameters changed.
   void refresh();
   // Adds d_y^T x to the parts' grads; d_y [n, r], x [n, c] in the compute dtype, which is fp32 or
-  // bf16, on the CPU.
+  // bf16.
   void add_gradient(const at::Tensor& d_y, const at::Tensor& x) const;
   // Adds scale * d_weight [r or more rows, c], fp32 or bf16, to the parts' grads.
   void add_scaled(const at::Tensor& d_weight, double scale) const;

@@ -10,6 +10,7 @@
 #include "muonlab/config/run.hpp"
 #include "muonlab/optim/routing.hpp"
 #include "muonlab/tensor/parameter.hpp"
+#include "muonlab/tensor/path.hpp"
 
 namespace muonlab::optim {
 
@@ -22,13 +23,27 @@ struct Moments {
 // All rules over an arena.
 class Optimizer {
  public:
-  Optimizer(const Routing& routing, const config::RunConfig& run, tensor::Arena& arena);
+  Optimizer(const Routing& routing, const config::RunConfig& run, tensor::Arena& arena,
+            tensor::Path path = tensor::Path::cpu);
   ~Optimizer();
   // Learning rate of each optimizer (in the order of names()) at a step.
   std::vector<double> learning_rates(int64_t step, int64_t num_steps) const;
   const std::vector<std::string>& names() const;
   // One update of every parameter from the gradients in the arena, which it leaves as they are.
   void step(int64_t step, int64_t num_steps);
+
+  // The same on the path cuda, in three parts. begin_step counts the update and sends its numbers
+  // to the device; enqueue_step enqueues the update of every rule that can do without the host, and
+  // does nothing on the device where status (tensor::StepStatus) has its flag down; end_step
+  // updates by the others, which only a finite step may ask for. take_back undoes begin_step's
+  // count.
+  void begin_step(int64_t step, int64_t num_steps);
+  void enqueue_step(const at::Tensor& status);
+  void end_step(int64_t step, int64_t num_steps);
+  void take_back();
+  // Whether end_step has anything to do.
+  bool needs_host() const;
+
   // State tensors by name ("model.layers.0.self_attn.v_proj.weight/momentum"), views that can be
   // read and written. A rule that corrects young moments has "<parameter>/age" as well: int64, no
   // dimensions, the number of updates that the parameter's moments have taken.

@@ -35,6 +35,8 @@ struct Range {
   std::vector<Member> members;  // by offset
   // update by ATen's operations, the only way on other devices than the CPU
   bool composed = false;
+  // update by the plugin's operators: the rule has the functions "on the device" below
+  bool on_plugin = false;
   // How many updates each member's state has taken, the current one included: int64 [members], on
   // the CPU. Undefined unless the rule's configuration has kKeepsAge. It is not the run's step: the
   // state of a parameter that changed its optimizer in a branch is younger than the run.
@@ -56,6 +58,14 @@ class Rule {
   // state has seen takes Range::ages. REQUIRES: no gradient is being recorded, and the ages count
   // this update (Optimizer::step takes care of both).
   virtual void update(double lr, int64_t step) = 0;
+  // The path cuda. An update there is enqueued without waiting for the device, so that a graph can
+  // hold it: the numbers of a step lie in the device's memory, written anew for each step. A rule
+  // without these functions has 0 numbers, and update() is called when the step is known to be
+  // finite. `numbers` are for an update with learning rate lr, as update() has it.
+  virtual int64_t num_step_numbers() const { return 0; }
+  virtual void write_step_numbers(double /*lr*/, float* /*numbers*/) {}
+  // numbers: fp32 [num_step_numbers()]; status: tensor::StepStatus.
+  virtual void enqueue_update(const at::Tensor& /*numbers*/, const at::Tensor& /*status*/) {}
   // Named views of the state, "<parameter>/<state>"; writing to them restores it.
   virtual std::vector<tensor::NamedTensor> state() = 0;
   // Newton–Schulz iterations or SVDs run so far, in matrices (a head counts as one); 0 for rules

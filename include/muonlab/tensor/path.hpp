@@ -12,7 +12,7 @@ namespace muonlab::tensor {
 
 enum class Path {
   cpu,        // our kernels, with hand-written backward passes: fp32 or bf16 on the CPU
-  cuda,       // kernels of the CUDA plugin: none of the operations has such a body yet
+  cuda,       // kernels of the CUDA plugin, with the same backward passes: fp32 or bf16 on a GPU
   reference,  // composed ATen: any device and number type, differentiable twice
 };
 std::string_view path_name(Path path);
@@ -21,9 +21,9 @@ struct Place {
   at::Device device;
   Path path;
 };
-// Where a run with these settings computes, and by which path. "auto" takes a GPU only where the
-// kernels asked for can run on it. Throws base::Error when cuda is asked for and cannot be had, or
-// has no path for these kernels.
+// Where a run with these settings computes, and by which path. "auto" takes a GPU for the reference
+// alone, as long as the fused step has not been proved on one. Throws base::Error when cuda is
+// asked for and cannot be had.
 Place choose_place(config::Device device, config::Kernels kernels);
 
 }  // namespace muonlab::tensor

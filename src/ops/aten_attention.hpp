@@ -1,0 +1,24 @@
+// Attention over rotated rows by ATen's own kernels: on a GPU, and on processors for which we have
+// none.
+#pragma once
+
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "ops/attention_kernel.hpp"
+
+namespace muonlab::ops {
+
+struct Attended {
+  at::Tensor out;                  // [n, query width]
+  std::vector<at::Tensor> saved;   // what its backward needs besides: our kernel's lse [b, heads, t]
+};
+
+// rows [b * t, packed width] after norm and rotation, fp32 or bf16.
+Attended attend_by_aten(const at::Tensor& rows, const AttentionShape& shape);
+// The gradient of rows.
+at::Tensor attend_backward_by_aten(const at::Tensor& rows, const Attended& attended,
+                                   const at::Tensor& d_out, const AttentionShape& shape);
+
+}  // namespace muonlab::ops

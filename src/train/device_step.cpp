@@ -1,0 +1,107 @@
+#include "muonlab/train/device_step.hpp"
+
+#include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
+
+#include "muonlab/tensor/plugin.hpp"
+#include "muonlab/tensor/step_status.hpp"
+#include "train/batch_feed.hpp"
+#include "train/lap.hpp"
+#include "train/require_finite.hpp"
+
+namespace muonlab::train {
+
+class DeviceStep::Part {
+ public:
+  // recordable: a GPU runs it, and nothing in it needs the host.
+  explicit Part(bool recordable) : recordable_(recordable) {}
+
+  void enqueue(const std::function<void()>& work) {
+    constexpr int kRunsBefore = 2;  // libraries choose their kernels and take their memory in these
+    if (recordable_ && runs_ == kRunsBefore) graph_ = tensor::plugin::capture(work);
+    ++runs_;
+    if (graph_) {
+      graph_->replay();
+    } else {
+      work();
+    }
+  }
+
+ private:
+  bool recordable_;
+  int64_t runs_ = 0;
+  std::unique_ptr<tensor::plugin::Graph> graph_;
+};
+
+DeviceStep::DeviceStep(Trainer& trainer) {
+  const Plan& plan = trainer.plan;
+  const at::Device device = trainer.arena.values().device();
+  const auto ids = at::TensorOptions().dtype(at::kLong).device(device);
+  tokens_bt_ = at::zeros({plan.micro_batch, plan.context}, ids);
+  targets_bt_ = at::zeros({plan.micro_batch, plan.context}, ids);
+  status_ = at::zeros({tensor::kStepStatusNumbers}, ids.dtype(at::kDouble));
+  feed_ = std::make_unique<BatchFeed>(device, plan.micro_batch, plan.context);
+  const bool graphs = device.is_cuda() && trainer.config.train.graph == config::GraphMode::automatic;
+  forward_backward_ = std::make_unique<Part>(graphs);
+  update_ = std::make_unique<Part>(graphs);
+}
+
+DeviceStep::~DeviceStep() = default;
+
+void DeviceStep::forward_backward(Trainer& trainer) {
+  const double share = 1.0 / static_cast<double>(trainer.plan.num_micro_batches);
+  const at::Tensor loss = trainer.model.forward(tokens_bt_, targets_bt_);
+  model::backward(loss, share);
+  status_[0].add_(loss.detach(), share);
+}
+
+void DeviceStep::update(Trainer& trainer) {
+  tensor::plugin::close_step_(trainer.arena.grads(), status_, trainer.config.train.clip);
+  trainer.optimizer.enqueue_step(status_);
+  trainer.model.weights_changed();
+}
+
+StepRecord DeviceStep::run(Trainer& trainer) {
+  const Plan& plan = trainer.plan;
+  TrainState& state = trainer.state;
+  StepRecord record{.step = state.step + 1, .tokens = state.tokens + plan.tokens_per_step};
+  record.lr = trainer.optimizer.learning_rates(record.step, plan.steps);
+  Lap lap;
+
+  trainer.optimizer.begin_step(record.step, plan.steps);
+  trainer.arena.zero_grads();
+  status_.zero_();
+  const bool is_last = record.step == plan.steps;
+  for (int64_t micro = 0; micro < plan.num_micro_batches; ++micro) {
+    const int64_t first = state.next_sample + micro * plan.micro_batch;
+    feed_->take(*trainer.data.train, first, tokens_bt_, targets_bt_);
+    forward_backward_->enqueue([&] { forward_backward(trainer); });
+    if (micro + 1 < plan.num_micro_batches || !is_last)
+      feed_->fetch(*trainer.data.train, first + plan.micro_batch);
+  }
+  update_->enqueue([&] { update(trainer); });
+
+  const at::Tensor status = status_.cpu();  // the only wait
+  const double* numbers = status.const_data_ptr<double>();
+  const tensor::StepStatus now{numbers[0], numbers[1], numbers[2], numbers[3]};
+  record.loss = now.loss;
+  record.grad_norm = now.grad_norm;
+  if (now.finite == 0) {
+    trainer.optimizer.take_back();
+    throw_non_finite(trainer, record);
+  }
+  record.backward_s = lap();
+  if (trainer.optimizer.needs_host()) {
+    trainer.optimizer.end_step(record.step, plan.steps);
+    trainer.model.weights_changed();
+    record.optimizer_s = lap();
+  }
+
+  state.step = record.step;
+  state.next_sample += plan.batch;
+  state.tokens = record.tokens;
+  record.total_s = record.backward_s + record.optimizer_s;
+  return record;
+}
+
+}  // namespace muonlab::train
