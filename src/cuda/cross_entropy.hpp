@@ -33,9 +33,8 @@ struct CrossEntropy {
       auto largest = team.make_register();
       team.each([&](int lane) {
         float most = -3.402823466e38f;
-        each_column<kSize>(team, lane, x, [&](int64_t, float value) {
-          most = value > most ? value : most;
-        });
+        each_column<kSize>(team, lane, x,
+                           [&](int64_t, float value) { most = value > most ? value : most; });
         largest[lane] = most;
       });
       const float most = team.max(largest);

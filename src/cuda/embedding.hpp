@@ -1,7 +1,7 @@
 // Rows of the embedding matrix, and their gradient without atomics.
 //
-// The backward has the tokens sorted, with the places they came from. A block sums the runs of equal
-// tokens within its kRunRows places; a run that crosses blocks leaves a share in each, and
+// The backward has the tokens sorted, with the places they came from. A block sums the runs of
+// equal tokens within its kRunRows places; a run that crosses blocks leaves a share in each, and
 // EmbeddingJoin adds the shares in order. Every sum therefore has one order.
 #pragma once
 

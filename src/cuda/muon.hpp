@@ -28,14 +28,13 @@ struct Momentum {
   float keep, mix, ahead_g, ahead_m;
 };
 
-// f(matrix, part, element of the matrix counted in rows of cols, element of the range) for the packs
-// of a lane.
+// f(matrix, part, element of the matrix counted in rows of cols, element of the range) for the
+// packs of a lane.
 template <int kSize, class Team, class F>
 MUONLAB_KERNEL void each_pack(const Matrices& m, Team& team, int lane, int64_t task, F f) {
   const int64_t matrix = task / m.num_parts, part = task % m.num_parts;
-  const int64_t size = m.rows * m.cols, end = (part + 1) * kMatrixPart < size
-                                                  ? (part + 1) * kMatrixPart
-                                                  : size;
+  const int64_t size = m.rows * m.cols,
+                end = (part + 1) * kMatrixPart < size ? (part + 1) * kMatrixPart : size;
   const int64_t step = static_cast<int64_t>(team.lanes()) * kSize;
   for (int64_t e = part * kMatrixPart + static_cast<int64_t>(lane) * kSize; e < end; e += step)
     f(matrix, e, m.offsets[matrix] + e / m.cols * m.stride + e % m.cols);

@@ -41,8 +41,8 @@ struct HeadTask {
 
 MUONLAB_KERNEL HeadTask task_of(const HeadRows& r, int64_t index, int64_t heads) {
   const int64_t row = index / heads, head = index % heads;
-  return {index < r.rows * heads, row % r.num_positions,
-          row * r.packed_width() + head * r.head_dim, head};
+  return {index < r.rows * heads, row % r.num_positions, row * r.packed_width() + head * r.head_dim,
+          head};
 }
 
 // out may be in. The values are copied where it is not.
@@ -155,9 +155,9 @@ struct RotateBackward {
         const HeadTask task = task_of(r, first + lane / r.group, heads);
         if (!task.active) return;
         const float scale = r.has_norm ? inverse_rms(squares[lane], r.head_dim, r.eps) : 1.0f;
-        const float pull = r.has_norm ? products[lane] * scale * scale * scale /
-                                            static_cast<float>(r.head_dim)
-                                      : 0.0f;
+        const float pull =
+            r.has_norm ? products[lane] * scale * scale * scale / static_cast<float>(r.head_dim)
+                       : 0.0f;
         write_gradient<kSize>(lane, task, scale, pull, sums + lane / r.group * d2);
       });
     }

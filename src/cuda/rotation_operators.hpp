@@ -10,8 +10,8 @@ struct RotationOperators {
   static void rotate_(const at::Tensor& in, const at::Tensor& out, const at::Tensor& cosine,
                       const at::Tensor& sine, const Optional& query_gain, const Optional& key_gain,
                       int64_t positions, int64_t queries, int64_t keys, bool has_norm, double eps) {
-    HeadRows rows = head_rows(in, cosine, sine, query_gain, key_gain, positions, queries, keys,
-                              has_norm, eps);
+    HeadRows rows =
+        head_rows(in, cosine, sine, query_gain, key_gain, positions, queries, keys, has_norm, eps);
     check(out, in, in.sizes(), in.scalar_type(), "rotate_: out");
     if (in.numel() == 0) return;
     const typename Grid::Guard device(in);
@@ -33,8 +33,8 @@ struct RotationOperators {
                                const Optional& grad_query_gain, const Optional& grad_key_gain,
                                int64_t positions, int64_t queries, int64_t keys, bool has_norm,
                                double eps) {
-    HeadRows rows = head_rows(in, cosine, sine, query_gain, key_gain, positions, queries, keys,
-                              has_norm, eps);
+    HeadRows rows =
+        head_rows(in, cosine, sine, query_gain, key_gain, positions, queries, keys, has_norm, eps);
     const int64_t d = rows.head_dim;
     check(grad, in, in.sizes(), in.scalar_type(), "rotate_backward_: grad");
     check(grad_query_gain, in, {d}, at::kFloat, "rotate_backward_: grad_query_gain");
@@ -48,8 +48,8 @@ struct RotationOperators {
     const int64_t at_once = kMaxLanes / rows.group, scratch = with_gains ? at_once * 2 * d : 0;
     TORCH_CHECK(scratch <= kMaxScratchFloats, "rotate_backward_: heads of ", d,
                 " numbers are too wide for gains");
-    const int64_t num_blocks = blocks_for(rows.rows * (queries + keys), at_once,
-                                          with_gains ? kGainBlocks : kMaxBlocks);
+    const int64_t num_blocks =
+        blocks_for(rows.rows * (queries + keys), at_once, with_gains ? kGainBlocks : kMaxBlocks);
     const at::Tensor partial =
         with_gains ? at::empty({num_blocks, 2 * d}, cosine.options()) : at::Tensor();
     with_number(in.scalar_type(), "rotate_backward_: in", [&](auto number) {

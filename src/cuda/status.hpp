@@ -15,8 +15,8 @@ MUONLAB_KERNEL bool may_update(const Status* status) {
   return status == nullptr || status->finite != 0.0;
 }
 
-// partial[block] = the block's share of the sum of x², in double. The shares depend on the number of
-// blocks alone.
+// partial[block] = the block's share of the sum of x², in double. The shares depend on the number
+// of blocks alone.
 struct SquareSums {
   static constexpr bool kPacked = true;
   const float* x;

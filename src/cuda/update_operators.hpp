@@ -24,20 +24,20 @@ struct UpdateOperators {
     const int size = pack_size(kPack, {grads});
     const int64_t num_blocks = blocks_for(grads.numel(), int64_t{kMaxLanes} * size, kNormBlocks);
     const at::Tensor partial = at::empty({num_blocks}, status.options());
-    Grid::start(SquareSums{.x = read<float>(grads),
-                           .partial = write<double>(partial),
-                           .count = grads.numel()},
-                {.num_blocks = num_blocks, .size = size});
+    Grid::start(
+        SquareSums{
+            .x = read<float>(grads), .partial = write<double>(partial), .count = grads.numel()},
+        {.num_blocks = num_blocks, .size = size});
     Grid::start(CloseStatus{.partial = read<double>(partial),
                             .num_partials = num_blocks,
                             .clip = clip,
                             .status = write<Status>(status)},
                 {.num_blocks = 1, .size = 1});
     if (clip <= 0) return;
-    Grid::start(ClipGradients{.x = write<float>(grads),
-                              .count = grads.numel(),
-                              .status = read<Status>(status)},
-                flat(grads.numel(), size));
+    Grid::start(
+        ClipGradients{
+            .x = write<float>(grads), .count = grads.numel(), .status = read<Status>(status)},
+        flat(grads.numel(), size));
   }
 
   static void adamw_(const at::Tensor& values, const at::Tensor& grads, const at::Tensor& exp_avg,
@@ -130,8 +130,8 @@ struct UpdateOperators {
             .size = packed ? pack_size(kPack, arrays) : 1};
   }
 
-  // flat: what the matrices lie in; x [count, rows, cols]. REQUIRES: offsets are multiples of 4 where
-  // cols and stride are.
+  // flat: what the matrices lie in; x [count, rows, cols]. REQUIRES: offsets are multiples of 4
+  // where cols and stride are.
   static Matrices matrices(const at::Tensor& flat, const at::Tensor& x, const at::Tensor& offsets,
                            int64_t stride, const at::Tensor& status) {
     TORCH_CHECK(x.dim() == 3 && stride >= x.size(2), "muon: matrices must be [count, rows, cols]");

@@ -30,7 +30,6 @@ Views views_of(const at::Tensor& rows, const AttentionShape& shape) {
           repeat_for_queries(split.narrow(1, heads.queries + heads.keys, heads.keys))};
 }
 
-
 // [b, heads, t, d] of rows of queries.
 at::Tensor by_head(const at::Tensor& rows, const AttentionShape& shape) {
   return rows
@@ -40,11 +39,11 @@ at::Tensor by_head(const at::Tensor& rows, const AttentionShape& shape) {
 
 enum class Kind { cpu_flash, flash, cudnn, efficient };
 
-// Flash attention takes heads of multiples of 8 up to 256 in bf16; fp32, and every other shape, takes
-// the memory-efficient one. cuDNN's attention is the fastest one on compute capability 9.0. As long as
-// its backward has not been seen to give the same bits each time, it must be asked for by the
-// environment variable MUONLAB_ATTENTION=cudnn, and is taken where it is known to be sound: causal
-// without a mask, whole tiles of 128 positions.
+// Flash attention takes heads of multiples of 8 up to 256 in bf16; fp32, and every other shape,
+// takes the memory-efficient one. cuDNN's attention is the fastest one on compute capability 9.0.
+// As long as its backward has not been seen to give the same bits each time, it must be asked for
+// by the environment variable MUONLAB_ATTENTION=cudnn, and is taken where it is known to be sound:
+// causal without a mask, whole tiles of 128 positions.
 Kind kind_of(const at::Tensor& rows, const AttentionShape& shape) {
   if (rows.is_cpu()) return Kind::cpu_flash;
   const int64_t d = shape.heads.head_dim;

@@ -11,8 +11,8 @@
 namespace muonlab::ops {
 
 struct Attended {
-  at::Tensor out;                  // [n, query width]
-  std::vector<at::Tensor> saved;   // what its backward needs besides: our kernel's lse [b, heads, t]
+  at::Tensor out;                 // [n, query width]
+  std::vector<at::Tensor> saved;  // what its backward needs besides: our kernel's lse [b, heads, t]
 };
 
 // rows [b * t, packed width] after norm and rotation, fp32 or bf16.

@@ -1,5 +1,5 @@
-// A Muon step on the path cuda: the matrices of one layout in one batch, in the plugin's kernels and
-// batched products, without the host.
+// A Muon step on the path cuda: the matrices of one layout in one batch, in the plugin's kernels
+// and batched products, without the host.
 #pragma once
 
 #include <vector>

@@ -49,8 +49,7 @@ void BatchFeed::take(const data::Corpus& corpus, int64_t first, const at::Tensor
     targets_bt.copy_(targets);
     return;
   }
-  const c10::Stream stream =
-      c10::impl::VirtualGuardImpl(device_.type()).getStream(ids_.device());
+  const c10::Stream stream = c10::impl::VirtualGuardImpl(device_.type()).getStream(ids_.device());
   copied_->block(stream);
   tokens_bt.copy_(tokens);
   targets_bt.copy_(targets);

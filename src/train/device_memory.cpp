@@ -46,18 +46,18 @@ double device_memory_bytes(const config::RunConfig& run, const Plan& plan) {
       of_shape[std::to_string(specs[i].shape[0]) + "x" + std::to_string(specs[i].shape[1])] +=
           count_of(specs[i]);
   }
-  // The residual sums and the norms' results, packed heads (twice with a norm over them), attention's
-  // result and its branch, the feed-forward's two.
+  // The residual sums and the norms' results, packed heads (twice with a norm over them),
+  // attention's result and its branch, the feed-forward's two.
   const double copies = model.qk_norm == config::QkNorm::none ? 1 : 2;
   const double of_layer =
       8.0 * w + size * (2 * w + copies * packed + q + hidden + f) + 8.0 + 4.0 * q / d;
-  const double saved = tokens * (static_cast<double>(model.layers) * of_layer + (8.0 + 2 * size) * w);
+  const double saved =
+      tokens * (static_cast<double>(model.layers) * of_layer + (8.0 + 2 * size) * w);
   // Of the backward of a layer, of the head, and of the largest batch of the iteration.
   const double of_backward = tokens * (4.0 * w + size * (3 * hidden + 2 * packed));
   const double of_head = std::min(tokens * v, kLogitsAtATime) * size + 4.0 * v * w;
   double of_muon = 0;
-  for (const auto& [shape, numbers] : of_shape)
-    of_muon = std::max(of_muon, 4.0 * numbers * size);
+  for (const auto& [shape, numbers] : of_shape) of_muon = std::max(of_muon, 4.0 * numbers * size);
   return kRuntimeBytes + weights + std::max({saved + of_backward, saved + of_head, of_muon});
 }
 

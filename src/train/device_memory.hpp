@@ -5,8 +5,8 @@
 
 namespace muonlab::train {
 
-// Bytes at the peak, from the tensors that the step keeps: weights, gradients, moments and copies in
-// bf16; what the backward of a micro-batch needs; the largest of what exists for a moment.
+// Bytes at the peak, from the tensors that the step keeps: weights, gradients, moments and copies
+// in bf16; what the backward of a micro-batch needs; the largest of what exists for a moment.
 // REQUIRES: plan.micro_batch and context are set.
 double device_memory_bytes(const config::RunConfig& run, const Plan& plan);
 

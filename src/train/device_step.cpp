@@ -41,7 +41,8 @@ DeviceStep::DeviceStep(Trainer& trainer) {
   targets_bt_ = at::zeros({plan.micro_batch, plan.context}, ids);
   status_ = at::zeros({tensor::kStepStatusNumbers}, ids.dtype(at::kDouble));
   feed_ = std::make_unique<BatchFeed>(device, plan.micro_batch, plan.context);
-  const bool graphs = device.is_cuda() && trainer.config.train.graph == config::GraphMode::automatic;
+  const bool graphs =
+      device.is_cuda() && trainer.config.train.graph == config::GraphMode::automatic;
   forward_backward_ = std::make_unique<Part>(graphs);
   update_ = std::make_unique<Part>(graphs);
 }

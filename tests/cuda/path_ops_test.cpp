@@ -62,22 +62,23 @@ TEST_F(CudaPathOps, Activation) {
   for (const auto activation :
        {config::Activation::silu, config::Activation::gelu, config::Activation::relu2}) {
     for (const bool gated : {true, false}) {
-      const Runner test = runner(
-          [&](Path path, const Tensors& x, std::vector<tensor::Parameter>&, at::ScalarType) {
+      const Runner test =
+          runner([&](Path path, const Tensors& x, std::vector<tensor::Parameter>&, at::ScalarType) {
             return Tensors{activate(path, x[0], activation, gated)};
           });
-      for (const at::ScalarType dtype : kDtypes) test.check({normal({23, 72}, 2, dtype)}, {}, dtype);
+      for (const at::ScalarType dtype : kDtypes)
+        test.check({normal({23, 72}, 2, dtype)}, {}, dtype);
     }
   }
 }
 
 // Runs of equal tokens within a block, over its edge, over many blocks, and of all tokens.
 TEST_F(CudaPathOps, Embedding) {
-  for (const auto& [n, vocabulary] : {std::pair<int64_t, int64_t>{1, 4}, {200, 13}, {200, 150},
-                                      {300, 2}, {129, 1}, {64, 2}}) {
+  for (const auto& [n, vocabulary] :
+       {std::pair<int64_t, int64_t>{1, 4}, {200, 13}, {200, 150}, {300, 2}, {129, 1}, {64, 2}}) {
     const at::Tensor tokens = support::ids({n}, vocabulary, 1);
-    const Runner test = runner(
-        [&](Path path, const Tensors&, std::vector<tensor::Parameter>& p, at::ScalarType) {
+    const Runner test =
+        runner([&](Path path, const Tensors&, std::vector<tensor::Parameter>& p, at::ScalarType) {
           return Tensors{embedding(path, tokens, p[0])};
         });
     SCOPED_TRACE(testing::Message() << n << " tokens of " << vocabulary);
@@ -105,12 +106,12 @@ TEST_F(CudaPathOps, IdsOutsideTheVocabularyGiveNoNumber) {
 
 TEST_F(CudaPathOps, CrossEntropy) {
   for (const at::ScalarType dtype : kDtypes) {
-    for (const auto& [n, w, v] : {std::tuple<int64_t, int64_t, int64_t>{1, 8, 5}, {50, 12, 61},
-                                  {64, 16, 128}, {7, 4, 1}}) {
+    for (const auto& [n, w, v] :
+         {std::tuple<int64_t, int64_t, int64_t>{1, 8, 5}, {50, 12, 61}, {64, 16, 128}, {7, 4, 1}}) {
       at::Tensor targets = support::ids({n}, v, 5);
       for (int64_t i = 1; i < n; i += 3) targets[i] = kIgnoredTarget;
-      const Runner test = runner([&](Path path, const Tensors& x,
-                                     std::vector<tensor::Parameter>& p, at::ScalarType compute) {
+      const Runner test = runner([&](Path path, const Tensors& x, std::vector<tensor::Parameter>& p,
+                                     at::ScalarType compute) {
         const StackedWeight& head = stacked(p, path, compute, 64);
         return Tensors{cross_entropy(x[0], head, targets) * 3.0,
                        token_cross_entropy(x[0], head, targets)};
@@ -132,18 +133,17 @@ TEST_F(CudaPathOps, SelfAttention) {
                                          {1, 65, 3, 1, 20},
                                          {1, 200, 6, 3, 96},
                                          {1, 9, 2, 1, 600}}) {
-    for (const auto mode :
-         {config::QkNorm::none, config::QkNorm::no_gain, config::QkNorm::gain}) {
+    for (const auto mode : {config::QkNorm::none, config::QkNorm::no_gain, config::QkNorm::gain}) {
       const AttentionSpec spec{.heads = {.queries = c.queries, .keys = c.keys, .head_dim = c.d},
                                .norm = {.mode = mode}};
-      const Runner test = runner([&](Path path, const Tensors& x,
-                                     std::vector<tensor::Parameter>& p, at::ScalarType) {
-        const RotaryTable table = make_rotary_table(
-            c.t + 3, c.d, 1000.0, path == Path::reference ? at::kDouble : at::kFloat, at::kCPU);
-        HeadGains gains;
-        if (mode == config::QkNorm::gain) gains = {p[0], p[1]};
-        return Tensors{self_attention(path, x[0], c.b, spec, table, gains)};
-      });
+      const Runner test = runner(
+          [&](Path path, const Tensors& x, std::vector<tensor::Parameter>& p, at::ScalarType) {
+            const RotaryTable table = make_rotary_table(
+                c.t + 3, c.d, 1000.0, path == Path::reference ? at::kDouble : at::kFloat, at::kCPU);
+            HeadGains gains;
+            if (mode == config::QkNorm::gain) gains = {p[0], p[1]};
+            return Tensors{self_attention(path, x[0], c.b, spec, table, gains)};
+          });
       Tensors gains;
       if (mode == config::QkNorm::gain)
         gains = {1 + 0.3 * normal({c.d}, 2), 1 + 0.3 * normal({c.d}, 3)};

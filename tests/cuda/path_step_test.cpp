@@ -1,5 +1,5 @@
-// Steps of training on the path cuda, by the plugin's operators for the CPU: the order of the calls,
-// shapes, arenas, the numbers of a step in memory, the flag; against the path cpu.
+// Steps of training on the path cuda, by the plugin's operators for the CPU: the order of the
+// calls, shapes, arenas, the numbers of a step in memory, the flag; against the path cpu.
 #include <limits>
 
 #include <ATen/ATen.h>
@@ -59,7 +59,8 @@ TEST(CudaPathStep, TwentyStepsHaveTheProcessorsLosses) {
   expect_equal_losses({kLength, "model.tied=true", "model.qk_norm=gain", "model.kv_heads=1",
                        "model.gated=false", "model.activation=relu2",
                        "optimizers.muon.scale=sqrt(max(1,r/c))", "optimizers.muon.per_head=true",
-                       "assign=[{\"params\":[\"matrices\"],\"optimizer\":\"muon\"},{\"params\":[\"all\"],\"optimizer\":\"adam\"}]"},
+                       "assign=[{\"params\":[\"matrices\"],\"optimizer\":\"muon\"},{\"params\":["
+                       "\"all\"],\"optimizer\":\"adam\"}]"},
                       2e-4);
 }
 

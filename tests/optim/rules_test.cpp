@@ -274,8 +274,11 @@ TEST(ComposedUpdate, EqualsTheKernels) {
   for (const config::OptimizerConfig& config : configs) {
     std::vector<at::Tensor> results;
     for (const bool composed : {false, true}) {
-      const Range range{support::normal({320}, 1), support::normal({320}, 2), members, composed,
-                        at::tensor({0, 7}, at::kLong)};
+      const Range range{.values = support::normal({320}, 1),
+                        .grads = support::normal({320}, 2),
+                        .members = members,
+                        .composed = composed,
+                        .ages = at::tensor({0, 7}, at::kLong)};
       const auto rule = std::visit(MakeRule{range, run}, config);
       for (int64_t step = 1; step <= 3; ++step) {
         range.ages.add_(1);

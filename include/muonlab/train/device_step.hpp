@@ -19,7 +19,8 @@ class DeviceStep {
   explicit DeviceStep(Trainer& trainer);
   ~DeviceStep();
 
-  // train_step() on the path cuda. On a GPU backward_s is the time of forward and backward together.
+  // train_step() on the path cuda. On a GPU backward_s is the time of forward and backward
+  // together.
   StepRecord run(Trainer& trainer);
 
  private:
