@@ -97,7 +97,8 @@ TEST(Plan, TheMemoryOfAGpuIsThatOfTheTensorsOfItsStep) {
     return static_cast<double>(make_plan(run, 100000, 64).memory_bytes) / 1e9;
   };
   EXPECT_NEAR(gigabytes({}), 15.2, 0.5);
-  EXPECT_NEAR(gigabytes({"train.micro_batch=64"}) - gigabytes({}), 11.2, 0.5);
+  // What the backward of a layer holds for a moment grows with it.
+  EXPECT_NEAR(gigabytes({"train.micro_batch=64"}) - gigabytes({}), 12.4, 0.5);
   EXPECT_GT(gigabytes({"precision=fp32"}), 1.4 * gigabytes({}));
   EXPECT_GT(gigabytes({"model.qk_norm=gain"}), gigabytes({}) + 1.5);
 }
