@@ -114,7 +114,7 @@ TEST(CudaPathStep, AStepThatIsNotFiniteLeavesEverythingUntouched) {
     } catch (const base::NonFinite& error) {
       const std::string text = error.what();
       EXPECT_NE(text.find("step 2: loss "), std::string::npos) << text;
-      EXPECT_NE(text.find("nan, first in the gradient of "), std::string::npos) << text;
+      EXPECT_NE(text.find("first in the gradient of "), std::string::npos) << text;
       EXPECT_NE(text.find("stopped before the update"), std::string::npos) << text;
     }
     EXPECT_TRUE(at::equal(trainer.arena.values(), values));
