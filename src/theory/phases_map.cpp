@@ -1,6 +1,7 @@
 // Who wins over the exponents of covariance and target, by the deterministic equations.
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "least_squares.hpp"
 #include "muonlab/base/error.hpp"
@@ -14,6 +15,7 @@ namespace {
 enum Winner { sgd_always, trade_off, svd_always };
 constexpr const char* kWinnerNames[] = {"SignSGD throughout", "SignSGD first, SignSVD later",
                                         "SignSVD throughout"};
+constexpr const char* kWinnerWords[] = {"SignSGD", "both", "SignSVD"};
 // Before this time the losses show how training starts, and constants more than exponents.
 constexpr double kFirst = 20;
 constexpr double kLastOfSlope = 200;
@@ -119,9 +121,10 @@ void claim_regions(const PhasesConfig& config, Context& context, Result& result)
                            .x = {},
                            .y = {},
                            .colour = winner,
-                           .marker = winner + 1,
+                           .marker = winner == trade_off ? 2 : 1,
                            .line = false});
   }
+  std::map<double, std::string> cells;  // of a row of the table below the plot, by b
   const auto add = [&](double a, double b) {
     const Race found = race(config.map_inputs, a, b);
     const Winner winner = found.winner();
@@ -145,12 +148,26 @@ void claim_regions(const PhasesConfig& config, Context& context, Result& result)
   constexpr int kRows = 9, kColumns = 14;
   for (int i = 0; i < kColumns; ++i) {
     context.progress("map of the exponents", 0.3 * i / kColumns);
-    for (int j = 0; j < kRows; ++j) add(0.4 + 0.2 * i, 0.25 * j);
+    for (int j = 0; j < kRows; ++j) {
+      const double a = 0.4 + 0.2 * i, b = 0.25 * j;
+      cells[b] +=
+          base::str("<td>", base::significant(a, 2), ": ", kWinnerWords[add(a, b)], "</td>");
+    }
   }
+  std::string rows;
+  for (const auto& [b, text] : cells)
+    rows += base::str("<tr><th>b = ", base::significant(b, 3), "</th>", text, "</tr>\n");
   plot.series.push_back({.label = "our boundaries", .x = {1, 1}, .y = {0, 2}, .guide = true});
   plot.series.push_back({.label = "", .x = {2, 2, 3}, .y = {0, 0.5, 1}, .guide = true});
   result.tables.push_back(std::move(table));
-  result.sections.push_back({"map", "Who wins early and late", "", {std::move(plot)}, ""});
+  result.sections.push_back(
+      {"map",
+       "Who wins early and late",
+       "",
+       {std::move(plot)},
+       "<details><summary>The map in words, with a in each cell</summary>\n<div class=\"scroll\">"
+       "<table>" +
+           rows + "</table></div></details>\n"});
   result.claims.push_back(
       {.statement = "The plane of the two exponents has three regions: SignSGD always better, a "
                     "trade-off, SignSVD always better. Regions found.",

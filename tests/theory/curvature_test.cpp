@@ -76,6 +76,7 @@ TEST(Curvature, ASmallRunHasEveryClaim) {
   Context context;
   Result result;
   run(config, context, result);
+  for (const Section& section : result.sections) EXPECT_NO_THROW(page::xy_plots(section.plots));
   EXPECT_EQ(result.claims.size(), 12u);
   for (size_t i = 0; i < 5; ++i)
     EXPECT_TRUE(result.claims[i].holds()) << result.claims[i].statement;

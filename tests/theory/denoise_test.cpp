@@ -73,6 +73,7 @@ TEST(Denoise, ASmallRunHasEveryClaim) {
   Context context;
   Result result;
   run(config, context, result);
+  for (const Section& section : result.sections) EXPECT_NO_THROW(page::xy_plots(section.plots));
   EXPECT_EQ(result.claims.size(), 10u);
   for (const Claim& claim : result.claims)
     EXPECT_FALSE(std::isnan(claim.measured)) << claim.statement;

@@ -77,6 +77,7 @@ TEST(Phases, ASmallRunHasEveryClaim) {
   Context context;
   Result result;
   run(config, context, result);
+  for (const Section& section : result.sections) EXPECT_NO_THROW(page::xy_plots(section.plots));
   EXPECT_EQ(result.claims.size(), 18u);
 }
 
