@@ -69,7 +69,8 @@ class Scale {
     }
     std::vector<Tick> ticks;
     for (double i = std::ceil(low_ / step); i * step <= high_; ++i)
-      ticks.push_back({(i * step - low_) / (high_ - low_), base::significant(i * step, 6)});
+      ticks.push_back({(i * step - low_) / (high_ - low_),
+                       base::significant(i == 0 ? 0.0 : i * step, 6)});  // not -0
     return ticks;
   }
 
@@ -173,6 +174,7 @@ std::string xy_plot(const XyPlot& plot) {
   std::string labels;
   for (const XySeries& series : plot.series) {
     lines += drawn(series, x, y);
+    if (series.label.empty()) continue;
     key += str("<span>", sample(series), escape(series.label), "</span>");
     labels += (labels.empty() ? "" : ", ") + series.label;
   }

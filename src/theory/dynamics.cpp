@@ -75,7 +75,8 @@ void random_embeddings(const DynamicsConfig& config, Context& context, Result& r
       {"Muon, step 2η", 1, 2 * eta, [](const at::Tensor& g) { return polar(g); }},
       {"sign in the task's basis, step η", 3, eta,
        [&](const at::Tensor& g) { return sign_in_basis(g, objects, keys); }},
-      {"SignGD, step η", 0, eta, sign_of},
+      {"SignGD, Frobenius norm of Muon's step", 0,
+       2 * eta / std::sqrt(static_cast<double>(kMatrixFacts)), sign_of},
       {"normalised GD, Frobenius norm of Muon's step", 4,
        2 * eta * std::sqrt(static_cast<double>(kMatrixFacts)), normalised}};
   Table table{"random_embeddings",

@@ -50,12 +50,12 @@ void noiseless(const DynamicsConfig& config, Context& context, Result& result) {
                "largest entry of |msgn(P - P̂) - I| along Muon's path, with the paper's bound",
                {"groups", "facts_per_group", "deviation", "bound"}};
   page::XyPlot gd_plot{.title = "GD",
-                       .note = "Dotted: K/(ηt).",
+
                        .x = {.name = "steps t", .log = true},
                        .y = {.name = "loss", .log = true},
                        .series = {}};
   page::XyPlot muon_plot{.title = "Muon",
-                         .note = "Dotted: K·exp(−ηt).",
+
                          .x = {.name = "steps t"},
                          .y = {.name = "loss", .log = true},
                          .series = {}};
@@ -113,8 +113,10 @@ void noiseless(const DynamicsConfig& config, Context& context, Result& result) {
                               .x = curve.times,
                               .y = curve.losses,
                               .colour = colour++ % page::kNumColours});
-    page::XySeries guide{
-        .label = base::str("K/(ηt), ", label), .x = curve.times, .y = {}, .guide = true};
+    page::XySeries guide{.label = groups == config.groups.back() ? "K/(ηt)" : "",
+                         .x = curve.times,
+                         .y = {},
+                         .guide = true};
     for (double t : curve.times) guide.y.push_back(facts / (step * t));
     gd_plot.series.push_back(std::move(guide));
     if (groups == config.groups.back()) {

@@ -74,7 +74,7 @@ void spectrum_claims(const MemoryLab& lab, const MemoryLab::Embedded& embedded,
                      const at::Tensor& sign, const at::Tensor& muon_logits, double least_loss,
                      Result& result) {
   result.claims.push_back(
-      {.statement = base::str("Muon's first update is E~Eᵀ up to O(1/K), ", embedded.name,
+      {.statement = base::str("Muon's first update is ẼEᵀ up to O(1/K), ", embedded.name,
                               " (K times the largest deviation)."),
        .source = "theorem 5.3",
        .measured =
@@ -199,6 +199,9 @@ void one_step(const MemoryLab& lab, Context& context, Result& result) {
     const at::Tensor zero = at::zeros({lab.config.facts, lab.config.facts}, at::kDouble);
     const at::Tensor gradient = embedded.model.gradient(zero);
     page::XyPlot plot{.title = base::str("One step, ", embedded.name, " embeddings"),
+                      .note = embedded.coupled() ? ""
+                                                 : "SignGD's imbalance is 0 up to rounding, below "
+                                                   "the drawing.",
                       .x = {.name = "loss"},
                       .y = {.name = "imbalance Δ", .log = true, .range = std::pair{1e-7, 1.5}},
                       .series = {}};

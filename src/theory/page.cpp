@@ -32,29 +32,36 @@ std::string verdict_line(const Record& record) {
   return "<p class=\"verdict\"><strong>" + escape(text) + "</strong></p>\n";
 }
 
-std::vector<TableCell> claim_row(const Claim& claim) {
+// A row on a wide screen; on a phone a block whose figures have their names beside them.
+std::string claim_row(const Claim& claim) {
   std::string measured = figure_text(claim.measured);
   if (claim.confidence && claim.confidence->bounded()) {
     measured += str(" <small>[", figure_text(claim.confidence->low), ", ",
                     figure_text(claim.confidence->high), "]</small>");
   }
   const std::string note =
-      claim.note.empty() ? "" : "<br><small class=\"sub\">" + escape(claim.note) + "</small>";
-  return {{claim.holds() ? "holds" : "<strong>does not hold</strong>"},
-          {"<span class=\"claim\">" + escape(claim.statement) + note + "</span>"},
-          {measured, true},
-          {claim.predicted ? figure_text(*claim.predicted) : "–", true},
-          {escape(accepted_text(claim.accepted)), true},
-          {str(claim.owner == ClaimOwner::paper ? "paper" : "ours",
-               claim.source.empty() ? "" : ", " + escape(claim.source))}};
+      claim.note.empty() ? "" : "<br><small>" + escape(claim.note) + "</small>";
+  const std::string whose = str(claim.owner == ClaimOwner::paper ? "paper" : "ours",
+                                claim.source.empty() ? "" : ", " + escape(claim.source));
+  const auto figure = [](const char* name, const std::string& html) {
+    return str("<td class=\"n\" data-name=\"", name, "\">", html, "</td>");
+  };
+  return str("<tr><th scope=\"row\">", claim.holds() ? "holds" : "<strong>does not hold</strong>",
+             "</th><td class=\"said\">", escape(claim.statement), note, "</td>",
+             figure("measured", measured),
+             figure("predicted", claim.predicted ? figure_text(*claim.predicted) : "–"),
+             figure("accepted", escape(accepted_text(claim.accepted))),
+             "<td class=\"said\" data-name=\"whose claim\">", whose, "</td></tr>\n");
 }
 
 std::string claims_table(const Result& result) {
-  std::vector<std::vector<TableCell>> rows;
-  for (const Claim& claim : result.claims) rows.push_back(claim_row(claim));
-  const std::vector<TableCell> head{{"verdict"},         {"claim"},          {"measured", true},
-                                    {"predicted", true}, {"accepted", true}, {"whose claim"}};
-  return page::table("claims with their verdicts", head, rows);
+  std::string html =
+      "<table class=\"claims\">\n" + page::caption("claims with their verdicts") +
+      "<thead><tr><th scope=\"col\">verdict</th><th scope=\"col\">claim</th><th scope=\"col\" "
+      "class=\"n\">measured</th><th scope=\"col\" class=\"n\">predicted</th><th scope=\"col\" "
+      "class=\"n\">accepted</th><th scope=\"col\">whose claim</th></tr></thead>\n<tbody>\n";
+  for (const Claim& claim : result.claims) html += claim_row(claim);
+  return html + "</tbody></table>\n";
 }
 
 std::string table_html(const Table& table) {

@@ -12,7 +12,7 @@ namespace muonlab::theory {
 namespace {
 
 constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEps = 1e-8;  // Adam's usual ones
-constexpr int64_t kDirect = 96;    // up to this size all singular values are computed
+constexpr int64_t kDirect = 96;  // up to this size all singular values are computed
 constexpr int64_t kLanczos = 40;
 
 }  // namespace
@@ -84,8 +84,7 @@ at::Tensor Escape::direction(const at::Tensor& gradient) {
 
 void Escape::advance(const at::Tensor& noise, const at::Tensor& u, const at::Tensor& v) {
   ++t_;
-  const at::Tensor gradient =
-      saddle_.noise * noise - (saddle_.curvature * s_) * at::outer(u, v);
+  const at::Tensor gradient = saddle_.noise * noise - (saddle_.curvature * s_) * at::outer(u, v);
   const at::Tensor d = direction(gradient);
   const auto n = static_cast<double>(saddle_.n);
   double scale = 0;

@@ -1,5 +1,5 @@
-// f(W) = -(mu/2) (uᵀ W v)² with fresh Gaussian noise on every entry of the gradient: only s = uᵀ W v
-// matters, G = -mu s u vᵀ + sigma Z.
+// f(W) = -(mu/2) (uᵀ W v)² with fresh Gaussian noise on every entry of the gradient: only s = uᵀ W
+// v matters, G = -mu s u vᵀ + sigma Z.
 #pragma once
 
 #include <cstdint>

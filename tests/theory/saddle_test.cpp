@@ -19,7 +19,8 @@ double steps_out(int64_t n, EscapeRule rule, StepLength length, double start_fac
   for (int seed = 0; seed < 3; ++seed) {
     const double start = start_factor * std::sqrt(static_cast<double>(n));
     Escape escape({n, 1, 1}, rule, length, 1, start);
-    const at::Tensor u = unit(n, "u" + std::to_string(seed)), v = unit(n, "v" + std::to_string(seed));
+    const at::Tensor u = unit(n, "u" + std::to_string(seed)),
+                     v = unit(n, "v" + std::to_string(seed));
     int t = 0;
     for (; t < 1000 && escape.position() < start + 20; ++t)
       escape.advance(normal_matrix(n, n, seed, "z" + std::to_string(t)), u, v);

@@ -16,7 +16,7 @@ struct XyAxis {
 };
 
 struct XySeries {
-  std::string label;
+  std::string label;         // an empty one is not in the key
   std::vector<double> x, y;  // of one length; NaN is a gap
   int colour = 0;            // of page.css; it chooses the dashes too
   int marker = 0;            // 0 none, 1 circles, 2 squares

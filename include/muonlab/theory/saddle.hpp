@@ -44,7 +44,8 @@ struct SaddleConfig {
           Field{.help = "sizes for steps whose entries have RMS step/n, which take many more steps",
                 .min = 4,
                 .max = 2048});
-    visit("seeds", self.seeds, Field{.help = "repetitions", .min = 1, .max = 100});
+    visit("seeds", self.seeds,
+          Field{.help = "repetitions; sizes from 512 on have one", .min = 1, .max = 100});
     visit("curvature", self.curvature, positive("mu, the negative curvature along the escape"));
     visit("noise", self.noise, positive("sigma, standard deviation of the gradient's entries"));
     visit("step", self.step, positive("step size eta of Muon; the others' follow from it"));
