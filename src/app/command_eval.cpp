@@ -162,19 +162,20 @@ void add_eval(CLI::App& app, Exit&) {
                             "checkpoint");
     }
     if (options->json) {
-      std::cout << nlohmann::ordered_json{{"step", loaded.state.step},
-                                          {"windows", count},
-                                          {"val_loss", result.loss},
-                                          {"val_perplexity", result.perplexity},
-                                          {"val_bits_per_byte", result.bits_per_byte}}
-                       .dump()
-                << "\n";
+      nlohmann::ordered_json json{{"step", loaded.state.step},
+                                  {"windows", count},
+                                  {"val_loss", result.loss},
+                                  {"val_perplexity", result.perplexity},
+                                  {"val_bits_per_byte", result.bits_per_byte}};
+      if (loaded.is_average) json["averaged_weights"] = true;
+      std::cout << json.dump() << "\n";
     } else {
       const char* place = count == there                        ? "all of the validation data"
                           : which == config::EvalWindows::first ? "the first of the validation data"
                                                                 : "spread over the validation data";
       base::TextTable table({{""}, {""}});
       table.add_row({"step", base::with_commas(loaded.state.step)});
+      if (loaded.is_average) table.add_row({"weights", "average (train.average)"});
       table.add_row({"validation loss", base::fixed(result.loss, 4)});
       table.add_row({"perplexity", base::perplexity_text(result.perplexity)});
       table.add_row({"bits per byte", base::fixed(result.bits_per_byte, 4)});

@@ -86,6 +86,7 @@ class AssignmentCheck {
     }
     check_coverage();
     check_per_head();
+    check_hyperball();
     if (!c_.problems.touches("assign")) c_.run.assign = std::move(kept);
   }
 
@@ -163,9 +164,51 @@ class AssignmentCheck {
               } else if (m.heads == 1) {
                 c_.without_effect(rule.per_head, false, path, "model.heads", "there is one head");
               }
+              if (rule.per_head) check_groups("optimizers." + name, rule.heads_per_group);
             }
           },
           optimizer);
+    }
+  }
+
+  // Groups divide the heads of q and o and those of k and v.
+  void check_groups(const std::string& optimizer, int64_t group) {
+    const ModelConfig& m = c_.run.model;
+    const int64_t kv_heads = m.kv_heads.value_or(m.heads);
+    for (const auto& [heads, what] : {std::pair{m.heads, " heads"}, {kv_heads, " kv_heads"}}) {
+      if (heads % group == 0) continue;
+      c_.fail(optimizer + ".heads_per_group",
+              base::str("the model's ", heads, what, " do not divide into groups of ", group));
+      return;
+    }
+  }
+
+  // The first parameter of these roles whose optimizer keeps its norm.
+  std::optional<size_t> kept_norm(std::initializer_list<Role> roles) const {
+    for (size_t p = 0; p < specs_.size(); ++p) {
+      const bool wanted = std::find(roles.begin(), roles.end(), specs_[p].role) != roles.end();
+      if (!wanted || line_of_[p] == kNoLine) continue;
+      const auto found = c_.run.optimizers.find(c_.run.assign[line_of_[p]].optimizer);
+      if (found == c_.run.optimizers.end()) continue;
+      if (std::visit([](const auto& rule) { return rule.hyperball; }, found->second)) return p;
+    }
+    return std::nullopt;
+  }
+
+  void check_hyperball() {
+    const auto optimizer = [&](size_t p) {
+      return "optimizers." + c_.run.assign[line_of_[p]].optimizer + ".hyperball";
+    };
+    const auto zero = kept_norm({Role::o, Role::ffn_out});
+    if (zero && c_.run.model.init.zero_output) {
+      c_.fail(optimizer(*zero), specs_[*zero].name +
+                                    " starts at zero (model.init.zero_output), so "
+                                    "there is no norm to keep");
+    }
+    const auto clipped = kept_norm({Role::q, Role::k});
+    if (clipped && c_.run.train.qk_clip > 0) {
+      c_.fail("train.qk_clip", base::str(optimizer(*clipped), " keeps the norm of ",
+                                         specs_[*clipped].name, ", which qk_clip would lower"));
     }
   }
 

@@ -10,15 +10,19 @@ std::string steps_text(int64_t steps) { return base::str(steps, steps == 1 ? " s
 
 // What is wrong with a schedule over so many steps; empty for nothing.
 std::string length_problem(const ScheduleConfig& schedule, int64_t steps) {
-  const int64_t warmup = std::visit([](const auto& s) { return s.warmup; }, schedule);
+  const int64_t warmup =
+      std::visit([&](const auto& s) { return warmup_steps(s, steps); }, schedule);
   if (warmup > 0 && warmup >= steps) {
     return base::str(steps_text(warmup), " of warm-up leave nothing of the run's ",
                      steps_text(steps));
   }
-  if (const auto* wsd = std::get_if<WsdSchedule>(&schedule); wsd && warmup > 0) {
-    const double decay = static_cast<double>(steps) * wsd->decay_fraction;
+  if (const auto* wsd = std::get_if<WsdSchedule>(&schedule)) {
+    const double decay = decay_length(*wsd, steps);
     const double room = static_cast<double>(steps) * (1 + 1e-9) - decay;
-    if (static_cast<double>(warmup) > room) {
+    if (room < 0) {
+      return base::str(plain(decay), " steps of decay are more than the run's ", steps_text(steps));
+    }
+    if (warmup > 0 && static_cast<double>(warmup) > room) {
       return base::str(
           steps_text(warmup), " of warm-up reach into the decay, which takes the last ",
           plain(std::ceil(decay)), " of ", steps, " steps; lower warmup or decay_fraction");
@@ -27,30 +31,53 @@ std::string length_problem(const ScheduleConfig& schedule, int64_t steps) {
   return "";
 }
 
+int64_t steps_of(int64_t tokens, const RunConfig& run) {
+  return (tokens - 1) / (run.train.batch * run.model.context) + 1;
+}
+
 }  // namespace
 
 std::optional<int64_t> known_steps(const RunConfig& run) {
   const TrainConfig& train = run.train;
   if (train.steps) return train.steps;
   if (!train.tokens) return std::nullopt;
-  const int64_t tokens_per_step = train.batch * run.model.context;
-  return (*train.tokens - 1) / tokens_per_step + 1;
+  return steps_of(*train.tokens, run);
+}
+
+ScheduleConfig schedule_of(const RunConfig& run, const OptimizerConfig& optimizer) {
+  return std::visit(
+      [&](const auto& rule) {
+        ScheduleConfig schedule = rule.schedule.value_or(run.schedule);
+        auto* wsd = std::get_if<WsdSchedule>(&schedule);
+        if (wsd && wsd->decay_tokens) wsd->decay_steps = steps_of(*wsd->decay_tokens, run);
+        if (wsd && rule.decay_fraction) {
+          wsd->decay_fraction = *rule.decay_fraction;
+          wsd->decay_steps.reset();
+        }
+        std::visit(
+            [&](auto& s) {
+              if (s.warmup_tokens) s.warmup = steps_of(*s.warmup_tokens, run);
+            },
+            schedule);
+        return schedule;
+      },
+      optimizer);
 }
 
 std::vector<Problem> schedule_problems(const RunConfig& run, int64_t steps) {
   std::vector<Problem> problems;
   const auto check = [&](const std::string& path, const ScheduleConfig& schedule) {
     std::string text = length_problem(schedule, steps);
-    if (!text.empty()) problems.push_back({"", path + ".warmup", std::move(text)});
+    const auto same = [&](const Problem& p) { return p.path.starts_with(path); };
+    if (!text.empty() && std::none_of(problems.begin(), problems.end(), same))
+      problems.push_back({"", path + ".warmup", std::move(text)});
   };
-  bool shared = run.optimizers.empty();
+  if (run.optimizers.empty()) check("schedule", run.schedule);
   for (const auto& [name, optimizer] : run.optimizers) {
-    const auto& own = std::visit(
-        [](const auto& rule) -> const auto& { return rule.schedule; }, optimizer);
-    if (own) check("optimizers." + name + ".schedule", *own);
-    shared |= !own;
+    const bool own =
+        std::visit([](const auto& rule) { return rule.schedule.has_value(); }, optimizer);
+    check(own ? "optimizers." + name + ".schedule" : "schedule", schedule_of(run, optimizer));
   }
-  if (shared) check("schedule", run.schedule);
   return problems;
 }
 

@@ -95,6 +95,10 @@ void check_train(Checker& c) {
     choose_length(c);
   }
   check_batch(c);
+  if (c.run.model.qk_norm != QkNorm::none) {
+    c.without_effect(c.run.train.qk_clip, 0.0, "train.qk_clip", "model.qk_norm",
+                     "qk_norm removes the scale of q and k");
+  }
   if (!c.problems.touches("checkpoint") && !c.problems.touches("eval")) check_checkpoints(c);
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
@@ -47,7 +48,7 @@ struct Checker {
 
   // The same for a field; `fallback` stands for "not asked for".
   template <class T>
-  void without_effect(T& field, const T& fallback, const std::string& path,
+  void without_effect(T& field, const std::type_identity_t<T>& fallback, const std::string& path,
                       const std::string& cause, const std::string& reason) {
     if (field != fallback && without_effect(path, cause, reason)) field = fallback;
   }

@@ -31,14 +31,14 @@ Json number_schema(const char* type, const Field& field) {
 template <class T>
 Json struct_schema() {
   const T usual{};
-  const Value defaults = to_value(usual);
   Json properties = Json::object();
   T::fields(usual, [&](std::string_view name, const auto& member, const Field& field) {
     Json property = schema_of<std::decay_t<decltype(member)>>(field);
     property["description"] = field.help;
-    const Value* value = defaults.find(name);
-    if (value && !value->is(Value::Kind::object))
-      property["default"] = Json::parse(compact(*value));
+    if constexpr (!OptionalField<std::decay_t<decltype(member)>>) {
+      const Value value = to_value(member);
+      if (!value.is(Value::Kind::object)) property["default"] = Json::parse(compact(value));
+    }
     properties[std::string(name)] = std::move(property);
   });
   return {

@@ -1,12 +1,34 @@
-// Structs into values, in field order; absent optionals are left out.
+// Structs into values, in field order; absent optionals are left out, and quiet fields that have
+// their defaults.
 #pragma once
 
+#include <map>
 #include <string>
+#include <string_view>
 
 #include "config/kinds.hpp"
 #include "config/value.hpp"
 
 namespace muonlab::config {
+
+template <class T>
+Value to_value(const T& in);
+
+// The defaults of a struct's quiet fields, as text.
+template <class T>
+const std::map<std::string_view, std::string>& quiet_defaults() {
+  static const std::map<std::string_view, std::string> kDefaults = [] {
+    std::map<std::string_view, std::string> texts;
+    const T usual{};
+    T::fields(usual, [&](std::string_view name, const auto& member, const Field& field) {
+      if constexpr (!OptionalField<std::decay_t<decltype(member)>>) {
+        if (field.quiet) texts[name] = compact(to_value(member));
+      }
+    });
+    return texts;
+  }();
+  return kDefaults;
+}
 
 template <class T>
 Value to_value(const T& in) {
@@ -31,11 +53,13 @@ Value to_value(const T& in) {
         in);
   } else if constexpr (StructField<T>) {
     Value out = Value::object();
-    T::fields(in, [&](std::string_view name, const auto& member, const Field&) {
+    T::fields(in, [&](std::string_view name, const auto& member, const Field& field) {
       if constexpr (OptionalField<std::decay_t<decltype(member)>>) {
         if (member) out.set(name, to_value(*member));
       } else {
-        out.set(name, to_value(member));
+        Value value = to_value(member);
+        if (field.quiet && compact(value) == quiet_defaults<T>().at(name)) return;
+        out.set(name, std::move(value));
       }
     });
     return out;

@@ -125,6 +125,10 @@ class Llama final : public Model {
       view.observer.max_logit(view.layer, ops::largest_logit(qkv, num_sequences, attention_,
                                                              rotary_, layer.head_gains));
     }
+    if (view.observer.head_logits) {
+      view.observer.head_logits(view.layer, ops::largest_logits(qkv, num_sequences, attention_,
+                                                                rotary_, layer.head_gains));
+    }
     const at::Tensor mixed =
         ops::self_attention(path_, qkv, num_sequences, attention_, rotary_, layer.head_gains);
     view.input(config::Role::o, mixed);

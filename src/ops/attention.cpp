@@ -243,8 +243,8 @@ at::Tensor self_attention(tensor::Path path, const at::Tensor& qkv, int64_t num_
   return SelfAttention::apply(qkv.contiguous(), gain, plan);
 }
 
-double largest_logit(const at::Tensor& qkv, int64_t num_sequences, const AttentionSpec& spec,
-                     const RotaryTable& rotary, const HeadGains& gains) {
+at::Tensor largest_logits(const at::Tensor& qkv, int64_t num_sequences, const AttentionSpec& spec,
+                          const RotaryTable& rotary, const HeadGains& gains) {
   at::NoGradGuard no_grad;
   const Heads& heads = spec.heads;
   const Rotated rotated = rotate(qkv, num_sequences, spec, rotary, gains);
@@ -252,14 +252,20 @@ double largest_logit(const at::Tensor& qkv, int64_t num_sequences, const Attenti
   const int64_t num_positions = rotated.q.size(2);
   const at::Tensor later =
       at::ones({num_positions, num_positions}, qkv.options().dtype(at::kBool)).triu(1);
-  double largest = -std::numeric_limits<double>::infinity();
+  at::Tensor largest_h = at::full({heads.queries}, -std::numeric_limits<double>::infinity(),
+                                  at::TensorOptions().dtype(at::kDouble));
   for (int64_t i = 0; i < num_sequences; ++i) {  // one at a time: scores take heads * t * t numbers
     const at::Tensor k = rotated.k[i].to(dtype).repeat_interleave(heads.queries / heads.keys, 0);
     const at::Tensor scores = at::matmul(rotated.q[i].to(dtype), k.transpose(1, 2));
     const at::Tensor causal = scores.masked_fill(later, -std::numeric_limits<double>::infinity());
-    largest = std::max(largest, causal.max().item<double>());
+    largest_h = at::maximum(largest_h, causal.amax({1, 2}).cpu().to(at::kDouble));
   }
-  return largest / std::sqrt(static_cast<double>(heads.head_dim));
+  return largest_h / std::sqrt(static_cast<double>(heads.head_dim));
+}
+
+double largest_logit(const at::Tensor& qkv, int64_t num_sequences, const AttentionSpec& spec,
+                     const RotaryTable& rotary, const HeadGains& gains) {
+  return largest_logits(qkv, num_sequences, spec, rotary, gains).max().item<double>();
 }
 
 }  // namespace muonlab::ops

@@ -20,12 +20,12 @@ class AdamW final : public Rule {
         first_(at::zeros_like(range_.values)),
         second_(at::zeros_like(range_.values)) {}
 
-  void update(double lr, int64_t) override {
+  void update(const UpdateStep& now) override {
     for (const Segment& segment : range_.segments()) {
       if (range_.composed) {
-        update_composed(factors(lr, segment.age), segment);
+        update_composed(factors(now.lr, segment.age), segment);
       } else {
-        update_here(factors(lr, segment.age), segment);
+        update_here(factors(now.lr, segment.age), segment);
       }
     }
   }

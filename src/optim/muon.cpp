@@ -1,9 +1,10 @@
-// Muon: momentum, orthogonalised, scaled (muon.md §1; Keller Jordan; arXiv 2509.26030).
+// Muon: momentum, orthogonalized, scaled (muon.md §1; Keller Jordan; arXiv 2509.26030).
 //
 // The matrices of an optimizer become blocks: a whole parameter, or with per_head one head's rows
 // of q, k and v and one head's columns of o. Blocks of one shape, or of transposed shapes, are
 // worked on together with the short side first. With spectrum "random" the polar factor's singular
-// values are replaced (random_spectrum.hpp).
+// values are replaced (random_spectrum.hpp). A stage may come between the polar factor and its
+// scale (polar_stage.hpp).
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -12,88 +13,79 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/optim/orthogonalize.hpp"
 #include "muonlab/optim/rule.hpp"
+#include "optim/blocks.hpp"
 #include "optim/muon_device.hpp"
-#include "optim/muon_kernels.hpp"
 #include "optim/newton_schulz.hpp"
 #include "optim/panels.hpp"
+#include "optim/polar_stage.hpp"
 #include "optim/random_spectrum.hpp"
 
 namespace muonlab::optim {
 namespace {
 
-using config::Role;
-
 // Values of a batch for each thread.
 constexpr size_t kBatchValues = 1 << 18;
 
-MomentumForm momentum_form(const config::MuonConfig& config) {
-  const auto mu = static_cast<float>(config.momentum);
+MomentumForm momentum_form(const config::MuonConfig& config, double momentum) {
+  const auto mu = static_cast<float>(momentum);
   const bool sum = config.momentum_form == config::MomentumForm::sum;
-  const float mix = sum ? 1.0f : static_cast<float>(1.0 - config.momentum);
+  const float mix = sum ? 1.0f : static_cast<float>(1.0 - momentum);
   if (config.nesterov) return {mu, mix, mix, mu};
   return {mu, mix, 0.0f, 1.0f};
 }
 
-double scale_of(config::MuonScale scale, const Block& block) {
-  const auto r = static_cast<double>(block.rows), c = static_cast<double>(block.cols);
-  switch (scale) {
-    case config::MuonScale::none: return 1.0;
-    case config::MuonScale::max_ratio: return std::sqrt(std::max(1.0, r / c));
-    case config::MuonScale::rms_adam: return 0.2 * std::sqrt(std::max(r, c));
-    case config::MuonScale::ratio: return std::sqrt(r / c);
+// Momentum at a step of a run: rising at its beginning and going to its final value at its end.
+double momentum_at(const config::MuonConfig& config, const UpdateStep& now) {
+  const auto toward = [](double from, double to, int64_t done, int64_t all) {
+    return from + (to - from) * static_cast<double>(done) / static_cast<double>(all);
+  };
+  double momentum = config.momentum;
+  if (now.step <= config.momentum_warmup) {
+    momentum = toward(*config.momentum_start, momentum, now.step - 1, config.momentum_warmup);
   }
-  throw base::Bug("muon: a scale without a case");
-}
-
-// The matrices that are orthogonalised by themselves: row blocks of q, k, v and column blocks of o
-// where heads are split.
-void append_blocks(const Member& member, bool per_head, int64_t head_dim,
-                   std::vector<Block>& blocks) {
-  const int64_t rows = member.spec.shape.at(0), cols = member.spec.shape.at(1);
-  const Role role = member.spec.role;
-  if (per_head && (role == Role::q || role == Role::k || role == Role::v)) {
-    base::check(rows % head_dim == 0,
-                "muon: the rows of " + member.spec.name + " are not whole heads");
-    for (int64_t i = 0; i < rows; i += head_dim)
-      blocks.push_back({member.offset + i * cols, head_dim, cols, cols});
-  } else if (per_head && role == Role::o) {
-    base::check(cols % head_dim == 0,
-                "muon: the columns of " + member.spec.name + " are not whole heads");
-    for (int64_t j = 0; j < cols; j += head_dim)
-      blocks.push_back({member.offset + j, rows, head_dim, cols});
-  } else {
-    blocks.push_back({member.offset, rows, cols, cols});
+  const int64_t cooled = now.step - (now.num_steps - config.momentum_cooldown);
+  if (cooled > 0 && config.momentum_cooldown > 0) {
+    momentum = toward(momentum, *config.momentum_final, cooled, config.momentum_cooldown);
   }
+  return momentum;
 }
 
 class Muon final : public Rule {
  public:
-  Muon(const config::MuonConfig& config, Range range, const config::RunConfig& run)
+  Muon(const config::MuonConfig& config, Range range, const config::RunConfig& run,
+       const MakeStage& make_stage, bool sign)
       : config_(config),
         range_(std::move(range)),
         coefficients_(coefficients(config.orthogonalizer, config.steps)),
         dtype_(iteration_type(config.orthogonalizer, config.iteration,
                               run.precision == config::Precision::bf16)),
-        form_(momentum_form(config)),
-        seed_(run.seed),
-        momentum_(at::zeros_like(range_.values)) {
+        form_(momentum_form(config, config.momentum)),
+        sign_(sign),
+        seed_(run.seed) {
+    if (config.order != config::PolarOrder::none) momentum_ = at::zeros_like(range_.values);
     std::map<std::pair<int64_t, int64_t>, std::vector<Block>> by_shape;
+    std::vector<MemberBlocks> members;
     for (const Member& member : range_.members) {
-      base::check(member.spec.shape.size() == 2, "muon: " + member.spec.name + " is no matrix");
-      std::vector<Block> blocks;
-      append_blocks(member, config.per_head,
-                    run.model.head_dim.value_or(run.model.width / run.model.heads), blocks);
+      const std::vector<Block> blocks =
+          blocks_of(member, config.per_head ? config.heads_per_group : 0,
+                    run.model.head_dim.value_or(run.model.width / run.model.heads));
+      members.push_back({member, blocks});
       for (size_t i = 0; i < blocks.size(); ++i)
         names_[blocks[i].offset] = base::str(member.spec.name, "/", i);
       for (const Block& block : blocks)
         by_shape[{block.short_side(), block.long_side()}].push_back(block);
     }
-    if (range_.on_plugin && !is_svd() && !is_random()) make_device_groups(by_shape);
+    const bool constant = config.momentum_warmup == 0 && config.momentum_cooldown == 0;
+    const bool plain = config.order == config::PolarOrder::before && !make_stage && !sign;
+    if (range_.on_plugin && plain && constant && !is_svd() && !is_random())
+      make_device_groups(by_shape);
     for (auto& [shape, blocks] : by_shape) groups_.push_back(std::move(blocks));
+    if (make_stage) stage_ = make_stage(range_, members);
   }
 
   int64_t num_step_numbers() const override {
@@ -117,8 +109,10 @@ class Muon final : public Rule {
     }
   }
 
-  void update(double lr, int64_t step) override {
-    step_ = step;
+  void update(const UpdateStep& now) override {
+    const double lr = now.lr;
+    step_ = now.step;
+    form_ = momentum_form(config_, momentum_at(config_, now));
     if (range_.composed) return update_composed(lr);
     switch (dtype_) {
       case at::kFloat: return update_here<float>(lr);
@@ -128,7 +122,11 @@ class Muon final : public Rule {
   }
 
   std::vector<tensor::NamedTensor> state() override {
-    return named_state(range_, momentum_, config_.moments().first);
+    std::vector<tensor::NamedTensor> all;
+    if (momentum_.defined()) all = named_state(range_, momentum_, config_.moments().first);
+    if (!stage_) return all;
+    for (tensor::NamedTensor& state : stage_->state()) all.push_back(std::move(state));
+    return all;
   }
 
   int64_t num_orthogonalizations() const override { return num_orthogonalizations_; }
@@ -202,7 +200,7 @@ class Muon final : public Rule {
         (is_svd() ? svd_polar(x_nsl) : newton_schulz(std::move(x_nsl), coefficients_, workspace_))
             .contiguous();
     if (is_random()) x_nsl = at::bmm(factors, x_nsl.to(at::kFloat)).to(dtype_);
-    const T* polar = x_nsl.const_data_ptr<T>();
+    T* polar = x_nsl.mutable_data_ptr<T>();
     at::parallel_for(0, n, 1, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) apply(lr, blocks[i], polar + i * s * l);
     });
@@ -219,24 +217,60 @@ class Muon final : public Rule {
   template <class T>
   void advance(const Block& block, T* x) {
     const float* g = range_.grads.const_data_ptr<float>();
-    float* m = momentum_.mutable_data_ptr<float>();
-    const double squared_norm = update_momentum(block, form_, g, m);
-    const float factor = is_svd() ? 1.0f : start_factor(squared_norm, coefficients_.norm_factor);
-    pack_direction(block, form_, factor, g, m, x);
+    const bool averaged = config_.order == config::PolarOrder::before;
+    float* m = averaged ? momentum_.mutable_data_ptr<float>() : nullptr;
+    const double squared = averaged ? update_momentum(block, form_, g, m) : squared_norm(block, g);
+    // Without an average the direction is the gradient.
+    const MomentumForm form = averaged ? form_ : MomentumForm{0.0f, 0.0f, 1.0f, 0.0f};
+    const float* from = averaged ? m : g;
+    if (sign_) {
+      pack_direction(block, form, 1.0f, g, from, x);
+      const int64_t n = block.rows * block.cols;
+      double count = 0.0;
+      for (int64_t i = 0; i < n; ++i) count += x[i] != T(0);
+      const T size(is_svd() ? 1.0f : start_factor(count, coefficients_.norm_factor));
+      for (int64_t i = 0; i < n; ++i) x[i] = x[i] > T(0) ? size : x[i] < T(0) ? T(-size) : T(0);
+    } else {
+      const float factor = is_svd() ? 1.0f : start_factor(squared, coefficients_.norm_factor);
+      pack_direction(block, form, factor, g, from, x);
+    }
   }
 
   template <class T>
-  void apply(double lr, const Block& block, const T* polar) {
+  void apply(double lr, const Block& block, T* polar) {
     const auto keep = static_cast<float>(1.0 - lr * config_.decay);
-    apply_direction(block, keep, rate_of(lr, block), polar,
-                    range_.values.mutable_data_ptr<float>());
+    if (is_plain()) {
+      apply_direction(block, keep, rate_of(lr, block), polar,
+                      range_.values.mutable_data_ptr<float>());
+      return;
+    }
+    const at::NoGradGuard no_grad;
+    const at::Tensor o_sl =
+        at::from_blob(polar, {block.short_side(), block.long_side()}, at::TensorOptions(dtype_));
+    const at::Tensor o_rc = (block.tall() ? o_sl.t() : o_sl).to(at::kFloat).contiguous();
+    const at::Tensor w_rc = block_view(range_.values, block);
+    if (keep != 1.0f) w_rc.mul_(keep);
+    w_rc.sub_(direction(block, o_rc), rate_of(lr, block));
+  }
+
+  // The direction of a block from its polar factor, where that is not the factor itself.
+  at::Tensor direction(const Block& block, at::Tensor o_rc) {
+    if (config_.order == config::PolarOrder::after) {
+      const at::Tensor m_rc = block_view(momentum_, block);
+      m_rc.mul_(form_.keep).add_(o_rc, form_.mix);
+      o_rc.mul_(form_.ahead_g).add_(m_rc, form_.ahead_m);
+    }
+    return stage_ ? stage_->direction(block, std::move(o_rc)) : o_rc;
   }
 
   void update_composed(double lr) {
-    momentum_.mul_(form_.keep).add_(range_.grads, form_.mix);
-    const at::Tensor ahead = config_.nesterov
-                                 ? at::add(momentum_ * form_.ahead_m, range_.grads, form_.ahead_g)
-                                 : momentum_;
+    at::Tensor ahead = range_.grads;
+    if (config_.order == config::PolarOrder::before) {
+      momentum_.mul_(form_.keep).add_(range_.grads, form_.mix);
+      ahead = config_.nesterov ? at::add(momentum_ * form_.ahead_m, range_.grads, form_.ahead_g)
+                               : momentum_;
+    }
+    if (sign_) ahead = ahead.sign();
     range_.values.mul_(1.0 - lr * config_.decay);
     for (const std::vector<Block>& group : groups_) {
       std::vector<at::Tensor> views;
@@ -247,8 +281,10 @@ class Muon final : public Rule {
       if (is_random()) polar_nsl = at::bmm(factors_of(stack_nsl, group.data()), polar_nsl);
       num_orthogonalizations_ += static_cast<int64_t>(group.size());
       for (size_t i = 0; i < group.size(); ++i) {
-        short_first(range_.values, group[i])
-            .sub_(polar_nsl[static_cast<int64_t>(i)], rate_of(lr, group[i]));
+        const Block& block = group[i];
+        const at::Tensor o_sl = polar_nsl[static_cast<int64_t>(i)];
+        const at::Tensor o_rc = (block.tall() ? o_sl.t() : o_sl).contiguous();
+        block_view(range_.values, block).sub_(direction(block, o_rc), rate_of(lr, block));
       }
     }
   }
@@ -263,15 +299,11 @@ class Muon final : public Rule {
     return spectrum_factors(x_nsl, values);
   }
 
-  static at::Tensor short_first(const at::Tensor& flat, const Block& block) {
-    const int64_t start = flat.storage_offset() + block.offset;
-    if (block.tall()) return flat.as_strided({block.cols, block.rows}, {1, block.stride}, start);
-    return flat.as_strided({block.rows, block.cols}, {block.stride, 1}, start);
-  }
-
   float rate_of(double lr, const Block& block) const {
-    return static_cast<float>(lr * scale_of(config_.scale, block));
+    return static_cast<float>(lr * scale_of(config_.scale, block.rows, block.cols));
   }
+  // Whether the polar factor is the direction.
+  bool is_plain() const { return !stage_ && config_.order != config::PolarOrder::after; }
   bool is_random() const { return config_.spectrum == config::UpdateSpectrum::random; }
   bool is_svd() const { return config_.orthogonalizer == config::Orthogonalizer::svd; }
 
@@ -279,11 +311,13 @@ class Muon final : public Rule {
   Range range_;
   Coefficients coefficients_;
   at::ScalarType dtype_;
-  MomentumForm form_;
+  MomentumForm form_;  // of the step
+  bool sign_;
   int64_t seed_;
   int64_t step_ = 0;
   std::map<int64_t, std::string> names_;  // of the blocks, by offset: "<parameter>/<head>"
-  at::Tensor momentum_;                   // of the range's layout
+  at::Tensor momentum_;                   // of the range's layout; undefined for order none
+  std::unique_ptr<PolarStage> stage_;
   at::Tensor workspace_;
   std::vector<std::vector<Block>> groups_;
   std::vector<DeviceGroup> device_groups_;  // on the path cuda
@@ -292,8 +326,14 @@ class Muon final : public Rule {
 
 }  // namespace
 
+std::unique_ptr<Rule> make_muon(const config::MuonConfig& config, Range range,
+                                const config::RunConfig& run, const MakeStage& make_stage,
+                                bool sign) {
+  return std::make_unique<Muon>(config, std::move(range), run, make_stage, sign);
+}
+
 MakeRule::Made MakeRule::operator()(const config::MuonConfig& config) {
-  return std::make_unique<Muon>(config, std::move(range), run);
+  return make_muon(config, std::move(range), run, {}, /*sign=*/false);
 }
 
 }  // namespace muonlab::optim

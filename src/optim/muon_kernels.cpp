@@ -38,6 +38,25 @@ double momentum_row(const MomentumForm f, int64_t n, const float* __restrict g,
 }
 
 MUONLAB_VECTOR_CLONES
+double squares_row(int64_t n, const float* __restrict g) {
+  double lanes[kLanes] = {};
+  int64_t j = 0;
+  for (; j + kLanes <= n; j += kLanes) {
+    for (int64_t k = 0; k < kLanes; ++k) {
+      const double u = g[j + k];
+      lanes[k] += u * u;
+    }
+  }
+  for (int64_t k = 0; j < n; ++j, ++k) {
+    const double u = g[j];
+    lanes[k] += u * u;
+  }
+  double sum = 0.0;
+  for (double lane : lanes) sum += lane;
+  return sum;
+}
+
+MUONLAB_VECTOR_CLONES
 void direction_row(const MomentumForm f, float factor, int64_t n, const float* __restrict g,
                    const float* __restrict m, float* __restrict u) {
   for (int64_t j = 0; j < n; ++j) u[j] = factor * (f.ahead_g * g[j] + f.ahead_m * m[j]);
@@ -100,6 +119,13 @@ double update_momentum(const Block& block, const MomentumForm& form, const float
     const int64_t at = block.offset + i * block.stride;
     sum += momentum_row(form, block.cols, g + at, m + at);
   }
+  return sum;
+}
+
+double squared_norm(const Block& block, const float* g) {
+  double sum = 0.0;
+  for (int64_t i = 0; i < block.rows; ++i)
+    sum += squares_row(block.cols, g + block.offset + i * block.stride);
   return sum;
 }
 

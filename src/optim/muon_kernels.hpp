@@ -26,6 +26,9 @@ struct MomentumForm {
 // Updates m from g; returns the squared Frobenius norm of U.
 double update_momentum(const Block& block, const MomentumForm& form, const float* g, float* m);
 
+// The squared Frobenius norm of a block of g.
+double squared_norm(const Block& block, const float* g);
+
 // Writes U times factor to out: contiguous, short side first, so transposed for a tall block. T:
 // float, double or at::BFloat16.
 template <class T>

@@ -6,6 +6,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include "muonlab/base/error.hpp"
+#include "muonlab/config/resolve.hpp"
 #include "muonlab/optim/rule.hpp"
 #include "muonlab/optim/schedule.hpp"
 
@@ -77,13 +78,12 @@ Optimizer::Optimizer(const Routing& routing, const config::RunConfig& run, tenso
                 "optimizer: the parameters of " + name + " are not one range");
     const config::OptimizerConfig& config = run.optimizers.at(name);
     const Range range = range_of(arena, begin, end, config::keeps_age(config), path);
-    Entry entry{
-        std::visit(MakeRule{range, run}, config),
-        range.members,
-        config::moment_names(config),
-        range.ages,
-        std::visit([](const auto& c) { return c.lr; }, config),
-        std::visit([&](const auto& c) { return c.schedule.value_or(run.schedule); }, config)};
+    Entry entry{make_rule(config, range, run),
+                range.members,
+                config::moment_names(config),
+                range.ages,
+                std::visit([](const auto& c) { return c.lr; }, config),
+                config::schedule_of(run, config)};
     impl_->names.push_back(name);
     impl_->entries.push_back(std::move(entry));
   }
@@ -105,7 +105,7 @@ void Optimizer::step(int64_t step, int64_t num_steps) {
   const at::NoGradGuard no_grad;
   for (Entry& entry : impl_->entries) {
     if (entry.ages.defined()) entry.ages.add_(1);
-    entry.rule->update(entry.rate(step, num_steps), step);
+    entry.rule->update({.lr = entry.rate(step, num_steps), .step = step, .num_steps = num_steps});
   }
 }
 
@@ -134,7 +134,8 @@ void Optimizer::enqueue_step(const at::Tensor& status) {
 void Optimizer::end_step(int64_t step, int64_t num_steps) {
   const at::NoGradGuard no_grad;
   for (Entry& entry : impl_->entries) {
-    if (entry.rule->num_step_numbers() == 0) entry.rule->update(entry.rate(step, num_steps), step);
+    if (entry.rule->num_step_numbers() > 0) continue;
+    entry.rule->update({.lr = entry.rate(step, num_steps), .step = step, .num_steps = num_steps});
   }
 }
 

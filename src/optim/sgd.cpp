@@ -12,7 +12,8 @@ class Sgd final : public Rule {
     if (config_.momentum > 0) momentum_ = at::zeros_like(range_.values);
   }
 
-  void update(double lr, int64_t) override {
+  void update(const UpdateStep& now) override {
+    const double lr = now.lr;
     at::Tensor direction = range_.grads;
     if (momentum_.defined()) {
       momentum_.mul_(config_.momentum).add_(range_.grads);

@@ -14,7 +14,8 @@ class SignSgd final : public Rule {
     if (config_.momentum > 0) average_ = at::zeros_like(range_.values);
   }
 
-  void update(double lr, int64_t) override {
+  void update(const UpdateStep& now) override {
+    const double lr = now.lr;
     at::Tensor direction = range_.grads;
     if (average_.defined()) {
       average_.mul_(config_.momentum).add_(range_.grads, 1.0 - config_.momentum);

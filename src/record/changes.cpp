@@ -25,7 +25,7 @@ constexpr const char* kSameContent = "another place: allowed where the content i
 
 constexpr const char* kOtherWindows = "validation losses before and after do not compare";
 
-constexpr std::array<Class, 27> kClasses{{
+constexpr std::array<Class, 30> kClasses{{
     {"name", ChangeClass::safe, true, "safe"},
     {"threads", ChangeClass::safe, true, kRounding},
     {"device", ChangeClass::safe, true, kRounding},
@@ -42,9 +42,12 @@ constexpr std::array<Class, 27> kClasses{{
     {"train.epochs", ChangeClass::length, false, kLength},
     {"train.batch", ChangeClass::training, false, "changes the batch from here on"},
     {"train.clip", ChangeClass::training, false, kUpdates},
+    {"train.qk_clip", ChangeClass::training, false, kUpdates},
+    {"train.average", ChangeClass::safe, false, kOtherWindows},
     {"schedule*", ChangeClass::training, false, kRates},
     {"optimizers.*.lr", ChangeClass::training, false, kRates},
     {"optimizers.*.schedule*", ChangeClass::training, false, kRates},
+    {"optimizers.*.decay_fraction", ChangeClass::training, false, kRates},
     {"optimizers.*", ChangeClass::training, false, kUpdates},
     {"optimizers", ChangeClass::training, false, kUpdates},
     {"assign*", ChangeClass::training, false, "changes which optimizer updates what"},

@@ -8,6 +8,7 @@
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/config/resolve.hpp"
 #include "muonlab/optim/schedule.hpp"
 #include "muonlab/record/history.hpp"
 
@@ -43,12 +44,8 @@ void add_build_differences(const std::map<std::string, std::string>& before,
 
 double rate(const config::OptimizerConfig& optimizer, const config::RunConfig& run, int64_t step,
             int64_t num_steps) {
-  return std::visit(
-      [&](const auto& c) {
-        return c.lr *
-               optim::schedule_multiplier(c.schedule.value_or(run.schedule), step, num_steps);
-      },
-      optimizer);
+  const double lr = std::visit([](const auto& c) { return c.lr; }, optimizer);
+  return lr * optim::schedule_multiplier(config::schedule_of(run, optimizer), step, num_steps);
 }
 
 // Whether every step of the checkpoint had the learning rates that the configuration of now would

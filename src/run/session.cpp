@@ -131,6 +131,7 @@ LoadedModel load_model(const std::string& run_or_checkpoint) {
   std::iota(order.begin(), order.end(), size_t{0});
   loaded.arena = std::make_unique<tensor::Arena>(specs, order);
   train::load_weights(saved.checkpoint, loaded.config.model, *loaded.arena);
+  loaded.is_average = train::load_average(saved.checkpoint, *loaded.arena);
   loaded.model =
       model::make_llama(loaded.config.model, loaded.config.precision, place.path, *loaded.arena);
   loaded.model->weights_changed();

@@ -4,6 +4,7 @@
 #include <set>
 
 #include <ATen/ATen.h>
+#include <ATen/core/grad_mode.h>
 
 #include "muonlab/base/non_finite.hpp"
 #include "muonlab/config/model_hf.hpp"
@@ -14,6 +15,7 @@ namespace muonlab::train {
 namespace {
 
 constexpr const char* kOptimizerFile = "optimizer.safetensors";
+constexpr const char* kAverageFile = "average.safetensors";
 
 // Stored tensors are copied from CPU memory; on a CPU this is the arena itself.
 std::vector<tensor::NamedTensor> on_cpu(std::vector<tensor::NamedTensor> tensors) {
@@ -103,6 +105,13 @@ std::set<std::string> fresh_parameters(const SavedState& saved, Trainer& trainer
   return fresh;
 }
 
+// A run that does not average, or does not average yet, has no use for a stored average.
+void resume_average(const SavedState& saved, Trainer& trainer) {
+  const int64_t first = WeightAverage::first_step(trainer.config.train, trainer.plan.steps);
+  if (saved.step() < first || !saved.checkpoint.has(kAverageFile)) return;
+  load_into(saved.checkpoint.safetensors(kAverageFile), trainer.average.state(trainer.arena));
+}
+
 CarryOver carry_over(const SavedState& saved, Trainer& trainer) {
   std::optional<store::SafetensorsFile> stored;
   if (saved.has_optimizer_state()) stored = saved.checkpoint.safetensors(kOptimizerFile);
@@ -146,6 +155,10 @@ std::string save_checkpoint(Trainer& trainer, store::CheckpointWriter&& writer, 
   require_finite(trainer.state.step, state);
 
   writer.add_safetensors("model.safetensors", weights);
+  if (trainer.average.count() > 0) {
+    const std::vector<tensor::NamedTensor> average = on_cpu(trainer.average.state(trainer.arena));
+    writer.add_safetensors(kAverageFile, tensor::store_views(average));
+  }
   const data::Tokenizer& tokenizer = *trainer.data.tokenizer;
   writer.add_file("config.json",
                   config::hugging_face_config(trainer.config.model, tokenizer.end_of_text()));
@@ -162,6 +175,17 @@ void load_weights(const store::Checkpoint& checkpoint, const config::ModelConfig
   load_into(checkpoint.safetensors("model.safetensors"), values);
 }
 
+bool load_average(const store::Checkpoint& checkpoint, tensor::Arena& arena) {
+  if (!checkpoint.has(kAverageFile)) return false;
+  const at::NoGradGuard no_grad;
+  WeightAverage average;
+  load_into(checkpoint.safetensors(kAverageFile), average.state(arena));
+  const std::vector<tensor::NamedTensor> values = average.state(arena);
+  for (size_t i = 0; i < arena.parameters().size(); ++i)
+    arena.parameters()[i].value.detach().copy_(values[i].value);
+  return true;
+}
+
 void load_checkpoint(const SavedState& saved, Trainer& trainer) {
   load_weights(saved.checkpoint, trainer.config.model, trainer.arena);
   const store::SafetensorsFile stored = saved.checkpoint.safetensors(kOptimizerFile);
@@ -174,6 +198,7 @@ void load_checkpoint(const SavedState& saved, Trainer& trainer) {
   });
   load_into(stored, state);
   trainer.state = saved.trainer.state;
+  resume_average(saved, trainer);
   trainer.model.weights_changed();
 }
 
@@ -181,6 +206,7 @@ CarryOver load_changed(const SavedState& saved, Trainer& trainer) {
   load_weights(saved.checkpoint, trainer.config.model, trainer.arena);
   CarryOver result = carry_over(saved, trainer);
   trainer.state = saved.trainer.state;
+  resume_average(saved, trainer);
   trainer.model.weights_changed();
   return result;
 }

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "muonlab/base/error.hpp"
 #include "muonlab/tensor/plugin.hpp"
 #include "muonlab/tensor/step_status.hpp"
 #include "train/batch_feed.hpp"
@@ -34,6 +35,10 @@ class DeviceStep::Part {
 };
 
 DeviceStep::DeviceStep(Trainer& trainer) {
+  if (trainer.config.train.qk_clip > 0) {
+    throw base::Error("train.qk_clip does not work with fused kernels on a GPU; set kernels to ",
+                      "\"reference\"");
+  }
   const Plan& plan = trainer.plan;
   const at::Device device = trainer.arena.values().device();
   const auto ids = at::TensorOptions().dtype(at::kLong).device(device);
@@ -99,6 +104,8 @@ StepRecord DeviceStep::run(Trainer& trainer) {
   }
 
   state.step = record.step;
+  trainer.average.add(trainer.arena, state.step,
+                      WeightAverage::first_step(trainer.config.train, plan.steps));
   state.next_sample += plan.batch;
   state.tokens = record.tokens;
   record.total_s = record.backward_s + record.optimizer_s;

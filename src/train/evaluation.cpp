@@ -45,6 +45,7 @@ Evaluation evaluate(model::Model& model, const data::Dataset& data,
 }
 
 Evaluation evaluate(Trainer& trainer) {
+  const WeightAverage::InPlace average(trainer.average, trainer.arena, trainer.model);
   const std::vector<int64_t> windows =
       validation_windows(trainer.plan.eval_windows, trainer.data.valid->samples_per_epoch(),
                          trainer.config.eval.windows.value_or(config::EvalWindows::spread));

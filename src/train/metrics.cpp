@@ -18,12 +18,13 @@ MetricsLog::MetricsLog(const std::string& metrics_path, const std::string& timin
 void MetricsLog::step(const StepRecord& record, int64_t tokens_per_step) {
   Json lr = Json::object();
   for (size_t i = 0; i < optimizer_names_.size(); ++i) lr[optimizer_names_[i]] = record.lr[i];
-  metrics_.write(Json{
-      {"step", record.step},
-      {"tokens", record.tokens},
-      {"loss", record.loss},
-      {"grad_norm", record.grad_norm},
-      {"lr", lr}}.dump());
+  Json line{{"step", record.step},
+            {"tokens", record.tokens},
+            {"loss", record.loss},
+            {"grad_norm", record.grad_norm},
+            {"lr", lr}};
+  if (record.clipped_heads >= 0) line["clipped_heads"] = record.clipped_heads;
+  metrics_.write(line.dump());
   timing_.write(Json{{"step", record.step},
                      {"forward_s", record.forward_s},
                      {"backward_s", record.backward_s},

@@ -34,7 +34,8 @@ int64_t planned_steps(const config::TrainConfig& train, int64_t tokens_per_step,
 // Of everything that grows with the number of parameters.
 double weight_bytes(const config::RunConfig& run, const Plan& plan) {
   const double value_bytes = run.precision == config::Precision::bf16 ? 2.5 : 4.0;
-  return static_cast<double>(plan.num_parameters) * (4.0 * 4.0 + value_bytes);
+  const double average_bytes = run.train.average > 0 ? 8.0 : 0.0;  // and the weights set aside
+  return static_cast<double>(plan.num_parameters) * (4.0 * 4.0 + value_bytes + average_bytes);
 }
 
 // Weights, gradients, two moments at most, a bf16 or packed fp32 shadow; activations of one

@@ -9,6 +9,7 @@
 #include "muonlab/train/batch.hpp"
 #include "muonlab/train/device_step.hpp"
 #include "muonlab/train/norm.hpp"
+#include "muonlab/train/qk_clip.hpp"
 #include "train/lap.hpp"
 #include "train/require_finite.hpp"
 
@@ -37,6 +38,7 @@ StepRecord train_step(Trainer& trainer) {
   StepRecord record{.step = state.step + 1, .tokens = state.tokens + plan.tokens_per_step};
   Lap lap;
 
+  QkClip qk_clip(trainer);
   trainer.arena.zero_grads();
   for (int64_t micro = 0; micro < plan.num_micro_batches; ++micro) {
     const Batch batch =
@@ -46,6 +48,7 @@ StepRecord train_step(Trainer& trainer) {
     record.loss += loss.item<double>() / static_cast<double>(plan.num_micro_batches);
     record.forward_s += lap();
     model::backward(loss, 1.0 / static_cast<double>(plan.num_micro_batches));
+    qk_clip.see(batch.tokens_bt);
     record.backward_s += lap();
   }
 
@@ -57,10 +60,13 @@ StepRecord train_step(Trainer& trainer) {
 
   record.lr = trainer.optimizer.learning_rates(record.step, plan.steps);
   trainer.optimizer.step(record.step, plan.steps);
+  record.clipped_heads = qk_clip.apply();
   trainer.model.weights_changed();
   record.optimizer_s = lap();
 
   state.step = record.step;
+  trainer.average.add(trainer.arena, state.step,
+                      WeightAverage::first_step(trainer.config.train, plan.steps));
   state.next_sample += plan.batch;
   state.tokens = record.tokens;
   record.total_s = record.forward_s + record.backward_s + record.optimizer_s;

@@ -18,6 +18,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/optim/optimizer.hpp"
 #include "muonlab/optim/orthogonalize.hpp"
+#include "muonlab/tensor/runtime.hpp"
 #include "optim/newton_schulz.hpp"
 #include "optim/panels.hpp"
 
@@ -53,6 +54,33 @@ std::vector<config::ParameterSpec> matrices(int64_t layers, int64_t width, int64
     add("mlp.down_proj", Role::ffn_out, width, ffn_width);
   }
   return specs;
+}
+
+// What an update cannot do without: so many passes over all values, and for SOAP the eight products
+// that turn a gradient and a momentum into the basis and an update out of it, and make the factors.
+double passes_ms(const std::vector<config::ParameterSpec>& specs, int passes) {
+  int64_t values = 0;
+  for (const auto& spec : specs) values += spec.count();
+  at::Tensor a = at::zeros({values}), b = at::ones({values});
+  return passes * best_ms([&] { a.add_(b, 0.5); });
+}
+
+double soap_products_ms(const std::vector<config::ParameterSpec>& specs) {
+  std::vector<at::Tensor> g, left, right;
+  for (const auto& spec : specs) {
+    g.push_back(at::randn(spec.shape));
+    left.push_back(at::randn({spec.shape[0], spec.shape[0]}));
+    right.push_back(at::randn({spec.shape[1], spec.shape[1]}));
+  }
+  return best_ms([&] {
+    tensor::each_on_one_thread(static_cast<int64_t>(g.size()), [&](int64_t i) {
+      const auto j = static_cast<size_t>(i);
+      const at::Tensor &x = g[j], &l = left[j], &r = right[j];
+      for (int k = 0; k < 3; ++k) at::mm(at::mm(l, x), r);
+      at::mm(x, x.t());
+      at::mm(x.t(), x);
+    });
+  });
 }
 
 void time_rule(const std::string& label, const std::vector<config::ParameterSpec>& specs,
@@ -110,6 +138,28 @@ int main(int argc, char** argv) {
   time_rule("adamw", specs, config::AdamWConfig{}, width);
   time_rule("sgd", specs, config::SgdConfig{}, width);
   time_rule("signsgd", specs, config::SignSgdConfig{}, width);
+  time_rule("lion", specs, config::LionConfig{}, width);
+  time_rule("ember", specs, config::EmberConfig{}, width);
+  const auto bf16 = [](auto rule) {
+    rule.iteration = config::IterationType::bf16;
+    return rule;
+  };
+  auto after = bf16(config::MuonConfig{}), ball = bf16(config::MuonConfig{});
+  after.order = config::PolarOrder::after;
+  ball.hyperball = true;
+  time_rule("muon after, bf16", specs, after, width);
+  time_rule("muon hyperball, bf16", specs, ball, width);
+  time_rule("normuon bf16", specs, bf16(config::NorMuonConfig{}), width);
+  time_rule("adamuon bf16", specs, bf16(config::AdaMuonConfig{}), width);
+  time_rule("scion bf16", specs, bf16(config::ScionConfig{}), width);
+  time_rule("dion2 bf16", specs, bf16(config::Dion2Config{}), width);
+  config::SoapConfig soap;
+  soap.basis_every = 1'000'000;
+  time_rule("soap, no new basis", specs, soap, width);
+  soap.basis_every = 1;
+  time_rule("soap, new basis", specs, soap, width);
+  std::printf("one pass over all values %.2f ms; soap's products %.2f ms\n", passes_ms(specs, 1),
+              soap_products_ms(specs));
   for (const auto type : {at::kBFloat16, at::kFloat}) {
     time_iteration(2 * layers, width, width, type);
     time_iteration(3 * layers, std::min(width, ffn_width), std::max(width, ffn_width), type);

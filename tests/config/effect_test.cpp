@@ -51,6 +51,64 @@ TEST(Effect, UselessSettingsInTheFileAreRefused) {
                "optimizers.spare: has no effect: no line of assign names it");
 }
 
+TEST(Effect, OptionsOfUpdatesThatCanDoNothingAreRefused) {
+  expect_error(with_muon(R"("cautious": $true)"),
+               "optimizers.m.cautious: has no effect: decay is 0");
+  expect_error(with_muon(R"("decay_form": $"rate_squared")"),
+               "optimizers.m.decay_form: has no effect: decay is 0");
+  expect_error(with_muon(R"("hyperball": true, "decay": $0.1)"),
+               "optimizers.m.decay: has no effect: hyperball keeps the norm of the weights");
+  expect_error(with_muon(R"("hyperball": true, "floor": $0.1)"),
+               "optimizers.m.floor: has no effect: hyperball gives every update the same norm");
+  expect_error(with_muon(R"("hyperball": $true)", R"(, "model": {"init": {"zero_output": true}})"),
+               "optimizers.m.hyperball: model.layers.0.self_attn.o_proj.weight starts at zero "
+               "(model.init.zero_output), so there is no norm to keep");
+  expect_error(with_muon(R"("order": "none", "nesterov": $true)"),
+               "optimizers.m.nesterov: has no effect: order none keeps no momentum");
+  expect_error(with_muon(R"("momentum": 0, "order": $"after")"),
+               "optimizers.m.order: has no effect: momentum is 0");
+  expect_error(with_muon(R"("momentum_start": $0.5)"),
+               "optimizers.m.momentum_start: has no effect: momentum_warmup is 0");
+}
+
+TEST(Effect, QkClipNeedsScalesOfItsOwn) {
+  expect_error(R"({"train": {"steps": 9, "qk_clip": $100}, "model": {"qk_norm": "no_gain"}})",
+               "train.qk_clip: has no effect: qk_norm removes the scale of q and k");
+  expect_error(R"({"train": {"steps": 9, "qk_clip": $100}, "optimizers":)"
+               R"( {"adam": {"rule": "adamw", "hyperball": true}}, "assign":)"
+               R"( [{"params": ["all"], "optimizer": "adam"}]})",
+               "train.qk_clip: optimizers.adam.hyperball keeps the norm of "
+               "model.layers.0.self_attn.q_proj.weight, which qk_clip would lower");
+}
+
+TEST(Effect, GroupsOfHeadsDivideTheHeads) {
+  expect_error(with_muon(R"("heads_per_group": $2)"),
+               "optimizers.m.heads_per_group: has no effect: per_head is false");
+  expect_error(
+      with_muon(R"("per_head": true, "heads_per_group": $3)", R"(, "model": {"heads": 4})"),
+      "optimizers.m.heads_per_group: the model's 4 heads do not divide into groups of 3");
+  expect_error(
+      with_muon(R"("per_head": true, "heads_per_group": $4)",
+                R"(, "model": {"heads": 4, "kv_heads": 2})"),
+      "optimizers.m.heads_per_group: the model's 2 kv_heads do not divide into groups of 4");
+}
+
+// Runs from before a setting existed keep their resolved configuration.
+TEST(Effect, YoungSettingsAreWrittenOnlyWhereTheyDiffer) {
+  const std::string usual = dump_config(parse(with_muon("")));
+  for (const char* name : {"order", "momentum_warmup", "heads_per_group", "decay_form", "cautious",
+                           "hyperball", "floor", "power", "warmup_tokens"}) {
+    EXPECT_EQ(usual.find("\"" + std::string(name) + "\""), std::string::npos) << name;
+  }
+  const std::string changed = dump_config(parse(
+      with_muon(R"("order": "after", "decay": 0.1, "cautious": true, "momentum_warmup": 9)")));
+  for (const char* text : {"\"order\": \"after\"", "\"cautious\": true", "\"momentum_warmup\": 9",
+                           "\"momentum_start\": 0.85"}) {
+    EXPECT_NE(changed.find(text), std::string::npos) << text;
+  }
+  EXPECT_EQ(dump_config(parse(changed)), changed);
+}
+
 TEST(Effect, PerHeadNeedsHeads) {
   EXPECT_EQ(errors(with_muon(R"("per_head": true)")), Lines{});
   expect_error(with_muon(R"("per_head": $true)", R"(, "model": {"heads": 1})"),

@@ -125,8 +125,9 @@ TEST_F(Load, SettingsComeLastWhateverTheirOrder) {
       "c.json", R"({"train": {"steps": 50}, "schedule": {"kind": "wsd", "decay_fraction": 0.5}})");
   for (const auto& settings : {Lines{"schedule.kind=linear", "schedule.warmup=3"},
                                Lines{"schedule.warmup=3", "schedule.kind=linear"}}) {
-    EXPECT_EQ(load_config(path, settings).run.schedule,
-              ScheduleConfig(LinearSchedule{.warmup = 3}));
+    EXPECT_EQ(
+        load_config(path, settings).run.schedule,
+        ScheduleConfig(LinearSchedule{{.warmup = 3, .warmup_tokens = {}, .warmup_fraction = {}}}));
   }
   const RunConfig run =
       load_config(path, {"model.size=tiny", "model.layers=2", "optimizers.adam.lr=0.25", "seed=-3",

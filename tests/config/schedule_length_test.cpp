@@ -70,5 +70,36 @@ TEST(ScheduleLength, StoredRunsOfAnEarlierVersionAreRead) {
   EXPECT_EQ(parse_stored_config(text, "resolved.json", {"train.batch=4"}).run.train.batch, 4);
 }
 
+TEST(ScheduleLength, TokensBecomeStepsOfTheBatch) {
+  const RunConfig run = parse(
+      of_length(R"("steps": 100)",
+                R"({"kind": "wsd", "warmup_tokens": 2561, "decay_tokens": 5120, "power": 0.5})"));
+  const auto schedule = std::get<WsdSchedule>(schedule_of(run, run.optimizers.at("adam")));
+  EXPECT_EQ(warmup_steps(schedule, 100), 11);  // 256 tokens a step
+  EXPECT_EQ(schedule.decay_steps, 20);
+  expect_error(of_length(R"("steps": 20)", R"({"kind": "cosine", "warmup_fraction": $1})"),
+               "schedule.warmup: 20 steps of warm-up leave nothing of the run's 20 steps");
+}
+
+TEST(ScheduleLength, ALengthIsGivenOnce) {
+  expect_error(
+      of_length(R"("steps": 100)", R"({"kind": "linear", "warmup": 5, "warmup_tokens": $9})"),
+      "schedule.warmup_tokens: warmup gives this length already; keep one of them");
+  expect_error(
+      of_length(R"("steps": 100)", R"({"kind": "wsd", "decay_fraction": 0.5, "decay_steps": $9})"),
+      "schedule.decay_steps: decay_fraction gives this length already; keep one of them");
+}
+
+TEST(ScheduleLength, AnOptimizerCanDecayElsewhere) {
+  const std::string text = R"({"train": {"steps": 100}, "schedule": {"kind": "wsd"}, "optimizers":)"
+                           R"( {"a": {"rule": "sgd", "decay_fraction": 0.85}}, "assign":)"
+                           R"( [{"params": ["all"], "optimizer": "a"}]})";
+  const RunConfig run = parse(text);
+  EXPECT_EQ(std::get<WsdSchedule>(schedule_of(run, run.optimizers.at("a"))).decay_fraction, 0.85);
+  expect_error(R"({"train": {"steps": 100}, "optimizers": {"a": {"rule": "sgd", "decay_fraction":)"
+               R"( $0.85}}, "assign": [{"params": ["all"], "optimizer": "a"}]})",
+               "optimizers.a.decay_fraction: has no effect: the run's schedule is not wsd");
+}
+
 }  // namespace
 }  // namespace muonlab::config

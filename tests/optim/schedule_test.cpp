@@ -9,14 +9,29 @@ namespace {
 
 using namespace config;
 
+template <class S>
+S after(int64_t warmup, double final = 0.0) {
+  S schedule;
+  schedule.warmup = warmup;
+  if constexpr (requires { schedule.final; }) schedule.final = final;
+  return schedule;
+}
+
+WsdSchedule wsd(int64_t warmup, double decay_fraction, double final, double power = 1.0) {
+  auto schedule = after<WsdSchedule>(warmup, final);
+  schedule.decay_fraction = decay_fraction;
+  schedule.power = power;
+  return schedule;
+}
+
 double at(const ScheduleConfig& schedule, int64_t step, int64_t num_steps = 100) {
   return schedule_multiplier(schedule, step, num_steps);
 }
 
 TEST(Schedule, WarmupIsLinearFromItsFirstPartToOne) {
-  const std::vector<ScheduleConfig> all{ConstantSchedule{10}, LinearSchedule{10, 0.1},
-                                        CosineSchedule{10, 0.1}, InverseSqrtSchedule{10},
-                                        WsdSchedule{10, 0.2, 0.1}};
+  const std::vector<ScheduleConfig> all{after<ConstantSchedule>(10), after<LinearSchedule>(10, 0.1),
+                                        after<CosineSchedule>(10, 0.1),
+                                        after<InverseSqrtSchedule>(10), wsd(10, 0.2, 0.1)};
   for (const ScheduleConfig& schedule : all) {
     EXPECT_DOUBLE_EQ(at(schedule, 1), 0.1);
     EXPECT_DOUBLE_EQ(at(schedule, 5), 0.5);
@@ -39,7 +54,7 @@ TEST(Schedule, WithoutWarmupTheFirstStepHasTheFullRate) {
 TEST(Schedule, ConstantStays) { EXPECT_DOUBLE_EQ(at(ConstantSchedule{}, 100), 1.0); }
 
 TEST(Schedule, LinearFallsToFinalAtTheLastStep) {
-  const LinearSchedule s{20, 0.2};
+  const auto s = after<LinearSchedule>(20, 0.2);
   EXPECT_DOUBLE_EQ(at(s, 20), 1.0);
   EXPECT_DOUBLE_EQ(at(s, 60), 0.6);
   EXPECT_DOUBLE_EQ(at(s, 100), 0.2);
@@ -48,7 +63,7 @@ TEST(Schedule, LinearFallsToFinalAtTheLastStep) {
 }
 
 TEST(Schedule, CosineFallsToFinalAtTheLastStep) {
-  const CosineSchedule s{20, 0.2};
+  const auto s = after<CosineSchedule>(20, 0.2);
   EXPECT_DOUBLE_EQ(at(s, 40), 0.2 + 0.8 * 0.5 * (1.0 + std::sqrt(0.5)));
   EXPECT_DOUBLE_EQ(at(s, 60), 0.6);
   EXPECT_DOUBLE_EQ(at(s, 100), 0.2);
@@ -56,20 +71,44 @@ TEST(Schedule, CosineFallsToFinalAtTheLastStep) {
 }
 
 TEST(Schedule, InverseSqrtFallsWithTheRootOfTheStep) {
-  EXPECT_DOUBLE_EQ(at(InverseSqrtSchedule{25}, 25), 1.0);
-  EXPECT_DOUBLE_EQ(at(InverseSqrtSchedule{25}, 100), 0.5);
-  EXPECT_DOUBLE_EQ(at(InverseSqrtSchedule{25}, 2500, 10), 0.1);  // whatever the length of the run
+  EXPECT_DOUBLE_EQ(at(after<InverseSqrtSchedule>(25), 25), 1.0);
+  EXPECT_DOUBLE_EQ(at(after<InverseSqrtSchedule>(25), 100), 0.5);
+  EXPECT_DOUBLE_EQ(at(after<InverseSqrtSchedule>(25), 2500, 10),
+                   0.1);  // whatever the length of the run
 }
 
 TEST(Schedule, WsdIsStableThenDecays) {
-  const WsdSchedule s{10, 0.2, 0.1};
+  const WsdSchedule s = wsd(10, 0.2, 0.1);
   EXPECT_DOUBLE_EQ(at(s, 11), 1.0);
   EXPECT_DOUBLE_EQ(at(s, 80), 1.0);
   EXPECT_NEAR(at(s, 90), 0.55, 1e-12);
   EXPECT_DOUBLE_EQ(at(s, 100), 0.1);
-  EXPECT_DOUBLE_EQ(at(WsdSchedule{0, 0.0, 0.0}, 100), 1.0);  // no decay asked for
-  EXPECT_DOUBLE_EQ(at(WsdSchedule{50, 1.0, 0.0}, 50), 1.0);  // decay begins after the warm-up
-  EXPECT_DOUBLE_EQ(at(WsdSchedule{50, 1.0, 0.0}, 75), 0.5);
+  EXPECT_DOUBLE_EQ(at(wsd(0, 0.0, 0.0), 100), 1.0);  // no decay asked for
+  EXPECT_DOUBLE_EQ(at(wsd(50, 1.0, 0.0), 50), 1.0);  // decay begins after the warm-up
+  EXPECT_DOUBLE_EQ(at(wsd(50, 1.0, 0.0), 75), 0.5);
+}
+
+TEST(Schedule, APowerBelowOneFallsFastFirst) {
+  const WsdSchedule root = wsd(0, 0.2, 0.1, 0.5);
+  EXPECT_DOUBLE_EQ(at(root, 80), 1.0);
+  EXPECT_NEAR(at(root, 85), 1.0 - 0.9 * std::sqrt(0.25), 1e-12);
+  EXPECT_DOUBLE_EQ(at(root, 100), 0.1);
+  auto linear = after<LinearSchedule>(0);
+  linear.power = 0.4;
+  EXPECT_DOUBLE_EQ(at(linear, 1), 1.0);
+  EXPECT_NEAR(at(linear, 50), 1.0 - std::pow(49.0 / 99.0, 0.4), 1e-12);
+}
+
+TEST(Schedule, LengthsInSharesOfTheRunFollowItsLength) {
+  WsdSchedule schedule;
+  schedule.warmup_fraction = 0.1;
+  schedule.decay_steps = 40;
+  for (const int64_t steps : {100, 1000}) {
+    EXPECT_DOUBLE_EQ(at(schedule, steps / 20, steps), 0.5);
+    EXPECT_DOUBLE_EQ(at(schedule, steps / 10, steps), 1.0);
+    EXPECT_DOUBLE_EQ(at(schedule, steps - 40, steps), 1.0);
+    EXPECT_DOUBLE_EQ(at(schedule, steps - 20, steps), 0.5);
+  }
 }
 
 }  // namespace

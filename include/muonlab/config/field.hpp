@@ -23,6 +23,9 @@ struct Field {
   double min = -std::numeric_limits<double>::infinity();  // numbers (elements, for arrays)
   double max = std::numeric_limits<double>::infinity();
   bool above_min = false;  // the minimum itself is refused: min < x
+  // Left out of a resolved configuration while it has its default. For settings that are younger
+  // than stored runs, whose resolved configurations must not change.
+  bool quiet = false;
 };
 
 // Specialize for each enum: static constexpr std::array<std::string_view, N> names, by enumerator.

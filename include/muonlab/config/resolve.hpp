@@ -30,6 +30,10 @@ RunConfig resolve(RunConfig run);
 // epochs.
 std::optional<int64_t> known_steps(const RunConfig& run);
 
+// The schedule an optimizer follows: its own or the run's, with the optimizer's decay_fraction, and
+// with lengths in tokens as the steps that take so many tokens.
+ScheduleConfig schedule_of(const RunConfig& run, const OptimizerConfig& optimizer);
+
 // Warm-ups and decays that do not fit into so many steps. Loading a file checks this as far as
 // known_steps goes; for epochs, and where a run is resumed with another batch, only the plan knows
 // the steps.

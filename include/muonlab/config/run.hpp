@@ -46,6 +46,8 @@ struct TrainConfig {
   std::optional<int64_t> micro_batch;
   double clip = 0.0;
   GraphMode graph = GraphMode::automatic;
+  double average = 0.0;
+  double qk_clip = 0.0;
   bool operator==(const TrainConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -65,6 +67,18 @@ struct TrainConfig {
     visit("graph", self.graph,
           Field{.help = "record a GPU's step as CUDA graphs (fused kernels on cuda only): auto, or "
                         "off"});
+    visit("average", self.average,
+          Field{.help = "share of the run, at its end, over whose steps the weights are averaged; "
+                        "validation then judges the average; 0: off",
+                .min = 0,
+                .max = 1,
+                .quiet = true});
+    visit(
+        "qk_clip", self.qk_clip,
+        Field{.help = "after each step, scale q and k of every head whose largest attention logit "
+                      "was above this down to it (MuonClip); costs a forward pass; 0: off",
+              .min = 0,
+              .quiet = true});
   }
 };
 

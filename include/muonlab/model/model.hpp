@@ -20,6 +20,8 @@ struct Observer {
   std::function<void(int64_t layer, config::Role role, const at::Tensor& input_nk)> input{};
   // The largest causal attention score q k / sqrt(d) of a layer.
   std::function<void(int64_t layer, double logit)> max_logit{};
+  // The same for each query head: double [heads], on the CPU.
+  std::function<void(int64_t layer, const at::Tensor& logits_h)> head_logits{};
 };
 
 // Shapes: b sequences, t tokens, v vocabulary. Tokens and targets are int64 [b, t] on the arena's

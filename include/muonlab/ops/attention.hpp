@@ -33,5 +33,8 @@ at::Tensor self_attention(tensor::Path path, const at::Tensor& qkv, int64_t num_
 // qkv alone; no graph.
 double largest_logit(const at::Tensor& qkv, int64_t num_sequences, const AttentionSpec& spec,
                      const RotaryTable& rotary, const HeadGains& gains);
+// The same for each query head: double [query heads], on the CPU.
+at::Tensor largest_logits(const at::Tensor& qkv, int64_t num_sequences, const AttentionSpec& spec,
+                          const RotaryTable& rotary, const HeadGains& gains);
 
 }  // namespace muonlab::ops

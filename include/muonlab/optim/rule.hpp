@@ -50,14 +50,21 @@ struct Range {
   at::Tensor view(const at::Tensor& flat, const Member& member) const;
 };
 
+// Where in a run an update is. `step` is the run's, counted from 1, and for random numbers and
+// courses over the run: what depends on how much the state has seen takes Range::ages.
+struct UpdateStep {
+  double lr = 0;  // schedule applied
+  int64_t step = 1;
+  int64_t num_steps = 1;
+};
+
 class Rule {
  public:
   virtual ~Rule() = default;
-  // One update with learning rate lr (schedule applied). Reads grads and leaves them as they are.
-  // `step` is the run's, counted from 1, and for random numbers only: what depends on how much the
-  // state has seen takes Range::ages. REQUIRES: no gradient is being recorded, and the ages count
-  // this update (Optimizer::step takes care of both).
-  virtual void update(double lr, int64_t step) = 0;
+  // One update. Reads grads and leaves them as they are; of the values it reads what decay takes
+  // away and nothing else, so that they may stand for zeros (with_options). REQUIRES: no gradient
+  // is being recorded, and the ages count this update (Optimizer::step takes care of both).
+  virtual void update(const UpdateStep& now) = 0;
   // The path cuda. An update there is enqueued without waiting for the device, so that a graph can
   // hold it: the numbers of a step lie in the device's memory, written anew for each step. A rule
   // without these functions has 0 numbers, and update() is called when the step is known to be
@@ -85,7 +92,18 @@ struct MakeRule {
   Made operator()(const config::SgdConfig& config);
   Made operator()(const config::SignSgdConfig& config);
   Made operator()(const config::MuonConfig& config);
+  Made operator()(const config::NorMuonConfig& config);
+  Made operator()(const config::AdaMuonConfig& config);
+  Made operator()(const config::LionConfig& config);
+  Made operator()(const config::Dion2Config& config);
+  Made operator()(const config::ScionConfig& config);
+  Made operator()(const config::SoapConfig& config);
+  Made operator()(const config::EmberConfig& config);
 };
+
+// A configuration with its options (config::UpdateOptions) becomes its rule.
+std::unique_ptr<Rule> make_rule(const config::OptimizerConfig& config, const Range& range,
+                                const config::RunConfig& run);
 
 // Views of `flat` as state named `name` of every member.
 std::vector<tensor::NamedTensor> named_state(const Range& range, const at::Tensor& flat,

@@ -63,6 +63,7 @@ struct LoadedModel {
   std::unique_ptr<tensor::Arena> arena;
   std::unique_ptr<model::Model> model;
   std::shared_ptr<const data::Tokenizer> tokenizer;
+  bool is_average = false;  // whether the weights are the averaged ones (train.average)
 };
 // `checkpoint`: what record::open_checkpoint takes. Starts the runtime with the run's threads.
 LoadedModel load_model(const std::string& checkpoint);

@@ -23,7 +23,8 @@ struct SavedState {
 };
 
 // Writes `writer`'s checkpoint: model.safetensors (fp32, Hugging Face names), config.json,
-// tokenizer files, optimizer.safetensors, trainer.json, then commits. Returns the folder.
+// tokenizer files, optimizer.safetensors, average.safetensors where weights are averaged,
+// trainer.json, then commits. Returns the folder.
 // weights_only leaves optimizer.safetensors out. Throws NonFinite, with nothing saved, where a
 // weight or a value of the optimizers' state is not finite.
 std::string save_checkpoint(Trainer& trainer, store::CheckpointWriter&& writer,
@@ -45,5 +46,8 @@ CarryOver load_branch(const SavedState& saved, Trainer& trainer);
 // Weights only, into an arena (eval, sample).
 void load_weights(const store::Checkpoint& checkpoint, const config::ModelConfig& model,
                   tensor::Arena& arena);
+
+// The averaged weights in their place, where the checkpoint has them; false where it has none.
+bool load_average(const store::Checkpoint& checkpoint, tensor::Arena& arena);
 
 }  // namespace muonlab::train

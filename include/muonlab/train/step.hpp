@@ -11,10 +11,11 @@ namespace muonlab::train {
 // Everything but the seconds is a function of config, seed and thread count.
 struct StepRecord {
   int64_t step = 0;
-  int64_t tokens = 0;        // trained on so far
-  double loss = 0;           // mean over the step's tokens, nats
-  double grad_norm = 0;      // global, before clipping
-  std::vector<double> lr{};  // in the order of Optimizer::names()
+  int64_t tokens = 0;          // trained on so far
+  double loss = 0;             // mean over the step's tokens, nats
+  double grad_norm = 0;        // global, before clipping
+  std::vector<double> lr{};    // in the order of Optimizer::names()
+  int64_t clipped_heads = -1;  // by train.qk_clip, in all layers; -1: it is off
   double forward_s = 0, backward_s = 0, optimizer_s = 0, total_s = 0;
 };
 

@@ -11,6 +11,7 @@
 #include "muonlab/tensor/path.hpp"
 #include "muonlab/train/plan.hpp"
 #include "muonlab/train/state.hpp"
+#include "muonlab/train/weight_average.hpp"
 
 namespace muonlab::train {
 
@@ -28,6 +29,7 @@ struct Trainer {
   TrainState state;
   tensor::Path path = tensor::Path::cpu;
   std::shared_ptr<DeviceStep> device_step{};  // on the path cuda, made by the first step
+  WeightAverage average{};
 };
 
 }  // namespace muonlab::train
