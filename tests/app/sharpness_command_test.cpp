@@ -19,7 +19,7 @@ TEST_F(SharpnessCommand, MeasuresTheStepsAfterACheckpointAsTheRunDid) {
             0);
   std::vector<std::string> recorded;
   for (const std::string& line :
-       base::split(support::slurp(scratch_.path() + "/r/sharpness.jsonl"), '\n')) {
+       base::split(support::slurp(scratch_ / "r/sharpness.jsonl"), '\n')) {
     if (line.find("\"step\":3,") != std::string::npos) recorded.push_back(line);
   }
   ASSERT_GE(recorded.size(), 2u) << "the update, and at least one layer";
