@@ -1,5 +1,6 @@
 // The operations on the path cuda against their plain references in double, by the plugin's
-// operators for the CPU: which operator is called with what, and what its kernels compute.
+// operators for the CPU and, where there is a GPU, by its kernels: which operator is called with
+// what, and what it computes.
 #include <gtest/gtest.h>
 
 #include "cuda/host_operators.hpp"
@@ -15,11 +16,17 @@
 namespace muonlab::ops {
 namespace {
 
-class CudaPathOps : public testing::Test {
+class CudaPathOps : public testing::TestWithParam<const char*> {
  protected:
-  void SetUp() override { cuda::register_host_operators(); }
+  void SetUp() override {
+    cuda::register_host_operators();
+    if (device().is_cpu()) return;
+    const std::string problem = tensor::plugin::load();
+    if (!problem.empty()) GTEST_SKIP() << problem;
+  }
 
-  static Runner runner(Runner::Body body) { return {std::move(body), Path::cuda}; }
+  static at::Device device() { return at::Device(GetParam()); }
+  static Runner runner(Runner::Body body) { return {std::move(body), Path::cuda, device()}; }
   // Weights that bf16 holds exactly, so that the shadow is the parameter.
   static at::Tensor weight(at::IntArrayRef shape, uint64_t stream) {
     return normal(shape, stream).to(at::kBFloat16).to(at::kFloat);
@@ -33,7 +40,7 @@ class CudaPathOps : public testing::Test {
   }
 };
 
-TEST_F(CudaPathOps, Linear) {
+TEST_P(CudaPathOps, Linear) {
   const Runner test =
       runner([](Path path, const Tensors& x, std::vector<tensor::Parameter>& p,
                 at::ScalarType dtype) { return Tensors{linear(x[0], stacked(p, path, dtype))}; });
@@ -41,7 +48,7 @@ TEST_F(CudaPathOps, Linear) {
     test.check({normal({33, 20}, 1, dtype)}, {weight({7, 20}, 2), weight({5, 20}, 3)}, dtype);
 }
 
-TEST_F(CudaPathOps, AddNorm) {
+TEST_P(CudaPathOps, AddNorm) {
   for (const bool has_branch : {true, false}) {
     const Runner test = runner([&](Path path, const Tensors& x, std::vector<tensor::Parameter>& p,
                                    at::ScalarType dtype) {
@@ -58,7 +65,7 @@ TEST_F(CudaPathOps, AddNorm) {
   }
 }
 
-TEST_F(CudaPathOps, Activation) {
+TEST_P(CudaPathOps, Activation) {
   for (const auto activation :
        {config::Activation::silu, config::Activation::gelu, config::Activation::relu2}) {
     for (const bool gated : {true, false}) {
@@ -73,13 +80,13 @@ TEST_F(CudaPathOps, Activation) {
 }
 
 // Runs of equal tokens within a block, over its edge, over many blocks, and of all tokens.
-TEST_F(CudaPathOps, Embedding) {
+TEST_P(CudaPathOps, Embedding) {
   for (const auto& [n, vocabulary] :
        {std::pair<int64_t, int64_t>{1, 4}, {200, 13}, {200, 150}, {300, 2}, {129, 1}, {64, 2}}) {
     const at::Tensor tokens = support::ids({n}, vocabulary, 1);
     const Runner test =
         runner([&](Path path, const Tensors&, std::vector<tensor::Parameter>& p, at::ScalarType) {
-          return Tensors{embedding(path, tokens, p[0])};
+          return Tensors{embedding(path, tokens.to(p[0].value.device()), p[0])};
         });
     SCOPED_TRACE(testing::Message() << n << " tokens of " << vocabulary);
     // The sums of a row are long, and what they add cancels.
@@ -89,22 +96,24 @@ TEST_F(CudaPathOps, Embedding) {
 }
 
 // The host does not look at the ids, and a wrong one must not read or write foreign memory.
-TEST_F(CudaPathOps, IdsOutsideTheVocabularyGiveNoNumber) {
+TEST_P(CudaPathOps, IdsOutsideTheVocabularyGiveNoNumber) {
   namespace plugin = tensor::plugin;
-  const at::Tensor tokens = at::tensor({0, 4, -1, 3}, at::kLong), weight = normal({4, 8}, 1);
-  const at::Tensor wrong = at::tensor({0, 1, 1, 0}, at::kLong);
+  const at::Tensor tokens = at::tensor({0, 4, -1, 3}, at::kLong).to(device());
+  const at::Tensor weight = normal({4, 8}, 1).to(device());
+  const at::Tensor wrong = at::tensor({0, 1, 1, 0}, at::kLong).to(device());
   const at::Tensor rows = plugin::embed(tokens, weight);
   EXPECT_TRUE(at::equal(rows.isnan().any(1).to(at::kLong), wrong));
   const auto [sorted, places] = at::sort(tokens, true, 0, false);
-  const at::Tensor grad = at::zeros({4, 8});
-  plugin::embed_backward_(grad, sorted, places, at::ones({4, 8}));
+  const at::Tensor grad = at::zeros_like(weight);
+  plugin::embed_backward_(grad, sorted, places, at::ones_like(weight));
   EXPECT_EQ(grad.sum().item<float>(), 16.0f);
-  const at::Tensor losses = at::zeros({4});
-  plugin::cross_entropy_(normal({4, 4}, 2), tokens, losses, at::full({1}, 4, at::kLong), 4, -100);
+  const at::Tensor losses = at::zeros({4}, weight.options());
+  plugin::cross_entropy_(normal({4, 4}, 2).to(device()), tokens, losses,
+                         at::full({1}, 4, tokens.options()), 4, -100);
   EXPECT_TRUE(at::equal(losses.isnan().to(at::kLong), wrong));
 }
 
-TEST_F(CudaPathOps, CrossEntropy) {
+TEST_P(CudaPathOps, CrossEntropy) {
   for (const at::ScalarType dtype : kDtypes) {
     for (const auto& [n, w, v] :
          {std::tuple<int64_t, int64_t, int64_t>{1, 8, 5}, {50, 12, 61}, {64, 16, 128}, {7, 4, 1}}) {
@@ -113,8 +122,9 @@ TEST_F(CudaPathOps, CrossEntropy) {
       const Runner test = runner([&](Path path, const Tensors& x, std::vector<tensor::Parameter>& p,
                                      at::ScalarType compute) {
         const StackedWeight& head = stacked(p, path, compute, 64);
-        return Tensors{cross_entropy(x[0], head, targets) * 3.0,
-                       token_cross_entropy(x[0], head, targets)};
+        const at::Tensor wanted = targets.to(x[0].device());
+        return Tensors{cross_entropy(x[0], head, wanted) * 3.0,
+                       token_cross_entropy(x[0], head, wanted)};
       });
       SCOPED_TRACE(testing::Message() << "n " << n << " v " << v << " " << at::toString(dtype));
       test.check({normal({n, w}, 7, dtype)}, {weight({v, w}, 6)}, dtype, 2.0);
@@ -122,7 +132,7 @@ TEST_F(CudaPathOps, CrossEntropy) {
   }
 }
 
-TEST_F(CudaPathOps, SelfAttention) {
+TEST_P(CudaPathOps, SelfAttention) {
   struct Case {
     int64_t b, t, queries, keys, d;
   };
@@ -136,14 +146,15 @@ TEST_F(CudaPathOps, SelfAttention) {
     for (const auto mode : {config::QkNorm::none, config::QkNorm::no_gain, config::QkNorm::gain}) {
       const AttentionSpec spec{.heads = {.queries = c.queries, .keys = c.keys, .head_dim = c.d},
                                .norm = {.mode = mode}};
-      const Runner test = runner(
-          [&](Path path, const Tensors& x, std::vector<tensor::Parameter>& p, at::ScalarType) {
-            const RotaryTable table = make_rotary_table(
-                c.t + 3, c.d, 1000.0, path == Path::reference ? at::kDouble : at::kFloat, at::kCPU);
-            HeadGains gains;
-            if (mode == config::QkNorm::gain) gains = {p[0], p[1]};
-            return Tensors{self_attention(path, x[0], c.b, spec, table, gains)};
-          });
+      const Runner test = runner([&](Path path, const Tensors& x, std::vector<tensor::Parameter>& p,
+                                     at::ScalarType) {
+        const RotaryTable table =
+            make_rotary_table(c.t + 3, c.d, 1000.0,
+                              path == Path::reference ? at::kDouble : at::kFloat, x[0].device());
+        HeadGains gains;
+        if (mode == config::QkNorm::gain) gains = {p[0], p[1]};
+        return Tensors{self_attention(path, x[0], c.b, spec, table, gains)};
+      });
       Tensors gains;
       if (mode == config::QkNorm::gain)
         gains = {1 + 0.3 * normal({c.d}, 2), 1 + 0.3 * normal({c.d}, 3)};
@@ -155,6 +166,9 @@ TEST_F(CudaPathOps, SelfAttention) {
     }
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(By, CudaPathOps, testing::Values("cpu", "cuda"),
+                         [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
 }  // namespace muonlab::ops

@@ -22,7 +22,8 @@ inline double tolerance(at::ScalarType dtype) { return dtype == at::kBFloat16 ? 
 inline void expect_close(const at::Tensor& actual, const at::Tensor& expected, double limit,
                          const std::string& what) {
   ASSERT_EQ(actual.sizes(), expected.sizes()) << what;
-  const at::Tensor a = actual.detach().to(at::kDouble), b = expected.detach().to(at::kDouble);
+  const at::Tensor a = actual.detach().to(at::kCPU, at::kDouble),
+                   b = expected.detach().to(at::kDouble);
   EXPECT_LE((a - b).norm().item<double>(), limit * std::max(b.norm().item<double>(), 1e-12))
       << what;
 }
@@ -34,7 +35,8 @@ struct Runner {
   using Body =
       std::function<Tensors(Path, const Tensors&, std::vector<tensor::Parameter>&, at::ScalarType)>;
   Body body;
-  Path path = Path::cpu;  // the one that is tested
+  Path path = Path::cpu;  // the one that is tested, and where
+  at::Device device = at::kCPU;
 
   struct Result {
     Tensors outputs, input_grads, parameter_grads;
@@ -43,15 +45,14 @@ struct Runner {
   Result run(Path path, const Tensors& inputs, const Tensors& parameters,
              at::ScalarType dtype) const {
     const bool is_reference = path == Path::reference;
+    const auto made = [&](const at::Tensor& x) {
+      return is_reference ? x.to(at::kDouble) : x.to(device);
+    };
     Tensors leaves;
-    for (const at::Tensor& x : inputs) {
-      leaves.push_back(
-          (is_reference ? x.to(at::kDouble) : x.clone()).detach().set_requires_grad(true));
-    }
+    for (const at::Tensor& x : inputs)
+      leaves.push_back(made(x).clone().detach().set_requires_grad(true));
     std::vector<tensor::Parameter> weights;
-    for (const at::Tensor& p : parameters) {
-      weights.push_back(support::parameter(is_reference ? p.to(at::kDouble) : p));
-    }
+    for (const at::Tensor& p : parameters) weights.push_back(support::parameter(made(p)));
     // The fused attention overwrites its input, which therefore cannot be a leaf.
     Tensors arguments;
     for (const at::Tensor& x : leaves) arguments.push_back(x * 1);
@@ -59,7 +60,7 @@ struct Runner {
     result.outputs = body(path, arguments, weights, is_reference ? at::kDouble : dtype);
     at::Tensor total;
     for (const at::Tensor& y : result.outputs) {
-      const at::Tensor part = support::weighted_sum(y.to(at::kDouble));
+      const at::Tensor part = support::weighted_sum(y.to(at::kCPU, at::kDouble));
       total = total.defined() ? total + part : part;
     }
     total.backward();
