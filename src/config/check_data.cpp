@@ -31,6 +31,10 @@ void check_data(Checker& c) {
     check_paths(c, shards->train, "data.train");
     check_paths(c, shards->valid, "data.valid");
     if (shards->tokenizer && shards->tokenizer->empty()) c.fail("data.tokenizer", "is empty");
+    if (shards->vocabulary && shards->end_of_text && *shards->end_of_text >= *shards->vocabulary) {
+      c.fail("data.end_of_text", base::str(*shards->end_of_text, " is not below data.vocabulary, ",
+                                           *shards->vocabulary));
+    }
   } else {
     const auto& biographies = std::get<BiographiesConfig>(c.run.data);
     const auto* file = std::get_if<FileTokenizer>(&biographies.tokenizer);

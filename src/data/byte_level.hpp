@@ -19,7 +19,8 @@ struct ByteLevelParts {
   int32_t end_of_text = 0;
   AddedTokens raw_tokens, normalized_tokens;
   bool nfc = false;
-  std::vector<SplitPattern> splits;  // one after the other, each within the pieces of the one before
+  std::vector<SplitPattern>
+      splits;  // one after the other, each within the pieces of the one before
   std::unordered_map<std::string, int32_t> whole;  // pretokens that are ids without any merge
   BytePairs pairs{{}};
   std::vector<std::string> texts;  // by id; of end-of-text, kEndOfText

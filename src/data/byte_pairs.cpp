@@ -51,7 +51,9 @@ void BytePairs::add_merge(int32_t left, int32_t right, int32_t merged) {
   if (used_ * 2 >= table_.size()) grow();
   const uint64_t pair = pair_of(left, right);
   size_t at = place(pair);
-  while (table_[at & (table_.size() - 1)].rank >= 0 && table_[at & (table_.size() - 1)].pair != pair) ++at;
+  while (table_[at & (table_.size() - 1)].rank >= 0 &&
+         table_[at & (table_.size() - 1)].pair != pair)
+    ++at;
   Merge& merge = table_[at & (table_.size() - 1)];
   used_ += merge.rank < 0;
   merge = {pair, ranks_++, merged};

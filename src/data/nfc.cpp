@@ -119,7 +119,8 @@ void order_marks(std::u32string& points) {
       ++at;
       continue;
     }
-    const auto end = std::find_if(at, points.end(), [&](char32_t p) { return t.combining(p) == 0; });
+    const auto end =
+        std::find_if(at, points.end(), [&](char32_t p) { return t.combining(p) == 0; });
     std::stable_sort(at, end, lower);
     at = end;
   }

@@ -15,7 +15,7 @@ struct SplitPattern::Node {
 
   Kind kind = Kind::accept;
   int next = 0;
-  int set = 0;                  // of a set: which, and how many of its characters
+  int set = 0;  // of a set: which, and how many of its characters
   int64_t min = 1, max = 1;
   bool negative = false;        // of a look-ahead
   std::vector<int> branches{};  // the first that leads to a match counts

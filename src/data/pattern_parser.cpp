@@ -173,7 +173,8 @@ class PatternParser {
       const std::optional<int64_t> first = number();
       found = {first.value_or(0), first.value_or(0)};
       if (take(",")) found.max = number().value_or(Node::kUnlimited);
-      if (!first || !take("}") || found.max < found.min) refuse("a count that is not {m}, {m,} or {m,n}");
+      if (!first || !take("}") || found.max < found.min)
+        refuse("a count that is not {m}, {m,} or {m,n}");
     } else {
       return found;
     }
@@ -201,7 +202,8 @@ class PatternParser {
       if (const auto point = escape(set)) add_folded(set, *point, fold);
     } else {
       static constexpr std::string_view kSigns = "*+?{^)";
-      if (kSigns.find(rest_[0]) != std::string_view::npos) refuse("\"" + std::string(1, rest_[0]) + "\"");
+      if (kSigns.find(rest_[0]) != std::string_view::npos)
+        refuse("\"" + std::string(1, rest_[0]) + "\"");
       add_folded(set, take_character(), fold);
     }
     return set;
@@ -232,7 +234,8 @@ class PatternParser {
         if (fold) refuse("a range where case makes no difference");
         rest_.remove_prefix(1);
         CharacterSet unused;
-        const auto last = rest_.starts_with("\\") ? escape(unused) : std::optional(take_character());
+        const auto last =
+            rest_.starts_with("\\") ? escape(unused) : std::optional(take_character());
         if (!last || *last < *first) refuse("a range without its end");
         set.add(*first, *last);
       } else {
@@ -273,8 +276,10 @@ class PatternParser {
     char32_t value = 0;
     for (int i = 0; digits == 0 ? !take("}") : i < digits; ++i) {
       const char32_t digit = take_character();
-      const auto at = std::string_view("0123456789abcdef0123456789ABCDEF").find(static_cast<char>(digit));
-      if (digit >= 0x80 || at == std::string_view::npos || value >= kNumCodePoints / 16) refuse("a wrong number after \\x or \\u");
+      const auto at =
+          std::string_view("0123456789abcdef0123456789ABCDEF").find(static_cast<char>(digit));
+      if (digit >= 0x80 || at == std::string_view::npos || value >= kNumCodePoints / 16)
+        refuse("a wrong number after \\x or \\u");
       value = value * 16 + static_cast<char32_t>(at % 16);
     }
     return value;

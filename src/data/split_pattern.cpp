@@ -25,7 +25,8 @@ size_t back(std::string_view text, size_t at) {
 CharacterSet::CharacterSet() : bits_(kNumCodePoints / 64) {}
 
 void CharacterSet::add(char32_t first, char32_t last) {
-  for (char32_t point = first; point <= last; ++point) bits_[point / 64] |= uint64_t{1} << point % 64;
+  for (char32_t point = first; point <= last; ++point)
+    bits_[point / 64] |= uint64_t{1} << point % 64;
 }
 
 void CharacterSet::add_all(const CharacterSet& other) {

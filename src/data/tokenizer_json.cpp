@@ -27,11 +27,13 @@ constexpr std::string_view kBorderedAtLineEnds[] = {
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)",
     R"(\p{N}{1,3})",
     "[一-龥\u3040-ゟ゠-ヿ]+",
-    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
+    "[!\"#$%&'()*+,\\-./"
+    ":;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| "
+    "?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
 };
 
-constexpr std::string_view kEndNames[] = {"<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>",
-                                          "<｜end▁of▁sentence｜>", "<|eot|>"};
+constexpr std::string_view kEndNames[] = {"<|endoftext|>", "<|end_of_text|>",       "</s>",
+                                          "<eos>",         "<｜end▁of▁sentence｜>", "<|eot|>"};
 
 class JsonReader {
  public:
@@ -198,8 +200,8 @@ class JsonReader {
       token.special = flag(row, "special", false);
       const auto known = ids_.find(token.content);
       if (known != ids_.end() && known->second != token.id) {
-        malformed("the added token ", row["content"].dump(), " has the id ", token.id,
-                  ", but ", known->second, " in its vocab");
+        malformed("the added token ", row["content"].dump(), " has the id ", token.id, ", but ",
+                  known->second, " in its vocab");
       }
       ids_.emplace(token.content, token.id);
       if (static_cast<size_t>(token.id) >= parts_.texts.size())

@@ -25,8 +25,8 @@ bool is_numeric(char32_t point);
 char32_t decode_character(std::string_view text, size_t& length);
 void append_utf8(std::string& out, char32_t point);
 
-// NFC of valid UTF-8, as the tokenizers library makes it (marks that Unicode 11 and later added stay
-// where they are).
+// NFC of valid UTF-8, as the tokenizers library makes it (marks that Unicode 11 and later added
+// stay where they are).
 std::string nfc(std::string_view text);
 // False means that nfc(text) == text, found fast; true that it may differ.
 bool may_change_by_nfc(std::string_view text);

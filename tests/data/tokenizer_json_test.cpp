@@ -21,8 +21,8 @@ using Json = nlohmann::json;
 
 // What the tokenizers library gave (scripts/make_tokenizer_goldens.py).
 const Json& golden_families() {
-  static const Json families = Json::parse(
-      base::read_text(MUONLAB_SOURCE_DIR "/tests/golden/tokenizer_json.json"));
+  static const Json families =
+      Json::parse(base::read_text(MUONLAB_SOURCE_DIR "/tests/golden/tokenizer_json.json"));
   return families;
 }
 
@@ -76,15 +76,17 @@ TEST(TokenizerJson, GivesEveryTextBack) {
 // Text and what may follow it, cut where the tokenizer says that it may.
 TEST(TokenizerJson, TextMayBeCutWhereItSaysSo) {
   std::mt19937 random(7);
-  const std::vector<std::string> parts = {"a", "word", "7", "\n", "\n", "\n", " ", ".", "\r", "'s",
-                                          "/", "é", "漢", "<mask>", "<think>", "\u0301", "B"};
+  const std::vector<std::string> parts = {"a",  "word",   "7",       "\n",     "\n", "\n",
+                                          " ",  ".",      "\r",      "'s",     "/",  "é",
+                                          "漢", "<mask>", "<think>", "\u0301", "B"};
   for (const Json& family : golden_families()) {
     const auto tokenizer = make(family["tokenizer"]);
     int cuts = 0;
     for (int round = 0; round < 3000; ++round) {
       std::string text;
       for (size_t i = 0; i < 30; ++i) text += parts[random() % parts.size()];
-      const size_t cut = tokenizer->last_safe_cut(std::string_view(text).substr(0, text.size() / 2));
+      const size_t cut =
+          tokenizer->last_safe_cut(std::string_view(text).substr(0, text.size() / 2));
       if (cut == 0) continue;
       ++cuts;
       auto ids = tokenizer->encode(text.substr(0, cut));
@@ -119,8 +121,9 @@ TEST(TokenizerJson, TheEndOfTextIsTheOneAskedForOrAWellKnownOne) {
   EXPECT_THROW(missing(), base::Error);
   file["added_tokens"] = Json::array();
   file["model"]["vocab"].erase("<|endoftext|>");
-  EXPECT_NE(refusal(file).find("no token of it is known to end a text; put a tokenizer_config.json"),
-            std::string::npos)
+  EXPECT_NE(
+      refusal(file).find("no token of it is known to end a text; put a tokenizer_config.json"),
+      std::string::npos)
       << refusal(file);
 }
 
@@ -220,8 +223,8 @@ TEST(Nfc, OfWhatNeedsIt) {
   EXPECT_EQ(nfc("e\u0301"), "\u00e9");
   EXPECT_EQ(nfc("e\u0323\u0302"), "\u1ec7");
   EXPECT_EQ(nfc("e\u0302\u0323"), "\u1ec7");
-  EXPECT_EQ(nfc("\u212b"), "\u00c5");            // a singleton
-  EXPECT_EQ(nfc("\u0958"), "\u0915\u093c");      // excluded from composition
+  EXPECT_EQ(nfc("\u212b"), "\u00c5");              // a singleton
+  EXPECT_EQ(nfc("\u0958"), "\u0915\u093c");        // excluded from composition
   EXPECT_EQ(nfc("\u1112\u1161\u11ab"), "\ud55c");  // Hangul
   EXPECT_EQ(nfc("\u0344"), "\u0308\u0301");
 }

@@ -89,12 +89,21 @@ struct BiographiesConfig {
   }
 };
 
-// Memory-mapped shards made by `muonlab data tokens`.
+// How wide the ids are in a token file that has no header.
+enum class IdFormat { uint16, uint32 };
+template <>
+struct EnumNames<IdFormat> {
+  static constexpr std::array<std::string_view, 2> names{"uint16", "uint32"};
+};
+
+// Shards made by `muonlab data tokens`, or token files of other programs, read where they lie.
 struct ShardsConfig {
   static constexpr std::string_view kName = "shards";
   std::vector<std::string> train;
   std::vector<std::string> valid;
   std::optional<std::string> tokenizer;
+  std::optional<IdFormat> format;
+  std::optional<int64_t> vocabulary, end_of_text;
   bool operator==(const ShardsConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -103,6 +112,18 @@ struct ShardsConfig {
     visit(
         "tokenizer", self.tokenizer,
         Field{.help = "the .model or tokenizer.json of the shards; default: the one next to them"});
+    visit("format", self.format,
+          Field{.help = "ids of token files without a header, as nanoGPT, OLMo and datatrove write "
+                        "them"});
+    visit("vocabulary", self.vocabulary,
+          Field{.help = "number of ids in token files of other programs; default: the tokenizer's",
+                .min = 1,
+                .max = 1 << 24});
+    visit("end_of_text", self.end_of_text,
+          Field{.help = "id between documents in token files of other programs; default: the "
+                        "tokenizer's",
+                .min = 0,
+                .max = (1 << 24) - 1});
   }
 };
 
