@@ -1,6 +1,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/hugging_face.hpp"
+#include "data/ids_tokenizer.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/data/pretoken.hpp"
@@ -59,6 +60,9 @@ std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& path) {
     return make_byte_tokenizer();
   }
   if (auto tokenizer = find_tokenizer(path)) return tokenizer;
+  if (files.exists(config)) {
+    if (auto ids = read_ids_tokenizer(base::read_text(config))) return ids;
+  }
   throw base::Error(path, ": the folder holds neither tokenizer.model nor tokenizer.json");
 }
 

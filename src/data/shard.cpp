@@ -25,6 +25,13 @@ Shard::Shard(const std::string& path) : file_(path) {
   header_ = parse_header(header, file_.size(), path);
 }
 
+void Shard::damaged(const std::string& what) const {
+  throw base::Error(path(), ": ", what,
+                    format_ == "muonlab" ? kRemedy
+                                         : "; the file is damaged, or was made with another "
+                                           "tokenizer or id width than data names");
+}
+
 void Shard::read(int64_t first, std::span<int32_t> out) const {
   base::check(first >= 0 && first + static_cast<int64_t>(out.size()) <= num_tokens(),
               "ids outside the shard " + path());
@@ -32,7 +39,7 @@ void Shard::read(int64_t first, std::span<int32_t> out) const {
   // place is written over.
   const auto bytes = std::as_writable_bytes(out);
   const auto stored = bytes.last(out.size() * header_.id_bytes);
-  file_.read(kShardHeaderBytes + static_cast<uint64_t>(first) * header_.id_bytes, stored);
+  file_.read(first_byte_ + static_cast<uint64_t>(first) * header_.id_bytes, stored);
   if (header_.id_bytes == 2) {
     for (size_t i = 0; i < out.size(); ++i) {
       uint16_t id;
@@ -42,10 +49,9 @@ void Shard::read(int64_t first, std::span<int32_t> out) const {
   }
   for (size_t i = 0; i < out.size(); ++i) {
     if (static_cast<uint32_t>(out[i]) >= header_.vocabulary) {
-      const uint64_t offset = kShardHeaderBytes + (first + i) * header_.id_bytes;
-      throw base::Error(path(), ": token ", first + static_cast<int64_t>(i), " at offset ", offset,
-                        " is ", static_cast<uint32_t>(out[i]), ", the vocabulary is ",
-                        header_.vocabulary, kRemedy);
+      const uint64_t offset = first_byte_ + (first + i) * header_.id_bytes;
+      damaged(base::str("token ", first + static_cast<int64_t>(i), " at offset ", offset, " is ",
+                        static_cast<uint32_t>(out[i]), ", the vocabulary is ", header_.vocabulary));
     }
   }
 }
@@ -53,14 +59,16 @@ void Shard::read(int64_t first, std::span<int32_t> out) const {
 bool Shard::verify_hash(const std::atomic<bool>& stop) const {
   base::Hasher hasher;
   std::vector<std::byte> part(1 << 20);
-  for (uint64_t at = kShardHeaderBytes; at < file_.size(); at += part.size()) {
+  const uint64_t end = first_byte_ + header_.num_tokens * header_.id_bytes;
+  for (uint64_t at = first_byte_; at < end; at += part.size()) {
     if (stop) return false;
-    part.resize(std::min<uint64_t>(part.size(), file_.size() - at));
+    part.resize(std::min<uint64_t>(part.size(), end - at));
     file_.read(at, part);
     hasher.add(part);
   }
   if (hasher.finish() != header_.content_hash) {
-    throw base::Error(path(), ": the token ids do not match content_hash (offset 80)", kRemedy);
+    damaged(format_ == "muonlab" ? "the token ids do not match content_hash (offset 80)"
+                                 : "the token ids are others than when the file was opened");
   }
   return true;
 }
@@ -75,8 +83,8 @@ void Shard::verify_content() const {
     documents += std::count(ids.begin(), ids.end(), static_cast<int32_t>(header_.end_of_text));
   }
   if (documents != header_.num_documents) {
-    throw base::Error(path(), ": num_documents (offset 32) is ", header_.num_documents,
-                      ", the ids hold ", documents, " end-of-text ids", kRemedy);
+    damaged(base::str("num_documents (offset 32) is ", header_.num_documents, ", the ids hold ",
+                      documents, " end-of-text ids"));
   }
 }
 
@@ -135,14 +143,16 @@ std::vector<std::string> shard_paths(const std::string& path, const std::string&
   }
   if (!files.is_directory(path)) return {path};
   std::vector<std::string> shards;
-  for (const std::string& name : files.list(path)) {
-    if (name.ends_with(kShardExtension)) shards.push_back(base::join_path(path, name));
+  // A folder of ours holds nothing else; the others are those of other programs.
+  for (const std::string_view extension : {kShardExtension, std::string_view(".bin"),
+                                           std::string_view(".npy"), std::string_view(".ds")}) {
+    for (const std::string& name : files.list(path)) {
+      if (name.ends_with(extension)) shards.push_back(base::join_path(path, name));
+    }
+    if (!shards.empty()) return shards;
   }
-  if (shards.empty()) {
-    throw base::Error(path, ": the folder holds no ", kShardExtension, " file", asked,
-                      "; make some with `muonlab data tokens`");
-  }
-  return shards;
+  throw base::Error(path, ": the folder holds no ", kShardExtension, ", .bin, .npy or .ds file",
+                    asked, "; make some with `muonlab data tokens`");
 }
 
 }  // namespace muonlab::data

@@ -1,8 +1,9 @@
 #include "data/shard_dataset.hpp"
 
 #include <algorithm>
-#include <map>
+#include <limits>
 
+#include "data/ids_tokenizer.hpp"
 #include "data/packed_corpus.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
@@ -48,20 +49,25 @@ class ShardRow : public TokenRow {
 };
 
 std::shared_ptr<const ShardRow> open_row(const std::vector<std::string>& paths,
-                                         const std::string& key) {
+                                         const TokenFileOptions& options, const std::string& key) {
   if (paths.empty()) throw base::Error(key, " is empty: name shard files, or folders of them");
   std::vector<Shard> shards;
   for (const std::string& path : paths) {
-    for (const std::string& shard : shard_paths(path, key)) shards.emplace_back(shard);
+    for (const std::string& shard : shard_paths(path, key))
+      shards.push_back(Shard::open(shard, options));
   }
   std::erase_if(shards, [](const Shard& shard) { return shard.num_tokens() == 0; });
   if (shards.empty()) throw base::Error(key, ": the shards hold no tokens");
   return std::make_shared<ShardRow>(std::move(shards));
 }
 
-std::shared_ptr<const Tokenizer> tokenizer_of(const config::ShardsConfig& config,
+std::shared_ptr<const Tokenizer> tokenizer_of(const std::shared_ptr<const Tokenizer>& given,
                                               const Shard& first) {
-  if (config.tokenizer) return load_tokenizer(*config.tokenizer);
+  if (given) return given;
+  if (first.format() != "muonlab") {
+    return make_ids_tokenizer(static_cast<int64_t>(first.header().vocabulary),
+                              static_cast<int32_t>(first.header().end_of_text));
+  }
   const std::string folder = base::parent_path(first.path());
   if (auto beside = find_tokenizer(folder)) return beside;
   auto bytes = make_byte_tokenizer();
@@ -73,21 +79,26 @@ std::shared_ptr<const Tokenizer> tokenizer_of(const config::ShardsConfig& config
 
 void check_tokenizer(const ShardRow& row, const Tokenizer& tokenizer) {
   for (const Shard& shard : row.shards()) {
-    if (shard.header().tokenizer_hash.hex() != tokenizer.hash()) {
+    const bool foreign = shard.format() != "muonlab";
+    if (!foreign && shard.header().tokenizer_hash.hex() != tokenizer.hash()) {
       throw base::Error(shard.path(), ": made with another tokenizer (hash ",
                         shard.header().tokenizer_hash.hex(), ", not ", tokenizer.hash(),
                         "); use shards of one tokenizer, or set data.tokenizer");
     }
     if (shard.header().vocabulary != static_cast<uint64_t>(tokenizer.vocabulary()) ||
         shard.header().end_of_text != static_cast<uint32_t>(tokenizer.end_of_text())) {
-      throw base::Error(shard.path(), ": vocabulary or end-of-text id differ from the tokenizer's");
+      throw base::Error(shard.path(), ": vocabulary or end-of-text id (", shard.header().vocabulary,
+                        ", ", shard.header().end_of_text, ") differ from the tokenizer's (",
+                        tokenizer.vocabulary(), ", ", tokenizer.end_of_text(), ")",
+                        foreign ? "; correct data.vocabulary and data.end_of_text" : "");
     }
   }
 }
 
 // "classics" of corpora/classics/train and of corpora/classics/shard-00000.tokens.
 std::string name_of(std::string path) {
-  if (path.ends_with(kShardExtension)) path = base::parent_path(path);
+  if (path.ends_with(kShardExtension) || path.ends_with(".bin") || path.ends_with(".npy"))
+    path = base::parent_path(path);
   while (path.size() > 1 && path.back() == '/') path.pop_back();
   const std::string name = base::base_name(path);
   const std::string parent = base::base_name(base::parent_path(path));
@@ -96,11 +107,21 @@ std::string name_of(std::string path) {
 
 }  // namespace
 
+TokenFileOptions token_file_options(const config::ShardsConfig& config) {
+  TokenFileOptions options;
+  if (config.format) options.id_bytes = *config.format == config::IdFormat::uint16 ? 2 : 4;
+  options.vocabulary = config.vocabulary;
+  options.end_of_text = config.end_of_text;
+  if (config.tokenizer) options.tokenizer = load_tokenizer(*config.tokenizer);
+  return options;
+}
+
 Dataset open_shards(const config::ShardsConfig& config, int64_t context, int64_t seed) {
-  const auto train = open_row(config.train, "data.train");
-  const auto valid = open_row(config.valid, "data.valid");
+  const TokenFileOptions options = token_file_options(config);
+  const auto train = open_row(config.train, options, "data.train");
+  const auto valid = open_row(config.valid, options, "data.valid");
   Dataset dataset;
-  dataset.tokenizer = tokenizer_of(config, train->shards().front());
+  dataset.tokenizer = tokenizer_of(options.tokenizer, train->shards().front());
   check_tokenizer(*train, *dataset.tokenizer);
   check_tokenizer(*valid, *dataset.tokenizer);
   dataset.train = make_packed_corpus(train, context, seed, "data.train");
@@ -118,6 +139,8 @@ Dataset open_shards(const config::ShardsConfig& config, int64_t context, int64_t
   uint64_t text_bytes = 0;
   for (const Shard& shard : valid->shards()) text_bytes += shard.header().text_bytes;
   dataset.bytes_per_token = static_cast<double>(text_bytes) / static_cast<double>(valid->size());
+  // Of ids without a tokenizer no text is known, and so no bits per byte.
+  if (text_bytes == 0) dataset.bytes_per_token = std::numeric_limits<double>::quiet_NaN();
   dataset.description = base::str(name_of(config.train.front()), "  ",
                                   base::human_count(static_cast<double>(train->size())),
                                   " tokens (", dataset.tokenizer->description(), "), ",

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "muonlab/config/data.hpp"
+#include "muonlab/data/shard.hpp"
 #include "muonlab/data/tokenizer.hpp"
 
 namespace muonlab::data {
@@ -42,7 +43,8 @@ class ContentCheck;  // content_check.hpp
 struct Dataset {
   std::unique_ptr<Corpus> train, valid;
   std::shared_ptr<const Tokenizer> tokenizer;
-  // of the validation text: bytes of text / ids, end-of-text counted as an id of no bytes
+  // of the validation text: bytes of text / ids, end-of-text counted as an id of no bytes; NaN
+  // where the text is not known
   double bytes_per_token = 0;
   std::string description;  // one line for the start of a run: name, tokens, samples
   // biographies: one a person and attribute, in a wording that training holds
@@ -52,6 +54,9 @@ struct Dataset {
   // shards: whether their ids are still those that identity names; none for a corpus in memory
   std::shared_ptr<ContentCheck> content;
 };
+
+// What data says of token files of other programs.
+TokenFileOptions token_file_options(const config::ShardsConfig& config);
 
 // Throws Error: a missing or damaged shard, shards of different tokenizers, context longer than the
 // data, a corpus too large for memory. `context` in ids; `seed` orders the samples.

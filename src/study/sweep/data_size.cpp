@@ -3,6 +3,7 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/data/corpus.hpp"
 #include "muonlab/data/shard.hpp"
 #include "muonlab/data/tokenizer.hpp"
 #include "muonlab/study/sweep/estimate.hpp"
@@ -13,9 +14,10 @@ DataSizes::Size DataSizes::read(const config::DataConfig& data) {
   Size size;
   try {
     if (const auto* shards = std::get_if<config::ShardsConfig>(&data)) {
+      const data::TokenFileOptions options = data::token_file_options(*shards);
       for (const std::string& path : shards->train) {
         for (const std::string& file : data::shard_paths(path)) {
-          const data::ShardHeader header = data::Shard(file).header();
+          const data::ShardHeader header = data::Shard::open(file, options).header();
           size.vocabulary = static_cast<int64_t>(header.vocabulary);
           size.num_tokens += static_cast<int64_t>(header.num_tokens);
         }
