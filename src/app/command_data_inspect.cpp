@@ -27,7 +27,9 @@ std::shared_ptr<const data::Tokenizer> tokenizer_of(const data::Shard& shard,
 }
 
 void inspect(const std::string& path, const std::string& given, bool verify, int64_t show) {
-  const data::Shard shard(path);
+  data::TokenFileOptions token_file;
+  if (!given.empty()) token_file.tokenizer = data::load_tokenizer(given);
+  const data::Shard shard = data::Shard::open(path, token_file);
   const data::ShardHeader& header = shard.header();
   base::TextTable table({{""}, {"", base::TextColumn::Kind::prose}});
   const auto row = [&table](const char* name, const std::string& value) {
@@ -35,9 +37,10 @@ void inspect(const std::string& path, const std::string& given, bool verify, int
   };
   const auto number = [](uint64_t value) { return base::with_commas(static_cast<int64_t>(value)); };
   std::cout << path << "\n";
+  if (shard.format() != "muonlab") row("format", shard.format());
   row("tokens", base::str(number(header.num_tokens), " of ", header.id_bytes, " bytes"));
   row("documents", number(header.num_documents));
-  row("text", base::str(number(header.text_bytes), " bytes"));
+  if (header.text_bytes > 0) row("text", base::str(number(header.text_bytes), " bytes"));
   row("vocabulary", base::str(number(header.vocabulary), ", end-of-text ", header.end_of_text));
   row("tokenizer", header.tokenizer_hash.hex());
   row("content", header.content_hash.hex());

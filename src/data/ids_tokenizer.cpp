@@ -39,10 +39,9 @@ class IdsTokenizer : public Tokenizer {
     return base::str(base::with_commas(vocabulary_), " ids without a tokenizer");
   }
   std::map<std::string, std::string> files() const override {
-    const nlohmann::ordered_json config = {{"muonlab",
-                                            {{"tokenizer", "ids"},
-                                             {"vocabulary", vocabulary_},
-                                             {"end_of_text", end_of_text_}}}};
+    const nlohmann::ordered_json config = {
+        {"muonlab",
+         {{"tokenizer", "ids"}, {"vocabulary", vocabulary_}, {"end_of_text", end_of_text_}}}};
     return {{"tokenizer_config.json", config.dump(2) + "\n"}};
   }
   std::vector<std::string> defining_files() const override { return {"tokenizer_config.json"}; }

@@ -28,8 +28,9 @@ MegatronIndex read_megatron_index(const std::string& path) {
   };
   const std::string bytes = base::read_text(path);
   if (bytes.starts_with("TNTIDX")) {
-    throw base::Error(path, ": an index of the old kind TNTIDX, which muonlab does not support; "
-                            "make it again with --dataset-impl mmap");
+    throw base::Error(path,
+                      ": an index of the old kind TNTIDX, which muonlab does not support; "
+                      "make it again with --dataset-impl mmap");
   }
   if (!bytes.starts_with(kMagic)) refuse("does not begin with MMIDIDX");
   if (bytes.size() < kHeaderBytes) refuse("ends within its header of 34 bytes");

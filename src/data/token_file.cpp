@@ -37,15 +37,16 @@ class TokenFileReader {
         return checked("Megatron", found.id_bytes, 0, found.num_tokens);
       }
     }
-    if (head_.size() >= 12 && headerless_bytes_ == 0) {
+    if (head_.size() >= 12) {
       const uint32_t magic = word(0);
       if (magic == 20240520 || magic == 20240801) return llmc(magic);
     }
     if (path.ends_with(".ds") && headerless_bytes_ == 0) headerless_bytes_ = datatrove_width();
     if (headerless_bytes_ == 0) {
-      throw base::Error(path, ": its first bytes are none of a known token file (muonlab, llm.c, llm.q, "
-                              "NumPy); if it holds nothing but ids, as nanoGPT's and OLMo's files "
-                              "do, set data.format to uint16 or uint32 (--format)");
+      throw base::Error(path,
+                        ": its first bytes are none of a known token file (muonlab, llm.c, llm.q, "
+                        "NumPy); if it holds nothing but ids, as nanoGPT's and OLMo's files "
+                        "do, set data.format to uint16 or uint32");
     }
     if (file_.size() % headerless_bytes_ != 0) {
       wrong("its ", file_.size(), " bytes are no whole number of ids of ", headerless_bytes_,
@@ -100,7 +101,8 @@ class TokenFileReader {
   TokenFile llmq() const {
     if (head_.size() < kHeaderBytes) damaged("it ends within its header of 1,024 bytes");
     const uint32_t version = word(2), id_bytes = word(3), count = word(4);
-    if (version != 1 && version != 2) wrong("llm.q version (offset 8) is ", version, ", not 1 or 2");
+    if (version != 1 && version != 2)
+      wrong("llm.q version (offset 8) is ", version, ", not 1 or 2");
     if (id_bytes != 4) wrong("llm.q bytes per token (offset 12) is ", id_bytes, ", not 4");
     if (count > 0x7FFFFFFF) damaged("its number of tokens (offset 16) is negative");
     const uint32_t masked = version == 2 ? word(6) : 0;
@@ -135,11 +137,13 @@ class TokenFileReader {
     uint32_t length = word(2);
     const size_t begin = major == 1 ? 10 : 12;
     if (major == 1) length = static_cast<uint8_t>(head_[8]) + 256u * static_cast<uint8_t>(head_[9]);
-    if (begin + length > head_.size()) damaged("its NumPy header of ", length, " bytes is longer than the file or 1,024 bytes");
+    if (begin + length > head_.size())
+      damaged("its NumPy header of ", length, " bytes is longer than the file or 1,024 bytes");
     const std::string text = head_.substr(begin, length);
     const std::string type = quoted_after(text, "'descr':");
     if (type != "<u2" && type != "<u4" && type != "<i4") {
-      wrong("its NumPy type is '", type, "', not '<u2', '<u4' or '<i4'; convert it with "
+      wrong("its NumPy type is '", type,
+            "', not '<u2', '<u4' or '<i4'; convert it with "
             "array.astype(\"uint16\") or \"uint32\"");
     }
     if (text.find("'fortran_order': False") == std::string::npos &&
@@ -173,8 +177,9 @@ class TokenFileReader {
     const size_t bar = line.rfind('|');
     const std::string width = bar == std::string::npos ? "" : line.substr(bar + 1);
     if (width != "2" && width != "4") {
-      throw base::Error(path, ": its first line does not end in |2 or |4, the bytes of an id; set "
-                              "data.format to uint16 or uint32 (--format)");
+      throw base::Error(path,
+                        ": its first line does not end in |2 or |4, the bytes of an id; set "
+                        "data.format to uint16 or uint32");
     }
     return width == "2" ? 2 : 4;
   }
