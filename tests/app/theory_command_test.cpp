@@ -10,8 +10,8 @@ namespace {
 using support::run_program;
 using support::slurp;
 
-const std::vector<std::string> kSmall{"theory", "memory", "--set", "facts=30", "--set",
-                                      "head_facts=6", "--set", "sweep_points=40"};
+const std::vector<std::string> kSmall{"theory", "memory",       "--set", "facts=30",
+                                      "--set",  "head_facts=6", "--set", "sweep_points=40"};
 
 TEST(TheoryCommand, AloneItListsTheExperiments) {
   const support::Scratch scratch("theory_list");

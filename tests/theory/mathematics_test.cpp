@@ -18,7 +18,8 @@ double distance(const at::Tensor& a, const at::Tensor& b) {
 // U diag(values) Vᵀ with random U, V.
 at::Tensor with_values(const std::vector<double>& values) {
   const auto n = static_cast<int64_t>(values.size());
-  return random_orthogonal(n, 1, "u").mm(at::diag(as_tensor(values)))
+  return random_orthogonal(n, 1, "u")
+      .mm(at::diag(as_tensor(values)))
       .mm(random_orthogonal(n, 1, "v").t());
 }
 
@@ -30,8 +31,9 @@ TEST(TheoryDirections, PolarSetsSingularValuesToOneAndDropsZeros) {
 
 TEST(TheoryDirections, SoftPolarShrinksSmallSingularValues) {
   const at::Tensor values = at::linalg_svdvals(soft_polar(with_values({3, 1, 0.1}), 1));
-  EXPECT_LT(distance(values, as_tensor({3 / std::sqrt(10.0), std::sqrt(0.5), 0.1 / std::sqrt(1.01)})),
-            1e-12);
+  EXPECT_LT(
+      distance(values, as_tensor({3 / std::sqrt(10.0), std::sqrt(0.5), 0.1 / std::sqrt(1.01)})),
+      1e-12);
 }
 
 TEST(TheoryDirections, NewtonSchulzTendsToThePolarFactor) {
@@ -51,7 +53,8 @@ TEST(TheoryDirections, TheSignInABasisTurnsWithIt) {
   const at::Tensor left = random_orthogonal(5, 1, "l"), right = random_orthogonal(5, 1, "r");
   const at::Tensor g = normal_matrix(5, 5, 1, "g");
   EXPECT_LT(distance(sign_in_basis(left.mm(g).mm(right.t()), left, right),
-                     left.mm(sign_of(g)).mm(right.t())), 1e-12);
+                     left.mm(sign_of(g)).mm(right.t())),
+            1e-12);
 }
 
 TEST(TheoryDirections, NewtonSolvesTheDampedSystem) {

@@ -12,15 +12,25 @@ namespace muonlab::theory {
 namespace {
 
 Record record_with(std::vector<std::string> tables) {
-  Record record{.name = "memory", .title = "A title", .paper = "arXiv 1", .about = "what it is",
-                .settings = "{\n  \"facts\": 9\n}\n", .command = "muonlab theory memory",
-                .threads = 2, .complete = true, .result = {}};
+  Record record{.name = "memory",
+                .title = "A title",
+                .paper = "arXiv 1",
+                .about = "what it is",
+                .settings = "{\n  \"facts\": 9\n}\n",
+                .command = "muonlab theory memory",
+                .threads = 2,
+                .complete = true,
+                .result = {}};
   for (std::string& name : tables)
     record.result.tables.push_back({name, "numbers", {"x", "text"}, {{0.1, "a,\"b\""}}});
-  record.result.claims.push_back(
-      {.statement = "One is <near> two.", .measured = 1, .predicted = 2, .accepted = within(2, 0.5)});
-  record.result.claims.push_back(
-      {.statement = "One is one.", .owner = ClaimOwner::ours, .measured = 1, .accepted = at_least(1)});
+  record.result.claims.push_back({.statement = "One is <near> two.",
+                                  .measured = 1,
+                                  .predicted = 2,
+                                  .accepted = within(2, 0.5)});
+  record.result.claims.push_back({.statement = "One is one.",
+                                  .owner = ClaimOwner::ours,
+                                  .measured = 1,
+                                  .accepted = at_least(1)});
   return record;
 }
 
@@ -74,8 +84,9 @@ TEST(TheoryOutput, FilesOfOthersAreRefusedBeforeTheWorkBegins) {
   EXPECT_NE(base::error_of([&] { accept_output_folder(folder.path()); }).find("thesis.tex"),
             std::string::npos);
   base::write_atomically(folder / "result.json", "{\"mine\": 1}\n");
-  EXPECT_NE(base::error_of([&] { accept_output_folder(folder.path()); })
-                .find("is no result of `muonlab theory`"),
+  EXPECT_NE(base::error_of([&] {
+              accept_output_folder(folder.path());
+            }).find("is no result of `muonlab theory`"),
             std::string::npos);
   EXPECT_NE(base::error_of([&] { accept_output_folder(folder / "thesis.tex"); }).find("is a file"),
             std::string::npos);
