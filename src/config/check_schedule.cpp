@@ -8,27 +8,41 @@ namespace {
 
 std::string steps_text(int64_t steps) { return base::str(steps, steps == 1 ? " step" : " steps"); }
 
-// What is wrong with a schedule over so many steps; empty for nothing.
-std::string length_problem(const ScheduleConfig& schedule, int64_t steps) {
-  const int64_t warmup =
-      std::visit([&](const auto& s) { return warmup_steps(s, steps); }, schedule);
+struct LengthProblem {
+  std::string setting, text;
+};
+
+// What is wrong with a schedule over so many steps, and in which of its settings.
+std::optional<LengthProblem> length_problem(const ScheduleConfig& schedule, int64_t steps) {
+  const auto [warmup, setting] = std::visit(
+      [&](const auto& s) {
+        return std::pair(warmup_steps(s, steps), s.warmup_tokens     ? "warmup_tokens"
+                                                 : s.warmup_fraction ? "warmup_fraction"
+                                                                     : "warmup");
+      },
+      schedule);
   if (warmup > 0 && warmup >= steps) {
-    return base::str(steps_text(warmup), " of warm-up leave nothing of the run's ",
-                     steps_text(steps));
+    return LengthProblem{setting,
+                         base::str(steps_text(warmup), " of warm-up leave nothing of the run's ",
+                                   steps_text(steps))};
   }
-  if (const auto* wsd = std::get_if<WsdSchedule>(&schedule)) {
-    const double decay = decay_length(*wsd, steps);
-    const double room = static_cast<double>(steps) * (1 + 1e-9) - decay;
-    if (room < 0) {
-      return base::str(plain(decay), " steps of decay are more than the run's ", steps_text(steps));
-    }
-    if (warmup > 0 && static_cast<double>(warmup) > room) {
-      return base::str(
-          steps_text(warmup), " of warm-up reach into the decay, which takes the last ",
-          plain(std::ceil(decay)), " of ", steps, " steps; lower warmup or decay_fraction");
-    }
+  const auto* wsd = std::get_if<WsdSchedule>(&schedule);
+  if (!wsd) return std::nullopt;
+  const double decay = decay_length(*wsd, steps);
+  const double room = static_cast<double>(steps) * (1 + 1e-9) - decay;
+  if (room < 0) {
+    return LengthProblem{
+        wsd->decay_tokens ? "decay_tokens" : "decay_steps",
+        base::str(plain(decay), " steps of decay are more than the run's ", steps_text(steps))};
   }
-  return "";
+  if (warmup > 0 && static_cast<double>(warmup) > room) {
+    return LengthProblem{
+        setting,
+        base::str(steps_text(warmup), " of warm-up reach into the decay, which takes the last ",
+                  plain(std::ceil(decay)), " of ", steps,
+                  " steps; lower warmup or decay_fraction")};
+  }
+  return std::nullopt;
 }
 
 int64_t steps_of(int64_t tokens, const RunConfig& run) {
@@ -67,10 +81,10 @@ ScheduleConfig schedule_of(const RunConfig& run, const OptimizerConfig& optimize
 std::vector<Problem> schedule_problems(const RunConfig& run, int64_t steps) {
   std::vector<Problem> problems;
   const auto check = [&](const std::string& path, const ScheduleConfig& schedule) {
-    std::string text = length_problem(schedule, steps);
+    const std::optional<LengthProblem> found = length_problem(schedule, steps);
     const auto same = [&](const Problem& p) { return p.path.starts_with(path); };
-    if (!text.empty() && std::none_of(problems.begin(), problems.end(), same))
-      problems.push_back({"", path + ".warmup", std::move(text)});
+    if (found && std::none_of(problems.begin(), problems.end(), same))
+      problems.push_back({"", path + "." + found->setting, found->text});
   };
   if (run.optimizers.empty()) check("schedule", run.schedule);
   for (const auto& [name, optimizer] : run.optimizers) {

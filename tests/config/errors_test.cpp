@@ -118,7 +118,7 @@ INSTANTIATE_TEST_SUITE_P(
              R"(data: unknown key "train" for the kind "biographies"; it belongs to shards)"},
         Case{
             R"("optimizers": {"adam": {"rule": "adamw", $"nesterov": true}})",
-            R"(optimizers.adam: unknown key "nesterov" for the rule "adamw"; it belongs to sgd muon)"},
+            R"(optimizers.adam: unknown key "nesterov" for the rule "adamw"; it belongs to sgd muon normuon adamuon)"},
         Case{R"("optimizers": {"adam": {"rule": "adamw", $"beta": 1}})",
              R"(optimizers.adam: unknown key "beta" for the rule "adamw"; did you mean "betas"?)"},
         Case{R"("assign": [{"params": ["all"], $"optimiser": "adam"}])",

@@ -78,7 +78,9 @@ TEST(ScheduleLength, TokensBecomeStepsOfTheBatch) {
   EXPECT_EQ(warmup_steps(schedule, 100), 11);  // 256 tokens a step
   EXPECT_EQ(schedule.decay_steps, 20);
   expect_error(of_length(R"("steps": 20)", R"({"kind": "cosine", "warmup_fraction": $1})"),
-               "schedule.warmup: 20 steps of warm-up leave nothing of the run's 20 steps");
+               "schedule.warmup_fraction: 20 steps of warm-up leave nothing of the run's 20 steps");
+  expect_error(of_length(R"("steps": 20)", R"({"kind": "wsd", "decay_steps": $21})"),
+               "schedule.decay_steps: 21 steps of decay are more than the run's 20 steps");
 }
 
 TEST(ScheduleLength, ALengthIsGivenOnce) {
