@@ -22,6 +22,10 @@ const double kSignDrift = std::sqrt(2 / std::numbers::pi);
 
 constexpr int64_t kLargeSize = 512;  // from here on one repetition: decompositions are slow
 
+int64_t repeats_of(const SaddleConfig& config, int64_t n) {
+  return n >= kLargeSize ? 1 : config.seeds;
+}
+
 struct Key {
   bool gap;
   StepLength length;
@@ -221,12 +225,15 @@ void escapes(const SaddleConfig& config, Context& context, Result& result) {
               {"start", "step_length", "rule", "n", "mean_steps", "least", "most"}};
   Curves curves;
   double total = 0, done = 0;
-  for (int64_t n : sizes) total += std::pow(static_cast<double>(n), 2.5);
+  // Two factors n of a step and about one half of the number of steps.
+  const auto work = [&](int64_t n) {
+    return std::pow(static_cast<double>(n), 2.5) * static_cast<double>(repeats_of(config, n));
+  };
+  for (int64_t n : sizes) total += work(n);
   for (int64_t n : sizes) {
     for (bool gap : {true, false}) {
       std::map<Key, std::vector<double>> steps;
-      const int64_t repeats = n >= kLargeSize ? 1 : config.seeds;
-      for (int64_t repeat = 0; repeat < repeats; ++repeat)
+      for (int64_t repeat = 0; repeat < repeats_of(config, n); ++repeat)
         race(config, n, gap, repeat, context, 0.9 * done / total, steps);
       for (const auto& [key, counts] : steps) {
         const double mean = base::mean(counts);
@@ -237,7 +244,7 @@ void escapes(const SaddleConfig& config, Context& context, Result& result) {
              *std::ranges::min_element(counts), *std::ranges::max_element(counts)});
       }
     }
-    done += std::pow(static_cast<double>(n), 2.5);
+    done += work(n);
   }
   escape_claims(config, curves, result);
   Section section{"escape",

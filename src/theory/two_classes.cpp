@@ -8,8 +8,8 @@
 namespace muonlab::theory {
 namespace {
 
-using Pair = std::array<double, 2>;
-using Square = std::array<Pair, 2>;  // [row][column]
+using PerClass = std::array<double, 2>;
+using Square = std::array<PerClass, 2>;  // [row][column]
 
 template <class Change>
 TwoClassMatrix changed(TwoClassMatrix x, Change&& change) {
@@ -28,10 +28,10 @@ Square polar_2x2(const Square& m, double least) {
                yy = m[0][1] * m[0][1] + m[1][1] * m[1][1],
                xy = m[0][0] * m[0][1] + m[1][0] * m[1][1];
   const double angle = 0.5 * std::atan2(2 * xy, xx - yy), c = std::cos(angle), s = std::sin(angle);
-  const Pair right[2] = {{c, s}, {-s, c}};
+  const PerClass right[2] = {{c, s}, {-s, c}};
   Square out{};
-  for (const Pair& v : right) {
-    const Pair u{m[0][0] * v[0] + m[0][1] * v[1], m[1][0] * v[0] + m[1][1] * v[1]};
+  for (const PerClass& v : right) {
+    const PerClass u{m[0][0] * v[0] + m[0][1] * v[1], m[1][0] * v[0] + m[1][1] * v[1]};
     const double sigma = std::hypot(u[0], u[1]);
     if (sigma <= least) continue;
     for (size_t i = 0; i < 2; ++i) {
@@ -69,7 +69,7 @@ TwoClassMatrix TwoClasses::gradient(const TwoClassMatrix& logits) const {
 
 TwoClassMatrix TwoClasses::polar(const TwoClassMatrix& x) const {
   // Within a class, orthogonal to its sum: a multiple of the identity. The two sums: 2 x 2.
-  Pair within;
+  PerClass within;
   Square sums;
   for (size_t c = 0; c < 2; ++c) {
     within[c] = x.own[c] - x.same[c];
@@ -102,7 +102,7 @@ double TwoClasses::loss(const TwoClassMatrix& logits) const {
 }
 
 double TwoClasses::imbalance(const TwoClassMatrix& logits) const {
-  const Pair correct = correct_probability(logits);
+  const PerClass correct = correct_probability(logits);
   return std::abs(correct[0] - correct[1]);
 }
 

@@ -73,6 +73,19 @@ TEST(Memory, TheSignsMatrixHasThePublishedSingularValues) {
   EXPECT_NEAR(s[2].item<double>(), 1.10992, 5e-6);
 }
 
+// What five iterations with Keller's coefficients make of the first gradient, of the frequent and
+// of the rare class.
+TEST(Memory, KellersIterationsFavourTheRareClass) {
+  const MemoryModel model(two_classes(999, 198, 0.8), MemoryEmbedding::decoupled);
+  const at::Tensor gradient = model.gradient(at::zeros({999, 999}, at::kDouble));
+  const double norm = gradient.norm().item<double>();
+  EXPECT_NEAR((gradient[0][1] - gradient[0][0]).item<double>() / norm, .0706, 5e-5);
+  EXPECT_NEAR((gradient[998][997] - gradient[998][998]).item<double>() / norm, .00436, 5e-6);
+  const at::Tensor x = -newton_schulz(gradient, config::Orthogonalizer::keller);
+  EXPECT_NEAR((x[0][0] - x[0][1]).item<double>(), 1.130, 5e-4);
+  EXPECT_NEAR((x[998][998] - x[998][997]).item<double>(), 1.198, 5e-4);
+}
+
 struct Point {
   int step;
   double loss, imbalance;
