@@ -88,6 +88,15 @@ class Scale {
         if (at >= 0 && at <= 1) ticks.push_back({at, power_of_ten(factor, e)});
       }
     }
+    if (ticks.size() >= 2) return ticks;
+    // Less than an octave or so: round numbers that are equally far from each other.
+    const double low = std::pow(10, low_), high = std::pow(10, high_);
+    const double power = std::pow(10, std::floor(std::log10((high - low) / 3)));
+    const double factor = (high - low) / 3 / power;
+    const double gap = power * (factor < 2 ? 1 : factor < 5 ? 2 : 5);
+    ticks.clear();
+    for (double i = std::ceil(low / gap); i * gap <= high; ++i)
+      ticks.push_back({(std::log10(i * gap) - low_) / decades, base::significant(i * gap, 6)});
     return ticks;
   }
 

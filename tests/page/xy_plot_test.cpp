@@ -60,6 +60,13 @@ TEST(XyPlot, DrawsWithoutUsableData) {
   }
 }
 
+TEST(XyPlot, AShortLogarithmicAxisHasTicks) {
+  XyPlot plot = plot_of({1, 2}, {21, 26}, true);
+  plot.y.range = std::pair{21.0, 26.0};
+  const std::string html = xy_plot(plot);
+  for (const char* tick : {">22<", ">24<"}) EXPECT_NE(html.find(tick), std::string::npos) << tick;
+}
+
 TEST(XyPlot, AMarkerIsAPointOfItsOwn) {
   XyPlot plot = plot_of({1, 2, 3}, {1, 2, 3}, false);
   plot.series[0].marker = 1;
