@@ -42,7 +42,7 @@ void inspect(const std::string& path, const std::string& given, bool verify, int
   row("documents", number(header.num_documents));
   if (header.text_bytes > 0) row("text", base::str(number(header.text_bytes), " bytes"));
   row("vocabulary", base::str(number(header.vocabulary), ", end-of-text ", header.end_of_text));
-  row("tokenizer", header.tokenizer_hash.hex());
+  row("tokenizer", header.tokenizer_hash == base::Hash128{} ? "none" : header.tokenizer_hash.hex());
   row("content", header.content_hash.hex());
   const auto tokenizer = tokenizer_of(shard, given);
   std::vector<int32_t> ids(static_cast<size_t>(std::min(show, shard.num_tokens())));

@@ -178,7 +178,7 @@ void add_eval(CLI::App& app, Exit&) {
       if (loaded.is_average) table.add_row({"weights", "average (train.average)"});
       table.add_row({"validation loss", base::fixed(result.loss, 4)});
       table.add_row({"perplexity", base::perplexity_text(result.perplexity)});
-      table.add_row({"bits per byte", base::fixed(result.bits_per_byte, 4)});
+      table.add_row({"bits per byte", base::bits_per_byte_text(result.bits_per_byte)});
       table.add_row({"measured on", base::str(base::with_commas(count), " windows of ",
                                               loaded.config.model.context, " tokens, ", place)});
       std::cout << table.text(base::table_width());

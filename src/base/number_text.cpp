@@ -89,6 +89,8 @@ std::string exact(double value) {
   return significant(value, kMostDigits);
 }
 
+std::string bits_per_byte_text(double bits) { return std::isnan(bits) ? "–" : fixed(bits, 4); }
+
 std::string perplexity_text(double value) {
   if (!(value < 1e6)) return significant(value, 4);
   return fixed(value, value < 10 ? 3 : value < 100 ? 2 : value < 1000 ? 1 : 0);

@@ -58,7 +58,7 @@ void Console::evaluated(int64_t step, const train::Evaluation& evaluation) {
                              base::pad_left(base::str(step), base::str(plan_.steps).size()),
                              "  loss ", base::fixed(evaluation.loss, 4), "  perplexity ",
                              base::perplexity_text(evaluation.perplexity), "  bits per byte ",
-                             base::fixed(evaluation.bits_per_byte, 4)));
+                             base::bits_per_byte_text(evaluation.bits_per_byte)));
 }
 
 void Console::finish() {

@@ -23,8 +23,8 @@ class CommandLine : public ::testing::Test {
 
 TEST_F(CommandLine, UnknownWordsGetTheirNeighbour) {
   const std::string commands =
-      "; commands: train runs sweep report compare eval sample ask tail spectra init config data "
-      "bench doctor";
+      "; commands: train runs sweep report compare eval sample ask tail spectra sharpness init "
+      "config data theory bench doctor";
   expect_refused({"bogus"}, "error: there is no command \"bogus\"" + commands);
   expect_refused({"traim", "x.json"},
                  "error: there is no command \"traim\"; did you mean \"train\"?");

@@ -90,9 +90,13 @@ TEST_F(ConfigCommand, ShowsWhatAnotherRunCanRead) {
 TEST_F(ConfigCommand, ExplainsAndDescribes) {
   const Result row = run({"config", "explain", "optimizers.muon.nesterov"});
   EXPECT_EQ(row.out,
-            "optimizers.NAME[rule=sgd].nesterov   look ahead by one step of momentum [true | "
+            "optimizers.NAME[rule=sgd].nesterov      look ahead by one step of momentum [true | "
             "false; default false]\n"
-            "optimizers.NAME[rule=muon].nesterov  look ahead by one step of momentum [true | "
+            "optimizers.NAME[rule=muon].nesterov     look ahead by one step of momentum [true | "
+            "false; default false]\n"
+            "optimizers.NAME[rule=normuon].nesterov  look ahead by one step of momentum [true | "
+            "false; default true]\n"
+            "optimizers.NAME[rule=adamuon].nesterov  look ahead by one step of momentum [true | "
             "false; default false]\n");
   const Result unknown = run({"config", "explain", "train.bach"});
   EXPECT_EQ(unknown.code, 2);

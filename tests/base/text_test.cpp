@@ -149,6 +149,11 @@ TEST(Utf8, StrictlyTheStandard) {
   }
 }
 
+TEST(Text, BitsPerByteOfUnknownBytesAreNoNumber) {
+  EXPECT_EQ(bits_per_byte_text(1.23456), "1.2346");
+  EXPECT_EQ(bits_per_byte_text(NAN), "–");
+}
+
 TEST(Text, LengthsOfTimeAreRead) {
   EXPECT_EQ(parse_duration("3h"), 10800);
   EXPECT_EQ(parse_duration("90min"), 5400);

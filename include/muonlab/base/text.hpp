@@ -30,6 +30,8 @@ std::string significant(double value, int digits);  // printf %.*g: 0.01, 1e-05
 std::string exact(double value);
 // four digits: 24.10, 572.0, 4054; from a million on 1.234e+06
 std::string perplexity_text(double value);
+// Four digits; "–" where the data have no tokenizer, so that nobody knows their bytes (NaN).
+std::string bits_per_byte_text(double bits);
 
 // Columns that a text takes on a terminal: two for a wide character, none for a combining mark, one
 // for a malformed byte.

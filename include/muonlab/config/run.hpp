@@ -66,7 +66,8 @@ struct TrainConfig {
           Field{.help = "clip the global gradient norm to this; 0: off", .min = 0});
     visit("graph", self.graph,
           Field{.help = "record a GPU's step as CUDA graphs (fused kernels on cuda only): auto, or "
-                        "off"});
+                        "off",
+                .quiet = true});
     visit("average", self.average,
           Field{.help = "share of the run, at its end, over whose steps the weights are averaged; "
                         "validation then judges the average; 0: off",

@@ -60,7 +60,7 @@ std::string facts_html(const ReportRun& run) {
     fact("validation loss",
          str(fixed(last.loss, 4), " nats a token at step ", base::with_commas(last.step),
              "; perplexity ", base::perplexity_text(last.perplexity), ", ",
-             fixed(last.bits_per_byte, 4), " bits a byte"));
+             base::bits_per_byte_text(last.bits_per_byte), " bits a byte"));
     if (best->step != last.step)
       fact("best", str(fixed(best->loss, 4), " at step ", base::with_commas(best->step),
                        is_saved(record, best->step) ? "" : "; its weights were not kept"));
@@ -93,7 +93,7 @@ std::vector<TableCell> runs_row(const ReportData& data, const ReportRun& run) {
       {escape(state_of(record)) + changed},
       {last_loss(record), true},
       {last ? base::perplexity_text(last->perplexity) : "–", true},
-      {last ? fixed(last->bits_per_byte, 4) : "–", true},
+      {last ? base::bits_per_byte_text(last->bits_per_byte) : "–", true},
       {record.train.empty() ? "–" : human_count(static_cast<double>(record.train.back().tokens)),
        true},
       {timed ? base::with_commas(static_cast<int64_t>(tokens_per_second(record))) : "–", true},
