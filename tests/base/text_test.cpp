@@ -151,7 +151,7 @@ TEST(Utf8, StrictlyTheStandard) {
 
 TEST(Text, BitsPerByteOfUnknownBytesAreNoNumber) {
   EXPECT_EQ(bits_per_byte_text(1.23456), "1.2346");
-  EXPECT_EQ(bits_per_byte_text(NAN), "–");
+  EXPECT_EQ(bits_per_byte_text(std::numeric_limits<double>::quiet_NaN()), "–");
 }
 
 TEST(Text, LengthsOfTimeAreRead) {
