@@ -47,7 +47,7 @@ struct EmbeddingRuns {
   const float* grad_out;  // [rows, width]
   float* grad_weight;     // [vocabulary, width], added to
   float* head;            // [blocks, width]: share of a run that began before the block
-  float* tail;            // [blocks, width]: share of a run that begins here and goes on behind
+  float* tail;  // [blocks, width]: share of a run that begins in the block and ends in a later one
   int64_t rows, width, vocabulary;
 
   template <int kSize, class Team>
@@ -82,7 +82,7 @@ struct EmbeddingRuns {
   }
 };
 
-// Block b finishes the run that begins in it and goes on behind it.
+// Block b sums the run that begins in it and ends in a later block.
 struct EmbeddingJoin {
   static constexpr bool kPacked = true;
   const int64_t* sorted;

@@ -115,7 +115,7 @@ class GzipStream : public ByteStream {
   uint64_t file_position() const override { return file_.file_position(); }
 
  private:
-  // Whether there are packed bytes to go on with.
+  // Whether packed bytes are left to read.
   bool refill() {
     if (decoder_.avail_in > 0) return true;
     decoder_.next_in = reinterpret_cast<Bytef*>(packed_.data());

@@ -1,4 +1,4 @@
-// The iteration inside orthogonalize(), on matrices that are normalised already.
+// The iteration inside orthogonalize(), on matrices that are normalized already.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -101,7 +101,7 @@ void claim_closed_forms(const CurvatureConfig& config, Result& result) {
                     {.label = "Muon", .x = steps, .y = part(muon.gap), .colour = 1}}},
         {.title = "Sharpness along the step",
          .x = {.name = "step"},
-         .y = {.name = "normalised directional sharpness"},
+         .y = {.name = "normalized directional sharpness"},
          .series = {{.label = "gradient descent", .x = steps, .y = part(gd.nds), .colour = 2},
                     {.label = "Muon", .x = steps, .y = part(muon.nds), .colour = 1}}}},
        ""});

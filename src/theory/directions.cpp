@@ -14,7 +14,7 @@ at::Tensor with_spectrum(const at::Tensor& gradient, Weigh&& weigh) {
 
 }  // namespace
 
-at::Tensor normalised(const at::Tensor& gradient) {
+at::Tensor normalized(const at::Tensor& gradient) {
   const double norm = gradient.norm().item<double>();
   return norm > 0 ? gradient / norm : at::zeros_like(gradient);
 }

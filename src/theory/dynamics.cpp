@@ -77,8 +77,8 @@ void random_embeddings(const DynamicsConfig& config, Context& context, Result& r
        [&](const at::Tensor& g) { return sign_in_basis(g, objects, keys); }},
       {"SignGD, Frobenius norm of Muon's step", 0,
        2 * eta / std::sqrt(static_cast<double>(kMatrixFacts)), sign_of},
-      {"normalised GD, Frobenius norm of Muon's step", 4,
-       2 * eta * std::sqrt(static_cast<double>(kMatrixFacts)), normalised}};
+      {"normalized GD, Frobenius norm of Muon's step", 4,
+       2 * eta * std::sqrt(static_cast<double>(kMatrixFacts)), normalized}};
   Table table{"random_embeddings",
               "loss with random orthogonal embeddings, without noise",
               {"rule", "step", "loss"}};

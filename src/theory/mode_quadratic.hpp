@@ -22,7 +22,7 @@ enum class ModeRule {
 };
 
 // With exact line search, no momentum. gap[t]: loss above its minimum after t steps (t = 0 is the
-// start). nds[t]: normalised directional sharpness of step t + 1.
+// start). nds[t]: normalized directional sharpness of step t + 1.
 struct ModePath {
   std::vector<double> gap, nds;
 };

@@ -19,7 +19,7 @@ constexpr int64_t kLanczos = 40;
 
 std::string_view escape_rule_name(EscapeRule rule) {
   switch (rule) {
-    case EscapeRule::gd: return "GD, normalised";
+    case EscapeRule::gd: return "GD, normalized";
     case EscapeRule::sign: return "SignGD";
     case EscapeRule::adam: return "Adam";
     case EscapeRule::muon: return "Muon";

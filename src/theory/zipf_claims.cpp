@@ -88,7 +88,7 @@ void claim_ratios(const CurvatureConfig& config, const std::vector<Pair>& pairs,
     const std::vector<double> ratios = each(pairs, exponent, nds);
     result.claims.push_back(
         {.statement = base::str("On text of Zipf exponent ", exponent,
-                                " the normalised directional sharpness of Adam's updates is larger "
+                                " the normalized directional sharpness of Adam's updates is larger "
                                 "than that of Muon's at equal held-out loss: their ratio."),
          .source = "observation 2; 1.76 is the paper's mean for 124 million parameters",
          .measured = base::mean(ratios),
@@ -147,7 +147,7 @@ void claim_expansion(const std::vector<Pair>& pairs, Result& result) {
                            .measured = base::median(errors),
                            .accepted = at_most(0.25)});
   result.claims.push_back(
-      {.statement = "The share of Muon's sharpness from within layers grows as training goes on: "
+      {.statement = "The share of Muon's sharpness from within layers grows during training: "
                     "the last third's over the first third's.",
        .source = "observation 4, from 14 % to 44 % in the paper",
        .measured = base::mean(late) / base::mean(early),
@@ -168,7 +168,7 @@ void draw(const CurvatureConfig& config, const std::vector<Pair>& pairs, Result&
   for (const double exponent : config.zipf) {
     page::XyPlot plot{.title = base::str("Zipf exponent ", exponent),
                       .x = {.name = "held-out loss"},
-                      .y = {.name = "normalised directional sharpness", .log = true},
+                      .y = {.name = "normalized directional sharpness", .log = true},
                       .series = {}};
     for (const Pair& pair : pairs) {
       if (pair.exponent != exponent) continue;

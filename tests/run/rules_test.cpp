@@ -1,4 +1,4 @@
-// Every rule trains, and goes on exactly from its checkpoint, in this process.
+// Every rule trains, and resumes exactly from its checkpoint, in this process.
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 

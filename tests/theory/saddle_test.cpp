@@ -45,7 +45,7 @@ TEST(SaddleModel, StepsToEscape) {
 TEST(SaddleModel, StepsHaveTheLengthThatIsAskedFor) {
   const int64_t n = 24;
   const at::Tensor u = unit(n, "u"), v = unit(n, "v"), noise = normal_matrix(n, n, 1, "z");
-  // Far above the noise normalised GD and Muon both step along u vᵀ by the step's length there.
+  // Far above the noise normalized GD and Muon both step along u vᵀ by the step's length there.
   Escape spectral({n, 1, 1e-6}, EscapeRule::gd, StepLength::equal_spectral, 0.5, 1);
   spectral.advance(noise, u, v);
   EXPECT_NEAR(spectral.position(), 1.5, 1e-4);

@@ -13,7 +13,7 @@ namespace muonlab::theory {
 // Singular values up to this share of the largest one count as zero in the polar factor.
 inline constexpr double kZeroSingular = 1e-7;
 
-at::Tensor normalised(const at::Tensor& gradient);  // G / |G|_F; zeros stay zeros
+at::Tensor normalized(const at::Tensor& gradient);  // G / |G|_F; zeros stay zeros
 at::Tensor sign_of(const at::Tensor& gradient);     // entry by entry
 // U sign(Uᵀ G V) Vᵀ: the sign in the task's own basis (TRA-SignGD).
 at::Tensor sign_in_basis(const at::Tensor& gradient, const at::Tensor& left,
