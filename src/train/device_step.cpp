@@ -8,7 +8,7 @@
 #include "muonlab/tensor/step_status.hpp"
 #include "train/batch_feed.hpp"
 #include "train/lap.hpp"
-#include "train/require_finite.hpp"
+#include "train/step_end.hpp"
 
 namespace muonlab::train {
 
@@ -103,12 +103,7 @@ StepRecord DeviceStep::run(Trainer& trainer) {
     record.optimizer_s = lap();
   }
 
-  state.step = record.step;
-  trainer.average.add(trainer.arena, state.step,
-                      WeightAverage::first_step(trainer.config.train, plan.steps));
-  state.next_sample += plan.batch;
-  state.tokens = record.tokens;
-  record.total_s = record.backward_s + record.optimizer_s;
+  finish_step(trainer, record);
   return record;
 }
 

@@ -11,7 +11,7 @@
 #include "muonlab/train/norm.hpp"
 #include "muonlab/train/qk_clip.hpp"
 #include "train/lap.hpp"
-#include "train/require_finite.hpp"
+#include "train/step_end.hpp"
 
 namespace muonlab::train {
 
@@ -25,6 +25,17 @@ void throw_non_finite(Trainer& trainer, const StepRecord& record) {
   throw base::NonFinite("step ", record.step, ": loss ", base::exact(record.loss),
                         ", gradient norm ", base::exact(record.grad_norm), where,
                         "; stopped before the update.");
+}
+
+void finish_step(Trainer& trainer, StepRecord& record) {
+  const Plan& plan = trainer.plan;
+  TrainState& state = trainer.state;
+  state.step = record.step;
+  trainer.average.add(trainer.arena, state.step,
+                      WeightAverage::first_step(trainer.config.train, plan.steps));
+  state.next_sample += plan.batch;
+  state.tokens = record.tokens;
+  record.total_s = record.forward_s + record.backward_s + record.optimizer_s;
 }
 
 StepRecord train_step(Trainer& trainer) {
@@ -64,12 +75,7 @@ StepRecord train_step(Trainer& trainer) {
   trainer.model.weights_changed();
   record.optimizer_s = lap();
 
-  state.step = record.step;
-  trainer.average.add(trainer.arena, state.step,
-                      WeightAverage::first_step(trainer.config.train, plan.steps));
-  state.next_sample += plan.batch;
-  state.tokens = record.tokens;
-  record.total_s = record.forward_s + record.backward_s + record.optimizer_s;
+  finish_step(trainer, record);
   return record;
 }
 

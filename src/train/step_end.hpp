@@ -1,4 +1,4 @@
-// What a step that is not finite ends with.
+// How a step ends, on every path.
 #pragma once
 
 #include "muonlab/train/step.hpp"
@@ -7,5 +7,9 @@ namespace muonlab::train {
 
 // Throws base::NonFinite. Names the culprit, so that the message says more than "nan".
 [[noreturn]] void throw_non_finite(Trainer& trainer, const StepRecord& record);
+
+// After the update: step, tokens and next sample of the state, the average of weights, and the
+// record's total_s.
+void finish_step(Trainer& trainer, StepRecord& record);
 
 }  // namespace muonlab::train
