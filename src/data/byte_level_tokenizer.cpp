@@ -1,6 +1,7 @@
 #include "data/byte_level.hpp"
 #include "data/hugging_face.hpp"
 #include "data/pretoken_cache.hpp"
+#include "data/token_texts.hpp"
 #include "data/unicode.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/hash.hpp"
@@ -51,15 +52,7 @@ class ByteLevelTokenizer : public Tokenizer {
   }
 
   std::string decode(std::span<const int32_t> ids) const override {
-    std::string text;
-    for (const int32_t id : ids) {
-      if (id < 0 || id >= vocabulary()) {
-        throw base::Error("token id ", id, " is not in the tokenizer's vocabulary of ",
-                          vocabulary());
-      }
-      text += parts_.texts[id];
-    }
-    return text;
+    return joined_texts(parts_.texts, ids);
   }
 
   size_t last_safe_cut(std::string_view text) const override {

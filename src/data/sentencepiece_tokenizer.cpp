@@ -6,6 +6,7 @@
 #include "data/hugging_face.hpp"
 #include "data/model_proto.hpp"
 #include "data/pretoken_cache.hpp"
+#include "data/token_texts.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/hash.hpp"
 #include "muonlab/base/text.hpp"
@@ -80,15 +81,7 @@ class SentencePieceTokenizer : public Tokenizer {
   }
 
   std::string decode(std::span<const int32_t> ids) const override {
-    std::string text;
-    for (const int32_t id : ids) {
-      if (id < 0 || id >= vocabulary()) {
-        throw base::Error("token id ", id, " is not in the tokenizer's vocabulary of ",
-                          vocabulary());
-      }
-      text += texts_[id];
-    }
-    return text;
+    return joined_texts(texts_, ids);
   }
 
   int64_t vocabulary() const override { return static_cast<int64_t>(texts_.size()); }
