@@ -16,8 +16,7 @@ inline std::string joined_texts(const std::vector<std::string>& texts,
   std::string text;
   for (const int32_t id : ids) {
     if (id < 0 || static_cast<size_t>(id) >= texts.size()) {
-      throw base::Error("token id ", id, " is not in the tokenizer's vocabulary of ",
-                        texts.size());
+      throw base::Error("token id ", id, " is not in the tokenizer's vocabulary of ", texts.size());
     }
     text += texts[static_cast<size_t>(id)];
   }
