@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <tuple>
 
@@ -104,14 +105,17 @@ class Scale {
   double low_, high_;
 };
 
-Scale scale_of(const XyPlot& plot, const XyAxis& axis, std::vector<double> XySeries::*values) {
+Scale scale_of(const XyPlot& plot, const XyAxis& axis,
+               std::initializer_list<std::vector<double> XySeries::*> values) {
   double low = std::numeric_limits<double>::infinity(), high = -low;
   for (const XySeries& series : plot.series) {
     if (series.guide) continue;
-    for (double value : series.*values) {
-      if (!std::isfinite(value) || (axis.log && value <= 0)) continue;
-      low = std::min(low, value);
-      high = std::max(high, value);
+    for (const auto member : values) {
+      for (double value : series.*member) {
+        if (!std::isfinite(value) || (axis.log && value <= 0)) continue;
+        low = std::min(low, value);
+        high = std::max(high, value);
+      }
     }
   }
   return {axis, low, high};
@@ -126,8 +130,11 @@ std::string path(const std::string& d, const std::string& stroke, double width,
 
 std::string drawn(const XySeries& series, const Scale& x, const Scale& y) {
   base::check(series.x.size() == series.y.size(), "a plot's abscissae and ordinates are pairs");
+  base::check(series.low.size() == series.high.size() &&
+                  (series.low.empty() || series.low.size() == series.x.size()),
+              "a plot's error bars are as many as its points");
   base::check(series.marker >= 0 && series.marker < 3, "a marker of a plot");
-  std::string line, dots;
+  std::string line, dots, bars;
   bool pen = false;
   for (size_t i = 0; i < series.x.size(); ++i) {
     const double across = x.at(series.x[i]), down = 1 - y.at(series.y[i]);
@@ -141,6 +148,12 @@ std::string drawn(const XySeries& series, const Scale& x, const Scale& y) {
     line += str(pen ? "L" : "M", point);
     dots += str("M", point, "h0");
     pen = true;
+    if (series.low.empty()) continue;
+    const double from = 1 - y.at(series.low[i]), to = 1 - y.at(series.high[i]);
+    if (std::isfinite(from) && std::isfinite(to) && std::abs(from) < 50 && std::abs(to) < 50) {
+      bars += str("M", fixed(kSide * across, 1), " ", fixed(kSide * from, 1), "V",
+                  fixed(kSide * to, 1));
+    }
   }
   const std::string stroke = series.guide ? "var(--muted)" : colour(series.colour);
   const std::string pattern = series.guide ? "2,4" : dash_pattern(series.colour);
@@ -149,6 +162,7 @@ std::string drawn(const XySeries& series, const Scale& x, const Scale& y) {
     out += path(line, stroke, series.guide ? 1.3 : 2,
                 pattern.empty() ? "" : " stroke-dasharray=\"" + pattern + "\"");
   }
+  out += path(bars, stroke, 1.2, "");
   if (series.marker > 0) {
     out += path(dots, stroke, kMarkerSize[static_cast<size_t>(series.marker)],
                 series.marker == 1 ? " stroke-linecap=\"round\"" : " stroke-linecap=\"square\"");
@@ -170,7 +184,8 @@ std::string sample(const XySeries& series) {
 }  // namespace
 
 std::string xy_plot(const XyPlot& plot) {
-  const Scale x = scale_of(plot, plot.x, &XySeries::x), y = scale_of(plot, plot.y, &XySeries::y);
+  const Scale x = scale_of(plot, plot.x, {&XySeries::x}),
+              y = scale_of(plot, plot.y, {&XySeries::y, &XySeries::low, &XySeries::high});
   std::string lines, across, down, key;
   for (const Tick& tick : x.ticks()) {
     lines += path(str("M", fixed(kSide * tick.at, 1), " 0V", kSide), "var(--line)", 1, "");

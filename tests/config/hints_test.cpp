@@ -32,7 +32,7 @@ TEST(Hints, NamesFromElsewhereLeadToOurs) {
       {R"("model": {$"vocab_size": 400})",
        R"(model: unknown key "vocab_size"; did you mean "vocabulary"?)"},
       {R"($"every": 4)",
-       R"(unknown key "every"; settings of that name: eval.every checkpoint.every probes.spectra.every probes.tail.every probes.sharpness.every)"}};
+       R"(unknown key "every"; settings of that name: eval.every checkpoint.every probes.spectra.every probes.tail.every probes.sharpness.every probes.token_rows.every)"}};
   for (const auto& c : cases) {
     expect_error(std::string("{") + c.more + ",\n\"train\": {\"steps\": 9}}", c.error);
   }

@@ -42,6 +42,25 @@ TEST(XyPlot, LogarithmsAreTakenAndWhatHasNoneIsAGap) {
   EXPECT_EQ(path, "M0.0 1000.0M666.7 500.0L1000.0 0.0");
 }
 
+TEST(XyPlot, ErrorBarsStandOnTheirPointsAndCountForTheScale) {
+  XyPlot plot = plot_of({0, 10}, {1, 3}, false);
+  plot.series[0].low = {0, 2};
+  plot.series[0].high = {2, 4};
+  plot.x.range = std::pair{0.0, 10.0};
+  plot.y.range = std::pair{0.0, 4.0};
+  const std::string bars = "d=\"M0.0 1000.0V500.0M1000.0 500.0V0.0\"";
+  EXPECT_NE(xy_plot(plot).find(bars), std::string::npos);
+  // Without a range of its own the ordinate reaches to their ends: from below 0 to above 4.
+  plot.y.range.reset();
+  const std::string html = xy_plot(plot);
+  EXPECT_NE(html.find(">4</span>"), std::string::npos);
+  // An end that is not finite leaves its bar out, not the point.
+  plot.series[0].high[0] = INFINITY;
+  plot.y.range = std::pair{0.0, 4.0};
+  EXPECT_EQ(xy_plot(plot).find("V500.0M"), std::string::npos);
+  EXPECT_EQ(path_of(xy_plot(plot)), "M0.0 750.0L1000.0 250.0");
+}
+
 TEST(XyPlot, TextIsEscapedAndZeroHasNoSign) {
   const std::string html = xy_plot(plot_of({-1, 1}, {-1, 1}, false));
   EXPECT_NE(html.find("a &lt;b&gt;"), std::string::npos);

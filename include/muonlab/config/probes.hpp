@@ -77,10 +77,28 @@ struct SharpnessConfig {
   }
 };
 
+// How far a step moves the rows of embedding and head, by how often their tokens occur.
+struct TokenRowsConfig {
+  int64_t every = 100;
+  int64_t count_tokens = 1'000'000;
+  bool operator==(const TokenRowsConfig&) const = default;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("every", self.every,
+          Field{.help = "steps between measurements; the first and the last step are measured too",
+                .min = 1});
+    visit("count_tokens", self.count_tokens,
+          Field{.help = "over so many tokens, from the run's first sample on, it is counted how "
+                        "often a token occurs",
+                .min = 1});
+  }
+};
+
 struct ProbesConfig {
   std::optional<SpectraConfig> spectra;
   std::optional<TailConfig> tail;
   std::optional<SharpnessConfig> sharpness;
+  std::optional<TokenRowsConfig> token_rows;
   bool operator==(const ProbesConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -92,6 +110,9 @@ struct ProbesConfig {
     visit(
         "sharpness", self.sharpness,
         Field{.help = "curvature of the loss along the update; off unless this section is given"});
+    visit("token_rows", self.token_rows,
+          Field{.help = "updates of embedding and head by how often a token occurs; off unless "
+                        "this section is given"});
   }
 };
 

@@ -16,12 +16,13 @@ struct XyAxis {
 };
 
 struct XySeries {
-  std::string label;         // an empty one is not in the key
-  std::vector<double> x, y;  // of one length; NaN is a gap
-  int colour = 0;            // of page.css; it chooses the dashes too
-  int marker = 0;            // 0 none, 1 circles, 2 squares
-  bool line = true;          // false: markers alone
-  bool guide = false;        // thin and grey: a law to compare with
+  std::string label;                  // an empty one is not in the key
+  std::vector<double> x, y;           // of one length; NaN is a gap
+  std::vector<double> low{}, high{};  // ends of the error bars, as many; empty: none
+  int colour = 0;                     // of page.css; it chooses the dashes too
+  int marker = 0;                     // 0 none, 1 circles, 2 squares
+  bool line = true;                   // false: markers alone
+  bool guide = false;                 // thin and grey: a law to compare with
 };
 
 struct XyPlot {

@@ -24,6 +24,8 @@ ReportRun read_report_run(const std::string& path) {
   if (origin.is_object()) run.branched_from = record::text_in(origin, "checkpoint");
   read_assignment(record::RunFolder(path).assignment(), run);
   read_spectra(record::RunFolder(path).probe("spectra"), run);
+  read_sharpness(record::RunFolder(path).probe("sharpness"), run);
+  read_token_rows(record::RunFolder(path).probe("token_rows"), run);
   read_tail(record::RunFolder(path).probe("tail"), run);
   return run;
 }
@@ -98,6 +100,8 @@ void add_sweep(ReportData& data, const std::string& path, bool only_one) {
   const std::vector<AblationAnswer> answers = sweep_answers(sweep);
   for (size_t i = 0; i < answers.size(); ++i)
     data.blocks[block_index(data, title(names[i]))].answer = answers[i];
+  for (const std::string& block : names)
+    data.blocks[block_index(data, title(block))].kind = block_title(sweep.config, block);
   for (const CellResult& cell : sweep.cells) {
     const bool over =
         cell.status.state != CellState::queued && cell.status.state != CellState::running;

@@ -44,6 +44,31 @@ Json spectra_json(const ReportRun& run) {
   return list;
 }
 
+Json sharpness_json(const ReportRun& run) {
+  Json json;
+  for (const SharpnessPoint& point : run.sharpness) {
+    json["step"].push_back(point.step);
+    json["loss"].push_back(point.loss);
+    json["nds"].push_back(point.nds);
+    json["within"].push_back(point.within);
+    json["gradient"].push_back(point.gradient);
+    json["curvature"].push_back(point.curvature);
+  }
+  return json;
+}
+
+Json token_rows_json(const ReportRun& run) {
+  Json list = Json::array();
+  for (const TokenRowsPoint& point : run.token_rows) {
+    list.push_back({{"step", point.step},
+                    {"of", point.of},
+                    {"group", point.group},
+                    {"update_rms", point.update_rms},
+                    {"update_rms_in_step", point.in_step}});
+  }
+  return list;
+}
+
 Json tail_json(const TailTrace& trace) {
   return {{"questions", trace.questions},
           {"step", trace.steps},
@@ -109,6 +134,8 @@ Json run_json(const ReportData& data, const ReportRun& run) {
   const std::optional<record::RunEnd>& end = record.history.end;
   if (end && !end->warning.empty()) json["warning"] = end->warning;
   if (!run.spectra.empty()) json["spectra"] = spectra_json(run);
+  if (!run.sharpness.empty()) json["sharpness"] = sharpness_json(run);
+  if (!run.token_rows.empty()) json["token_rows"] = token_rows_json(run);
   for (const auto& [group, trace] : run.groups)
     json["groups"][std::to_string(group)] = tail_json(trace);
   for (const auto& [name, trace] : run.attributes) json["attributes"][name] = tail_json(trace);

@@ -159,9 +159,12 @@ std::string report_html(const ReportData& data, double reload_s) {
   add("notices", "Before you read", notices_html(data));
   add("verdict", "Verdict", verdict_html(data));
   add("ablation", "Ablation", ablation_html(data));
+  add("gains", "Gain by length and size", gains_html(data));
   add("summary", data.runs.size() == 1 ? "Summary" : "Runs", summary_html(data));
   add("loss", "Loss", loss_html(data, document));
   add("spectra", "Spectra", spectra_html(data, document));
+  add("sharpness", "Sharpness", sharpness_html(data));
+  add("token-rows", "Rows of embedding and head", token_rows_html(data));
   add("rare", "Rare facts", tail_html(data, document));
   add("assignment", "Assignment", assignment_html(data));
   add("rates", "Rates", rates_html(data));

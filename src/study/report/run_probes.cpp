@@ -73,6 +73,30 @@ void read_tail(const std::string& path, ReportRun& run) {
   });
 }
 
+void read_sharpness(const std::string& path, ReportRun& run) {
+  if (!base::real_file_system().exists(path)) return;
+  record::each_json_line(path, [&](const json& line) {
+    if (record::text_in(line, "of") != "update" || !line.contains("nds")) return;
+    run.sharpness.push_back({.step = record::count_in(line, "step"),
+                             .loss = record::number_in(line, "loss", NAN),
+                             .nds = record::number_in(line, "nds", NAN),
+                             .within = record::number_in(line, "within", NAN),
+                             .gradient = record::number_in(line, "gradient", NAN),
+                             .curvature = record::number_in(line, "curvature", NAN)});
+  });
+}
+
+void read_token_rows(const std::string& path, ReportRun& run) {
+  if (!base::real_file_system().exists(path)) return;
+  record::each_json_line(path, [&](const json& line) {
+    run.token_rows.push_back({.step = record::count_in(line, "step"),
+                              .of = record::text_in(line, "of"),
+                              .group = record::count_in(line, "group"),
+                              .update_rms = record::number_in(line, "update_rms", NAN),
+                              .in_step = record::number_in(line, "update_rms_in_step", NAN)});
+  });
+}
+
 void read_assignment(const std::string& path, ReportRun& run) {
   if (!base::real_file_system().exists(path)) return;
   const std::vector<std::string> lines = base::split(base::read_text(path), '\n');

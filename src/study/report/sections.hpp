@@ -14,10 +14,14 @@ namespace muonlab::study {
 std::string notices_html(const ReportData& data);
 std::string verdict_html(const ReportData& data);
 std::string ablation_html(const ReportData& data);
+// Gains over training, and by the size of the model, with their intervals.
+std::string gains_html(const ReportData& data);
 std::string rates_html(const ReportData& data);  // the searches of learning rates
 std::string summary_html(const ReportData& data);
 std::string loss_html(const ReportData& data, page::Document& document);
 std::string spectra_html(const ReportData& data, page::Document& document);
+std::string sharpness_html(const ReportData& data);
+std::string token_rows_html(const ReportData& data);
 std::string tail_html(const ReportData& data, page::Document& document);
 std::string assignment_html(const ReportData& data);
 std::string throughput_html(const ReportData& data);

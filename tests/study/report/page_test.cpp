@@ -34,7 +34,7 @@ TEST(Report, SectionsWithoutDataAreAbsent) {
   const std::string bare = report_html(collect_report({run}));
   for (const char* id : {"summary", "loss", "assignment", "settings", "commands"})
     EXPECT_TRUE(has_section(bare, id)) << id;
-  for (const char* id : {"throughput", "spectra", "rare"})
+  for (const char* id : {"throughput", "spectra", "sharpness", "token-rows", "rare"})
     EXPECT_FALSE(has_section(bare, id)) << id;
   EXPECT_EQ(bare.find("#rare"), std::string::npos);
 
@@ -54,15 +54,39 @@ TEST(Report, SectionsWithoutDataAreAbsent) {
       run + "/tail.jsonl",
       R"({"step":4,"group":8,"questions":64,"first_token_accuracy":0.375,"exact_accuracy":0.25,"loss":1.5})"
       "\n");
+  write(
+      run + "/sharpness.jsonl",
+      R"({"step":2,"of":"update","loss":4.5,"nds":0.25,"within":0.125,"gradient":0.5,"curvature":0.25})"
+      "\n"
+      R"({"step":2,"of":"block","block":"layer 0","layer":0,"norm":0.5,"within":0.125})"
+      "\n"
+      R"({"step":4,"of":"update","loss":4,"realised":0,"gradient":0,"curvature":0,"norm":0})"
+      "\n");
+  write(
+      run + "/token_rows.jsonl",
+      R"({"step":2,"of":"embed","group":3,"tokens":4,"in_step":0,"update_rms":0.5})"
+      "\n"
+      R"({"step":4,"of":"embed","group":3,"tokens":4,"in_step":1,"update_rms":0.25,"update_rms_in_step":0.5})"
+      "\n");
   const ReportData data = collect_report({run});
   const std::string full = report_html(data);
-  for (const char* id : {"throughput", "spectra", "rare"}) EXPECT_TRUE(has_section(full, id)) << id;
+  for (const char* id : {"throughput", "spectra", "sharpness", "token-rows", "rare"})
+    EXPECT_TRUE(has_section(full, id)) << id;
   EXPECT_NE(full.find("37.5 %"), std::string::npos);
   EXPECT_NE(full.find("asked 1×"), std::string::npos);
   // Means over whole matrices, not their heads; the greatest logit.
   EXPECT_EQ(data.runs[0].spectra.at({"weight", "entropy", "v"}).values, std::vector<double>{0.625});
   EXPECT_EQ(data.runs[0].spectra.at({"attention", "max_logit", "attention"}).values,
             std::vector<double>{9});
+  // The update as a whole, of steps that moved the weights.
+  ASSERT_EQ(data.runs[0].sharpness.size(), 1u);
+  EXPECT_EQ(data.runs[0].sharpness[0].loss, 4.5);
+  EXPECT_EQ(data.runs[0].sharpness[0].nds, 0.25);
+  EXPECT_EQ(nlohmann::json::parse(report_json(data))["runs"][0]["sharpness"]["within"][0], 0.125);
+  ASSERT_EQ(data.runs[0].token_rows.size(), 2u);
+  EXPECT_TRUE(std::isnan(data.runs[0].token_rows[0].in_step)) << "the step held none of them";
+  EXPECT_EQ(nlohmann::json::parse(report_json(data))["runs"][0]["token_rows"][1]["update_rms"],
+            0.25);
   EXPECT_EQ(data.runs[0].seconds, 4);
 }
 
@@ -148,6 +172,39 @@ TEST(Report, RareFactsAreComparedSeedBySeed) {
   const std::string html = report_html(data);
   EXPECT_NE(html.find("0.625 ± 0.125<br><small>+0.312, p 0.13"), std::string::npos);
   EXPECT_NE(rarest_text(data, 200).find("all Muon 0.625 ± 0.125 (p = 0.13)"), std::string::npos);
+}
+
+TEST(Report, GainsAreDrawnByLengthAndBySize) {
+  const TemporaryFolder folder;
+  const std::string sweep = make_sweep(folder / "trial");
+  EXPECT_FALSE(has_section(report_html(collect_report({sweep})), "gains"))
+      << "one validation, one size";
+  // A validation more, and twice the parameters under the fair protocol.
+  const auto add = [&](const std::string& cell, double loss) {
+    const std::string path = sweep + "/cells/paper-" + cell + "/metrics.jsonl";
+    const std::string metrics = base::read_text(path);
+    const size_t at = metrics.find("{\"step\":4,\"val_loss\"");
+    write(path, str(metrics.substr(0, at), "{\"step\":2,\"val_loss\":", loss,
+                    ",\"val_perplexity\":8.5,\"val_bits_per_byte\":0.75}\n", metrics.substr(at)));
+  };
+  add("adam-s1", 4);
+  add("adam-s2", 4);
+  add("all-s1", 3.5);
+  add("all-s2", 3);
+  for (const char* cell : {"adam-s1", "adam-s2", "all-s1", "all-s2", "vo-s1"}) {
+    write(sweep + "/cells/fair-" + cell + "/plan.json",
+          R"({"steps": 4, "tokens_per_step": 64, "num_parameters": 2000})");
+  }
+  const std::string html = report_html(collect_report({sweep}));
+  ASSERT_TRUE(has_section(html, "gains"));
+  const std::string gains = html.substr(html.find("<section id=\"gains\""));
+  const std::string section = gains.substr(0, gains.find("</section>"));
+  EXPECT_NE(section.find("protocol paper"), std::string::npos);
+  EXPECT_EQ(section.find("protocol fair"), std::string::npos) << "has one validation";
+  EXPECT_NE(section.find("By size"), std::string::npos);
+  EXPECT_NE(section.find("gain over all Adam, nats a token against step: all Muon, V O"),
+            std::string::npos)
+      << section;
 }
 
 TEST(Report, ASweepIsAnsweredBlockByBlock) {

@@ -40,6 +40,24 @@ struct TailTrace {
   int64_t questions = 0;
 };
 
+// How much the loss curves along a step's update (docs/formats.md, sharpness.jsonl).
+struct SharpnessPoint {
+  int64_t step = 0;
+  double loss = 0;                     // nats, of the step's batch before the step
+  double nds = 0;                      // normalized directional sharpness
+  double within = 0;                   // the part of nds from within blocks
+  double gradient = 0, curvature = 0;  // I1 and I2, nats
+};
+
+// How far a step moved the rows of a group of tokens (docs/formats.md, token_rows.jsonl).
+struct TokenRowsPoint {
+  int64_t step = 0;
+  std::string of;     // "embed", "head"
+  int64_t group = 0;  // tokens counted from 2^(group-1) to 2^group - 1 times
+  double update_rms = 0;
+  double in_step = 0;  // the same over the step's tokens alone; NaN where it held none
+};
+
 struct AssignmentLine {
   std::string parameter, role, shape, optimizer, rule, learning_rate, decay, selectors;
 };
@@ -51,6 +69,8 @@ struct ReportRun {
   std::string branched_from{};  // the checkpoint that it started from; empty where from none
   std::vector<AssignmentLine> assignment;
   std::map<TraceKey, Trace> spectra;
+  std::vector<SharpnessPoint> sharpness;  // of the steps that moved the weights
+  std::vector<TokenRowsPoint> token_rows;
   std::map<int64_t, TailTrace> groups;
   std::map<std::string, TailTrace> attributes;
   double seconds = 0;  // of training, all steps
@@ -67,6 +87,8 @@ struct GroupAnswer {
 // A combination of all axes but the compared one.
 struct ReportBlock {
   std::string title;  // "protocol fair"; empty where there is one block only
+  // of it what does not name the sweep: two sweeps' blocks of one kind have the same
+  std::string kind{};
   // Where a sweep compares rows and their losses are comparable.
   std::optional<AblationAnswer> answer{};
   std::vector<GroupAnswer> groups{};  // by group, where its runs have the tail probe too
