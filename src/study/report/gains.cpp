@@ -1,5 +1,6 @@
 // The gain of each row over the baseline: at every validation, and by the size of the model.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <set>
@@ -49,6 +50,23 @@ void add_point(page::XySeries& series, double x, double y,
   series.high.push_back(bar ? bar->high : none);
 }
 
+// Moves the series apart a little, so that error bars of one step or size do not hide each other.
+void set_side_by_side(page::XyPlot& plot) {
+  double least = std::numeric_limits<double>::infinity(), most = -least;
+  const auto place = [&](double x) { return plot.x.log ? std::log(x) : x; };
+  for (const page::XySeries& series : plot.series) {
+    for (const double x : series.x) {
+      least = std::min(least, place(x));
+      most = std::max(most, place(x));
+    }
+  }
+  const double middle = 0.5 * (static_cast<double>(plot.series.size()) - 1);
+  for (size_t i = 0; i < plot.series.size(); ++i) {
+    const double shift = 0.006 * (most - least) * (static_cast<double>(i) - middle);
+    for (double& x : plot.series[i].x) x = plot.x.log ? x * std::exp(shift) : x + shift;
+  }
+}
+
 // A point for each validation after step 0 that a row shares with the baseline, over their seeds.
 page::XyPlot plot_by_length(const ReportData& data, size_t block) {
   const ReportBlock& own = data.blocks[block];
@@ -77,6 +95,7 @@ page::XyPlot plot_by_length(const ReportData& data, size_t block) {
     }
     if (!series.x.empty()) plot.series.push_back(std::move(series));
   }
+  set_side_by_side(plot);
   return plot;
 }
 
@@ -143,7 +162,9 @@ std::vector<page::XyPlot> plots_by_size(const ReportData& data) {
         add_point(series, static_cast<double>(size), gain.value, gain.interval);
       plot.series.push_back(std::move(series));
     }
-    if (!plot.series.empty()) plots.push_back(std::move(plot));
+    if (plot.series.empty()) continue;
+    set_side_by_side(plot);
+    plots.push_back(std::move(plot));
   }
   return plots;
 }
@@ -164,7 +185,7 @@ std::string gains_html(const ReportData& data) {
   return "<p class=\"note\">The gain is the baseline's validation loss less the row's, seed by "
          "seed: "
          "means with 95 % intervals by Student's t. Gains at different steps are of the same "
-         "runs.</p>\n" +
+         "runs. Points of one step or size are set side by side.</p>\n" +
          page::xy_plots(plots) +
          from_line(data, "metrics.jsonl", "runs[].validations, ablation[].rows");
 }
