@@ -2,82 +2,26 @@
 #include <algorithm>
 #include <iostream>
 #include <memory>
-#include <optional>
-#include <span>
 
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
 #include "installed.hpp"
+#include "json_result.hpp"
 #include "muonlab/base/clock.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/log.hpp"
-#include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/base/usage_error.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/data/corpus.hpp"
 #include "muonlab/data/tokenize.hpp"
-#include "muonlab/data/tokenizer_training.hpp"
+#include "read_inputs.hpp"
 
 namespace muonlab::app {
 namespace {
-
-// A bar that begins with the first report and can be told to end.
-class Bar {
- public:
-  explicit Bar(std::string label) : label_(std::move(label)) {}
-  void set(uint64_t done, uint64_t total) {
-    if (!bar_) bar_.emplace(label_, total, "B");
-    bar_->set(done);
-  }
-  void finish() {
-    if (bar_) bar_->finish();
-    bar_.reset();
-  }
-
- private:
-  std::string label_;
-  std::optional<base::ProgressBar> bar_;
-};
-
-constexpr const char* kFilesHelp =
-    "text and JSON files (.txt .jsonl .ndjson .json, also with .gz or .zst), or folders of them";
-
-// How text is taken from FILES.
-void add_read_options(CLI::App& command, data::ReadOptions& read) {
-  command
-      .add_option("--field", read.field,
-                  "the string to read from a JSON object; data.text: text in the object data")
-      ->type_name("NAME")
-      ->capture_default_str()
-      ->group("Text");
-  command
-      .add_flag("--skip-bad-lines", read.skip_bad_lines,
-                "leave out and list JSON lines without text instead of stopping")
-      ->group("Text");
-}
-
-// Files and lines that were not read, on standard error.
-void tell_left_out(const std::vector<std::string>& files, const data::BadLines& lines) {
-  if (!files.empty()) {
-    constexpr size_t kShown = 10;
-    const std::span<const std::string> shown(files.data(), std::min(files.size(), kShown));
-    base::log_warning(
-        files.size(), files.size() == 1 ? " file of the folders was" : " files of the folders were",
-        " not read, since the name ends in nothing known: ", base::join(shown, ", "),
-        shown.size() < files.size() ? ", …" : "", ". A file that is named itself is read as text");
-  }
-  if (lines.count == 0) return;
-  base::log_warning(base::with_commas(lines.count),
-                    lines.count == 1 ? " bad line was left out:" : " bad lines were left out:");
-  for (const std::string& line : lines.shown) base::log_warning("  ", line);
-  if (lines.count > std::ssize(lines.shown))
-    base::log_warning("  … and ", base::with_commas(lines.count - std::ssize(lines.shown)),
-                      " more");
-}
 
 // "\n", "\t" and "\\" as a shell's single quotes leave them.
 std::string unescaped(const std::string& text) {
@@ -105,85 +49,22 @@ std::string totals_text(const data::ShardTotals& totals) {
       " bytes a token");
 }
 
-void add_tokenizer(CLI::App& data) {
-  CLI::App* command =
-      data.add_subcommand("tokenizer", R"(Train a sentencepiece tokenizer on text files.
+void tell_dropped(const data::TokenizeResult& result) {
+  for (const auto& [count, why] : {std::pair{result.num_too_short, "too short"},
+                                   {result.num_too_long, "too long"},
+                                   {result.num_repeated, "the same as an earlier one"}}) {
+    if (count == 0) continue;
+    std::cout << "left out  " << base::with_commas(static_cast<int64_t>(count))
+              << (count == 1 ? " document, " : " documents, ") << why << "\n";
+  }
+}
 
-  muonlab data tokenizer books.model books/ --vocabulary 4096
-  muonlab data tokenizer web.model web.jsonl.zst --field content --type unigram --vocabulary 16384
-
-White space is kept and rare characters become bytes, so every text can be recovered exactly.)");
-  struct Options {
-    std::string out, type = "bpe";
-    std::vector<std::string> files;
-    data::ReadOptions read;
-    data::TokenizerTraining training;
-    bool force = false;
-  };
-  auto options = std::make_shared<Options>();
-  data::TokenizerTraining& training = options->training;
-  command->add_option("OUT", options->out, "the .model file to write")->required();
-  command->add_option("FILES", options->files, kFilesHelp)->required();
-  command
-      ->add_option("--vocabulary", training.vocabulary,
-                   "pieces, the 256 bytes and end-of-text included")
-      ->check(between(259, 16777216))
-      ->capture_default_str()
-      ->group("Model");
-  command->add_option("--type", options->type, "bpe or unigram")
-      ->type_name("KIND")
-      ->check(CLI::IsMember({"bpe", "unigram"}))
-      ->capture_default_str()
-      ->group("Model");
-  command
-      ->add_option("--coverage", training.coverage,
-                   "share of characters that become pieces, 0.98 to 1")
-      ->check(between(0.98, 1))
-      ->capture_default_str()
-      ->group("Model");
-  command
-      ->add_option("--input-sentences", training.input_sentences,
-                   "lines to learn from at most, drawn evenly from all; 0: all")
-      ->check(at_least(0))
-      ->capture_default_str()
-      ->group("Text");
-  command
-      ->add_option("--max-sentence-bytes", training.max_sentence_bytes,
-                   "longer lines are cut into sentences of this size")
-      ->check(at_least(16))
-      ->capture_default_str()
-      ->group("Text");
-  add_read_options(*command, options->read);
-  command->add_flag("--force", options->force, "replace OUT if it is there")->group("Output");
-  command->callback([options] {
-    if (base::real_file_system().exists(options->out) && !options->force) {
-      throw base::Error(options->out, ": is there already; --force replaces it");
-    }
-    data::TokenizerTraining& training = options->training;
-    training.type = options->type == "bpe" ? data::PieceModel::bpe : data::PieceModel::unigram;
-    const base::Stopwatch watch;
-    Bar bar("reading");
-    std::optional<base::LiveLine> learning;
-    const data::InputList list = data::list_inputs(options->files);
-    data::BadLines bad;
-    const std::string model = data::train_tokenizer_on_files(
-        list, options->read, training, bad, [&](uint64_t done, uint64_t total) {
-          bar.set(done, total);
-          if (done < total) return;
-          bar.finish();
-          learning.emplace();
-          learning->update(base::str("learning ", base::with_commas(training.vocabulary),
-                                     " pieces; some seconds …"));
-        });
-    learning.reset();
-    tell_left_out(list.left_out, bad);
-    const auto tokenizer = data::make_sentencepiece_tokenizer(model, options->out);
-    base::make_directories(base::parent_path(options->out));
-    base::write_atomically(options->out, model);
-    std::cout << options->out << "  " << tokenizer->description() << ", "
-              << base::human_bytes(model.size()) << ", " << base::human_duration(watch.seconds())
-              << "  hash " << tokenizer->hash() << "\n";
-  });
+nlohmann::ordered_json totals_json(const std::string& path, const data::ShardTotals& totals) {
+  return {{"path", path},
+          {"tokens", totals.num_tokens},
+          {"documents", totals.num_documents},
+          {"shards", totals.shards.size()},
+          {"text_bytes", totals.text_bytes}};
 }
 
 void add_tokens(CLI::App& data) {
@@ -199,13 +80,16 @@ array, is one document too. Each document is followed by end-of-text. With --val
 goes to OUT/valid for validation, and the others go to OUT/train.)");
   struct Options {
     std::string out, tokenizer, split_at;
+    bool json = false;
     data::TokenizeOptions tokenize;
   };
   auto options = std::make_shared<Options>();
   options->tokenize.threads = base::usable_processors();
   command->add_option("OUT", options->out, "the folder to make")->required();
   command->add_option("FILES", options->tokenize.inputs, kFilesHelp)->required();
-  command->add_option("--tokenizer", options->tokenizer, "a .model file, a tokenizer.json, or byte")
+  command
+      ->add_option("--tokenizer", options->tokenizer,
+                   "a .model or .tiktoken file, a tokenizer.json, or byte")
       ->type_name("FILE")
       ->required()
       ->group("Text");
@@ -215,6 +99,21 @@ goes to OUT/valid for validation, and the others go to OUT/train.)");
                    "a text file's documents end where TEXT stands, as in '<|endoftext|>' or "
                    "'\\n\\n\\n'; TEXT itself is left out")
       ->type_name("TEXT")
+      ->group("Text");
+  command
+      ->add_option("--min-bytes", options->tokenize.min_bytes,
+                   "leave out documents with less text than this")
+      ->type_name("N")
+      ->group("Text");
+  command
+      ->add_option(
+          "--max-bytes", options->tokenize.max_bytes,
+          "leave out documents with more text than this; such documents are held in memory")
+      ->type_name("N")
+      ->group("Text");
+  command
+      ->add_flag("--deduplicate", options->tokenize.deduplicate,
+                 "of documents with the same text keep the first one")
       ->group("Text");
   command
       ->add_option("--valid-share", options->tokenize.valid_share,
@@ -233,7 +132,9 @@ goes to OUT/valid for validation, and the others go to OUT/train.)");
       ->check(between(1, 1024))
       ->capture_default_str()
       ->group("Speed");
+  add_json(*command, options->json);
   command->callback([options] {
+    const JsonResult answer(options->json);
     const auto tokenizer = data::load_tokenizer(options->tokenizer);
     options->tokenize.read.split_at = unescaped(options->split_at);
     const base::Stopwatch watch;
@@ -245,12 +146,23 @@ goes to OUT/valid for validation, and the others go to OUT/train.)");
     tell_left_out(result.left_out, result.bad_lines);
     if (!options->split_at.empty() && result.num_splits == 0)
       base::log_warning("--split-documents-at: no text file holds that text; each is one document");
+    tell_dropped(result);
     const double seconds = std::max(1e-3, watch.seconds());
     const uint64_t num_tokens = result.num_tokens + (result.valid ? result.valid->num_tokens : 0);
     std::cout << options->out << (result.valid ? "/train  " : "  ") << totals_text(result) << "\n";
     if (result.valid) std::cout << options->out << "/valid  " << totals_text(*result.valid) << "\n";
     std::cout << tokenizer->description() << "; " << base::human_duration(seconds) << ", "
               << base::human_count(static_cast<double>(num_tokens) / seconds) << " tokens/s\n";
+    if (!answer.wanted()) return;
+    nlohmann::ordered_json json = totals_json(options->out, result);
+    if (result.valid) {
+      json["path"] = base::join_path(options->out, "train");
+      json["valid"] = totals_json(base::join_path(options->out, "valid"), *result.valid);
+    }
+    json["too_short"] = result.num_too_short;
+    json["too_long"] = result.num_too_long;
+    json["repeated"] = result.num_repeated;
+    answer.print(json);
   });
 }
 
@@ -315,9 +227,10 @@ void add_data(CLI::App& app, Exit&) {
   muonlab data tokenizer books.model books/ --vocabulary 4096
   muonlab data tokens corpus/train books/ --tokenizer books.model)");
   command->require_subcommand(1);
-  add_tokenizer(*command);
+  add_data_tokenizer(*command);
   add_tokens(*command);
   add_data_inspect(*command);
+  add_data_convert(*command);
   add_samples(*command);
 }
 

@@ -42,6 +42,8 @@ void add_init(CLI::App& app, Exit& exit);
 void add_config(CLI::App& app, Exit& exit);
 void add_data(CLI::App& app, Exit& exit);
 void add_data_inspect(CLI::App& data);  // below `data`
+void add_data_convert(CLI::App& data);
+void add_data_tokenizer(CLI::App& data);
 void add_theory(CLI::App& app, Exit& exit);
 void add_bench(CLI::App& app, Exit& exit);
 void add_doctor(CLI::App& app, Exit& exit);

@@ -2,6 +2,7 @@
 
 #include "data/hugging_face.hpp"
 #include "data/ids_tokenizer.hpp"
+#include "data/tiktoken.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/data/pretoken.hpp"
@@ -28,7 +29,10 @@ std::shared_ptr<const Tokenizer> load_file(const std::string& path) {
     return make_json_tokenizer(base::read_text(path), named_end_of_text(base::parent_path(path)),
                                path);
   }
-  return make_sentencepiece_tokenizer(base::read_text(path), path);
+  std::string bytes = base::read_text(path);
+  if (path.ends_with(".tiktoken") || is_tiktoken(bytes))
+    return make_json_tokenizer(tiktoken_to_json(bytes, path), "", path);
+  return make_sentencepiece_tokenizer(std::move(bytes), path);
 }
 
 }  // namespace
@@ -49,7 +53,7 @@ std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& path) {
   base::FileSystem& files = base::real_file_system();
   if (!files.exists(path)) {
     throw base::Error(path,
-                      ": no such tokenizer; name a .model file, a tokenizer.json, a "
+                      ": no such tokenizer; name a .model or .tiktoken file, a tokenizer.json, a "
                       "checkpoint folder, or \"byte\"");
   }
   if (!files.is_directory(path)) return load_file(path);

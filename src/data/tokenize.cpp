@@ -4,6 +4,7 @@
 #include <cmath>
 #include <deque>
 #include <future>
+#include <set>
 
 #include "data/chunk_reader.hpp"
 #include "data/document_texts.hpp"
@@ -11,6 +12,7 @@
 #include "data/work_pool.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
+#include "muonlab/base/hash.hpp"
 #include "muonlab/data/shard.hpp"
 
 namespace muonlab::data {
@@ -48,12 +50,54 @@ EncodedChunk encode_chunk(const Tokenizer& tokenizer, const Chunk& chunk,
   return result;
 }
 
+struct Ids {
+  std::vector<int32_t> ids;
+  uint64_t text_bytes = 0;
+
+  void add(const Ids& more) {
+    ids.insert(ids.end(), more.ids.begin(), more.ids.end());
+    text_bytes += more.text_bytes;
+  }
+};
+
+// Which documents are kept. Equal ids are equal texts.
+class Selection {
+ public:
+  explicit Selection(const TokenizeOptions& options)
+      : min_bytes_(options.min_bytes),
+        max_bytes_(options.max_bytes),
+        deduplicate_(options.deduplicate) {}
+
+  bool keeps(const Ids& document) {
+    if (document.text_bytes < min_bytes_) return ++num_too_short_, false;
+    if (max_bytes_ > 0 && document.text_bytes > max_bytes_) return ++num_too_long_, false;
+    if (!deduplicate_) return true;
+    const base::Hash128 hash = base::hash_bytes(std::as_bytes(std::span(document.ids)));
+    if (!seen_.insert({hash.high, hash.low}).second) return ++num_repeated_, false;
+    return true;
+  }
+  void report(TokenizeResult& result) const {
+    result.num_too_short = num_too_short_;
+    result.num_too_long = num_too_long_;
+    result.num_repeated = num_repeated_;
+  }
+
+ private:
+  uint64_t min_bytes_, max_bytes_;
+  bool deduplicate_;
+  uint64_t num_too_short_ = 0, num_too_long_ = 0, num_repeated_ = 0;
+  std::set<std::pair<uint64_t, uint64_t>> seen_;
+};
+
 // Chunks in their order become documents, and these go to the shards for training or validation.
 class DocumentWriter {
  public:
   DocumentWriter(const Tokenizer& tokenizer, const std::string& folder,
                  const TokenizeOptions& options)
-      : end_of_text_(tokenizer.end_of_text()), valid_share_(options.valid_share) {
+      : end_of_text_(tokenizer.end_of_text()),
+        valid_share_(options.valid_share),
+        selection_(options),
+        selects_(options.min_bytes > 0 || options.max_bytes > 0 || options.deduplicate) {
     const bool splits = valid_share_ > 0;
     for (const char* name : {"train", "valid"}) {
       const std::string path = splits ? base::join_path(folder, name) : folder;
@@ -67,23 +111,30 @@ class DocumentWriter {
     size_t first = 0;
     for (const Part& part : chunk.parts) {
       Side& side = sides_[is_valid() ? 1 : 0];
+      // A document that may be left out waits for its end.
+      Ids& target = selects_ ? waiting_ : side.ids;
       const auto begin = chunk.ids.begin();
-      side.ids.insert(side.ids.end(), begin + static_cast<std::ptrdiff_t>(first),
-                      begin + static_cast<std::ptrdiff_t>(part.ids_end));
-      side.text_bytes += part.text_bytes;
+      target.ids.insert(target.ids.end(), begin + static_cast<std::ptrdiff_t>(first),
+                        begin + static_cast<std::ptrdiff_t>(part.ids_end));
+      target.text_bytes += part.text_bytes;
       first = part.ids_end;
-      if (part.ends && part.text_bytes == 0 && has_text_) side.ids.push_back(end_of_text_);
+      if (part.ends && part.text_bytes == 0 && has_text_) target.ids.push_back(end_of_text_);
       has_text_ |= part.text_bytes > 0;
       if (!part.ends) continue;
-      document_ += has_text_;
+      if (has_text_ && (!selects_ || selection_.keeps(waiting_))) {
+        if (selects_) side.ids.add(waiting_);
+        ++document_;
+      }
+      waiting_ = {};
       has_text_ = false;
     }
     for (Side& side : sides_) {
-      side.shards.add(side.ids, side.text_bytes);
-      side.ids.clear();
-      side.text_bytes = 0;
+      side.shards.add(side.ids.ids, side.ids.text_bytes);
+      side.ids = {};
     }
   }
+
+  const Selection& selection() const { return selection_; }
 
   uint64_t num_tokens() const {
     uint64_t sum = 0;
@@ -104,8 +155,7 @@ class DocumentWriter {
  private:
   struct Side {
     ShardSeries shards;
-    std::vector<int32_t> ids{};
-    uint64_t text_bytes = 0;
+    Ids ids{};
   };
 
   // Document number d is the middle one of its 1 / share when d * share + 1/2 passes a whole
@@ -119,6 +169,9 @@ class DocumentWriter {
 
   int32_t end_of_text_;
   double valid_share_;
+  Selection selection_;
+  bool selects_;
+  Ids waiting_;
   std::vector<Side> sides_;
   uint64_t document_ = 0;  // documents with text that are complete
   bool has_text_ = false;  // of the one that is being written
@@ -175,6 +228,12 @@ void publish(const std::string& partial, const std::string& out_dir) {
 void require_text(const TokenizeResult& result) {
   const uint64_t documents =
       result.num_documents + (result.valid ? result.valid->num_documents : 0);
+  const uint64_t dropped = result.num_too_short + result.num_too_long + result.num_repeated;
+  if (documents == 0 && dropped > 0) {
+    throw base::Error("all ", dropped, " documents were left out as too short (",
+                      result.num_too_short, ") or too long (", result.num_too_long,
+                      "); nothing was written");
+  }
   if (documents == 0) {
     throw base::Error(
         "the inputs hold no text; nothing was written",
@@ -230,6 +289,7 @@ TokenizeResult write_shards(const Tokenizer& tokenizer, const std::string& folde
   const std::vector<ShardTotals> totals = writer.finish();
   static_cast<ShardTotals&>(result) = totals.front();
   if (totals.size() > 1) result.valid = totals.back();
+  writer.selection().report(result);
   require_text(result);
   return result;
 }

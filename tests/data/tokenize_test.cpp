@@ -285,6 +285,50 @@ TEST(Tokenize, SplitsDocumentsBetweenTrainingAndValidation) {
   EXPECT_NE(error_of([&] { tokenize_files(*tokenizer, folder / "out", options); }), "no error");
 }
 
+// Documents are cut over several chunks here, some of them with their end alone in the next chunk.
+TEST(Tokenize, DocumentsAreLeftOutByLengthAndAsRepeats) {
+  ScratchFolder folder("tokenize_select");
+  const std::string long_text(3'000'000, 'x');
+  std::vector<std::string> kept;
+  std::string text;
+  const auto add = [&](const std::string& document, bool keep) {
+    text += document + "@@";
+    if (keep) kept.push_back(document);
+  };
+  add("first document", true);
+  add("short", false);
+  add("first document", false);
+  add(long_text, false);
+  add("another document", true);
+  add(std::string(2'000'000, 'y'), true);
+  add(std::string(2'000'000, 'y'), false);
+  add("", false);
+  add("first document.", true);
+  const auto bytes = make_byte_tokenizer();
+  TokenizeOptions options;
+  options.inputs = {folder.write("t.txt", text)};
+  options.read.split_at = "@@";
+  options.min_bytes = 6;
+  options.max_bytes = 2'500'000;
+  options.deduplicate = true;
+  for (const int threads : {1, 3}) {
+    options.threads = threads;
+    options.force = true;
+    const TokenizeResult result = tokenize_files(*bytes, folder / "out", options);
+    std::vector<int32_t> expected;
+    for (const std::string& document : kept) append_document(expected, *bytes, document);
+    EXPECT_EQ(all_ids(result), expected);
+    EXPECT_EQ(result.num_documents, kept.size());
+    EXPECT_EQ(result.num_too_short, 1u);
+    EXPECT_EQ(result.num_too_long, 1u);
+    EXPECT_EQ(result.num_repeated, 2u);
+  }
+  options.min_bytes = 10'000'000;
+  options.max_bytes = 0;
+  EXPECT_THROW(tokenize_files(*bytes, folder / "none", options), base::Error);
+  EXPECT_FALSE(std::filesystem::exists(folder / "none"));
+}
+
 TEST(Inputs, FoldersAreSortedAndStrangersLeftOut) {
   const ScratchFolder folder("inputs");
   folder.write("in/b.txt", "b");

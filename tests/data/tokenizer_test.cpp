@@ -154,9 +154,10 @@ TEST(Tokenizer, FilesLoadAgain) {
 }
 
 TEST(Tokenizer, SaysWhatIsWrongWithAModel) {
-  EXPECT_EQ(error_of([] { load_tokenizer("/nowhere/x.model"); }),
-            "/nowhere/x.model: no such tokenizer; name a .model file, a tokenizer.json, a "
-            "checkpoint folder, or \"byte\"");
+  EXPECT_EQ(
+      error_of([] { load_tokenizer("/nowhere/x.model"); }),
+      "/nowhere/x.model: no such tokenizer; name a .model or .tiktoken file, a tokenizer.json, a "
+      "checkpoint folder, or \"byte\"");
   EXPECT_NE(error_of([] {
               make_sentencepiece_tokenizer("garbage bytes", "x.model");
             }).find("x.model: not a sentencepiece model"),

@@ -17,8 +17,11 @@ struct TokenizeOptions {
   ReadOptions read;
   double valid_share = 0;          // of the documents, kept for validation: 0, or below 1
   int64_t shard_tokens = 1 << 28;  // ids a shard; only the last one may hold fewer
-  int threads = 1;                 // the result does not depend on it
-  bool force = false;              // replace an existing output folder
+  // Documents with fewer or more bytes of text are left out; 0: no limit.
+  uint64_t min_bytes = 0, max_bytes = 0;
+  bool deduplicate = false;  // of documents with equal text the first one stays
+  int threads = 1;           // the result does not depend on it
+  bool force = false;        // replace an existing output folder
 };
 
 struct ShardTotals {
@@ -30,6 +33,8 @@ struct TokenizeResult : ShardTotals {  // of all, or of the training part
   std::vector<std::string> left_out;  // files in folders, as in inputs.hpp
   BadLines bad_lines;
   uint64_t num_splits = 0;  // times that ReadOptions::split_at was met
+  // documents left out, each counted once
+  uint64_t num_too_short = 0, num_too_long = 0, num_repeated = 0;
 };
 
 // Bytes of input read (compressed as on disk) of the total, and ids made so far.

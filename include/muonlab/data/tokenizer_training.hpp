@@ -40,4 +40,14 @@ std::string train_tokenizer_on_files(const InputList& list, const ReadOptions& o
                                      const TokenizerTraining& training, BadLines& bad,
                                      const ReadProgress& progress = {});
 
+// A tokenizer.json of byte-level BPE with GPT-2's expression: end-of-text is id 0, the bytes are 1
+// to 256, and the merges are those of the trainer of Hugging Face's tokenizers library for the same
+// texts (BpeTrainer with ByteLevel.alphabet()). Only training.vocabulary is used. Throws Error
+// where the text gives fewer tokens, with their number.
+std::string train_byte_bpe(const std::vector<std::string>& texts,
+                           const TokenizerTraining& training);
+std::string train_byte_bpe_on_files(const InputList& list, const ReadOptions& options,
+                                    const TokenizerTraining& training, BadLines& bad,
+                                    const ReadProgress& progress = {});
+
 }  // namespace muonlab::data
