@@ -7,7 +7,7 @@ Needs the packages of scripts/requirements-peer.txt; muonlab itself needs no Pyt
 so this script runs only when a case is added. --check computes everything again and fails if a committed
 file differs by more than rounding.
 
-model_<case>.safetensors   A tiny model of transformers (Llama, Qwen3 or Arcee), run in float64 on float32
+model_<case>.safetensors   A tiny model of transformers, run in float64 on float32
     parameters (transformers itself keeps float32 inside RMSNorm and the rotary table: about 1e-7).
     param.<name>  fp32   every parameter, Hugging Face names; a tied model has no lm_head.weight;
                          qk_norm "no_gain" is Qwen3 with gains of one, which are left out of the file
@@ -15,7 +15,8 @@ model_<case>.safetensors   A tiny model of transformers (Llama, Qwen3 or Arcee),
     logits        fp32   [batch, time, vocabulary]
     loss          fp64   [1], mean cross-entropy over all batch * time tokens
     grad.<name>   fp32   gradient of that mean
-    metadata "config"    JSON, the Hugging Face fields and "architecture", "qk_norm"
+    metadata "config"    JSON, the Hugging Face fields and "architecture", "qk_norm"; or, for models of
+                         further families, their config.json under "hf_config"
 
 muon_<case>.safetensors    Three steps of Muon in float64, by the formulas below, for several shapes.
     <rows>x<cols>.weight0, .grad1..3 (float32-representable), .momentum1..3, .weight1..3, and
@@ -60,6 +61,80 @@ MODEL_CASES = {
     "arcee_mha_untied": ("ArceeForCausalLM", False, 4, "none", 1),
     "arcee_mha_tied": ("ArceeForCausalLM", True, 4, "none", 1),
 }
+
+
+
+# name: (model_type, fields of the config); parameters as Hugging Face names them, with its own
+# config.json, which the C++ reads. Contexts, windows and original contexts are small enough that each
+# of them acts on TIME tokens.
+def rope(kind, theta=10000.0, **fields):
+    return {"rope_parameters": {"rope_type": kind, "rope_theta": theta, **fields}}
+
+
+LLAMA3 = dict(factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
+LAYERS = {"num_hidden_layers": 2}
+WINDOW_2 = {"use_sliding_window": True, "sliding_window": 3}
+FAMILY_CASES = {
+    "llama_llama3": ("llama", rope("llama3", 500000.0, **LLAMA3)),
+    "llama_linear": ("llama", rope("linear", factor=2.0)),
+    "llama_dynamic": ("llama", {"max_position_embeddings": 6, **rope("dynamic", 100.0, factor=3.0)}),
+    "llama_yarn": ("llama", rope("yarn", 10.0, factor=4.0, beta_fast=2.0, beta_slow=0.5,
+                                 original_max_position_embeddings=16)),
+    "llama_biases": ("llama", {"attention_bias": True, "mlp_bias": True}),
+    "arcee_biases": ("arcee", {"attention_bias": True, "mlp_bias": True, "hidden_act": "relu2"}),
+    "mistral_window": ("mistral", {"sliding_window": 4, **LAYERS}),
+    "qwen2": ("qwen2", {"tie_word_embeddings": True}),
+    "qwen2_window": ("qwen2", {**WINDOW_2, "max_window_layers": 1, **LAYERS}),
+    "qwen3_window_biases": ("qwen3", {**WINDOW_2, "attention_bias": True, **LAYERS,
+                                      "layer_types": ["sliding_attention", "full_attention"]}),
+    "gemma2": ("gemma2", {"sliding_window": 3, "attn_logit_softcapping": 2.0, "query_pre_attn_scalar": 5,
+                          "final_logit_softcapping": 3.0, "tie_word_embeddings": True, **LAYERS}),
+}
+
+
+def family_config(model_type, changes):
+    fields = {
+        "model_type": model_type, "hidden_size": 12, "intermediate_size": 20, "num_hidden_layers": 1,
+        "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 6, "vocab_size": VOCABULARY,
+        "rms_norm_eps": 1e-5, "max_position_embeddings": 32, "tie_word_embeddings": False, **rope("default"),
+    }
+    return {**fields, **changes}
+
+
+def make_family_case(seed, model_type, changes):
+    """Gemma 2 stores its norms' gains less one; param and grad hold the gains themselves."""
+    fields = family_config(model_type, changes)
+    rest = {k: v for k, v in fields.items() if k != "model_type"}
+    config = transformers.AutoConfig.for_model(model_type, bos_token_id=None, eos_token_id=None, pad_token_id=None,
+                                               use_cache=False, **json.loads(json.dumps(rest)))
+    config._attn_implementation = "eager"
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    offset = 1.0 if model_type == "gemma2" else 0.0
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            noise = torch.randn(p.shape, generator=generator)
+            if name.endswith(".bias"):
+                p.copy_(0.3 * noise)
+            elif p.ndim == 1:
+                p.copy_(1 - offset + 0.1 * noise)
+            elif "embed_tokens" in name or "lm_head" in name:
+                p.copy_(0.5 * noise)
+            else:
+                p.copy_(noise / math.sqrt(p.shape[1]))
+    window = torch.randint(VOCABULARY, (BATCH, TIME + 1), generator=generator)
+    tokens, targets = window[:, :-1].contiguous(), window[:, 1:].contiguous()
+    model.double()
+    logits = model(input_ids=tokens).logits
+    loss = torch.nn.functional.cross_entropy(logits.view(-1, VOCABULARY), targets.view(-1))
+    loss.backward()
+    tensors = {"tokens": tokens, "targets": targets, "logits": logits.detach().float(),
+               "loss": loss.detach().reshape(1)}
+    for name, p in model.named_parameters():
+        gain = offset if p.ndim == 1 and name.endswith("norm.weight") else 0.0
+        tensors["param." + name] = (p.detach() + gain).float()
+        tensors["grad." + name] = p.grad.float()
+    return tensors, {"hf_config": fields}
 
 
 def model_config(architecture, tied, kv_heads, qk_norm, layers):
@@ -295,6 +370,8 @@ def make_adamw_case(decay):
 def all_cases():
     for i, (name, case) in enumerate(MODEL_CASES.items()):
         yield f"model_{name}", *make_model_case(100 + i, case)
+    for i, (name, case) in enumerate(FAMILY_CASES.items()):
+        yield f"model_{name}", *make_family_case(200 + i, *case)
     for name, case in MUON_CASES.items():
         yield f"muon_{name}", *make_muon_case(case)
     for name, decay in ADAMW_CASES.items():
@@ -326,6 +403,7 @@ def main():
     parser = argparse.ArgumentParser(description="write or check tests/golden/*.safetensors")
     parser.add_argument("--out", type=pathlib.Path,
                         default=pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden")
+    parser.add_argument("--only", default="", help="only the files whose names begin so")
     parser.add_argument("--check", action="store_true", help="compare with the files that are there; write nothing")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -333,6 +411,8 @@ def main():
     source = f"scripts/make_goldens.py; torch {torch.__version__}, transformers {transformers.__version__}"
     bad, total = 0, 0
     for name, tensors, config in all_cases():
+        if not name.startswith(arguments.only):
+            continue
         path = arguments.out / f"{name}.safetensors"
         if arguments.check:
             problem = check_file(path, tensors, config)
@@ -344,7 +424,7 @@ def main():
                       metadata={"config": json.dumps({**config, "source": source})})
             path.chmod(0o644)
         total += path.stat().st_size if path.exists() else 0
-    print(f"{len(MODEL_CASES) + len(MUON_CASES) + len(ADAMW_CASES)} files, {total / 1000:.0f} kB, {bad} bad")
+    print(f"{len(MODEL_CASES) + len(FAMILY_CASES) + len(MUON_CASES) + len(ADAMW_CASES)} files, {total / 1000:.0f} kB, {bad} bad")
     sys.exit(1 if bad else 0)
 
 

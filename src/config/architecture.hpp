@@ -8,7 +8,8 @@ struct Architecture {
   const char* model_type;
 };
 inline constexpr Architecture kLlama{"LlamaForCausalLM", "llama"},
+    kMistral{"MistralForCausalLM", "mistral"}, kQwen2{"Qwen2ForCausalLM", "qwen2"},
     kQwen3{"Qwen3ForCausalLM", "qwen3"}, kArcee{"ArceeForCausalLM", "arcee"},
-    kOwn{"MuonlabForCausalLM", "muonlab"};
+    kGemma2{"Gemma2ForCausalLM", "gemma2"}, kOwn{"MuonlabForCausalLM", "muonlab"};
 
 }  // namespace muonlab::config

@@ -183,11 +183,11 @@ class AssignmentCheck {
     }
   }
 
-  // The first parameter of these roles whose optimizer keeps its norm.
-  std::optional<size_t> kept_norm(std::initializer_list<Role> roles) const {
+  // The first parameter of this kind whose optimizer keeps its norm.
+  template <class Wanted>
+  std::optional<size_t> kept_norm(const Wanted& wanted) const {
     for (size_t p = 0; p < specs_.size(); ++p) {
-      const bool wanted = std::find(roles.begin(), roles.end(), specs_[p].role) != roles.end();
-      if (!wanted || line_of_[p] == kNoLine) continue;
+      if (line_of_[p] == kNoLine || !wanted(specs_[p])) continue;
       const auto found = c_.run.optimizers.find(c_.run.assign[line_of_[p]].optimizer);
       if (found == c_.run.optimizers.end()) continue;
       if (std::visit([](const auto& rule) { return rule.hyperball; }, found->second)) return p;
@@ -199,13 +199,21 @@ class AssignmentCheck {
     const auto optimizer = [&](size_t p) {
       return "optimizers." + c_.run.assign[line_of_[p]].optimizer + ".hyperball";
     };
-    const auto zero = kept_norm({Role::o, Role::ffn_out});
-    if (zero && c_.run.model.init.zero_output) {
-      c_.fail(optimizer(*zero), specs_[*zero].name +
-                                    " starts at zero (model.init.zero_output), so "
-                                    "there is no norm to keep");
+    const InitialWeights initial(c_.run.model);
+    const auto zero = kept_norm([&](const ParameterSpec& spec) {
+      return spec.role != Role::norm && initial.deviation(spec) == 0;
+    });
+    if (zero) {
+      const bool is_bias = specs_[*zero].role == Role::bias;
+      const char* cause = is_bias                           ? ""
+                          : c_.run.model.init.zero_output   ? " (model.init.zero_output)"
+                          : c_.run.model.init.rules.empty() ? " (model.init.std)"
+                                                            : " (model.init.rules)";
+      c_.fail(optimizer(*zero), base::str(specs_[*zero].name, " starts at zero", cause,
+                                          ", so there is no norm to keep"));
     }
-    const auto clipped = kept_norm({Role::q, Role::k});
+    const auto clipped = kept_norm(
+        [](const ParameterSpec& spec) { return spec.role == Role::q || spec.role == Role::k; });
     if (clipped && c_.run.train.qk_clip > 0) {
       c_.fail("train.qk_clip", base::str(optimizer(*clipped), " keeps the norm of ",
                                          specs_[*clipped].name, ", which qk_clip would lower"));

@@ -207,7 +207,9 @@ class Loader {
     std::vector<std::string> names{"layers", "width", "heads", "kv_heads", "head_dim", "ffn_width"};
     if (cause == "model.from") {
       names.insert(names.end(), {"gated", "activation", "qk_norm", "tied", "rope_theta", "norm_eps",
-                                 "vocabulary"});
+                                 "vocabulary", "attention_scale", "score_cap", "logit_cap",
+                                 "rope_scaling", "attention_bias", "ffn_bias", "window",
+                                 "window_pattern", "embedding_scale", "post_norm"});
     }
     Value* model = tree_.find("model");
     for (const std::string& name : names) {
@@ -221,7 +223,7 @@ class Loader {
   ModelConfig shape_from(const Value& from) {
     const std::string path = path_in(from.mark.source ? from.mark.source->folder : ".", from.text);
     try {
-      return from_hugging_face(read_small_file(path), path);
+      return from_hugging_face(read_small_file(path), path, HfUse::shape);
     } catch (const ConfigError& e) {
       problems_.add(e, from.mark);
     } catch (const base::Error& e) {

@@ -1,8 +1,9 @@
 // config.json of Hugging Face to a model section. Whatever changes what transformers computes is
 // read as transformers reads it, or refused; what it ignores is ignored.
 #include "config/architecture.hpp"
+#include "config/hf_fields.hpp"
 #include "config/json.hpp"
-#include "config/reader.hpp"
+#include "config/writer.hpp"
 #include "muonlab/config/model_hf.hpp"
 #include "muonlab/config/resolve.hpp"
 
@@ -16,6 +17,7 @@ namespace {
 struct Foreign {
   const char* key;
   std::optional<double> unused;
+  bool of_gemma = false;  // Gemma 2 has it
 };
 constexpr Foreign kForeign[] = {{"attention_dropout", 0},
                                 {"partial_rotary_factor", 1},
@@ -30,19 +32,45 @@ constexpr Foreign kForeign[] = {{"attention_dropout", 0},
                                 {"n_routed_experts", 0},
                                 {"num_kv_shared_layers", 0},
                                 {"attention_multiplier", {}},
-                                {"query_pre_attn_scalar", {}},
-                                {"final_logit_softcapping", {}},
-                                {"attn_logit_softcapping", {}},
+                                {"query_pre_attn_scalar", {}, true},
+                                {"final_logit_softcapping", {}, true},
+                                {"attn_logit_softcapping", {}, true},
                                 {"clip_qkv", {}},
                                 {"scale_depth", {}},
                                 {"attention_chunk_size", {}}};
 
+// What transformers fills in where a file is silent.
+struct Defaults {
+  int64_t context = 2048;
+  double norm_eps = 1e-6;
+  std::optional<int64_t> kv_heads{}, head_dim{};
+  bool tied = false;
+  Activation activation = Activation::silu;
+};
+
+Defaults defaults_of(const std::string& type) {
+  if (type == kQwen3.model_type) return {.context = 32768, .kv_heads = 32, .head_dim = 128};
+  if (type == kQwen2.model_type) return {.context = 32768, .kv_heads = 32};
+  if (type == kMistral.model_type) return {.context = 131072, .kv_heads = 8};
+  if (type == kArcee.model_type)
+    return {.context = 4096, .norm_eps = 1e-5, .activation = Activation::relu2};
+  if (type == kGemma2.model_type) {
+    return {.context = 8192,
+            .kv_heads = 4,
+            .head_dim = 256,
+            .tied = true,
+            .activation = Activation::gelu_tanh};
+  }
+  return {};
+}
+
 class HuggingFaceReader {
  public:
-  HuggingFaceReader(const Value& root, Problems& problems) : root_(root), problems_(problems) {}
+  HuggingFaceReader(const Value& root, Problems& problems, HfUse use)
+      : file_(root, problems), problems_(problems), use_(use) {}
 
   ModelConfig read() {
-    const Value* own = given("muonlab");
+    const Value* own = file_.given("muonlab");
     const std::string type = model_type(own != nullptr);
     if (!problems_.empty()) return {};
     ModelConfig m;
@@ -61,218 +89,155 @@ class HuggingFaceReader {
  private:
   using Kind = Value::Kind;
 
-  // The value of a key, for which null is the same as absent.
-  const Value* given(const char* key) const {
-    const Value* value = root_.find(key);
-    return value && !value->is(Kind::null) ? value : nullptr;
-  }
-
-  void refuse(const Value& value, const std::string& key, const std::string& text) {
-    problems_.add(value.mark, key, text);
-  }
-
   ModelConfig fields(const std::string& type, const ModelConfig* own) {
+    const bool is_own = own && type == kOwn.model_type;
     const bool qwen = type == kQwen3.model_type, arcee = type == kArcee.model_type;
-    ModelConfig m;
-    m.gated = own && type == kOwn.model_type ? own->gated : !arcee;
-    m.qk_norm = qwen ? QkNorm::gain : QkNorm::none;
-    if (own && (type == kOwn.model_type || (qwen && own->qk_norm != QkNorm::none)))
-      m.qk_norm = own->qk_norm;  // without gain it is a Qwen3 whose gains are ones
-    m.width = required("hidden_size");
-    m.layers = required("num_hidden_layers");
-    m.heads = required("num_attention_heads");
-    m.ffn_width = required("intermediate_size");
-    m.vocabulary = required("vocab_size");
-    // Qwen3's default is a number, but null means as many as there are heads, as elsewhere.
-    const bool absent = root_.find("num_key_value_heads") == nullptr;
-    m.kv_heads = integer("num_key_value_heads").value_or(qwen && absent ? 32 : m.heads);
-    if (qwen) refuse_null("head_dim");
-    m.head_dim = integer("head_dim");
-    if (!m.head_dim && qwen) m.head_dim = 128;
-    m.context = integer("max_position_embeddings").value_or(qwen ? 32768 : arcee ? 4096 : 2048);
-    m.norm_eps = number("rms_norm_eps").value_or(arcee ? 1e-5 : 1e-6);
-    m.init.std = number("initializer_range").value_or(0.02);
-    m.tied = flag("tie_word_embeddings");
+    const Defaults usual = defaults_of(type);
+    // What no field of transformers says, where an architecture of ours needs none.
+    ModelConfig m = is_own ? *own : ModelConfig{};
+    if (!is_own) {
+      m.gated = !arcee;
+      m.qk_norm = qwen ? QkNorm::gain : QkNorm::none;
+      // without gain it is a Qwen3 whose gains are ones
+      if (own && qwen && own->qk_norm != QkNorm::none) m.qk_norm = own->qk_norm;
+    }
+    m.width = file_.required("hidden_size");
+    m.layers = file_.required("num_hidden_layers");
+    m.heads = file_.required("num_attention_heads");
+    m.ffn_width = file_.required("intermediate_size");
+    m.vocabulary = file_.required("vocab_size");
+    // A default may be a number, but null means as many as there are heads.
+    const bool absent = file_.root().find("num_key_value_heads") == nullptr;
+    m.kv_heads = file_.integer("num_key_value_heads")
+                     .value_or(absent ? usual.kv_heads.value_or(m.heads) : m.heads);
+    if (usual.head_dim) file_.refuse_null("head_dim");
+    m.head_dim = file_.integer("head_dim");
+    if (!m.head_dim) m.head_dim = usual.head_dim;
+    m.context = file_.integer("max_position_embeddings").value_or(usual.context);
+    m.norm_eps = file_.number("rms_norm_eps").value_or(usual.norm_eps);
+    m.init.std = file_.number("initializer_range").value_or(0.02);
+    m.tied = file_.given("tie_word_embeddings") ? file_.flag("tie_word_embeddings") : usual.tied;
+    const bool gemma = type == kGemma2.model_type;
+    const char* activation = gemma ? "hidden_activation" : "hidden_act";
     for (const char* key :
-         {"max_position_embeddings", "rms_norm_eps", "initializer_range", "hidden_act"})
-      refuse_null(key);
-    read_rope(m);
-    read_activation(m);
-    refuse_unsupported();
-    refuse_layer_types(m.layers);
+         {"max_position_embeddings", "rms_norm_eps", "initializer_range", activation})
+      file_.refuse_null(key);
+    read_rope(file_, m);
+    read_activation(m, activation, is_own ? m.activation : usual.activation);
+    read_biases(type, m);
+    if (!is_own) read_window(file_, type, m);
+    if (gemma) read_gemma(m);
+    refuse_unsupported(gemma);
     return m;
   }
 
+  void read_biases(const std::string& type, ModelConfig& m) {
+    const bool is_own = type == kOwn.model_type;
+    const bool of_attention = file_.flag("attention_bias"), of_ffn = file_.flag("mlp_bias");
+    if (is_own) return;
+    const auto none_there = [&](const char* key) {
+      file_.refuse(*file_.given(key), key, "a " + type + " has no such biases");
+    };
+    if (type == kQwen2.model_type) {
+      m.attention_bias = AttentionBias::qkv;
+    } else if (of_attention && type == kMistral.model_type) {
+      none_there("attention_bias");
+    } else if (of_attention) {
+      m.attention_bias = AttentionBias::all;
+    }
+    m.ffn_bias = of_ffn;
+    if (of_ffn && type != kLlama.model_type && type != kArcee.model_type) none_there("mlp_bias");
+  }
+
+  // Caps, scales and norms of Gemma 2.
+  void read_gemma(ModelConfig& m) {
+    if (use_ == HfUse::weights) {
+      file_.refuse(*file_.given("model_type"), "model_type",
+                   "a Gemma 2 stores the gains of its norms less one, which muonlab does not read; "
+                   "model.from takes its shape");
+    }
+    const auto cap = [&](const char* key, double usual) {
+      return file_.root().find(key) ? file_.number(key).value_or(0.0) : usual;
+    };
+    m.score_cap = cap("attn_logit_softcapping", 50);
+    m.logit_cap = cap("final_logit_softcapping", 30);
+    m.attention_scale =
+        1.0 / std::sqrt(static_cast<double>(file_.integer("query_pre_attn_scalar").value_or(256)));
+    m.embedding_scale = std::sqrt(static_cast<double>(m.width));
+    m.post_norm = true;
+    if (file_.flag("use_bidirectional_attention"))
+      file_.refuse(*file_.given("use_bidirectional_attention"), "use_bidirectional_attention",
+                   "is not supported; muonlab's attention is causal");
+  }
+
   std::string model_type(bool own) {
-    const Value* at = given("model_type");
+    const Value* at = file_.given("model_type");
     std::string type, named;
     if (at && !at->is(Kind::string))
-      refuse(*at, "model_type", "expected a string, got " + describe(*at));
+      file_.refuse(*at, "model_type", "expected a string, got " + describe(*at));
     if (at && at->is(Kind::string)) type = at->text;
-    if (const Value* v = given("architectures"); v && v->is(Kind::array) && !v->items.empty()) {
-      for (const Architecture& a : {kLlama, kQwen3, kArcee, kOwn}) {
+    if (const Value* v = file_.given("architectures");
+        v && v->is(Kind::array) && !v->items.empty()) {
+      for (const Architecture& a : {kLlama, kMistral, kQwen2, kQwen3, kArcee, kGemma2, kOwn}) {
         if (v->items.front().text == a.name) named = a.model_type;
       }
     }
     if (type.empty()) type = named;
-    const bool known = type == kLlama.model_type || type == kQwen3.model_type ||
-                       type == kArcee.model_type || (own && type == kOwn.model_type);
+    bool known = own && type == kOwn.model_type;
+    std::string takes;
+    for (const Architecture& a : {kLlama, kMistral, kQwen2, kQwen3, kArcee, kGemma2}) {
+      known = known || type == a.model_type;
+      takes += base::str(takes.empty() ? "" : ", ", a.model_type);
+    }
     if (!known && problems_.empty()) {
-      refuse(at ? *at : root_, "model_type",
-             (type.empty() ? "is missing" : quote(type) + " is not a model that muonlab computes") +
-                 "; it takes llama (LlamaForCausalLM), qwen3 (Qwen3ForCausalLM), arcee "
-                 "(ArceeForCausalLM)");
+      file_.refuse(
+          at ? *at : file_.root(), "model_type",
+          (type.empty() ? "is missing" : quote(type) + " is not a model that muonlab computes") +
+              "; it takes " + takes);
     }
     if (known && !named.empty() && named != type) {
-      refuse(*given("architectures"), "architectures",
-             base::str("is for ", named, ", but model_type is ", type));
+      file_.refuse(*file_.given("architectures"), "architectures",
+                   base::str("is for ", named, ", but model_type is ", type));
     }
     return type;
   }
 
-  // Where transformers has no meaning for null and stops.
-  void refuse_null(const char* key) {
-    const Value* value = root_.find(key);
-    if (value && value->is(Kind::null))
-      refuse(*value, key, "is null; leave it out to take the default");
-  }
-
-  std::optional<int64_t> integer(const char* key) {
-    const Value* value = given(key);
-    if (!value) return std::nullopt;
-    if (value->is(Kind::integer) && value->integer > 0 && value->integer <= (int64_t{1} << 28))
-      return value->integer;
-    refuse(*value, key, "expected an integer above 0, got " + describe(*value));
-    return std::nullopt;
-  }
-
-  int64_t required(const char* key) {
-    if (!given(key)) refuse(root_, key, "is missing");
-    return integer(key).value_or(1);
-  }
-
-  std::optional<double> number(const char* key) { return number_in(root_, key, key); }
-
-  std::optional<double> number_in(const Value& object, const char* key, const std::string& path) {
-    const Value* value = object.find(key);
-    if (!value || value->is(Kind::null)) return std::nullopt;
-    if (value->is(Kind::integer) || value->is(Kind::real)) return value->real;
-    refuse(*value, path, "expected a number, got " + describe(*value));
-    return std::nullopt;
-  }
-
-  bool flag(const char* key) {
-    const Value* value = given(key);
-    if (value && !value->is(Kind::boolean))
-      refuse(*value, key, "expected true or false, got " + describe(*value));
-    return value && value->boolean;
-  }
-
-  // transformers 5 has rope_parameters, 4 had rope_theta and rope_scaling.
-  void read_rope(ModelConfig& m) {
-    std::optional<double> theta = number("rope_theta");
-    for (const char* key : {"rope_parameters", "rope_scaling"}) {
-      const Value* rope = given(key);
-      if (!rope) continue;
-      const std::optional<double> inner = read_rotation(*rope, key);
-      if (inner && theta && *inner != *theta) {
-        refuse(*rope, key,
-               base::str("its rope_theta is ", plain(*inner), ", another one is ", plain(*theta),
-                         "; transformers 4 and 5 would take different ones"));
-      }
-      if (inner) theta = inner;
-    }
-    if (!theta) refuse_null("rope_theta");
-    m.rope_theta = theta.value_or(10000.0);
-    if (m.rope_theta <= 0) refuse(root_, "rope_theta", "is not above 0");
-  }
-
-  // The theta in one set of rotary parameters, where it says one.
-  std::optional<double> read_rotation(const Value& rope, const std::string& key) {
-    if (!rope.is(Kind::object)) {
-      refuse(rope, key, "expected an object, got " + describe(rope));
-      return std::nullopt;
-    }
-    for (const Member& m : rope.members) {
-      if (!m.value.is(Kind::object)) continue;
-      refuse(m.value, child_path(key, m.key),
-             "rotary parameters of one kind of layer are not supported; muonlab has one set for "
-             "all layers, with rope_type and rope_theta directly in " +
-                 key);
-      return std::nullopt;
-    }
-    const Value* type = rope.find("rope_type");
-    if (!type) type = rope.find("type");
-    const Value* factor = rope.find("factor");
-    if (type ? type->text != "default" : factor != nullptr) {
-      refuse(rope, key,
-             "scaled rotary frequencies" +
-                 (type ? " (" + base::clip_text(type->text, 40) + ")" : std::string()) +
-                 " are not supported; muonlab computes the plain ones");
-      return std::nullopt;
-    }
-    const std::string part = key + ".partial_rotary_factor";
-    if (number_in(rope, "partial_rotary_factor", part).value_or(1.0) != 1.0)
-      refuse(*rope.find("partial_rotary_factor"), part,
-             "is not supported; muonlab rotates all of a head");
-    return number_in(rope, "rope_theta", key + ".rope_theta");
-  }
-
-  void read_activation(ModelConfig& m) {
-    const Value* act = given("hidden_act");
-    m.activation = m.gated ? Activation::silu : Activation::relu2;
+  void read_activation(ModelConfig& m, const char* key, Activation usual) {
+    const Value* act = file_.given(key);
+    m.activation = usual;
     if (!act) return;
     const std::vector<std::string> names = enum_names<Activation>();
     // Names under which transformers has the same function.
-    const std::string name = act->text == "swish"         ? "silu"
-                             : act->text == "gelu_python" ? "gelu"
-                                                          : act->text;
+    const std::string name = act->text == "swish"               ? "silu"
+                             : act->text == "gelu_python"       ? "gelu"
+                             : act->text == "gelu_pytorch_tanh" ? "gelu_tanh"
+                                                                : act->text;
     const auto found = std::find(names.begin(), names.end(), name);
-    if (found == names.end()) {
-      refuse(*act, "hidden_act",
-             (act->is(Kind::string) ? quote(act->text) : describe(*act)) +
-                 " is not supported; supported: " + base::join(names, " "));
+    if (found == names.end() || act->text == "gelu_tanh") {
+      file_.refuse(*act, key,
+                   (act->is(Kind::string) ? quote(act->text) : describe(*act)) +
+                       " is not supported; supported: silu gelu relu2 gelu_pytorch_tanh");
     } else {
       m.activation = static_cast<Activation>(found - names.begin());
     }
   }
 
-  void refuse_unsupported() {
-    for (const char* key : {"attention_bias", "mlp_bias", "qkv_bias", "use_bias"}) {
-      if (flag(key))
-        refuse(*given(key), key, "biases are not supported; muonlab's matrices have none");
-    }
-    if (flag("use_sliding_window")) {
-      refuse(*given("use_sliding_window"), "use_sliding_window",
-             "sliding windows are not supported");
+  void refuse_unsupported(bool gemma) {
+    for (const char* key : {"qkv_bias", "use_bias"}) {
+      if (file_.flag(key))
+        file_.refuse(*file_.given(key), key, "is not supported; biases are told by attention_bias");
     }
     for (const Foreign& foreign : kForeign) {
-      const auto value = number(foreign.key);
+      if (gemma && foreign.of_gemma) continue;
+      const auto value = file_.number(foreign.key);
       if (!value || value == foreign.unused) continue;
-      refuse(
-          *given(foreign.key), foreign.key,
+      file_.refuse(
+          *file_.given(foreign.key), foreign.key,
           "is not supported" + (foreign.unused ? "; muonlab computes with " + plain(*foreign.unused)
                                                : std::string()));
     }
-    if (const Value* layers = given("per_layer_config"))
-      refuse(*layers, "per_layer_config", "layers that differ are not supported");
-  }
-
-  void refuse_layer_types(int64_t num_layers) {
-    const Value* types = given("layer_types");
-    if (!types) return;
-    if (!types->is(Kind::array))
-      return refuse(*types, "layer_types", "expected an array, got " + describe(*types));
-    for (size_t i = 0; i < types->items.size(); ++i) {
-      if (types->items[i].text == "full_attention") continue;
-      return refuse(
-          types->items[i], item_path("layer_types", i),
-          quote(types->items[i].text) + " is not supported; muonlab computes full_attention");
-    }
-    if (static_cast<int64_t>(types->items.size()) != num_layers)
-      refuse(
-          *types, "layer_types",
-          base::str("names ", types->items.size(), " layers, num_hidden_layers says ", num_layers));
+    if (const Value* layers = file_.given("per_layer_config"))
+      file_.refuse(*layers, "per_layer_config", "layers that differ are not supported");
   }
 
   // A program that changed the fields and kept the section made a file that says two things.
@@ -280,9 +245,10 @@ class HuggingFaceReader {
     const auto same = [&](const char* field, auto a, auto b, const char* key) {
       if (a == b) return;
       const Value* at = section.find(field);
-      refuse(at ? *at : section, base::str("muonlab.", field),
-             base::str("is ", compact(Value::of(a)), ", but ", key, " is ", compact(Value::of(b)),
-                       "; remove the section \"muonlab\" to take the fields beside it"));
+      file_.refuse(
+          at ? *at : section, base::str("muonlab.", field),
+          base::str("is ", compact(Value::of(a)), ", but ", key, " is ", compact(Value::of(b)),
+                    "; remove the section \"muonlab\" to take the fields beside it"));
     };
     const ModelConfig other = resolve(beside);
     same("layers", own.layers, other.layers, "num_hidden_layers");
@@ -301,16 +267,42 @@ class HuggingFaceReader {
       return EnumNames<decltype(value)>::names[static_cast<size_t>(value)];
     };
     same("activation", name(own.activation), name(other.activation), "hidden_act");
+    same("attention_bias", name(own.attention_bias), name(other.attention_bias), "attention_bias");
+    same("ffn_bias", own.ffn_bias, other.ffn_bias, "mlp_bias");
+    same("window", own.window.value_or(0), other.window.value_or(0), "sliding_window");
+    for (int64_t i = 0; i < own.layers && own.layers == other.layers; ++i) {
+      if (own.has_window(i) == other.has_window(i)) continue;
+      file_.refuse(section, "muonlab.window_pattern", "is another one than that of layer_types");
+      break;
+    }
+    same("rope_scaling", scaling_text(own), scaling_text(other), "rope_parameters");
     same("qk_norm", name(own.qk_norm), name(other.qk_norm), "that of model_type");
+    const std::string holds = hugging_face_architecture(own);
+    const Value* named = file_.given("architectures");
+    if (problems_.empty() && named && named->items.front().text != holds) {
+      file_.refuse(section, "muonlab",
+                   base::str("is a model of ", holds, ", which architectures does not say"));
+    }
   }
 
-  const Value& root_;
+  // As it computes: the original context where it is left to the model's.
+  static std::string scaling_text(const ModelConfig& m) {
+    RopeScaling scaling = m.rope_scaling;
+    if (auto* dynamic = std::get_if<DynamicScaling>(&scaling))
+      dynamic->original_context = dynamic->original_context.value_or(m.context);
+    if (auto* yarn = std::get_if<YarnScaling>(&scaling))
+      yarn->original_context = yarn->original_context.value_or(m.context);
+    return compact(to_value(scaling));
+  }
+
+  HfFields file_;
   Problems& problems_;
+  HfUse use_;
 };
 
 }  // namespace
 
-ModelConfig from_hugging_face(std::string_view text, const std::string& label) {
+ModelConfig from_hugging_face(std::string_view text, const std::string& label, HfUse use) {
   Problems problems;
   const auto source = std::make_shared<const Source>(Source{label, "", Source::file});
   const Value root = parse_json(text, source, problems, DuplicateKeys::last_wins);
@@ -318,7 +310,7 @@ ModelConfig from_hugging_face(std::string_view text, const std::string& label) {
   if (!root.is(Value::Kind::object))
     problems.add(root.mark, "", "expected an object, got " + describe(root));
   problems.raise();
-  ModelConfig model = HuggingFaceReader(root, problems).read();
+  ModelConfig model = HuggingFaceReader(root, problems, use).read();
   problems.raise();
   return resolve(std::move(model));
 }

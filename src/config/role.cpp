@@ -28,7 +28,7 @@ const std::vector<Group>& groups() {
        {Role::q, Role::k, Role::v, Role::o, Role::ffn_in, Role::ffn_gate, Role::ffn_out}},
       {"all",
        {Role::embed, Role::q, Role::k, Role::v, Role::o, Role::ffn_in, Role::ffn_gate,
-        Role::ffn_out, Role::norm, Role::head}}};
+        Role::ffn_out, Role::norm, Role::head, Role::bias}}};
   return kGroups;
 }
 
@@ -84,7 +84,7 @@ std::optional<std::vector<Role>> named_roles(std::string_view name) {
 std::string_view role_name(Role role) { return EnumNames<Role>::names[static_cast<size_t>(role)]; }
 
 bool is_matrix_role(Role role) {
-  return role != Role::embed && role != Role::norm && role != Role::head;
+  return role != Role::embed && role != Role::norm && role != Role::head && role != Role::bias;
 }
 
 Selector::Selector(std::string_view text) {

@@ -9,7 +9,7 @@
 namespace muonlab::cuda {
 
 // As config::Activation counts them.
-constexpr int kSilu = 0, kGelu = 1, kRelu2 = 2;
+constexpr int kSilu = 0, kGelu = 1, kRelu2 = 2, kGeluTanh = 3;
 
 struct ValueSlope {
   float value, slope;
@@ -18,7 +18,8 @@ struct ValueSlope {
 // exp overflows to infinity below -88, and the quotient is then 0, as it should be.
 MUONLAB_KERNEL float sigmoid(float a) { return 1.0f / (1.0f + expf(-a)); }
 
-// act(a) and act'(a). silu: a sigmoid(a); gelu: a Phi(a); relu2: max(a, 0)².
+// act(a) and act'(a). silu: a sigmoid(a); gelu: a Phi(a); relu2: max(a, 0)²; gelu_tanh: a sigmoid(2
+// u), u = sqrt(2 / pi) (a + 0.044715 a³).
 MUONLAB_KERNEL ValueSlope activation(int kind, float a) {
   if (kind == kSilu) {
     const float s = sigmoid(a);
@@ -28,6 +29,12 @@ MUONLAB_KERNEL ValueSlope activation(int kind, float a) {
     const float phi = 0.5f * (1.0f + erff(a * 0.70710678118654752f));
     const float density = 0.3989422804014327f * expf(-0.5f * a * a);
     return {a * phi, phi + a * density};
+  }
+  if (kind == kGeluTanh) {
+    const float square = a * a;
+    const float s = sigmoid(1.5957691216057308f * a * (1.0f + 0.044715f * square));
+    const float inner = 1.5957691216057308f * (1.0f + 0.134145f * square);
+    return {a * s, s + a * s * (1.0f - s) * inner};
   }
   const float positive = a > 0.0f ? a : 0.0f;
   return {positive * positive, 2.0f * positive};

@@ -263,7 +263,7 @@ struct ModelOperators {
 
   static std::pair<int64_t, int64_t> activation_shape(const at::Tensor& x, int64_t kind,
                                                       bool gated) {
-    TORCH_CHECK(kind == kSilu || kind == kGelu || kind == kRelu2, "activate: no activation ", kind);
+    TORCH_CHECK(kind >= kSilu && kind <= kGeluTanh, "activate: no activation ", kind);
     TORCH_CHECK(x.dim() == 2 && (!gated || x.size(1) % 2 == 0),
                 "activate: x must be [rows, width], or [rows, 2 width] with a gate");
     check(x, x, x.sizes(), x.scalar_type(), "activate: x");

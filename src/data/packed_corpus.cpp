@@ -42,9 +42,10 @@ namespace {
 
 class PackedCorpus : public Corpus {
  public:
-  PackedCorpus(std::shared_ptr<const TokenRow> row, int64_t context, int64_t seed)
+  PackedCorpus(std::shared_ptr<const TokenRow> row, int64_t context, int64_t seed, bool stored)
       : row_(std::move(row)),
         context_(context),
+        stored_(stored),
         seed_(static_cast<uint64_t>(seed)),
         samples_((row_->size() - 1) / context) {}
 
@@ -56,6 +57,7 @@ class PackedCorpus : public Corpus {
     const auto samples = static_cast<uint64_t>(samples_);
     const uint64_t epoch = static_cast<uint64_t>(index) / samples;
     const uint64_t place = static_cast<uint64_t>(index) % samples;
+    if (stored_) return window(static_cast<int64_t>(place), out);
     window(static_cast<int64_t>(base::permute(place, samples, base::permutation_key(seed_, epoch))),
            out);
   }
@@ -69,6 +71,7 @@ class PackedCorpus : public Corpus {
  private:
   std::shared_ptr<const TokenRow> row_;
   int64_t context_;
+  bool stored_;
   uint64_t seed_;
   int64_t samples_;
 };
@@ -76,7 +79,7 @@ class PackedCorpus : public Corpus {
 }  // namespace
 
 std::unique_ptr<Corpus> make_packed_corpus(std::shared_ptr<const TokenRow> row, int64_t context,
-                                           int64_t seed, const std::string& what) {
+                                           int64_t seed, const std::string& what, bool stored) {
   base::check(context >= 1, "a context has at least one token");
   if (row->size() < context + 1) {
     throw base::Error(what, ": ", base::with_commas(row->size()),
@@ -84,7 +87,7 @@ std::unique_ptr<Corpus> make_packed_corpus(std::shared_ptr<const TokenRow> row, 
                       " (which takes ", base::with_commas(context + 1),
                       "); use more text or a shorter model.context");
   }
-  return std::make_unique<PackedCorpus>(std::move(row), context, seed);
+  return std::make_unique<PackedCorpus>(std::move(row), context, seed, stored);
 }
 
 }  // namespace muonlab::data

@@ -30,8 +30,10 @@ class MemoryRow : public TokenRow {
   std::vector<int32_t> four_;
 };
 
-// `what` names the row in the error when it is shorter than one sample.
+// `what` names the row in the error when it is shorter than one sample. stored: every epoch has the
+// order of the row.
 std::unique_ptr<Corpus> make_packed_corpus(std::shared_ptr<const TokenRow> row, int64_t context,
-                                           int64_t seed, const std::string& what);
+                                           int64_t seed, const std::string& what,
+                                           bool stored = false);
 
 }  // namespace muonlab::data

@@ -124,7 +124,8 @@ Dataset open_shards(const config::ShardsConfig& config, int64_t context, int64_t
   dataset.tokenizer = tokenizer_of(options.tokenizer, train->shards().front());
   check_tokenizer(*train, *dataset.tokenizer);
   check_tokenizer(*valid, *dataset.tokenizer);
-  dataset.train = make_packed_corpus(train, context, seed, "data.train");
+  dataset.train = make_packed_corpus(train, context, seed, "data.train",
+                                     config.order == config::SampleOrder::stored);
   dataset.valid = make_packed_corpus(valid, context, seed, "data.valid");
 
   base::Hasher identity;

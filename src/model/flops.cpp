@@ -10,9 +10,12 @@ double flops_per_token(const config::ModelConfig& model) {
     if (config::is_matrix_role(spec.role)) weights += static_cast<double>(spec.count());
   }
   // Scores and mixing of the keys that a query sees; backward is twice the forward.
-  const ops::AttentionSpec spec = ops::attention_spec(model);
-  const double attention = static_cast<double>(model.layers * spec.heads.query_width()) * 2.0 *
-                           spec.mean_keys(model.context);
+  double attention = 0;
+  for (int64_t i = 0; i < model.layers; ++i) {
+    const ops::AttentionSpec spec = ops::attention_spec(model, i);
+    attention +=
+        static_cast<double>(spec.heads.query_width()) * 2.0 * spec.mean_keys(model.context);
+  }
   return 6.0 * (weights + attention);
 }
 

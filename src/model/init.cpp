@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
@@ -10,20 +8,18 @@ namespace muonlab::model {
 
 void initialize(const config::ModelConfig& model, int64_t seed, tensor::Arena& arena) {
   at::NoGradGuard no_grad;
+  const config::InitialWeights initial(model);
   for (tensor::Parameter& parameter : arena.parameters()) {
     const config::Role role = parameter.spec.role;
     if (role == config::Role::norm) {
       parameter.value.fill_(1.0);
       continue;
     }
-    const bool is_output = role == config::Role::o || role == config::Role::ffn_out;
-    if (is_output && model.init.zero_output) {
+    const double deviation = initial.deviation(parameter.spec);
+    if (deviation == 0) {
       parameter.value.zero_();
       continue;
     }
-    double deviation = model.init.std;
-    if (is_output && model.init.depth_scaled)
-      deviation /= std::sqrt(2.0 * static_cast<double>(model.layers));
     const base::Philox random(static_cast<uint64_t>(seed), base::Purpose::init,
                               parameter.spec.name);
     at::Tensor values = at::empty(parameter.spec.shape, at::kFloat);

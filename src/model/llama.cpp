@@ -11,6 +11,7 @@
 #include "muonlab/ops/embedding.hpp"
 #include "muonlab/ops/linear.hpp"
 #include "muonlab/ops/rms_norm.hpp"
+#include "muonlab/ops/visible_keys.hpp"
 
 namespace muonlab::model {
 namespace {
@@ -18,6 +19,7 @@ namespace {
 constexpr int64_t kHeadRowMultiple = 64;  // of the vocabulary, in compute buffers
 
 struct Layer {
+  ops::AttentionSpec attention;
   tensor::Parameter attention_norm;
   ops::StackedWeight qkv;
   ops::HeadGains head_gains;
@@ -25,6 +27,14 @@ struct Layer {
   tensor::Parameter ffn_norm;
   ops::StackedWeight ffn_in;  // gated: [in | gate]
   ops::StackedWeight ffn_out;
+  // Of what attention and feed-forward add; without a value where there is none.
+  tensor::Parameter attention_post_norm{}, ffn_post_norm{};
+};
+
+// What the attention of all layers shares in one forward pass.
+struct Positions {
+  int64_t num_sequences = 1;
+  at::Tensor all{}, windowed{};  // first keys [b, t], without and with the window
 };
 
 // An observer's view of one layer.
@@ -43,19 +53,27 @@ class Llama final : public Model {
         tensor::Arena& arena)
       : config_(config),
         path_(path),
-        attention_(ops::attention_spec(config)),
         dtype_(arena.values().scalar_type()),
         compute_(precision == config::Precision::bf16 ? at::kBFloat16 : dtype_),
         embed_(arena.find("model.embed_tokens.weight")),
         norm_(arena.find("model.norm.weight")),
-        head_(stack(arena, {config.tied ? "model.embed_tokens.weight" : "lm_head.weight"},
-                    kHeadRowMultiple)) {
+        head_(make_head(arena)) {
+    if (config.embedding_norm == config::QkNorm::gain) {
+      embed_norm_ = arena.find("model.embed_norm.weight");
+    } else if (config.embedding_norm == config::QkNorm::no_gain) {
+      // A gain of ones that no optimizer knows; nobody reads what its gradient sums to.
+      const at::Tensor& usual = norm_.value.detach();
+      embed_norm_ = {{}, at::ones_like(usual), at::zeros_like(usual)};
+    }
     for (int64_t i = 0; i < config.layers; ++i) layers_.push_back(make_layer(arena, i));
     grow_rotary_table(config.context);
   }
 
-  at::Tensor forward(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) override {
-    return ops::cross_entropy(decode(tokens_bt), head_, targets_bt.reshape(-1));
+  at::Tensor forward(const at::Tensor& tokens_bt, const at::Tensor& targets_bt,
+                     double z_loss) override {
+    ops::LogitOptions options = logit_options();
+    options.z_loss = z_loss;
+    return ops::cross_entropy(decode(tokens_bt), head_, targets_bt.reshape(-1), options);
   }
 
   at::Tensor logits(const at::Tensor& tokens_bt) override {
@@ -72,7 +90,8 @@ class Llama final : public Model {
 
   at::Tensor token_losses(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) override {
     at::NoGradGuard no_grad;
-    return ops::token_cross_entropy(decode(tokens_bt), head_, targets_bt.reshape(-1))
+    return ops::token_cross_entropy(decode(tokens_bt), head_, targets_bt.reshape(-1),
+                                    logit_options())
         .view(targets_bt.sizes());
   }
 
@@ -92,45 +111,66 @@ class Llama final : public Model {
   double flops_per_token() const override { return model::flops_per_token(config_); }
 
  private:
+  ops::LogitOptions logit_options() const {
+    return {.cap = config_.logit_cap, .form = config_.logit_cap_form};
+  }
+
   at::Tensor read_out(const at::Tensor& hidden_nw, bool with_graph) const {
-    const at::Tensor weight =
-        with_graph ? head_.differentiable() : head_.shadow().narrow(0, 0, head_.rows());
-    const at::Tensor logits_nv = at::linear(hidden_nw, weight);
-    return logits_nv.to(dtype_ == at::kDouble ? at::kDouble : at::kFloat);
+    return ops::head_logits(hidden_nw, head_, logit_options(), with_graph)
+        .to(dtype_ == at::kDouble ? at::kDouble : at::kFloat);
+  }
+
+  at::Tensor embed(const at::Tensor& tokens_bt) const {
+    at::Tensor x_nw = ops::embedding(path_, tokens_bt.reshape(-1), embed_);
+    if (config_.embedding_scale != 1.0) x_nw = x_nw * config_.embedding_scale;
+    return embed_norm_.value.defined() ? norm(x_nw, embed_norm_, x_nw.scalar_type()) : x_nw;
+  }
+
+  // What every layer with these settings sees of the tokens.
+  Positions positions(const at::Tensor& tokens_bt) const {
+    Positions out{tokens_bt.size(0)};
+    for (const Layer& layer : layers_) {
+      at::Tensor& first = layer.attention.window ? out.windowed : out.all;
+      if (!first.defined()) first = ops::first_keys(tokens_bt, layer.attention);
+    }
+    return out;
   }
 
   // The final hidden states [n, w], normed, in the compute dtype.
   at::Tensor decode(const at::Tensor& tokens_bt, const Observer& observer = {}) {
     base::check(tokens_bt.dim() == 2, "tokens are [b, t]");
     grow_rotary_table(tokens_bt.size(1));
-    const int64_t num_sequences = tokens_bt.size(0);
-    at::Tensor residual_nw = ops::embedding(path_, tokens_bt.reshape(-1), embed_);
+    const Positions places = positions(tokens_bt);
+    at::Tensor residual_nw = embed(tokens_bt);
     at::Tensor branch_nw, normed_nw;
     for (size_t i = 0; i < layers_.size(); ++i) {
       const Layer& layer = layers_[i];
       const View view{observer, static_cast<int64_t>(i)};
       std::tie(residual_nw, normed_nw) = add_norm(residual_nw, branch_nw, layer.attention_norm);
-      branch_nw = attend(layer, normed_nw, num_sequences, view);
+      branch_nw = after(layer.attention_post_norm, attend(layer, normed_nw, places, view));
       std::tie(residual_nw, normed_nw) = add_norm(residual_nw, branch_nw, layer.ffn_norm);
-      branch_nw = feed_forward(layer, normed_nw, view);
+      branch_nw = after(layer.ffn_post_norm, feed_forward(layer, normed_nw, view));
     }
     return std::get<1>(add_norm(residual_nw, branch_nw, norm_));
   }
 
-  at::Tensor attend(const Layer& layer, const at::Tensor& normed_nw, int64_t num_sequences,
+  at::Tensor attend(const Layer& layer, const at::Tensor& normed_nw, const Positions& places,
                     const View& view) const {
+    const ops::AttentionSpec& spec = layer.attention;
+    const int64_t num_sequences = places.num_sequences;
+    const at::Tensor& first_keys = spec.window ? places.windowed : places.all;
     view.input(config::Role::q, normed_nw);
     const at::Tensor qkv = ops::linear(normed_nw, layer.qkv);
     if (view.observer.max_logit) {
-      view.observer.max_logit(view.layer, ops::largest_logit(qkv, num_sequences, attention_,
-                                                             rotary_, layer.head_gains));
+      view.observer.max_logit(view.layer, ops::largest_logit(qkv, num_sequences, spec, rotary_,
+                                                             layer.head_gains, first_keys));
     }
     if (view.observer.head_logits) {
-      view.observer.head_logits(view.layer, ops::largest_logits(qkv, num_sequences, attention_,
-                                                                rotary_, layer.head_gains));
+      view.observer.head_logits(view.layer, ops::largest_logits(qkv, num_sequences, spec, rotary_,
+                                                                layer.head_gains, first_keys));
     }
     const at::Tensor mixed =
-        ops::self_attention(path_, qkv, num_sequences, attention_, rotary_, layer.head_gains);
+        ops::self_attention(path_, qkv, num_sequences, spec, rotary_, layer.head_gains, first_keys);
     view.input(config::Role::o, mixed);
     return ops::linear(mixed, layer.o);
   }
@@ -143,6 +183,15 @@ class Llama final : public Model {
     return ops::linear(active, layer.ffn_out);
   }
 
+  at::Tensor norm(const at::Tensor& x_nw, const tensor::Parameter& gain,
+                  at::ScalarType dtype) const {
+    return ops::add_norm(path_, x_nw, {}, gain, config_.norm_eps, dtype).normed_nw;
+  }
+
+  at::Tensor after(const tensor::Parameter& gain, const at::Tensor& branch_nw) const {
+    return gain.value.defined() ? norm(branch_nw.to(dtype_), gain, compute_) : branch_nw;
+  }
+
   std::tuple<at::Tensor, at::Tensor> add_norm(const at::Tensor& residual_nw,
                                               const at::Tensor& branch_nw,
                                               const tensor::Parameter& gain) const {
@@ -151,45 +200,68 @@ class Llama final : public Model {
     return {std::move(out.residual_nw), std::move(out.normed_nw)};
   }
 
-  ops::StackedWeight stack(tensor::Arena& arena, const std::vector<std::string>& names,
-                           int64_t row_multiple = 1) const {
-    std::vector<tensor::Parameter> parts;
-    for (const std::string& name : names) parts.push_back(arena.find(name));
-    return ops::StackedWeight(std::move(parts), path_, compute_, row_multiple);
+  // The linear maps of these names, each with its bias where they have one.
+  ops::StackedWeight maps(tensor::Arena& arena, const std::vector<std::string>& names,
+                          bool has_bias) const {
+    std::vector<tensor::Parameter> parts, biases;
+    for (const std::string& name : names) {
+      parts.push_back(arena.find(name + ".weight"));
+      if (has_bias) biases.push_back(arena.find(name + ".bias"));
+    }
+    return ops::StackedWeight(std::move(parts), path_, compute_, 1, std::move(biases));
+  }
+
+  ops::StackedWeight make_head(tensor::Arena& arena) const {
+    std::vector<tensor::Parameter> biases;
+    if (config_.head_bias) biases.push_back(arena.find("lm_head.bias"));
+    return ops::StackedWeight(
+        {arena.find(config_.tied ? "model.embed_tokens.weight" : "lm_head.weight")}, path_,
+        compute_, kHeadRowMultiple, std::move(biases));
   }
 
   Layer make_layer(tensor::Arena& arena, int64_t index) const {
     const std::string prefix = base::str("model.layers.", index, ".");
     const std::string attention = prefix + "self_attn.", mlp = prefix + "mlp.";
+    const config::AttentionBias bias = config_.attention_bias;
     ops::HeadGains head_gains;
-    if (attention_.norm.mode == config::QkNorm::gain) {
+    if (config_.qk_norm == config::QkNorm::gain) {
       head_gains.query = arena.find(attention + "q_norm.weight");
       head_gains.key = arena.find(attention + "k_norm.weight");
     }
-    std::vector<std::string> ffn_in{mlp + "up_proj.weight"};
-    if (config_.gated) ffn_in.insert(ffn_in.begin(), mlp + "gate_proj.weight");
-    return {arena.find(prefix + "input_layernorm.weight"),
-            stack(arena, {attention + "q_proj.weight", attention + "k_proj.weight",
-                          attention + "v_proj.weight"}),
-            std::move(head_gains),
-            stack(arena, {attention + "o_proj.weight"}),
-            arena.find(prefix + "post_attention_layernorm.weight"),
-            stack(arena, ffn_in),
-            stack(arena, {mlp + "down_proj.weight"})};
+    std::vector<std::string> ffn_in{mlp + "up_proj"};
+    if (config_.gated) ffn_in.insert(ffn_in.begin(), mlp + "gate_proj");
+    const auto gain = [&](const char* name) { return arena.find(prefix + name + ".weight"); };
+    const bool post = config_.post_norm;
+    Layer layer{ops::attention_spec(config_, index),
+                gain("input_layernorm"),
+                maps(arena, {attention + "q_proj", attention + "k_proj", attention + "v_proj"},
+                     bias != config::AttentionBias::none),
+                std::move(head_gains),
+                maps(arena, {attention + "o_proj"}, bias == config::AttentionBias::all),
+                gain(post ? "pre_feedforward_layernorm" : "post_attention_layernorm"),
+                maps(arena, ffn_in, config_.ffn_bias),
+                maps(arena, {mlp + "down_proj"}, config_.ffn_bias)};
+    if (post) {
+      layer.attention_post_norm = gain("post_attention_layernorm");
+      layer.ffn_post_norm = gain("post_feedforward_layernorm");
+    }
+    return layer;
   }
 
   void grow_rotary_table(int64_t num_positions) {
-    if (rotary_.cos_th.defined() && rotary_.cos_th.size(0) >= num_positions) return;
-    rotary_ = ops::make_rotary_table(
-        num_positions, attention_.heads.head_dim, attention_.rotation.theta,
-        dtype_ == at::kDouble ? at::kDouble : at::kFloat, embed_.value.device());
+    const ops::AttentionSpec& spec = layers_.front().attention;
+    const int64_t made = rotary_.cos_th.defined() ? rotary_.cos_th.size(0) : 0;
+    if (made == num_positions || (made > num_positions && ops::serves_shorter(spec.rotation)))
+      return;
+    rotary_ = ops::make_rotary_table(num_positions, spec.heads.head_dim, spec.rotation,
+                                     dtype_ == at::kDouble ? at::kDouble : at::kFloat,
+                                     embed_.value.device());
   }
 
   config::ModelConfig config_;
   tensor::Path path_;
-  ops::AttentionSpec attention_;
   at::ScalarType dtype_, compute_;
-  tensor::Parameter embed_, norm_;
+  tensor::Parameter embed_, norm_, embed_norm_;
   ops::StackedWeight head_;
   std::vector<Layer> layers_;
   ops::RotaryTable rotary_;

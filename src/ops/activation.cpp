@@ -62,6 +62,7 @@ at::Tensor activation_reference(const at::Tensor& x, config::Activation activati
   switch (activation) {
     case config::Activation::silu: return at::silu(x);
     case config::Activation::gelu: return at::gelu(x);
+    case config::Activation::gelu_tanh: return at::gelu(x, "tanh");
     case config::Activation::relu2: {
       const at::Tensor positive = at::relu(x);
       return positive * positive;

@@ -39,6 +39,19 @@ struct Gelu {
   }
 };
 
+// x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715 x^3): the same as x (1 + tanh u) / 2.
+struct GeluTanh {
+  static MUONLAB_INLINE float value(float x) {
+    return x * sigmoid_fast(1.5957691216057308f * x * (1.0f + 0.044715f * x * x));
+  }
+  static MUONLAB_INLINE ValueSlope both(float x) {
+    const float square = x * x;
+    const float s = sigmoid_fast(1.5957691216057308f * x * (1.0f + 0.044715f * square));
+    const float inner = 1.5957691216057308f * (1.0f + 3.0f * 0.044715f * square);
+    return {x * s, s + x * s * (1.0f - s) * inner};
+  }
+};
+
 struct Relu2 {
   static MUONLAB_INLINE float value(float x) {
     const float positive = x > 0 ? x : 0.0f;
@@ -101,6 +114,7 @@ MUONLAB_INLINE void forward(config::Activation activation, bool gated, const T* 
     case config::Activation::silu: return forward_rows<Silu>(gated, x, y, f, begin, end);
     case config::Activation::gelu: return forward_rows<Gelu>(gated, x, y, f, begin, end);
     case config::Activation::relu2: return forward_rows<Relu2>(gated, x, y, f, begin, end);
+    case config::Activation::gelu_tanh: return forward_rows<GeluTanh>(gated, x, y, f, begin, end);
   }
 }
 
@@ -111,6 +125,8 @@ MUONLAB_INLINE void backward(config::Activation activation, bool gated, const T*
     case config::Activation::silu: return backward_rows<Silu>(gated, x, d_y, d_x, f, begin, end);
     case config::Activation::gelu: return backward_rows<Gelu>(gated, x, d_y, d_x, f, begin, end);
     case config::Activation::relu2: return backward_rows<Relu2>(gated, x, d_y, d_x, f, begin, end);
+    case config::Activation::gelu_tanh:
+      return backward_rows<GeluTanh>(gated, x, d_y, d_x, f, begin, end);
   }
 }
 

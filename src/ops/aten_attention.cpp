@@ -81,29 +81,33 @@ Attended attend_by_aten(const at::Tensor& rows, const AttentionShape& shape) {
   std::vector<at::Tensor> saved;
   switch (kind_of(rows, shape)) {
     case Kind::cpu_flash: {
-      const auto [y, lse] =
-          at::_scaled_dot_product_flash_attention_for_cpu(x.q, x.k, x.v, 0.0, true);
+      const auto [y, lse] = at::_scaled_dot_product_flash_attention_for_cpu(
+          x.q, x.k, x.v, 0.0, true, /*attn_mask=*/std::nullopt, shape.scale);
       out = y;
       saved = {lse};
       break;
     }
     case Kind::flash: {
-      const auto made = at::_scaled_dot_product_flash_attention(x.q, x.k, x.v, 0.0, true);
+      const auto made = at::_scaled_dot_product_flash_attention(
+          x.q, x.k, x.v, 0.0, true, /*return_debug_mask=*/false, shape.scale);
       out = std::get<0>(made);
       saved = {std::get<1>(made), std::get<6>(made), std::get<7>(made)};
       break;
     }
     case Kind::cudnn: {
-      const auto made = at::_scaled_dot_product_cudnn_attention(x.q, x.k, x.v, std::nullopt,
-                                                                /*compute_log_sumexp=*/true, 0.0,
-                                                                /*is_causal=*/true);
+      const auto made =
+          at::_scaled_dot_product_cudnn_attention(x.q, x.k, x.v, std::nullopt,
+                                                  /*compute_log_sumexp=*/true, 0.0,
+                                                  /*is_causal=*/true,
+                                                  /*return_debug_mask=*/false, shape.scale);
       out = std::get<0>(made);
       saved = {std::get<1>(made), std::get<6>(made), std::get<7>(made)};
       break;
     }
     case Kind::efficient: {
       const auto made = at::_scaled_dot_product_efficient_attention(
-          x.q, x.k, x.v, std::nullopt, /*compute_log_sumexp=*/true, 0.0, /*is_causal=*/true);
+          x.q, x.k, x.v, std::nullopt, /*compute_log_sumexp=*/true, 0.0, /*is_causal=*/true,
+          shape.scale);
       out = std::get<0>(made);
       saved = {std::get<1>(made), std::get<2>(made), std::get<3>(made)};
       break;
@@ -125,21 +129,22 @@ at::Tensor attend_backward_by_aten(const at::Tensor& rows, const Attended& atten
   switch (kind_of(rows, shape)) {
     case Kind::cpu_flash:
       std::tie(d_q, d_k, d_v) = at::_scaled_dot_product_flash_attention_for_cpu_backward(
-          d_y, x.q, x.k, x.v, y, saved[0], 0.0, true);
+          d_y, x.q, x.k, x.v, y, saved[0], 0.0, true, /*attn_mask=*/std::nullopt, shape.scale);
       break;
     case Kind::flash:
       std::tie(d_q, d_k, d_v) = at::_scaled_dot_product_flash_attention_backward(
-          d_y, x.q, x.k, x.v, y, saved[0], kNone, kNone, t, t, 0.0, true, saved[1], saved[2]);
+          d_y, x.q, x.k, x.v, y, saved[0], kNone, kNone, t, t, 0.0, true, saved[1], saved[2],
+          shape.scale);
       break;
     case Kind::cudnn:
       std::tie(d_q, d_k, d_v) = at::_scaled_dot_product_cudnn_attention_backward(
-          d_y, x.q, x.k, x.v, y, saved[0], saved[1], saved[2], kNone, kNone, kNone, t, t, 0.0,
-          true);
+          d_y, x.q, x.k, x.v, y, saved[0], saved[1], saved[2], kNone, kNone, kNone, t, t, 0.0, true,
+          shape.scale);
       break;
     case Kind::efficient: {
       const auto made = at::_scaled_dot_product_efficient_attention_backward(
           d_y, x.q, x.k, x.v, kNone, y, saved[0], saved[1], saved[2], 0.0,
-          {true, true, true, false}, true);
+          {true, true, true, false}, true, shape.scale);
       std::tie(d_q, d_k, d_v) = std::tie(std::get<0>(made), std::get<1>(made), std::get<2>(made));
       break;
     }

@@ -42,12 +42,27 @@ Rotated rotate(const at::Tensor& qkv, int64_t num_sequences, const AttentionSpec
   return {q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)};
 }
 
-at::Tensor self_attention_reference(const at::Tensor& qkv, int64_t num_sequences,
-                                    const AttentionSpec& spec, const RotaryTable& rotary,
-                                    const HeadGains& gains) {
+// scores: the number type of the products with keys and values.
+at::Tensor self_attention_composed(const at::Tensor& qkv, int64_t num_sequences,
+                                   const AttentionSpec& spec, const RotaryTable& rotary,
+                                   const HeadGains& gains, const at::Tensor& first_keys_bt,
+                                   at::ScalarType scores) {
   const auto [q, k, v] = rotate(qkv, num_sequences, spec, rotary, gains);
-  const at::Tensor attended = attention_reference(q, k, v);
-  return attended.transpose(1, 2).reshape({qkv.size(0), spec.heads.query_width()});
+  const at::Tensor attended =
+      attention_reference(q.to(scores), k.to(scores), v.to(scores), spec, first_keys_bt);
+  return attended.transpose(1, 2)
+      .reshape({qkv.size(0), spec.heads.query_width()})
+      .to(qkv.scalar_type());
+}
+
+// True at the keys that a query does not see: [t, t], or [b, 1, t, t].
+at::Tensor hidden_keys(const at::Tensor& q_bhtd, const at::Tensor& first_keys_bt) {
+  const int64_t t = q_bhtd.size(2);
+  const at::Tensor later = at::ones({t, t}, q_bhtd.options().dtype(at::kBool)).triu(1);
+  if (!first_keys_bt.defined()) return later;
+  const at::Tensor key = at::arange(t, first_keys_bt.options());
+  const at::Tensor first = first_keys_bt.view({-1, 1, t, 1});
+  return at::logical_or(later, key < first);
 }
 
 // Attention over rotated rows by our kernel where the machine has its instructions, by ATen's
@@ -87,6 +102,7 @@ at::Tensor attend_backward(const at::Tensor& rows, const Attended& attended,
 // What both directions need besides tensors; lives as long as the graph.
 struct Plan : torch::CustomClassHolder {
   AttentionShape shape;
+  at::Tensor first_keys_bt;  // owns what shape.first_keys points to
   RotaryTable rotary;
   HeadNorm norm;
   HeadGains gains;
@@ -213,16 +229,16 @@ class SelfAttention : public torch::autograd::Function<SelfAttention> {
 }  // namespace
 
 at::Tensor attention_reference(const at::Tensor& q_bhtd, const at::Tensor& k_bhtd,
-                               const at::Tensor& v_bhtd) {
+                               const at::Tensor& v_bhtd, const AttentionSpec& spec,
+                               const at::Tensor& first_keys_bt) {
   const int64_t group = q_bhtd.size(1) / k_bhtd.size(1);
-  const int64_t num_positions = q_bhtd.size(2);
   const at::Tensor k = k_bhtd.repeat_interleave(group, 1);
   const at::Tensor v = v_bhtd.repeat_interleave(group, 1);
-  const double scale = 1.0 / std::sqrt(static_cast<double>(q_bhtd.size(3)));
-  const at::Tensor later =
-      at::ones({num_positions, num_positions}, q_bhtd.options().dtype(at::kBool)).triu(1);
-  const at::Tensor scores = (at::matmul(q_bhtd, k.transpose(2, 3)) * scale)
-                                .masked_fill(later, -std::numeric_limits<double>::infinity());
+  const double scale = spec.scale.value_or(1.0 / std::sqrt(static_cast<double>(q_bhtd.size(3))));
+  at::Tensor scores = at::matmul(q_bhtd, k.transpose(2, 3)) * scale;
+  if (spec.score_cap > 0) scores = at::tanh(scores / spec.score_cap) * spec.score_cap;
+  scores = scores.masked_fill(hidden_keys(q_bhtd, first_keys_bt),
+                              -std::numeric_limits<double>::infinity());
   const at::ScalarType softmax_dtype =
       scores.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
   return at::matmul(at::softmax(scores, -1, softmax_dtype).to(v.scalar_type()), v);
@@ -230,10 +246,25 @@ at::Tensor attention_reference(const at::Tensor& q_bhtd, const at::Tensor& k_bht
 
 at::Tensor self_attention(tensor::Path path, const at::Tensor& qkv, int64_t num_sequences,
                           const AttentionSpec& spec, const RotaryTable& rotary,
-                          const HeadGains& gains) {
-  if (!is_fused(path)) return self_attention_reference(qkv, num_sequences, spec, rotary, gains);
+                          const HeadGains& gains, const at::Tensor& first_keys_bt) {
+  if (!is_fused(path)) {
+    return self_attention_composed(qkv, num_sequences, spec, rotary, gains, first_keys_bt,
+                                   qkv.scalar_type());
+  }
+  bool has_kernel = false;
+  if (!by_plugin(path)) {
+    dispatch(qkv.scalar_type(), [&](auto* type) { has_kernel = has_attention_kernel(type); });
+  }
+  if (spec.score_cap > 0 || (first_keys_bt.defined() && !has_kernel)) {
+    return self_attention_composed(qkv, num_sequences, spec, rotary, gains, first_keys_bt,
+                                   at::kFloat);
+  }
   auto plan = c10::make_intrusive<Plan>();
-  plan->shape = {num_sequences, qkv.size(0) / num_sequences, spec.heads};
+  plan->shape = {num_sequences, qkv.size(0) / num_sequences, spec.heads, spec.scale};
+  if (first_keys_bt.defined()) {
+    plan->first_keys_bt = first_keys_bt.contiguous();
+    plan->shape.first_keys = plan->first_keys_bt.const_data_ptr<int32_t>();
+  }
   plan->rotary = rotary;
   plan->norm = spec.norm;
   plan->gains = gains;
@@ -244,28 +275,32 @@ at::Tensor self_attention(tensor::Path path, const at::Tensor& qkv, int64_t num_
 }
 
 at::Tensor largest_logits(const at::Tensor& qkv, int64_t num_sequences, const AttentionSpec& spec,
-                          const RotaryTable& rotary, const HeadGains& gains) {
+                          const RotaryTable& rotary, const HeadGains& gains,
+                          const at::Tensor& first_keys_bt) {
   at::NoGradGuard no_grad;
   const Heads& heads = spec.heads;
   const Rotated rotated = rotate(qkv, num_sequences, spec, rotary, gains);
   const at::ScalarType dtype = rotary.cos_th.scalar_type();
-  const int64_t num_positions = rotated.q.size(2);
-  const at::Tensor later =
-      at::ones({num_positions, num_positions}, qkv.options().dtype(at::kBool)).triu(1);
+  at::Tensor hidden = hidden_keys(rotated.q, first_keys_bt);
+  hidden = hidden.expand({num_sequences, 1, hidden.size(-1), hidden.size(-1)});
   at::Tensor largest_h = at::full({heads.queries}, -std::numeric_limits<double>::infinity(),
                                   at::TensorOptions().dtype(at::kDouble));
   for (int64_t i = 0; i < num_sequences; ++i) {  // one at a time: scores take heads * t * t numbers
     const at::Tensor k = rotated.k[i].to(dtype).repeat_interleave(heads.queries / heads.keys, 0);
     const at::Tensor scores = at::matmul(rotated.q[i].to(dtype), k.transpose(1, 2));
-    const at::Tensor causal = scores.masked_fill(later, -std::numeric_limits<double>::infinity());
-    largest_h = at::maximum(largest_h, causal.amax({1, 2}).cpu().to(at::kDouble));
+    const at::Tensor seen = scores.masked_fill(hidden[i], -std::numeric_limits<double>::infinity());
+    largest_h = at::maximum(largest_h, seen.amax({1, 2}).cpu().to(at::kDouble));
   }
+  if (spec.scale) return largest_h * *spec.scale;
   return largest_h / std::sqrt(static_cast<double>(heads.head_dim));
 }
 
 double largest_logit(const at::Tensor& qkv, int64_t num_sequences, const AttentionSpec& spec,
-                     const RotaryTable& rotary, const HeadGains& gains) {
-  return largest_logits(qkv, num_sequences, spec, rotary, gains).max().item<double>();
+                     const RotaryTable& rotary, const HeadGains& gains,
+                     const at::Tensor& first_keys_bt) {
+  return largest_logits(qkv, num_sequences, spec, rotary, gains, first_keys_bt)
+      .max()
+      .item<double>();
 }
 
 }  // namespace muonlab::ops

@@ -19,23 +19,24 @@ namespace {
 // What the backward of one block of queries works on; everything that lies [key, query] is 64
 // queries wide.
 struct BackwardBlock {
-  uint32_t* queries_across;        // [d units, query]
-  uint32_t* d_out_across;          // [d units, query]
-  uint32_t* queries_down;          // [query units, d]
-  uint32_t* d_out_down;            // [query units, d]
-  float* scores;                   // [key, query]; then probabilities
-  float* d_scores;                 // [key, query]
-  uint32_t* p_rows;                // numbers [key, query]
-  uint32_t* d_scores_rows;         // numbers [key, query]
-  uint32_t* d_scores_columns;      // numbers [query, key]
-  float* d_queries;                // [query, d]
-  alignas(64) float lse[kBlock];   // +inf beyond the last query
-  alignas(64) float dots[kBlock];  // d_out . out
+  uint32_t* queries_across;                // [d units, query]
+  uint32_t* d_out_across;                  // [d units, query]
+  uint32_t* queries_down;                  // [query units, d]
+  uint32_t* d_out_down;                    // [query units, d]
+  float* scores;                           // [key, query]; then probabilities
+  float* d_scores;                         // [key, query]
+  uint32_t* p_rows;                        // numbers [key, query]
+  uint32_t* d_scores_rows;                 // numbers [key, query]
+  uint32_t* d_scores_columns;              // numbers [query, key]
+  float* d_queries;                        // [query, d]
+  alignas(64) float lse[kBlock];           // +inf beyond the last query
+  alignas(64) float dots[kBlock];          // d_out . out
+  alignas(64) int32_t first_keys[kBlock];  // less the keys that are skipped
 };
 
 // scores and d_scores (both [key, query], products without scale) become P and dS, in the numbers
-// of the next products.
-template <class Unit>
+// of the next products. `first`: the first query less the keys that are skipped.
+template <bool kMasked, class Unit>
 MUONLAB_INLINE void probabilities(const BackwardBlock& block, int64_t first, int64_t num_keys,
                                   float scale) {
   using Number = typename Unit::Number;
@@ -51,7 +52,12 @@ MUONLAB_INLINE void probabilities(const BackwardBlock& block, int64_t first, int
       const __m512i query = _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int>(i)));
       const __m512 x = _mm512_fmsub_ps(_mm512_loadu_ps(s + i), _mm512_set1_ps(scale),
                                        _mm512_load_ps(block.lse + i));
-      const __m512 p = _mm512_maskz_mov_ps(_mm512_cmpge_epi32_mask(query, hidden), exp_lanes(x));
+      __mmask16 sees = _mm512_cmpge_epi32_mask(query, hidden);
+      if constexpr (kMasked) {
+        sees = _mm512_mask_cmple_epi32_mask(sees, _mm512_load_si512(block.first_keys + i),
+                                            _mm512_set1_epi32(static_cast<int>(j)));
+      }
+      const __m512 p = _mm512_maskz_mov_ps(sees, exp_lanes(x));
       const __m512 error = _mm512_sub_ps(_mm512_loadu_ps(ds + i), _mm512_load_ps(block.dots + i));
       const __m512 slope = _mm512_mul_ps(_mm512_mul_ps(p, error), _mm512_set1_ps(scale));
       store_lanes(p_row + i, p);
@@ -120,7 +126,8 @@ void backward_task(const HeadView<Unit>& view, const typename Unit::Number* qkv,
   const int64_t ld = view.width / kDepth, ld_out = view.out_width / kDepth;
   for (int64_t head = 0; head < view.group; ++head) {
     for (int64_t first = 0; first < t; first += kBlock) {
-      const int64_t count = std::min(kBlock, t - first), num_keys = first + count;
+      const int64_t count = std::min(kBlock, t - first), skip = view.skipped(first, count);
+      const int64_t num_keys = first + count - skip;
       const int64_t padded_keys = round_up(num_keys, 32);
       const Number* q = qkv + view.queries_at + head * d + first * view.width;
       const int64_t rows_at = view.out_at + first * view.out_width + head * d;
@@ -131,6 +138,10 @@ void backward_task(const HeadView<Unit>& view, const typename Unit::Number* qkv,
                               : std::numeric_limits<float>::infinity();
         block.dots[i] =
             exists ? dot(g + i * view.out_width, out + rows_at + i * view.out_width, d) : 0.0f;
+        if (view.first_keys != nullptr) {
+          block.first_keys[i] =
+              exists ? view.first_keys[first + i] - static_cast<int32_t>(skip) : 0;
+        }
       }
       if (count < kBlock) {
         std::memset(block.queries_across, 0,
@@ -142,18 +153,25 @@ void backward_task(const HeadView<Unit>& view, const typename Unit::Number* qkv,
       pack_rows(q, view.width, count, d, kBlock, block.queries_down, padded_d);
       pack_rows(g, view.out_width, count, d, kBlock, block.d_out_down, padded_d);
 
-      multiply<Unit>(num_keys, kBlock, d_units, qkv + view.keys_at, ld, block.queries_across,
-                     kBlock, block.scores, kBlock, false);
-      multiply<Unit>(num_keys, kBlock, d_units, qkv + view.values_at, ld, block.d_out_across,
-                     kBlock, block.d_scores, kBlock, false);
-      probabilities<Unit>(block, first, num_keys, view.scale);
+      const Number *seen_keys = qkv + view.keys_at + skip * view.width,
+                   *seen_values = qkv + view.values_at + skip * view.width;
+      multiply<Unit>(num_keys, kBlock, d_units, seen_keys, ld, block.queries_across, kBlock,
+                     block.scores, kBlock, false);
+      multiply<Unit>(num_keys, kBlock, d_units, seen_values, ld, block.d_out_across, kBlock,
+                     block.d_scores, kBlock, false);
+      if (view.first_keys == nullptr) {
+        probabilities<false, Unit>(block, first, num_keys, view.scale);
+      } else {
+        probabilities<true, Unit>(block, first - skip, num_keys, view.scale);
+      }
       multiply<Unit>(num_keys, padded_d, kBlock / kDepth, block.p_rows, kBlock / kDepth,
-                     block.d_out_down, padded_d, d_values, padded_d, true);
+                     block.d_out_down, padded_d, d_values + skip * padded_d, padded_d, true);
       multiply<Unit>(num_keys, padded_d, kBlock / kDepth, block.d_scores_rows, kBlock / kDepth,
-                     block.queries_down, padded_d, d_keys, padded_d, true);
+                     block.queries_down, padded_d, d_keys + skip * padded_d, padded_d, true);
       turn<Unit>(block, num_keys, padded_keys, padded_t / kDepth);
       multiply<Unit>(count, padded_d, padded_keys / kDepth, block.d_scores_columns,
-                     padded_t / kDepth, keys_down, padded_d, block.d_queries, padded_d, false);
+                     padded_t / kDepth, keys_down + skip / kDepth * padded_d, padded_d,
+                     block.d_queries, padded_d, false);
       for (int64_t i = 0; i < count; ++i) {
         Number* to = d_qkv + view.queries_at + head * d + (first + i) * view.width;
         const float* from = block.d_queries + i * padded_d;

@@ -15,15 +15,19 @@ namespace muonlab::ops {
 namespace {
 
 // One row of scores becomes unnormalized probabilities in the product's numbers, zero from
-// `visible` on up to `padded`, a multiple of 16.
-template <class Number>
-MUONLAB_INLINE void softmax_row(const float* scores, int64_t visible, int64_t padded, float scale,
-                                Number* p, float& inverse_sum, float& lse) {
+// `visible` on up to `padded`, a multiple of 16, and with kMasked also before `from`.
+template <bool kMasked, class Number>
+MUONLAB_INLINE void softmax_row(const float* scores, int64_t from, int64_t visible, int64_t padded,
+                                float scale, Number* p, float& inverse_sum, float& lse) {
   const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   const auto seen = [&](int64_t j) {
-    return _mm512_cmplt_epi32_mask(lanes, _mm512_set1_epi32(static_cast<int>(visible - j)));
+    const __mmask16 early =
+        _mm512_cmplt_epi32_mask(lanes, _mm512_set1_epi32(static_cast<int>(visible - j)));
+    if constexpr (!kMasked) return early;
+    return _mm512_mask_cmpge_epi32_mask(early, lanes,
+                                        _mm512_set1_epi32(static_cast<int>(from - j)));
   };
-  __m512 largest = _mm512_set1_ps(scores[0]);
+  __m512 largest = _mm512_set1_ps(scores[kMasked ? from : 0]);
   for (int64_t j = 0; j < visible; j += 16) {
     largest = _mm512_mask_max_ps(largest, seen(j), largest, _mm512_loadu_ps(scores + j));
   }
@@ -58,17 +62,27 @@ void forward_task(const HeadView<Unit>& view, const typename Unit::Number* qkv,
   for (int64_t head = 0; head < view.group; ++head) {
     for (int64_t first = 0; first < t; first += kBlock) {
       const int64_t count = std::min(kBlock, t - first);
-      const int64_t length = round_up(first + count, 16);
+      const int64_t skip = view.skipped(first, count);
+      const int64_t length = round_up(first + count, 16) - skip;
       const Number* q = qkv + view.queries_at + head * d + first * view.width;
-      multiply<Unit>(count, length, d_units, q, view.width / kDepth, keys, view.padded_t, scores,
-                     view.padded_t, false);
+      multiply<Unit>(count, length, d_units, q, view.width / kDepth, keys + skip, view.padded_t,
+                     scores, view.padded_t, false);
       float inverse_sum[kBlock];
       for (int64_t i = 0; i < count; ++i) {
-        softmax_row(scores + i * view.padded_t, first + i + 1, length, view.scale,
-                    p + i * view.padded_t, inverse_sum[i], lse[view.lse_at + head * t + first + i]);
+        const float* row = scores + i * view.padded_t;
+        Number* to = p + i * view.padded_t;
+        float& log_sum = lse[view.lse_at + head * t + first + i];
+        const int64_t visible = first + i + 1 - skip;
+        if (view.first_keys == nullptr) {
+          softmax_row<false>(row, 0, visible, length, view.scale, to, inverse_sum[i], log_sum);
+        } else {
+          softmax_row<true>(row, view.first_keys[first + i] - skip, visible, length, view.scale, to,
+                            inverse_sum[i], log_sum);
+        }
       }
-      multiply<Unit>(count, view.padded_d, length / kDepth, p, view.padded_t / kDepth, values,
-                     view.padded_d, mixed, view.padded_d, false);
+      multiply<Unit>(count, view.padded_d, length / kDepth, p, view.padded_t / kDepth,
+                     values + skip / kDepth * view.padded_d, view.padded_d, mixed, view.padded_d,
+                     false);
       for (int64_t i = 0; i < count; ++i) {
         Number* to = out + view.out_at + (first + i) * view.out_width + head * d;
         const float* from = mixed + i * view.padded_d;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "muonlab/ops/attention_spec.hpp"
 #include "ops/simd.hpp"
@@ -12,6 +13,8 @@ struct AttentionShape {
   int64_t num_sequences = 1;
   int64_t num_positions = 1;
   Heads heads;
+  std::optional<double> scale{};        // absent: 1 / sqrt(head_dim)
+  const int32_t* first_keys = nullptr;  // [b, t]: the first key that each query sees; null: 0
 };
 
 // Whether this machine has the instructions; the functions below REQUIRE it.

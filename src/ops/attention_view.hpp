@@ -2,6 +2,7 @@
 // a kernel source.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -60,17 +61,26 @@ struct HeadView {
         key_head(task % shape.heads.keys),
         padded_d(round_up(d, 16)),
         padded_t(round_up(t, kBlock)),
-        scale(1.0f / std::sqrt(static_cast<float>(d))) {
+        scale(shape.scale ? static_cast<float>(*shape.scale)
+                          : 1.0f / std::sqrt(static_cast<float>(d))) {
     const int64_t start = sequence * t * width;
     keys_at = start + (shape.heads.queries + key_head) * d;
     values_at = keys_at + shape.heads.keys * d;
     queries_at = start + key_head * group * d;
     out_at = sequence * t * out_width + key_head * group * d;
     lse_at = (sequence * shape.heads.queries + key_head * group) * t;
+    if (shape.first_keys != nullptr) first_keys = shape.first_keys + sequence * t;
+  }
+
+  // Keys before this one, a multiple of 32, are seen by no query of the block.
+  int64_t skipped(int64_t first, int64_t count) const {
+    if (first_keys == nullptr) return 0;
+    return *std::min_element(first_keys + first, first_keys + first + count) / 32 * 32;
   }
 
   int64_t t, d, width, out_width, group, sequence, key_head, padded_d, padded_t;
   float scale;
+  const int32_t* first_keys = nullptr;  // of the sequence; null: every query sees key 0
   int64_t keys_at, values_at, queries_at, out_at, lse_at;
 };
 

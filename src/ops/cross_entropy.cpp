@@ -6,6 +6,7 @@
 #include "ops/cross_entropy_kernel.hpp"
 #include "ops/fused.hpp"
 #include "ops/gemm.hpp"
+#include "ops/head_logits.hpp"
 
 namespace muonlab::ops {
 namespace {
@@ -80,27 +81,34 @@ class DeviceCrossEntropy : public torch::autograd::Function<DeviceCrossEntropy> 
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_nw,
                             const at::Tensor& /*first_part*/, const StackedWeight* head,
-                            const at::Tensor& targets_n, bool with_graph) {
+                            const at::Tensor& targets_n, const LogitOptions* options,
+                            bool with_graph) {
     const int64_t n = hidden_nw.size(0), v = head->rows();
     const int64_t chunk = chunk_rows(head->path(), n, v);
     const at::Tensor counted = targets_n.ne(kIgnoredTarget).sum().view({1});
     const at::Tensor losses_n = at::empty({n}, hidden_nw.options().dtype(at::kFloat));
-    at::Tensor d_hidden, d_head;
+    at::Tensor d_hidden, d_head, d_bias;
     if (with_graph) {
       d_hidden = at::empty_like(hidden_nw);
       d_head = at::zeros({v, hidden_nw.size(1)}, losses_n.options());
+      if (head->has_bias()) d_bias = at::zeros({v}, losses_n.options());
     }
+    const at::Tensor share = counted[0].clamp_min(1).to(at::kFloat).reciprocal();
     for (int64_t start = 0; start < n; start += chunk) {
       const int64_t count = std::min(chunk, n - start);
       const at::Tensor hidden = hidden_nw.narrow(0, start, count);
+      const at::Tensor targets = targets_n.narrow(0, start, count),
+                       losses = losses_n.narrow(0, start, count);
       const at::Tensor logits = multiply_transposed(head->path(), hidden, head->shadow());
-      losses_by_plugin(logits, targets_n.narrow(0, start, count), losses_n.narrow(0, start, count),
-                       v, with_graph ? std::optional(counted) : std::nullopt);
+      const HeadLogits around(logits, targets, *head, *options, with_graph);
+      losses_by_plugin(logits, targets, losses, v,
+                       with_graph ? std::optional(counted) : std::nullopt);
       if (!with_graph) continue;
+      around.finish(losses, share, d_bias);
       multiply_natural_into(head->path(), d_hidden.narrow(0, start, count), logits, head->shadow());
       add_weight_gradient(head->path(), {&d_head, 1}, logits, hidden);
     }
-    if (with_graph) context->save_for_backward({d_hidden, d_head});
+    if (with_graph) context->save_for_backward({d_hidden, d_head, d_bias});
     context->saved_data["head"] = reinterpret_cast<int64_t>(head);
     return (losses_n.sum(at::kDouble) / counted[0].clamp_min(1)).to(at::kFloat);
   }
@@ -109,7 +117,8 @@ class DeviceCrossEntropy : public torch::autograd::Function<DeviceCrossEntropy> 
     const variable_list saved = context->get_saved_variables();
     const auto* head = reinterpret_cast<const StackedWeight*>(context->saved_data["head"].toInt());
     head->parts()[0].grad.addcmul_(saved[1], grads[0]);
-    return {saved[0] * grads[0], {}, {}, {}, {}};
+    if (head->has_bias()) head->add_scaled_bias(saved[2], grads[0]);
+    return {saved[0] * grads[0], {}, {}, {}, {}, {}};
   }
 };
 
@@ -117,29 +126,35 @@ class HeadCrossEntropy : public torch::autograd::Function<HeadCrossEntropy> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& hidden_nw,
                             const at::Tensor& /*first_part*/, const StackedWeight* head,
-                            const at::Tensor& targets_n, bool with_graph) {
+                            const at::Tensor& targets_n, const LogitOptions* options,
+                            bool with_graph) {
     const int64_t n = hidden_nw.size(0), v = head->rows();
     const int64_t chunk = chunk_rows(head->path(), n, v);
     const int64_t num_counted = count_targets(targets_n);
     const double scale =
         with_graph ? 1.0 / static_cast<double>(std::max<int64_t>(num_counted, 1)) : 0.0;
     const at::Tensor losses_n = at::empty({n}, at::kFloat);
-    at::Tensor d_hidden, d_head;
+    at::Tensor d_hidden, d_head, d_bias;
     if (with_graph) {
       d_hidden = at::empty_like(hidden_nw);
       d_head = at::zeros({v, hidden_nw.size(1)}, at::kFloat);
+      if (head->has_bias()) d_bias = at::zeros({v}, at::kFloat);
     }
+    const at::Tensor share = at::full({}, scale, at::kFloat);
     for (int64_t start = 0; start < n; start += chunk) {
       const int64_t count = std::min(chunk, n - start);
       const at::Tensor hidden = hidden_nw.narrow(0, start, count);
+      const at::Tensor targets = targets_n.narrow(0, start, count),
+                       losses = losses_n.narrow(0, start, count);
       const at::Tensor logits = multiply_transposed(head->path(), hidden, head->shadow());
-      losses_fused(logits, targets_n.narrow(0, start, count), losses_n.narrow(0, start, count), v,
-                   scale);
+      const HeadLogits around(logits, targets, *head, *options, with_graph);
+      losses_fused(logits, targets, losses, v, scale);
       if (!with_graph) continue;
+      around.finish(losses, share, d_bias);
       multiply_natural_into(head->path(), d_hidden.narrow(0, start, count), logits, head->shadow());
       add_weight_gradient(head->path(), {&d_head, 1}, logits, hidden);
     }
-    if (with_graph) context->save_for_backward({d_hidden, d_head});
+    if (with_graph) context->save_for_backward({d_hidden, d_head, d_bias});
     context->saved_data["head"] = reinterpret_cast<int64_t>(head);
     const float* losses = losses_n.const_data_ptr<float>();
     const double total = std::accumulate(losses, losses + n, 0.0);
@@ -151,30 +166,50 @@ class HeadCrossEntropy : public torch::autograd::Function<HeadCrossEntropy> {
     const auto* head = reinterpret_cast<const StackedWeight*>(context->saved_data["head"].toInt());
     const double scale = grads[0].item<double>();
     head->add_scaled(saved[1], scale);
-    return {scale == 1.0 ? saved[0] : saved[0] * scale, {}, {}, {}, {}};
+    if (head->has_bias()) head->add_scaled_bias(saved[2], grads[0]);
+    return {scale == 1.0 ? saved[0] : saved[0] * scale, {}, {}, {}, {}, {}};
   }
 };
 
 }  // namespace
 
+at::Tensor head_logits(const at::Tensor& hidden_nw, const StackedWeight& head,
+                       const LogitOptions& options, bool with_graph) {
+  const at::Tensor hidden = hidden_nw.to(head.compute());
+  if (with_graph) {
+    return cap_logits(
+        at::linear(hidden, head.differentiable(), if_defined(head.differentiable_bias())), options);
+  }
+  at::NoGradGuard no_grad;
+  return cap_logits(
+      at::linear(hidden, head.shadow().narrow(0, 0, head.rows()), if_defined(head.bias_shadow())),
+      options);
+}
+
 at::Tensor cross_entropy(const at::Tensor& hidden_nw, const StackedWeight& head,
-                         const at::Tensor& targets_n) {
+                         const at::Tensor& targets_n, const LogitOptions& options) {
   check_targets(targets_n, head.rows());
   const at::Tensor hidden = hidden_nw.to(head.compute());
   if (by_plugin(head.path())) {
     return DeviceCrossEntropy::apply(hidden.contiguous(), head.parts()[0].value, &head, targets_n,
-                                     at::GradMode::is_enabled());
+                                     &options, at::GradMode::is_enabled());
   }
   if (is_fused(head.path())) {
     return HeadCrossEntropy::apply(hidden.contiguous(), head.parts()[0].value, &head, targets_n,
-                                   at::GradMode::is_enabled());
+                                   &options, at::GradMode::is_enabled());
   }
-  const at::Tensor losses = losses_reference(at::linear(hidden, head.differentiable()), targets_n);
-  return losses.sum() / static_cast<double>(std::max<int64_t>(count_targets(targets_n), 1));
+  const at::Tensor logits = head_logits(hidden, head, options, /*with_graph=*/true);
+  const double num_counted = static_cast<double>(std::max<int64_t>(count_targets(targets_n), 1));
+  const at::Tensor loss = losses_reference(logits, targets_n).sum() / num_counted;
+  if (options.z_loss == 0) return loss;
+  const at::Tensor log_sum =
+      at::logsumexp(logits, {1}).masked_fill(targets_n.eq(kIgnoredTarget), 0);
+  const at::Tensor z = (log_sum * log_sum).sum() * (options.z_loss / num_counted);
+  return loss + (z - z.detach());
 }
 
 at::Tensor token_cross_entropy(const at::Tensor& hidden_nw, const StackedWeight& head,
-                               const at::Tensor& targets_n) {
+                               const at::Tensor& targets_n, const LogitOptions& options) {
   at::NoGradGuard no_grad;
   check_targets(targets_n, head.rows());
   const bool fused = is_fused(head.path());
@@ -184,16 +219,17 @@ at::Tensor token_cross_entropy(const at::Tensor& hidden_nw, const StackedWeight&
     const int64_t count = std::min(chunk, n - start);
     const at::Tensor targets = targets_n.narrow(0, start, count);
     const at::Tensor hidden = hidden_nw.narrow(0, start, count).to(head.compute());
-    const at::Tensor logits = fused ? multiply_transposed(head.path(), hidden, head.shadow())
-                                    : at::mm(hidden, head.shadow().t());
+    if (!fused) {
+      parts.push_back(losses_reference(head_logits(hidden, head, options, false), targets));
+      continue;
+    }
+    const at::Tensor logits = multiply_transposed(head.path(), hidden, head.shadow());
+    const HeadLogits around(logits, targets, head, options, /*with_graph=*/false);
+    parts.push_back(at::empty({count}, hidden.options().dtype(at::kFloat)));
     if (by_plugin(head.path())) {
-      parts.push_back(at::empty({count}, hidden.options().dtype(at::kFloat)));
       losses_by_plugin(logits, targets, parts.back(), head.rows(), std::nullopt);
-    } else if (fused) {
-      parts.push_back(at::empty({count}, at::kFloat));
-      losses_fused(logits, targets, parts.back(), head.rows(), 0.0);
     } else {
-      parts.push_back(losses_reference(logits, targets));
+      losses_fused(logits, targets, parts.back(), head.rows(), 0.0);
     }
   }
   return at::cat(parts);

@@ -18,7 +18,10 @@ class Linear : public torch::autograd::Function<Linear> {
     context->save_for_backward({x_nc, weight->shadow()});
     context->saved_data["weight"] = reinterpret_cast<int64_t>(weight);
     context->saved_data["needs_x"] = x_nc.requires_grad();
-    return multiply_transposed(weight->path(), x_nc, weight->shadow().narrow(0, 0, weight->rows()));
+    const at::Tensor y =
+        multiply_transposed(weight->path(), x_nc, weight->shadow().narrow(0, 0, weight->rows()));
+    if (weight->has_bias()) y.add_(weight->bias_shadow());
+    return y;
   }
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
@@ -28,6 +31,7 @@ class Linear : public torch::autograd::Function<Linear> {
         reinterpret_cast<const StackedWeight*>(context->saved_data["weight"].toInt());
     const at::Tensor d_y = grads[0].contiguous();
     weight->add_gradient(d_y, x_nc);
+    if (weight->has_bias()) weight->add_bias_gradient(d_y);
     if (!context->saved_data["needs_x"].toBool()) return {{}, {}, {}};
     return {multiply_natural(weight->path(), d_y, shadow_rc.narrow(0, 0, weight->rows())), {}, {}};
   }
@@ -39,7 +43,8 @@ at::Tensor linear(const at::Tensor& x_nc, const StackedWeight& weight) {
   if (is_fused(weight.path())) {
     return Linear::apply(x_nc.to(weight.compute()).contiguous(), weight.parts()[0].value, &weight);
   }
-  return at::linear(x_nc.to(weight.compute()), weight.differentiable());
+  return at::linear(x_nc.to(weight.compute()), weight.differentiable(),
+                    if_defined(weight.differentiable_bias()));
 }
 
 }  // namespace muonlab::ops

@@ -6,19 +6,20 @@
 
 namespace muonlab::ops {
 
-RotaryTable make_rotary_table(int64_t num_positions, int64_t head_dim, double theta,
+RotaryTable make_rotary_table(int64_t num_positions, int64_t head_dim, const Rotation& rotation,
                               at::ScalarType dtype, at::Device device) {
   const int64_t half = head_dim / 2;
+  const RotaryFrequencies frequencies = rotary_frequencies(num_positions, head_dim, rotation);
   at::Tensor cos_th = at::empty({num_positions, half}, at::kDouble);
   at::Tensor sin_th = at::empty({num_positions, half}, at::kDouble);
   double* cosines = cos_th.mutable_data_ptr<double>();
   double* sines = sin_th.mutable_data_ptr<double>();
   for (int64_t position = 0; position < num_positions; ++position) {
     for (int64_t i = 0; i < half; ++i) {
-      const double exponent = -2.0 * static_cast<double>(i) / static_cast<double>(head_dim);
-      const double angle = static_cast<double>(position) * std::pow(theta, exponent);
-      cosines[position * half + i] = std::cos(angle);
-      sines[position * half + i] = std::sin(angle);
+      const double angle =
+          static_cast<double>(position) * frequencies.radians[static_cast<size_t>(i)];
+      cosines[position * half + i] = frequencies.factor * std::cos(angle);
+      sines[position * half + i] = frequencies.factor * std::sin(angle);
     }
   }
   return {cos_th.to(device, dtype), sin_th.to(device, dtype)};

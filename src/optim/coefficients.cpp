@@ -75,6 +75,7 @@ Coefficients coefficients(config::Orthogonalizer orthogonalizer, std::optional<i
       result.steps.insert(result.steps.end(), 2, kExact);
       return result;
     }
+    case Orthogonalizer::quintic: return {std::vector<Triple>(n, kExact)};
     case Orthogonalizer::svd: return {};
   }
   throw base::Bug("coefficients: an orthogonalizer without a case");

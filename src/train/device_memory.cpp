@@ -49,13 +49,16 @@ double device_memory_bytes(const config::RunConfig& run, const Plan& plan) {
   // The residual sums and the norms' results, packed heads (twice with a norm over them),
   // attention's result and its branch, the feed-forward's two.
   const double copies = model.qk_norm == config::QkNorm::none ? 1 : 2;
-  const double of_layer =
-      8.0 * w + size * (2 * w + copies * packed + q + hidden + f) + 8.0 + 4.0 * q / d;
+  double of_layer = 8.0 * w + size * (2 * w + copies * packed + q + hidden + f) + 8.0 + 4.0 * q / d;
+  // Attention that is composed keeps its scores, their capped values and their softmax.
+  if (model.score_cap > 0 || model.window || model.document_start)
+    of_layer += 12.0 * static_cast<double>(model.heads * model.context);
   const double saved =
       tokens * (static_cast<double>(model.layers) * of_layer + (8.0 + 2 * size) * w);
   // Of the backward of a layer, of the head, and of the largest batch of the iteration.
   const double of_backward = tokens * (4.0 * w + size * (3 * hidden + 2 * packed));
-  const double of_head = std::min(tokens * v, kLogitsAtATime) * size + 4.0 * v * w;
+  const double of_logit = size + (model.logit_cap > 0 ? 8.0 + size : 0.0);
+  const double of_head = std::min(tokens * v, kLogitsAtATime) * of_logit + 4.0 * v * w;
   double of_muon = 0;
   for (const auto& [shape, numbers] : of_shape) of_muon = std::max(of_muon, 4.0 * numbers * size);
   return kRuntimeBytes + weights + std::max({saved + of_backward, saved + of_head, of_muon});

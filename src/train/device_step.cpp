@@ -56,7 +56,8 @@ DeviceStep::~DeviceStep() = default;
 
 void DeviceStep::forward_backward(Trainer& trainer) {
   const double share = 1.0 / static_cast<double>(trainer.plan.num_micro_batches);
-  const at::Tensor loss = trainer.model.forward(tokens_bt_, targets_bt_);
+  const at::Tensor loss =
+      trainer.model.forward(tokens_bt_, targets_bt_, trainer.config.train.z_loss);
   model::backward(loss, share);
   status_[0].add_(loss.detach(), share);
 }

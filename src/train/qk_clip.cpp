@@ -40,16 +40,18 @@ int64_t QkClip::apply() {
     return (threshold() / largest).sqrt_().masked_fill_(largest <= threshold(), 1.0);
   };
   for (tensor::Parameter& parameter : trainer_.arena.parameters()) {
-    const config::Role role = parameter.spec.role;
-    if (role != config::Role::q && role != config::Role::k) continue;
+    const std::string& name = parameter.spec.name;
+    const bool of_q = name.find(".q_proj.") != std::string::npos;  // its weight, and its bias
+    if (!of_q && name.find(".k_proj.") == std::string::npos) continue;
     const at::Tensor& of_queries = largest_[static_cast<size_t>(parameter.spec.layer)];
     if (!of_queries.isfinite().all().item<bool>()) {
       throw base::NonFinite("an attention logit of layer ", parameter.spec.layer,
                             " is not finite; train.qk_clip cannot scale it");
     }
     const at::Tensor weights = parameter.value.detach();
-    if (role == config::Role::q) {
-      clipped += (of_queries > threshold()).sum().item<int64_t>();
+    if (of_q) {
+      if (parameter.spec.role == config::Role::q)
+        clipped += (of_queries > threshold()).sum().item<int64_t>();
       scale_heads(weights, factors(of_queries));
     } else {
       const int64_t kv_heads = *trainer_.config.model.kv_heads;

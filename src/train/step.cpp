@@ -55,7 +55,8 @@ StepRecord train_step(Trainer& trainer) {
     const Batch batch =
         read_batch(*trainer.data.train, state.next_sample + micro * plan.micro_batch,
                    plan.micro_batch, plan.context, device);
-    const at::Tensor loss = trainer.model.forward(batch.tokens_bt, batch.targets_bt);
+    const at::Tensor loss =
+        trainer.model.forward(batch.tokens_bt, batch.targets_bt, trainer.config.train.z_loss);
     record.loss += loss.item<double>() / static_cast<double>(plan.num_micro_batches);
     record.forward_s += lap();
     model::backward(loss, 1.0 / static_cast<double>(plan.num_micro_batches));

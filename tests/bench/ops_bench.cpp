@@ -96,7 +96,7 @@ void time_ops(const Setting& setting) {
   tensor::Arena arena = make_arena(model);
   model::initialize(model, 1, arena);
   const int64_t n = setting.batch * model.context, w = model.width;
-  const ops::AttentionSpec attention = ops::attention_spec(model);
+  const ops::AttentionSpec attention = ops::attention_spec(model, 0);
   const auto random = [&](int64_t width, at::ScalarType dtype) {
     return [=] { return at::randn({n, width}).to(dtype).set_requires_grad(true); };
   };

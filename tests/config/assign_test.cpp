@@ -51,7 +51,21 @@ TEST(Assign, GroupsHoldTheRolesOfTheDesign) {
   EXPECT_EQ(roles_of("attn"), "q k v o ");
   EXPECT_EQ(roles_of("ffn"), "ffn_in ffn_gate ffn_out ");
   EXPECT_EQ(roles_of("matrices"), "q k v o ffn_in ffn_gate ffn_out ");
-  EXPECT_EQ(roles_of("all"), "embed q k v o ffn_in ffn_gate ffn_out norm head ");
+  EXPECT_EQ(roles_of("all"), "embed q k v o ffn_in ffn_gate ffn_out norm head bias ");
+}
+
+TEST(Assign, BiasesAreVectorsOfTheirOwnRole) {
+  const std::string biased =
+      R"("model": {"attention_bias": "qkv"}, "optimizers": {"a": {"rule": "adamw"}, "m": {"rule": "muon"}}, )";
+  const auto with = [&](const std::string& lines) { return minimal(biased + lines); };
+  EXPECT_EQ(errors(with(R"("assign": [{"params": ["attn"], "optimizer": "m"},
+                                      {"params": ["bias"], "optimizer": "a"},
+                                      {"params": ["all"], "optimizer": "a"}])")),
+            Lines{});
+  const auto refused = errors(with(R"("assign": [{"params": ["*self_attn*"], "optimizer": "m"},
+                                                 {"params": ["all"], "optimizer": "a"}])"));
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_NE(refused[0].find("q_proj.bias"), std::string::npos) << refused[0];
 }
 
 TEST(Assign, HuggingFacesWordsNameMatrices) {

@@ -27,7 +27,9 @@ TEST(Errors, AllAtOnceInTheOrderOfTheFile) {
         "configs/mine.json:5:37: optimizers.adam.lr: expected a number, got the string \"fast\"\n"
         "configs/mine.json:8:17: assign[0].params[0]: \"v_o\" is no role, group or matching name; "
         "groups: qk "
-        "vo attn ffn matrices all; roles: embed q k v o ffn_in ffn_gate ffn_out norm head; did you "
+        "vo attn ffn matrices all; roles: embed q k v o ffn_in ffn_gate ffn_out norm head bias; "
+        "did "
+        "you "
         "mean "
         "\"vo\"?\n"
         "3 errors; nothing was started.");
@@ -73,9 +75,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{R"("model": {"tied": $1})", "model.tied: expected true or false, got the number 1"},
         Case{
             R"("model": {"activation": $"silo"})",
-            R"(model.activation: "silo" is no choice; choices: silu gelu relu2; did you mean "silu"?)"},
+            R"(model.activation: "silo" is no choice; choices: silu gelu relu2 gelu_tanh; did you mean "silu"?)"},
         Case{R"("model": {"activation": $7})",
-             "model.activation: expected one of silu gelu relu2, got the number 7"},
+             "model.activation: expected one of silu gelu relu2 gelu_tanh, got the number 7"},
         Case{R"("assign": ${})", "assign: expected an array, got an object"},
         Case{R"("optimizers": {"adam": {"rule": "adamw", "betas": $[0.9]}})",
              "optimizers.adam.betas: expected 2 values, got 1"},

@@ -17,6 +17,7 @@ using support::relative_error;
 at::Tensor active(const at::Tensor& a, int kind) {
   if (kind == kSilu) return a / (1 + at::exp(-a));
   if (kind == kGelu) return a * 0.5 * (1 + at::erf(a / std::sqrt(2.0)));
+  if (kind == kGeluTanh) return at::gelu(a, "tanh");
   return at::relu(a) * at::relu(a);
 }
 
@@ -47,7 +48,7 @@ void agrees(int kind, bool gated, int64_t rows, int64_t width, int size) {
 }
 
 TEST(CudaActivation, AgreesForwardAndBackward) {
-  for (const int kind : {kSilu, kGelu, kRelu2}) {
+  for (const int kind : {kSilu, kGelu, kRelu2, kGeluTanh}) {
     for (const bool gated : {true, false}) {
       for (const int64_t width : {1, 31, 1030}) {
         agrees<float>(kind, gated, 5, width, 1);

@@ -66,8 +66,8 @@ TEST_P(CudaPathOps, AddNorm) {
 }
 
 TEST_P(CudaPathOps, Activation) {
-  for (const auto activation :
-       {config::Activation::silu, config::Activation::gelu, config::Activation::relu2}) {
+  for (const auto activation : {config::Activation::silu, config::Activation::gelu,
+                                config::Activation::relu2, config::Activation::gelu_tanh}) {
     for (const bool gated : {true, false}) {
       const Runner test =
           runner([&](Path path, const Tensors& x, std::vector<tensor::Parameter>&, at::ScalarType) {
@@ -128,6 +128,26 @@ TEST_P(CudaPathOps, CrossEntropy) {
       });
       SCOPED_TRACE(testing::Message() << "n " << n << " v " << v << " " << at::toString(dtype));
       test.check({normal({n, w}, 7, dtype)}, {weight({v, w}, 6)}, dtype, 2.0);
+    }
+  }
+}
+
+TEST_P(CudaPathOps, CrossEntropyWithBiasCapAndZLoss) {
+  at::Tensor targets = support::ids({50}, 61, 5);
+  for (int64_t i = 1; i < 50; i += 3) targets[i] = kIgnoredTarget;
+  for (const LogitOptions& options :
+       {LogitOptions{.cap = 2.5, .form = config::CapForm::rsqrt}, {.cap = 4.0, .z_loss = 0.02}}) {
+    for (const at::ScalarType dtype : kDtypes) {
+      const Runner test = runner([&](Path path, const Tensors& x, std::vector<tensor::Parameter>& p,
+                                     at::ScalarType compute) {
+        static std::vector<std::unique_ptr<StackedWeight>> alive;
+        alive.push_back(std::make_unique<StackedWeight>(std::vector{p[0]}, path, compute, 64,
+                                                        std::vector{p[1]}));
+        const at::Tensor wanted = targets.to(x[0].device());
+        return Tensors{cross_entropy(x[0], *alive.back(), wanted, options) * 3.0,
+                       token_cross_entropy(x[0], *alive.back(), wanted, options)};
+      });
+      test.check({normal({50, 12}, 7, dtype)}, {weight({61, 12}, 6), weight({61}, 8)}, dtype, 3.0);
     }
   }
 }

@@ -56,6 +56,13 @@ TEST(CudaPathStep, TwentyStepsHaveTheProcessorsLosses) {
                        "optimizers.muon.decay=0.1", "optimizers.muon.nesterov=true",
                        "optimizers.muon.momentum_form=average", "schedule.warmup=5"},
                       2e-4);
+  // What the plugin has no kernels for is composed.
+  expect_equal_losses(
+      {kLength, "model.attention_bias=all", "model.ffn_bias=true", "model.head_bias=true",
+       "model.logit_cap=5", "model.score_cap=3", "model.attention_scale=0.3", "model.window=5",
+       "model.window_pattern=wf", "model.document_start=256", "model.embedding_norm=gain",
+       "model.post_norm=true", "model.rotary_fraction=0.5", "train.z_loss=0.001"},
+      2e-4);
   expect_equal_losses({kLength, "model.tied=true", "model.qk_norm=gain", "model.kv_heads=1",
                        "model.gated=false", "model.activation=relu2",
                        "optimizers.muon.scale=sqrt(max(1,r/c))", "optimizers.muon.per_head=true",

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "muonlab/config/model_hf.hpp"
 #include "muonlab/model/model.hpp"
 #include "support/golden.hpp"
 #include "support/gradient_check.hpp"
@@ -14,6 +15,10 @@ namespace muonlab::model {
 namespace {
 
 config::ModelConfig model_config(const nlohmann::json& hf) {
+  if (hf.contains("hf_config")) {
+    return config::from_hugging_face(hf.at("hf_config").dump(), "config.json",
+                                     config::HfUse::shape);
+  }
   config::ModelConfig model;
   model.layers = hf.at("num_hidden_layers");
   model.width = hf.at("hidden_size");
@@ -112,7 +117,7 @@ INSTANTIATE_TEST_SUITE_P(Files, GoldenModel, testing::ValuesIn(cases()), [](cons
          (info.param.path == tensor::Path::cpu ? "_fused" : "_reference");
 });
 
-TEST(GoldenModel, CoversTheArchitectures) { EXPECT_GE(golden_names().size(), 16u); }
+TEST(GoldenModel, CoversTheArchitectures) { EXPECT_GE(golden_names().size(), 27u); }
 
 }  // namespace
 }  // namespace muonlab::model

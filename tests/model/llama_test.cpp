@@ -1,4 +1,5 @@
 // The decoder as a whole: both kernel paths, both precisions, repeatability, accumulation.
+#include <functional>
 #include <map>
 
 #include <ATen/ATen.h>
@@ -86,21 +87,8 @@ TEST(Llama, FusedEqualsReferenceInDouble) {
   }
 }
 
-TEST(Llama, ReferenceRunsInBf16) {
-  const config::ModelConfig config =
-      odd_model(config::Activation::silu, true, config::QkNorm::gain, false);
-  const Step exact = step(config, Precision::fp32, Path::reference, 2, 40, at::kDouble);
-  const Step rough = step(config, Precision::bf16, Path::reference, 2, 40);
-  EXPECT_NEAR(rough.loss, exact.loss, 0.02);
-  EXPECT_LE(distance(rough.grads, exact.grads), 0.05);
-}
-
-TEST(Llama, ReferenceEqualsCentralDifferences) {
-  config::ModelConfig config = model_shape(1, 4, 2, 1, 4, 6, 5, 4);
-  config.qk_norm = config::QkNorm::gain;
-  config.init.std = 0.5;
-  tensor::Arena arena = make_arena(config, at::kDouble);
-  initialize(config, 3, arena);
+// The gradients of a tiny model with 5 tokens against central differences, in double.
+void expect_central_differences(const config::ModelConfig& config, tensor::Arena& arena) {
   const auto model = make_llama(config, Precision::fp32, Path::reference, arena);
   const at::Tensor tokens = support::ids({2, 4}, 5, 1), targets = support::ids({2, 4}, 5, 2);
   backward(model->forward(tokens, targets), 1.0);
@@ -120,6 +108,93 @@ TEST(Llama, ReferenceEqualsCentralDifferences) {
     }
     EXPECT_LE(support::relative_error(parameter.grad, numeric), 1e-6) << parameter.spec.name;
   }
+}
+
+// Everything of the further families at once, and each alone.
+std::vector<config::ModelConfig> family_models() {
+  const config::ModelConfig usual =
+      odd_model(config::Activation::gelu_tanh, true, config::QkNorm::none, false);
+  const std::vector<std::function<void(config::ModelConfig&)>> changes{
+      [](auto& m) { m.attention_bias = config::AttentionBias::all; },
+      [](auto& m) { m.ffn_bias = m.head_bias = true; },
+      [](auto& m) { m.attention_scale = 0.7; },
+      [](auto& m) { m.score_cap = 0.5; },
+      [](auto& m) { m.logit_cap = 2.0; },
+      [](auto& m) { m.rotary_fraction = 0.4; },
+      [](auto& m) { m.rope_scaling = config::Llama3Scaling(); },
+      [](auto& m) { m.window = 5, m.window_pattern = "wf"; },
+      [](auto& m) { m.document_start = 7; },
+      [](auto& m) { m.embedding_norm = config::QkNorm::no_gain; },
+      [](auto& m) { m.embedding_norm = config::QkNorm::gain; },
+      [](auto& m) { m.post_norm = true, m.embedding_scale = 3.0; }};
+  std::vector<config::ModelConfig> models;
+  config::ModelConfig all = usual;
+  for (const auto& change : changes) {
+    models.push_back(usual);
+    change(models.back());
+    change(all);
+  }
+  models.push_back(all);
+  return models;
+}
+
+TEST(Llama, FamiliesFusedEqualReferenceInDouble) {
+  const std::vector<config::ModelConfig> models = family_models();
+  for (const config::ModelConfig& config : models) {
+    const Step exact = step(config, Precision::fp32, Path::reference, 2, 70, at::kDouble);
+    const Step fused = step(config, Precision::fp32, Path::cpu, 2, 70);
+    EXPECT_NEAR(fused.loss, exact.loss, 1e-5);
+    EXPECT_LE(distance(fused.grads, exact.grads), 1e-5);
+    EXPECT_LE(distance(fused.logits, exact.logits), 1e-5);
+    EXPECT_LE(distance(fused.losses, exact.losses), 1e-5);
+    if (config != models.back()) continue;  // all at once
+    const Step rough = step(config, Precision::bf16, Path::cpu, 2, 70);
+    EXPECT_NEAR(rough.loss, exact.loss, 0.02);
+    EXPECT_LE(distance(rough.grads, exact.grads), 0.1);
+    const Step again = step(config, Precision::bf16, Path::cpu, 2, 70);
+    EXPECT_TRUE(at::equal(rough.grads, again.grads));
+  }
+}
+
+TEST(Llama, FamiliesEqualCentralDifferences) {
+  config::ModelConfig config = model_shape(1, 4, 2, 1, 4, 6, 5, 4);
+  config.attention_bias = config::AttentionBias::all;
+  config.ffn_bias = config.head_bias = config.post_norm = true;
+  config.embedding_norm = config::QkNorm::gain;
+  config.score_cap = 0.7;
+  config.logit_cap = 1.5;
+  config.logit_cap_form = config::CapForm::rsqrt;
+  config.attention_scale = 0.9;
+  config.rotary_fraction = 0.5;
+  config.window = 2;
+  config.document_start = 3;
+  config.init.std = 0.5;
+  tensor::Arena arena = make_arena(config, at::kDouble);
+  initialize(config, 3, arena);
+  for (tensor::Parameter& parameter : arena.parameters()) {
+    at::NoGradGuard no_grad;
+    if (parameter.spec.role == config::Role::bias)
+      parameter.value.add_(normal_like(parameter.value, 1), 0.3);
+  }
+  expect_central_differences(config, arena);
+}
+
+TEST(Llama, ReferenceRunsInBf16) {
+  const config::ModelConfig config =
+      odd_model(config::Activation::silu, true, config::QkNorm::gain, false);
+  const Step exact = step(config, Precision::fp32, Path::reference, 2, 40, at::kDouble);
+  const Step rough = step(config, Precision::bf16, Path::reference, 2, 40);
+  EXPECT_NEAR(rough.loss, exact.loss, 0.02);
+  EXPECT_LE(distance(rough.grads, exact.grads), 0.05);
+}
+
+TEST(Llama, ReferenceEqualsCentralDifferences) {
+  config::ModelConfig config = model_shape(1, 4, 2, 1, 4, 6, 5, 4);
+  config.qk_norm = config::QkNorm::gain;
+  config.init.std = 0.5;
+  tensor::Arena arena = make_arena(config, at::kDouble);
+  initialize(config, 3, arena);
+  expect_central_differences(config, arena);
 }
 
 // What probes of the curvature need: a Hessian-vector product through the whole model.

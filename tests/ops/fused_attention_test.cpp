@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "muonlab/ops/attention.hpp"
+#include "muonlab/ops/visible_keys.hpp"
 #include "ops/attention_kernel.hpp"
 #include "ops/fused_runner.hpp"
 
@@ -52,6 +53,45 @@ TEST(FusedOps, SelfAttentionOnMachinesWithoutOurKernel) {
   allow_attention_kernel(false);
   for (const at::ScalarType dtype : kDtypes) {
     for (const AttentionCase& c : kAttentionCases) check_attention(c, config::QkNorm::none, dtype);
+  }
+  allow_attention_kernel(true);
+}
+
+// Windows, documents, a scale and a cap, alone and together, by our kernel and without it.
+// Sequences differ in their documents; windows begin in the first block of 64 and beyond it.
+void check_masked(const AttentionCase& c, AttentionSpec spec, at::ScalarType dtype) {
+  spec.heads = {.queries = c.queries, .keys = c.keys, .head_dim = c.d};
+  const at::Tensor first = first_keys(support::ids({c.b, c.t}, 40, 4), spec);
+  const Runner runner{
+      [&](Path path, const Tensors& x, std::vector<tensor::Parameter>&, at::ScalarType) {
+        const RotaryTable table = make_rotary_table(
+            c.t, c.d, 1000.0, path == Path::reference ? at::kDouble : at::kFloat, at::kCPU);
+        return Tensors{self_attention(path, x[0], c.b, spec, table, {}, first)};
+      }};
+  SCOPED_TRACE(testing::Message() << "b " << c.b << " t " << c.t << " heads " << c.queries << "/"
+                                  << c.keys << " d " << c.d << " window " << spec.window.value_or(0)
+                                  << " " << at::toString(dtype));
+  runner.check({normal({c.b * c.t, spec.heads.packed_width()}, 1, dtype)}, {}, dtype, 2.0);
+}
+
+TEST(FusedOps, SelfAttentionWithWindowsDocumentsScaleAndCap) {
+  const std::vector<AttentionSpec> specs{{.scale = 0.5},
+                                         {.window = 1},
+                                         {.window = 7},
+                                         {.window = 70},
+                                         {.document_start = 3},
+                                         {.scale = 0.2, .window = 33, .document_start = 3},
+                                         {.scale = 0.7, .score_cap = 1.5},
+                                         {.score_cap = 2.0, .window = 9}};
+  for (const bool ours : {true, false}) {
+    allow_attention_kernel(ours);
+    for (const at::ScalarType dtype : kDtypes) {
+      for (const AttentionSpec& spec : specs) {
+        for (const AttentionCase& c :
+             {kAttentionCases[0], kAttentionCases[1], kAttentionCases[4], kAttentionCases[6]})
+          check_masked(c, spec, dtype);
+      }
+    }
   }
   allow_attention_kernel(true);
 }

@@ -61,8 +61,8 @@ TEST(FusedOps, AddNormWhenOneOutputIsUnused) {
 }
 
 TEST(FusedOps, Activation) {
-  for (const auto activation :
-       {config::Activation::silu, config::Activation::gelu, config::Activation::relu2}) {
+  for (const auto activation : {config::Activation::silu, config::Activation::gelu,
+                                config::Activation::relu2, config::Activation::gelu_tanh}) {
     for (const bool gated : {true, false}) {
       const Runner runner{
           [&](Path path, const Tensors& x, std::vector<tensor::Parameter>&, at::ScalarType) {
@@ -127,6 +127,49 @@ TEST(FusedOps, CrossEntropy) {
   // 60001 products.
   check_cross_entropy(300, 4, 60001, false, at::kFloat, 30.0);
   check_cross_entropy(300, 4, 60001, false, at::kBFloat16);
+}
+
+TEST(FusedOps, CrossEntropyWithBiasCapAndZLoss) {
+  const int64_t n = 50, w = 12, v = 61;
+  at::Tensor targets = support::ids({n}, v, 5);
+  for (int64_t i = 0; i < n; i += 3) targets[i] = kIgnoredTarget;
+  for (const LogitOptions& options : {LogitOptions{},
+                                      {.cap = 2.5},
+                                      {.cap = 2.5, .form = config::CapForm::rsqrt},
+                                      {.z_loss = 0.1},
+                                      {.cap = 4.0, .z_loss = 0.02}}) {
+    const Runner runner{[&](Path path, const Tensors& x, std::vector<tensor::Parameter>& p,
+                            at::ScalarType compute) {
+      static std::vector<std::unique_ptr<StackedWeight>> alive;
+      alive.push_back(
+          std::make_unique<StackedWeight>(std::vector{p[0]}, path, compute, 64, std::vector{p[1]}));
+      const at::Tensor losses = token_cross_entropy(x[0], *alive.back(), targets, options);
+      return Tensors{cross_entropy(x[0], *alive.back(), targets, options) * 3.0, losses};
+    }};
+    SCOPED_TRACE(testing::Message() << options.cap << " " << options.z_loss);
+    const at::Tensor weight = normal({v, w}, 6).to(at::kBFloat16).to(at::kFloat);
+    const at::Tensor bias = normal({v}, 8).to(at::kBFloat16).to(at::kFloat);
+    for (const at::ScalarType dtype : kDtypes)
+      runner.check({normal({n, w}, 7, dtype)}, {weight, bias}, dtype, 3.0);
+  }
+}
+
+TEST(FusedOps, LinearWithBiases) {
+  const Runner runner{
+      [&](Path path, const Tensors& x, std::vector<tensor::Parameter>& p, at::ScalarType compute) {
+        static std::vector<std::unique_ptr<StackedWeight>> alive;
+        alive.push_back(std::make_unique<StackedWeight>(std::vector{p[0], p[1]}, path, compute, 1,
+                                                        std::vector{p[2], p[3]}));
+        return Tensors{linear(x[0], *alive.back())};
+      }};
+  const auto rounded = [](const at::Tensor& x) { return x.to(at::kBFloat16).to(at::kFloat); };
+  // The terms of a bias's gradient nearly cancel.
+  for (const at::ScalarType dtype : kDtypes) {
+    runner.check({normal({70, 12}, 7, dtype)},
+                 {rounded(normal({9, 12}, 1)), rounded(normal({5, 12}, 2)), rounded(normal({9}, 3)),
+                  rounded(normal({5}, 4))},
+                 dtype, 4.0);
+  }
 }
 
 TEST(FusedOps, CrossEntropyRefusesForeignTargets) {

@@ -34,6 +34,7 @@ const std::vector<Set> kSets{
     {"polar_express_7", Orthogonalizer::polar_express, 7},
     {"polar_express_8", Orthogonalizer::polar_express, 8},
     {"exact", Orthogonalizer::exact, {}},
+    {"quintic", Orthogonalizer::quintic, {}},
 };
 
 std::ostream& operator<<(std::ostream& out, const Set& set) { return out << set.name; }

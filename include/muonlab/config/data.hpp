@@ -96,6 +96,13 @@ struct EnumNames<IdFormat> {
   static constexpr std::array<std::string_view, 2> names{"uint16", "uint32"};
 };
 
+// The order of the samples in an epoch: a permutation by the run's seed, or as the files hold them.
+enum class SampleOrder { shuffled, stored };
+template <>
+struct EnumNames<SampleOrder> {
+  static constexpr std::array<std::string_view, 2> names{"shuffled", "stored"};
+};
+
 // Shards made by `muonlab data tokens`, or token files of other programs, read where they lie.
 struct ShardsConfig {
   static constexpr std::string_view kName = "shards";
@@ -104,6 +111,7 @@ struct ShardsConfig {
   std::optional<std::string> tokenizer;
   std::optional<IdFormat> format;
   std::optional<int64_t> vocabulary, end_of_text;
+  SampleOrder order = SampleOrder::shuffled;
   bool operator==(const ShardsConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -124,6 +132,10 @@ struct ShardsConfig {
                         "tokenizer's",
                 .min = 0,
                 .max = (1 << 24) - 1});
+    visit("order", self.order,
+          Field{.help = "order of the samples: shuffled by the seed, or stored as the files have "
+                        "them (other programs' order)",
+                .quiet = true});
   }
 };
 

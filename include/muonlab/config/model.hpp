@@ -6,37 +6,40 @@
 #include <string>
 #include <vector>
 
+#include "muonlab/config/init.hpp"
 #include "muonlab/config/role.hpp"
+#include "muonlab/config/rope_scaling.hpp"
 
 namespace muonlab::config {
 
-enum class Activation { silu, gelu, relu2 };
+// gelu is the exact one, gelu_tanh its approximation by tanh (Gemma).
+enum class Activation { silu, gelu, relu2, gelu_tanh };
 template <>
 struct EnumNames<Activation> {
-  static constexpr std::array<std::string_view, 3> names{"silu", "gelu", "relu2"};
+  static constexpr std::array<std::string_view, 4> names{"silu", "gelu", "relu2", "gelu_tanh"};
 };
 
-// RMSNorm on queries and keys before the rotation: none, without gain (the paper), with gain
-// (Qwen3).
+// RMSNorm, of queries and keys before the rotation or of the embedding: none, without gain (the
+// paper), with gain (Qwen3).
 enum class QkNorm { none, no_gain, gain };
 template <>
 struct EnumNames<QkNorm> {
   static constexpr std::array<std::string_view, 3> names{"none", "no_gain", "gain"};
 };
 
-struct InitConfig {
-  double std = 0.02;
-  bool depth_scaled = false;
-  bool zero_output = false;
+// Which of the attention's linear maps have a bias: none, those of q, k and v (Qwen2), or o too.
+enum class AttentionBias { none, qkv, all };
+template <>
+struct EnumNames<AttentionBias> {
+  static constexpr std::array<std::string_view, 3> names{"none", "qkv", "all"};
+};
 
-  bool operator==(const InitConfig&) const = default;
-  template <class Self, class Visit>
-  static void fields(Self& self, Visit&& visit) {
-    visit("std", self.std, Field{.help = "standard deviation of initial weights", .min = 0});
-    visit("depth_scaled", self.depth_scaled,
-          Field{.help = "divide the standard deviation of o and ffn_out by sqrt(2 layers)"});
-    visit("zero_output", self.zero_output, Field{.help = "start o and ffn_out at zero"});
-  }
+// How a soft cap bends x to stay within (-cap, cap): cap tanh(x / cap) (Gemma 2), or
+// x / sqrt(1 + (x / cap)^2) (modded-nanogpt).
+enum class CapForm { tanh, rsqrt };
+template <>
+struct EnumNames<CapForm> {
+  static constexpr std::array<std::string_view, 2> names{"tanh", "rsqrt"};
 };
 
 // Absent optional values are filled in by resolve() (config/resolve.hpp): after it kv_heads,
@@ -58,7 +61,27 @@ struct ModelConfig {
   double rope_theta = 10000.0;
   double norm_eps = 1e-5;
   std::optional<int64_t> vocabulary;
+  std::optional<double> attention_scale;
+  double score_cap = 0.0;
+  double logit_cap = 0.0;
+  CapForm logit_cap_form = CapForm::tanh;
+  double rotary_fraction = 1.0;
+  RopeScaling rope_scaling = NoScaling{};
+  AttentionBias attention_bias = AttentionBias::none;
+  bool ffn_bias = false;
+  bool head_bias = false;
+  std::optional<int64_t> window;
+  std::string window_pattern = "w";
+  std::optional<int64_t> document_start;
+  QkNorm embedding_norm = QkNorm::none;
+  double embedding_scale = 1.0;
+  bool post_norm = false;
   InitConfig init;
+
+  // Whether a layer's attention has the window.
+  bool has_window(int64_t layer) const {
+    return window && window_pattern[static_cast<size_t>(layer) % window_pattern.size()] == 'w';
+  }
 
   bool operator==(const ModelConfig&) const = default;
   template <class Self, class Visit>
@@ -91,8 +114,74 @@ struct ModelConfig {
     visit("norm_eps", self.norm_eps, Field{.help = "epsilon of RMSNorm", .min = 0});
     visit("vocabulary", self.vocabulary,
           Field{.help = "number of token ids; default: the tokenizer's", .min = 2, .max = 1 << 28});
+    visit("attention_scale", self.attention_scale,
+          Field{.help = "factor on q k before the softmax; default: 1/sqrt(head_dim)",
+                .min = 0,
+                .above_min = true});
+    visit("score_cap", self.score_cap,
+          Field{.help = "soft cap on attention scores: cap tanh(score / cap); 0: none",
+                .min = 0,
+                .quiet = true});
+    visit("logit_cap", self.logit_cap,
+          Field{.help = "soft cap on the logits; 0: none", .min = 0, .quiet = true});
+    visit(
+        "logit_cap_form", self.logit_cap_form,
+        Field{.help = "tanh: cap tanh(x / cap); rsqrt: x / sqrt(1 + (x / cap)^2)", .quiet = true});
+    visit("rotary_fraction", self.rotary_fraction,
+          Field{.help = "share of each head that is rotated: the first so many of each half, with "
+                        "frequencies theta^(-2 i / rotated width)",
+                .min = 0,
+                .max = 1,
+                .quiet = true});
+    visit("rope_scaling", self.rope_scaling,
+          Field{.help = "scaling of the rotary frequencies for longer contexts", .quiet = true});
+    visit(
+        "attention_bias", self.attention_bias,
+        Field{.help = "biases of the attention: none, qkv (Qwen2), or all (o too)", .quiet = true});
+    visit("ffn_bias", self.ffn_bias,
+          Field{.help = "biases of the feed-forward's matrices", .quiet = true});
+    visit("head_bias", self.head_bias, Field{.help = "a bias of the head", .quiet = true});
+    visit("window", self.window,
+          Field{.help = "tokens that attention looks back on, its own included; default: all",
+                .min = 1});
+    visit("window_pattern", self.window_pattern,
+          Field{.help = "which layers have the window, repeated over the layers: w has it, f sees "
+                        "everything (wwf: two of three)",
+                .quiet = true});
+    visit("document_start", self.document_start,
+          Field{.help = "token id that begins a document (the end-of-text id between documents); "
+                        "attention does not look past it; default: it looks",
+                .min = 0});
+    visit("embedding_norm", self.embedding_norm,
+          Field{.help = "RMSNorm after the embedding, without or with a gain", .quiet = true});
+    visit("embedding_scale", self.embedding_scale,
+          Field{.help = "factor on the embedding (Gemma: sqrt(width))",
+                .min = 0,
+                .above_min = true,
+                .quiet = true});
+    visit("post_norm", self.post_norm,
+          Field{.help = "RMSNorm also on what attention and feed-forward add (Gemma 2)",
+                .quiet = true});
     visit("init", self.init, Field{.help = "initial weights"});
   }
+};
+
+// How the parameters of a model begin. REQUIRES: resolved.
+class InitialWeights {
+ public:
+  explicit InitialWeights(const ModelConfig& model);
+  // The standard deviation of a matrix's or bias's initial values; 0 for zeros. A norm's gain is
+  // one.
+  double deviation(const ParameterSpec& spec) const;
+
+ private:
+  struct Rule {
+    std::vector<Selector> params;
+    InitRule config;
+  };
+  InitConfig init_;
+  int64_t layers_;
+  std::vector<Rule> rules_;
 };
 
 // Every parameter in model order: embedding, layers, final norm, head (absent when tied). REQUIRES:

@@ -11,11 +11,13 @@
 namespace muonlab::config {
 
 // The architecture of transformers that computes this model:
-//   LlamaForCausalLM  gated, no QK-norm          ArceeForCausalLM  plain, no QK-norm
-//   Qwen3ForCausalLM  gated, QK-norm; without gain its q_norm and k_norm weights are ones in the
-//   file
-// and "MuonlabForCausalLM" (model_type "muonlab") where none does: plain with QK-norm, or heads
-// that do not divide the width outside Qwen3 (transformers refuses those). REQUIRES: resolved.
+//   LlamaForCausalLM    gated, no QK-norm; biases of all attention, of the feed-forward
+//   MistralForCausalLM  gated, no QK-norm, a window in every layer
+//   Qwen2ForCausalLM    gated, biases of q, k and v; windows by layer
+//   Qwen3ForCausalLM    gated, QK-norm; biases of all attention; windows by layer; without gain its
+//                       q_norm and k_norm weights are ones in the file
+//   ArceeForCausalLM    plain, no QK-norm; biases as Llama
+// and "MuonlabForCausalLM" (model_type "muonlab") where none does. REQUIRES: resolved.
 std::string hugging_face_architecture(const ModelConfig& model);
 
 // Why transformers does not load the checkpoints of this model, as the rest of a sentence; empty
@@ -28,12 +30,16 @@ std::string hugging_face_gap(const ModelConfig& model);
 std::string hugging_face_config(const ModelConfig& model, std::optional<int64_t> eos_token = {},
                                 std::optional<int64_t> bos_token = {});
 
+// What a config.json is read for: its shape alone, or the weights beside it too.
+enum class HfUse { shape, weights };
+
 // The model that a config.json describes, resolved: the section under "muonlab" where there is one,
-// else the fields of Llama, Qwen3 or Arcee, with the defaults that transformers gives them. A key
-// that stands twice counts with its last value, as for Python. Throws ConfigError, naming label,
-// for another architecture, for what muonlab does not compute (biases, scaled rotary frequencies,
-// sliding windows, other activations, caps and scales of other architectures), and for a section
-// that disagrees with the fields beside it, as it does after another program changed those.
-ModelConfig from_hugging_face(std::string_view text, const std::string& label);
+// else the fields of Llama, Mistral, Qwen2, Qwen3, Arcee or Gemma 2 (for its shape alone: its
+// weights mean something else), with the defaults that transformers gives them. A key that stands
+// twice counts with its last value, as for Python. Throws ConfigError, naming label, for another
+// architecture, for what muonlab does not compute, and for a section that disagrees with the fields
+// beside it, as it does after another program changed those.
+ModelConfig from_hugging_face(std::string_view text, const std::string& label,
+                              HfUse use = HfUse::weights);
 
 }  // namespace muonlab::config

@@ -12,12 +12,12 @@
 
 namespace muonlab::config {
 
-enum class Role { embed, q, k, v, o, ffn_in, ffn_gate, ffn_out, norm, head };
+enum class Role { embed, q, k, v, o, ffn_in, ffn_gate, ffn_out, norm, head, bias };
 
 template <>
 struct EnumNames<Role> {
-  static constexpr std::array<std::string_view, 10> names{
-      "embed", "q", "k", "v", "o", "ffn_in", "ffn_gate", "ffn_out", "norm", "head"};
+  static constexpr std::array<std::string_view, 11> names{
+      "embed", "q", "k", "v", "o", "ffn_in", "ffn_gate", "ffn_out", "norm", "head", "bias"};
 };
 
 std::string_view role_name(Role role);
@@ -25,7 +25,7 @@ std::string_view role_name(Role role);
 bool is_matrix_role(Role role);
 
 // The name of a parameter, as Hugging Face has it, with its role, layer (-1 outside the layers) and
-// shape ([out, in] for matrices, [width] for norms).
+// shape ([out, in] for matrices, [width] for norms, [out] for biases).
 struct ParameterSpec {
   std::string name;
   Role role;

@@ -48,6 +48,7 @@ struct TrainConfig {
   GraphMode graph = GraphMode::automatic;
   double average = 0.0;
   double qk_clip = 0.0;
+  double z_loss = 0.0;
   bool operator==(const TrainConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -80,6 +81,11 @@ struct TrainConfig {
                       "was above this down to it (MuonClip); costs a forward pass; 0: off",
               .min = 0,
               .quiet = true});
+    visit("z_loss", self.z_loss,
+          Field{.help = "weight of the mean of ln(Z)^2 in what is minimized, Z the softmax's sum "
+                        "(PaLM: 1e-4); the loss shown is without it; 0: off",
+                .min = 0,
+                .quiet = true});
   }
 };
 

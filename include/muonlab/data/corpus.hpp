@@ -24,7 +24,7 @@ class Corpus {
   virtual int64_t num_tokens() const = 0;         // end-of-text included
   // index >= 0, out.size() == context + 1. Epoch e = index / samples_per_epoch shows every window
   // once, in the order permute(index % samples_per_epoch, samples_per_epoch, permutation_key(seed,
-  // e)) of base/permutation.hpp.
+  // e)) of base/permutation.hpp; or in the stored order, where the configuration says so.
   virtual void sample(int64_t index, std::span<int32_t> out) const = 0;
   // In file order, for validation: 0 <= index < samples_per_epoch.
   virtual void window(int64_t index, std::span<int32_t> out) const = 0;

@@ -18,7 +18,7 @@ struct Observer {
   // What a layer's matrices read, [n, k] in the compute dtype. q stands for q, k and v; ffn_in for
   // ffn_in and ffn_gate.
   std::function<void(int64_t layer, config::Role role, const at::Tensor& input_nk)> input{};
-  // The largest causal attention score q k / sqrt(d) of a layer.
+  // The largest attention score scale q k of a layer, before a cap on scores.
   std::function<void(int64_t layer, double logit)> max_logit{};
   // The same for each query head: double [heads], on the CPU.
   std::function<void(int64_t layer, const at::Tensor& logits_h)> head_logits{};
@@ -31,8 +31,13 @@ class Model {
   virtual ~Model() = default;
   // Mean cross-entropy in nats over the counted targets, 0-d fp32 (double for a double arena). With
   // gradients enabled the result carries a graph; backward() adds the gradients to the arena
-  // (design §4, both kernel paths).
-  virtual at::Tensor forward(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) = 0;
+  // (design §4, both kernel paths); those of z_loss * mean(ln(Z)^2) too, which the value is
+  // without.
+  virtual at::Tensor forward(const at::Tensor& tokens_bt, const at::Tensor& targets_bt,
+                             double z_loss) = 0;
+  at::Tensor forward(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) {
+    return forward(tokens_bt, targets_bt, 0.0);
+  }
   // Logits fp32 [b, t, v], exactly v columns, without a graph unless the path is reference
   // and GradMode is on.
   virtual at::Tensor logits(const at::Tensor& tokens_bt) = 0;

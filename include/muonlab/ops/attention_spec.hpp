@@ -2,7 +2,10 @@
 // FLOPs.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <optional>
 
 #include "muonlab/config/model.hpp"
 
@@ -29,26 +32,50 @@ struct HeadNorm {
 // Rotary position embedding of queries and keys.
 struct Rotation {
   double theta = 10000.0;
+  double fraction = 1.0;  // share of the pairs (i, i + head_dim / 2) that turn: the first ones
+  config::RopeScaling scaling{};
+  int64_t context = 1;  // the original one, where the scaling does not say it
 };
 
-// softmax(q k^T / sqrt(head_dim)) v with the causal mask: a query sees its own position and those
-// before it. A mask of another kind, a window or a cap on scores belongs here.
+// softmax(scale q k^T) v, where a query sees its own position and those before it, no more than
+// `window` in all and none before the start of its document.
 struct AttentionSpec {
   Heads heads{};
   HeadNorm norm{};
   Rotation rotation{};
+  std::optional<double> scale{};  // absent: 1 / sqrt(head_dim)
+  double score_cap = 0;           // scores become cap tanh(score / cap); 0: they stay
+  std::optional<int64_t> window{};
+  std::optional<int64_t> document_start{};  // the token that begins a document
 
-  // How many keys a query sees, averaged over a sample of `context` tokens.
-  double mean_keys(int64_t context) const { return static_cast<double>(context + 1) / 2.0; }
+  double score_scale() const {
+    return scale.value_or(1.0 / std::sqrt(static_cast<double>(heads.head_dim)));
+  }
+  // Whether the causal mask is not all.
+  bool is_masked() const { return window || document_start; }
+  // How many keys a query sees, averaged over a sample of `context` tokens; borders of documents
+  // are not counted.
+  double mean_keys(int64_t context) const {
+    const int64_t w = std::min(window.value_or(context), context);
+    return static_cast<double>(2 * context - w + 1) * static_cast<double>(w) /
+           (2.0 * static_cast<double>(context));
+  }
 };
 
-// The attention of each layer. REQUIRES: resolved.
-inline AttentionSpec attention_spec(const config::ModelConfig& model) {
+// The attention of a layer. REQUIRES: resolved.
+inline AttentionSpec attention_spec(const config::ModelConfig& model, int64_t layer) {
   return {.heads = {.queries = model.heads,
                     .keys = model.kv_heads.value(),
                     .head_dim = model.head_dim.value()},
           .norm = {.mode = model.qk_norm, .eps = model.norm_eps},
-          .rotation = {.theta = model.rope_theta}};
+          .rotation = {.theta = model.rope_theta,
+                       .fraction = model.rotary_fraction,
+                       .scaling = model.rope_scaling,
+                       .context = model.context},
+          .scale = model.attention_scale,
+          .score_cap = model.score_cap,
+          .window = model.has_window(layer) ? model.window : std::nullopt,
+          .document_start = model.document_start};
 }
 
 }  // namespace muonlab::ops
