@@ -25,7 +25,7 @@ constexpr const char* kSameContent = "another place: allowed where the content i
 
 constexpr const char* kOtherWindows = "validation losses before and after do not compare";
 
-constexpr std::array<Class, 30> kClasses{{
+constexpr std::array<Class, 31> kClasses{{
     {"name", ChangeClass::safe, true, "safe"},
     {"threads", ChangeClass::safe, true, kRounding},
     {"device", ChangeClass::safe, true, kRounding},
@@ -43,6 +43,7 @@ constexpr std::array<Class, 30> kClasses{{
     {"train.batch", ChangeClass::training, false, "changes the batch from here on"},
     {"train.clip", ChangeClass::training, false, kUpdates},
     {"train.qk_clip", ChangeClass::training, false, kUpdates},
+    {"train.z_loss", ChangeClass::training, false, kUpdates},
     {"train.average", ChangeClass::safe, false, kOtherWindows},
     {"schedule*", ChangeClass::training, false, kRates},
     {"optimizers.*.lr", ChangeClass::training, false, kRates},

@@ -40,6 +40,19 @@ struct Shards {
   config::ShardsConfig config;
 };
 
+TEST(Corpus, TheStoredOrderIsThatOfTheFilesInEveryEpoch) {
+  Shards shards("corpus_stored");
+  shards.config.order = config::SampleOrder::stored;
+  const Dataset data = open_dataset(shards.config, 32, 5);
+  const int64_t samples = data.train->samples_per_epoch();
+  std::vector<int32_t> shown(33), stored(33);
+  for (const int64_t i : {int64_t{0}, int64_t{1}, samples - 1, samples, 2 * samples + 7}) {
+    data.train->sample(i, shown);
+    data.train->window(i % samples, stored);
+    EXPECT_EQ(shown, stored) << i;
+  }
+}
+
 TEST(Corpus, AnEpochShowsEveryWindowOnceInAnotherOrder) {
   const Shards shards("corpus_epoch");
   const Dataset data = open_dataset(shards.config, 32, 5);

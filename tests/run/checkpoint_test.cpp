@@ -37,8 +37,18 @@ std::vector<std::string> with_state(const std::vector<std::string>& names, const
   return found;
 }
 
-TEST_F(CheckpointTest, TrainingGoesOnExactlyAfterALoad) {
-  run::Session straight(run::prepare_small()), loaded(run::prepare_small());
+// Every parameter that a further family has, and what is minimized besides the loss.
+const std::vector<std::string> kFamily{"model.attention_bias=all", "model.ffn_bias=true",
+                                       "model.head_bias=true",     "model.logit_cap=5",
+                                       "model.window=5",           "model.embedding_norm=gain",
+                                       "model.post_norm=true",     "model.rotary_fraction=0.5",
+                                       "model.document_start=256", "train.z_loss=0.001"};
+
+class ResumeExactly : public CheckpointTest,
+                      public testing::WithParamInterface<std::vector<std::string>> {};
+
+TEST_P(ResumeExactly, TrainingGoesOnExactlyAfterALoad) {
+  run::Session straight(run::prepare_small(GetParam())), loaded(run::prepare_small(GetParam()));
   take_steps(straight.trainer(), 3);
   const SavedState saved{store::Checkpoint(save(straight.trainer()))};
   EXPECT_EQ(saved.step(), 3);
@@ -53,6 +63,10 @@ TEST_F(CheckpointTest, TrainingGoesOnExactlyAfterALoad) {
   for (size_t i = 0; i < left.size(); ++i)
     EXPECT_TRUE(at::equal(left[i].value, right[i].value)) << left[i].name;
 }
+
+INSTANTIATE_TEST_SUITE_P(Models, ResumeExactly,
+                         testing::Values(std::vector<std::string>{}, kFamily),
+                         [](const auto& info) { return info.index == 0 ? "Plain" : "Family"; });
 
 // Any weight, any moment, the row of a token that no text holds.
 TEST_F(CheckpointTest, NothingThatIsNotFiniteIsSaved) {
