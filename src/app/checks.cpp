@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <set>
 
 #include "commands.hpp"
 #include "muonlab/base/clock.hpp"
@@ -28,6 +30,19 @@ void add_max_time(CLI::App& command, const std::string& about) {
           },
           about)
       ->type_name("TIME");
+}
+
+void add_device(CLI::App& command, config::Device& device) {
+  constexpr const auto& kNames = config::EnumNames<config::Device>::names;
+  command
+      .add_option_function<std::string>(
+          "--device",
+          [&device](const std::string& name) {
+            const auto found = std::find(kNames.begin(), kNames.end(), name);
+            device = static_cast<config::Device>(found - kNames.begin());
+          },
+          "where to compute: auto, cpu or cuda; default: auto, as in a configuration")
+      ->check(CLI::IsMember(std::set<std::string>(kNames.begin(), kNames.end())));
 }
 
 // CLI11's own checks print the limits of the number type.

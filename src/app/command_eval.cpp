@@ -129,6 +129,7 @@ void add_eval(CLI::App& app, Exit&) {
     int64_t samples = 0;
     std::string windows;
     bool json = false;
+    config::Device device = config::Device::automatic;
     DataPlace place;
   };
   auto options = std::make_shared<Options>();
@@ -141,9 +142,10 @@ void add_eval(CLI::App& app, Exit&) {
                    "eval.windows")
       ->check(CLI::IsMember({"spread", "first"}));
   command->add_flag("--json", options->json, "print one JSON object");
+  add_device(*command, options->device);
   options->place.add_option(*command);
   command->callback([options] {
-    run::LoadedModel loaded = run::load_model(options->checkpoint);
+    run::LoadedModel loaded = run::load_model(options->checkpoint, options->device);
     const data::Dataset data = open_data(loaded, options->checkpoint, options->place);
     const int64_t there = data.valid->samples_per_epoch();
     int64_t count = options->samples == 0 ? loaded.config.eval.samples : options->samples;
@@ -193,6 +195,7 @@ void add_sample(CLI::App& app, Exit&) {
   muonlab sample runs/quickstart --prompt "Once" --temperature 0.7 --top-k 40 --seed 3)");
   struct Options {
     std::string checkpoint, prompt;
+    config::Device device = config::Device::automatic;
     run::Sampling sampling;
   };
   auto options = std::make_shared<Options>();
@@ -212,8 +215,9 @@ void add_sample(CLI::App& app, Exit&) {
   command->add_option("--tokens", options->sampling.max_tokens, "the most tokens to generate")
       ->capture_default_str()
       ->check(at_least(1));
+  add_device(*command, options->device);
   command->callback([options] {
-    run::LoadedModel loaded = run::load_model(options->checkpoint);
+    run::LoadedModel loaded = run::load_model(options->checkpoint, options->device);
     std::cout << options->prompt << std::flush;
     // Without a prompt the text starts as a document does, after an end of text.
     std::vector<int32_t> prompt = loaded.tokenizer->encode(options->prompt);
@@ -234,6 +238,7 @@ void add_ask(CLI::App& app, Exit&) {
   struct Options {
     std::string checkpoint;
     int64_t count = 6, seed = 1;
+    config::Device device = config::Device::automatic;
     DataPlace place;
   };
   auto options = std::make_shared<Options>();
@@ -243,9 +248,10 @@ void add_ask(CLI::App& app, Exit&) {
       ->check(at_least(1));
   command->add_option("--seed", options->seed, "chooses the questions of each frequency group")
       ->capture_default_str();
+  add_device(*command, options->device);
   options->place.add_option(*command);
   command->callback([options] {
-    run::LoadedModel loaded = run::load_model(options->checkpoint);
+    run::LoadedModel loaded = run::load_model(options->checkpoint, options->device);
     const data::Dataset data = open_data(loaded, options->checkpoint, options->place);
     if (data.questions.empty()) {
       throw base::Error(options->checkpoint,

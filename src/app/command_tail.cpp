@@ -19,6 +19,7 @@ struct TailOptions {
   std::vector<std::string> checkpoints;
   int64_t classes = 500;
   bool held_out = false, json = false;
+  config::Device device = config::Device::automatic;
 };
 
 struct Examined {
@@ -28,7 +29,7 @@ struct Examined {
 };
 
 Examined examine(const std::string& name, const TailOptions& options) {
-  run::LoadedModel loaded = run::load_model(name);
+  run::LoadedModel loaded = run::load_model(name, options.device);
   const auto* config = std::get_if<config::BiographiesConfig>(&loaded.config.data);
   if (config == nullptr) {
     throw base::Error(name, ": its corpus holds no people; `tail` is for data.kind biographies");
@@ -101,6 +102,7 @@ void add_tail(CLI::App& app, Exit&) {
       ->check(at_least(1));
   command->add_flag("--held-out", options->held_out,
                     "ask each question in the wording that was kept out of training");
+  add_device(*command, options->device);
   command->add_flag("--json", options->json, "print one JSON object a line, as in tail.jsonl");
   command->callback([options] {
     std::vector<Examined> all;

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 
 #include "muonlab/base/exit_code.hpp"
+#include "muonlab/config/run.hpp"
 
 namespace muonlab::app {
 
@@ -17,6 +18,9 @@ struct Exit {
 
 // --max-time 3h: the command stops in good order then. `about` says what that is.
 void add_max_time(CLI::App& command, const std::string& about);
+
+// --device: where a checkpoint is computed with.
+void add_device(CLI::App& command, config::Device& device);
 
 // Checks of numbers on the command line, whose messages name the limit.
 CLI::Validator between(double low, double high);

@@ -74,7 +74,8 @@ std::vector<int32_t> generate(LoadedModel& loaded, std::vector<int32_t> prompt,
     const size_t first = ids.size() > context ? ids.size() - context : 0;
     const std::vector<int64_t> window(ids.begin() + static_cast<std::ptrdiff_t>(first), ids.end());
     const auto length = static_cast<int64_t>(window.size());
-    const at::Tensor tokens_bt = at::tensor(window, at::kLong).view({1, length});
+    const at::Tensor tokens_bt =
+        at::tensor(window, at::kLong).view({1, length}).to(loaded.arena->values().device());
     const at::Tensor logits =
         loaded.model->logits(tokens_bt).select(1, length - 1).cpu().contiguous();
     // Padding above the tokenizer's ids is never drawn.

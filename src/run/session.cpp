@@ -116,12 +116,15 @@ Session::Session(Prepared prepared)
   model_->weights_changed();
 }
 
-LoadedModel load_model(const std::string& run_or_checkpoint) {
+namespace {
+
+// choose(configuration) decides where to compute.
+template <class Choose>
+LoadedModel load_where(const std::string& run_or_checkpoint, Choose choose) {
   const train::SavedState saved(record::open_checkpoint(run_or_checkpoint));
   LoadedModel loaded;
   loaded.config = saved.trainer.config;
-  loaded.config.device = config::Device::cpu;
-  const tensor::Place place = decide_place(loaded.config);
+  const tensor::Place place = choose(loaded.config);
   loaded.state = saved.trainer.state;
   loaded.data_identity = saved.trainer.data_identity;
   tensor::start_runtime(loaded.config.threads.value_or(base::usable_processors()));
@@ -129,13 +132,26 @@ LoadedModel load_model(const std::string& run_or_checkpoint) {
   const std::vector<config::ParameterSpec> specs = config::parameter_specs(loaded.config.model);
   std::vector<size_t> order(specs.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  loaded.arena = std::make_unique<tensor::Arena>(specs, order);
+  loaded.arena = std::make_unique<tensor::Arena>(specs, order, at::kFloat, place.device);
   train::load_weights(saved.checkpoint, loaded.config.model, *loaded.arena);
   loaded.is_average = train::load_average(saved.checkpoint, *loaded.arena);
   loaded.model =
       model::make_llama(loaded.config.model, loaded.config.precision, place.path, *loaded.arena);
   loaded.model->weights_changed();
   return loaded;
+}
+
+}  // namespace
+
+LoadedModel load_model(const std::string& checkpoint, config::Device device) {
+  return load_where(checkpoint, [&](config::RunConfig& config) {
+    config.device = device;
+    return decide_place(config);
+  });
+}
+
+LoadedModel load_model(const std::string& checkpoint, const tensor::Place& place) {
+  return load_where(checkpoint, [&](const config::RunConfig&) { return place; });
 }
 
 }  // namespace muonlab::run

@@ -66,6 +66,11 @@ struct LoadedModel {
   bool is_average = false;  // whether the weights are the averaged ones (train.average)
 };
 // `checkpoint`: what record::open_checkpoint takes. Starts the runtime with the run's threads.
-LoadedModel load_model(const std::string& checkpoint);
+// Computes on `device`, wherever the run was trained, with the kernels of its configuration. Throws
+// base::Error where a GPU is asked for that cannot be used.
+LoadedModel load_model(const std::string& checkpoint,
+                       config::Device device = config::Device::automatic);
+// The same at a place that was chosen.
+LoadedModel load_model(const std::string& checkpoint, const tensor::Place& place);
 
 }  // namespace muonlab::run
