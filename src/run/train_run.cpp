@@ -18,6 +18,7 @@
 #include "muonlab/store/checkpoint.hpp"
 #include "muonlab/tensor/runtime.hpp"
 #include "run_guard.hpp"
+#include "saver.hpp"
 #include "start.hpp"
 #include "start_page.hpp"
 #include "training.hpp"

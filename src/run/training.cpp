@@ -15,16 +15,16 @@
 #include "muonlab/ops/gemm_rate.hpp"
 #include "muonlab/record/history.hpp"
 #include "muonlab/record/loss_doubt.hpp"
-#include "muonlab/store/retention.hpp"
-#include "muonlab/train/checkpoint.hpp"
 #include "muonlab/train/metrics.hpp"
 #include "probes.hpp"
+#include "saver.hpp"
 
 namespace muonlab::run {
 namespace {
 
 // Time spent on measuring the GEMM peak, once a start.
 constexpr double kPeakProbe_s = 0.25;
+constexpr bool kWait = true;
 
 double gemm_peak_gflops(const train::Trainer& trainer) {
   return ops::gemm_peak_gflops(trainer.config.precision, kPeakProbe_s,
@@ -72,7 +72,8 @@ class Recorder {
                  trainer.optimizer.names(), guard.files()),
         probes_(make_probes(trainer.config)),
         probe_log_(folder.path(), probes_, trainer.state, guard.files()),
-        console_(trainer.plan, trainer.model.flops_per_token(), gemm_peak_gflops(trainer)) {}
+        console_(trainer.plan, trainer.model.flops_per_token(), gemm_peak_gflops(trainer)),
+        saver_(trainer, folder, guard.files()) {}
 
   train::LoopEvents events() {
     train::LoopEvents events;
@@ -80,6 +81,7 @@ class Recorder {
       guard_.check();
       metrics_.step(record, trainer_.plan.tokens_per_step);
       console_.stepped(record);
+      settle(!kWait);
       check_content(trainer_.data.content.get(), [](data::ContentCheck& check) { check.poll(); });
     };
     events.evaluated = [this](int64_t step, const train::Evaluation& evaluation) {
@@ -97,14 +99,22 @@ class Recorder {
   }
 
   void finish_console() { console_.finish(); }
+  // Where the run ends, its last save or what ended it counts more than one that failed.
+  void finish_save() {
+    try {
+      settle(kWait);
+    } catch (const base::IoError& failure) {
+      base::log_warning(failure.what());
+    }
+  }
   const std::string& saved() const { return saved_; }  // the newest checkpoint
   double save_s() const { return save_s_; }            // that it took
   const train::Evaluation& newest() const { return newest_; }
 
  private:
-  // A periodic save that fails ends the run only where the settings or the checkpoints ask for it.
+  // A periodic save is written while training continues.
   void save(train::SaveKind kind) {
-    const base::Stopwatch watch;
+    kind == train::SaveKind::last ? finish_save() : settle(kWait);
     guard_.check();
     check_content(trainer_.data.content.get(), [](data::ContentCheck& check) {
       // An interruption does not wait for shards that are still being read.
@@ -112,20 +122,37 @@ class Recorder {
     });
     trainer_.state.metrics_bytes = metrics_.sync();
     probe_log_.sync(trainer_.state);
+    if (kind == train::SaveKind::periodic) return saver_.begin();
+    const base::Stopwatch watch;
     try {
-      saved_ = save_state(trainer_, folder_, guard_.files());
+      const std::string path = save_state(trainer_, folder_, guard_.files());
+      note({path, watch.seconds()});
+    } catch (const base::IoError&) {
+      guard_.check();
+      throw;
+    }
+  }
+
+  void note(const Saved& saved) {
+    saved_ = saved.path;
+    save_s_ = saved.seconds;
+    base::log_note(base::str("saved ", saved_, " (", base::human_duration(save_s_), ")"));
+  }
+
+  // Reports how the periodic save ended that is being written, if any. One that failed ends the run
+  // only where the settings or the checkpoints ask for it.
+  void settle(bool waits) {
+    if (!saver_.is_busy() || (!waits && !saver_.has_ended())) return;
+    try {
+      note(saver_.wait());
     } catch (const base::IoError& failure) {
       guard_.check();
-      const bool may_fail = kind == train::SaveKind::periodic &&
-                            trainer_.config.checkpoint.on_failure == config::OnSaveFailure::warn;
+      const bool may_fail = trainer_.config.checkpoint.on_failure == config::OnSaveFailure::warn;
       const std::string older = may_fail ? newest_good_path(folder_, guard_) : "";
       if (older.empty()) throw;
       base::log_warning(failure.what(), ". Training continues; until the next save succeeds, the ",
                         "run can be resumed from ", older);
-      return;
     }
-    save_s_ = watch.seconds();
-    base::log_note(base::str("saved ", saved_, " (", base::human_duration(save_s_), ")"));
   }
 
   train::Trainer& trainer_;
@@ -135,6 +162,7 @@ class Recorder {
   std::vector<std::unique_ptr<train::Probe>> probes_;
   train::ProbeLog probe_log_;
   Console console_;
+  Saver saver_;
   std::string saved_;
   double save_s_ = 0;
   train::Evaluation newest_;
@@ -198,6 +226,7 @@ train::Outcome train_recorded(train::Trainer& trainer, const record::RunFolder& 
     return outcome;
   } catch (const base::NonFinite& error) {
     recorder.finish_console();
+    recorder.finish_save();
     base::log_note(error.what());
     throw base::NonFinite(error.what(), " ", what_to_do(folder, guard));
   }
@@ -215,20 +244,6 @@ void note_failure(const record::RunFolder& folder, int64_t step, record::RunOutc
 }
 
 }  // namespace
-
-std::string save_state(train::Trainer& trainer, const record::RunFolder& folder,
-                       base::FileSystem& files) {
-  const train::TrainState& state = trainer.state;
-  const config::CheckpointConfig& keep = trainer.config.checkpoint;
-  const bool weights_only =
-      keep.final == config::FinalCheckpoint::weights && state.step == trainer.plan.steps;
-  std::string path = train::save_checkpoint(
-      trainer, store::CheckpointWriter(files, folder.checkpoints(), state.step), weights_only);
-  const bool best = keep.best && state.best_step >= 0;
-  store::prune(folder.checkpoints(), weights_only ? 1 : keep.keep, keep.permanent_every,
-               best ? std::optional(state.best_step) : std::nullopt, files);
-  return path;
-}
 
 train::Outcome train_to_end(Session& session, const record::RunFolder& folder,
                             const std::vector<record::Change>& changes, const RunGuard& guard) {

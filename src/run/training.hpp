@@ -17,9 +17,4 @@ namespace muonlab::run {
 // Throws NonFinite, naming the last good checkpoint.
 train::Outcome train_to_end(Session& session, const record::RunFolder& folder,
                             const std::vector<record::Change>& changes, const RunGuard& guard);
-// Saves the present state as a checkpoint in `folder` and removes what the settings do not keep.
-// Returns the checkpoint's path.
-std::string save_state(train::Trainer& trainer, const record::RunFolder& folder,
-                       base::FileSystem& files);
-
 }  // namespace muonlab::run

@@ -6,37 +6,18 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include "muonlab/base/non_finite.hpp"
-#include "muonlab/config/model_hf.hpp"
-#include "muonlab/store/finite.hpp"
 #include "muonlab/tensor/bytes.hpp"
+#include "muonlab/train/snapshot.hpp"
+#include "train/checkpoint_files.hpp"
 
 namespace muonlab::train {
-namespace {
 
-constexpr const char* kOptimizerFile = "optimizer.safetensors";
-constexpr const char* kAverageFile = "average.safetensors";
-
-// Stored tensors are copied from CPU memory; on a CPU this is the arena itself.
 std::vector<tensor::NamedTensor> on_cpu(std::vector<tensor::NamedTensor> tensors) {
   for (tensor::NamedTensor& tensor : tensors)
     tensor.value = tensor.value.detach().cpu().contiguous();
   return tensors;
 }
 
-// Loads through a CPU copy where the targets lie on another device.
-void load_into(const store::SafetensorsFile& file,
-               const std::vector<tensor::NamedTensor>& targets) {
-  std::vector<tensor::NamedTensor> staging = on_cpu(targets);
-  tensor::load_exactly(file, staging);
-  for (size_t i = 0; i < targets.size(); ++i) {
-    if (targets[i].value.is_cpu() && targets[i].value.is_contiguous()) continue;
-    at::Tensor(targets[i].value).detach().copy_(staging[i].value);
-  }
-}
-
-// Hugging Face's only architecture with QK-norm (Qwen3) has gains: without gain the file holds ones
-// for them.
 void append_unit_gains(const config::ModelConfig& model, std::vector<tensor::NamedTensor>& values) {
   if (model.qk_norm != config::QkNorm::no_gain) return;
   const at::Tensor ones = at::ones({*model.head_dim}, at::TensorOptions().dtype(at::kFloat));
@@ -48,10 +29,16 @@ void append_unit_gains(const config::ModelConfig& model, std::vector<tensor::Nam
   }
 }
 
-void require_finite(int64_t step, const std::vector<store::TensorView>& tensors) {
-  if (const auto name = store::first_non_finite(tensors)) {
-    throw base::NonFinite("step ", step, ": its update made values that are not finite, first in ",
-                          *name, "; the state after it was not saved.");
+namespace {
+
+// Loads through a CPU copy where the targets lie on another device.
+void load_into(const store::SafetensorsFile& file,
+               const std::vector<tensor::NamedTensor>& targets) {
+  std::vector<tensor::NamedTensor> staging = on_cpu(targets);
+  tensor::load_exactly(file, staging);
+  for (size_t i = 0; i < targets.size(); ++i) {
+    if (targets[i].value.is_cpu() && targets[i].value.is_contiguous()) continue;
+    at::Tensor(targets[i].value).detach().copy_(staging[i].value);
   }
 }
 
@@ -145,27 +132,7 @@ SavedState::SavedState(store::Checkpoint opened)
 bool SavedState::has_optimizer_state() const { return checkpoint.has(kOptimizerFile); }
 
 std::string save_checkpoint(Trainer& trainer, store::CheckpointWriter&& writer, bool weights_only) {
-  std::vector<tensor::NamedTensor> values = on_cpu(tensor::named_values(trainer.arena));
-  append_unit_gains(trainer.config.model, values);
-  const std::vector<store::TensorView> weights = tensor::store_views(values);
-  require_finite(trainer.state.step, weights);
-  std::vector<tensor::NamedTensor> moments;
-  if (!weights_only) moments = on_cpu(trainer.optimizer.state());
-  const std::vector<store::TensorView> state = tensor::store_views(moments);
-  require_finite(trainer.state.step, state);
-
-  writer.add_safetensors("model.safetensors", weights);
-  if (trainer.average.count() > 0) {
-    const std::vector<tensor::NamedTensor> average = on_cpu(trainer.average.state(trainer.arena));
-    writer.add_safetensors(kAverageFile, tensor::store_views(average));
-  }
-  const data::Tokenizer& tokenizer = *trainer.data.tokenizer;
-  writer.add_file("config.json",
-                  config::hugging_face_config(trainer.config.model, tokenizer.end_of_text()));
-  for (const auto& [name, bytes] : tokenizer.files()) writer.add_file(name, bytes);
-  if (!weights_only) writer.add_safetensors(kOptimizerFile, state);
-  writer.add_file("trainer.json", trainer_file_text(trainer));
-  return writer.commit();
+  return write_snapshot(view_state(trainer, weights_only), std::move(writer));
 }
 
 void load_weights(const store::Checkpoint& checkpoint, const config::ModelConfig& model,

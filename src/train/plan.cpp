@@ -35,7 +35,11 @@ int64_t planned_steps(const config::TrainConfig& train, int64_t tokens_per_step,
 double weight_bytes(const config::RunConfig& run, const Plan& plan) {
   const double value_bytes = run.precision == config::Precision::bf16 ? 2.5 : 4.0;
   const double average_bytes = run.train.average > 0 ? 8.0 : 0.0;  // and the weights set aside
-  return static_cast<double>(plan.num_parameters) * (4.0 * 4.0 + value_bytes + average_bytes);
+  // Of weights and moments, which are written while training continues.
+  const bool saves_often = run.checkpoint.every > 0 || run.checkpoint.best;
+  const double copy_bytes = saves_often && run.device != config::Device::cuda ? 12.0 : 0.0;
+  return static_cast<double>(plan.num_parameters) *
+         (4.0 * 4.0 + value_bytes + average_bytes + copy_bytes);
 }
 
 // Weights, gradients, two moments at most, a bf16 or packed fp32 shadow; activations of one

@@ -5,11 +5,14 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include "base/temporary_folder.hpp"
 #include "cuda/host_operators.hpp"
 #include "muonlab/base/non_finite.hpp"
 #include "muonlab/train/evaluation.hpp"
 #include "muonlab/train/step.hpp"
+#include "run/saver.hpp"
 #include "run/small_session.hpp"
+#include "support/program.hpp"
 
 namespace muonlab::train {
 namespace {
@@ -88,6 +91,20 @@ TEST(CudaPathStep, TheSameBytesEachTime) {
     EXPECT_EQ(train_step(runs.cuda.trainer()).loss, train_step(again.trainer()).loss);
   }
   EXPECT_TRUE(at::equal(runs.cuda.trainer().arena.values(), again.trainer().arena.values()));
+}
+
+TEST(CudaPathStep, ACheckpointThatIsWrittenWhileTrainingContinuesIsThatOfItsStep) {
+  const base::TemporaryFolder here, there;
+  Runs runs({});
+  Trainer& trainer = runs.cuda.trainer();
+  for (int step = 1; step <= 2; ++step) train_step(trainer);
+  base::FileSystem& files = base::real_file_system();
+  const std::string at_once = run::save_state(trainer, record::RunFolder(there.path()), files);
+  const record::RunFolder folder(here.path());
+  run::Saver saver(trainer, folder, files);
+  saver.begin();
+  for (int step = 3; step <= 4; ++step) train_step(trainer);
+  EXPECT_TRUE(support::tree(saver.wait().path) == support::tree(at_once));
 }
 
 TEST(CudaPathStep, ClippingClipsAndRecordsTheNormBefore) {
