@@ -39,7 +39,8 @@ The same command continues an interrupted sweep: finished cells are skipped, int
   command->add_option("--out", request->out, "folder of the sweep; default: runs/NAME")
       ->type_name("DIR");
   command
-      ->add_option("--jobs", request->jobs, "runs at once; default: processors / threads of a run")
+      ->add_option("--jobs", request->jobs,
+                   "runs at once; default: processors / threads of a run; on GPUs, one for each")
       ->type_name("N")
       ->check(between(1, 1024));
   command

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <ctime>
@@ -24,7 +25,7 @@ int exit_code_of(int status) {
 }
 
 // After fork only calls that are safe there.
-[[noreturn]] void become(char* const* arguments, int output, int parent) {
+[[noreturn]] void become(char* const* arguments, char* const* environment, int output, int parent) {
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(kCannotRun);  // it died before the line above
@@ -37,25 +38,46 @@ int exit_code_of(int status) {
   ::dup2(nothing, STDIN_FILENO);
   ::dup2(output, STDOUT_FILENO);
   ::dup2(output, STDERR_FILENO);
-  ::execv(arguments[0], arguments);
+  ::execve(arguments[0], arguments, environment);
   ::_exit(kCannotRun);
+}
+
+// Of strings that outlive it, as exec takes them.
+std::vector<char*> pointers(const std::vector<std::string>& texts) {
+  std::vector<char*> result;
+  for (const std::string& text : texts) result.push_back(const_cast<char*>(text.c_str()));
+  result.push_back(nullptr);
+  return result;
+}
+
+// This process's environment with `settings` in place of its own of the same names.
+std::vector<std::string> environment_with(const std::vector<std::string>& settings) {
+  std::vector<std::string> all = settings;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string own = *entry;
+    const std::string name = own.substr(0, own.find('=') + 1);
+    const auto same = [&](const std::string& setting) { return setting.starts_with(name); };
+    if (std::none_of(settings.begin(), settings.end(), same)) all.push_back(own);
+  }
+  return all;
 }
 
 }  // namespace
 
-ChildProcess::ChildProcess(const std::vector<std::string>& command, const std::string& output) {
+ChildProcess::ChildProcess(const std::vector<std::string>& command, const std::string& output,
+                           const std::vector<std::string>& environment) {
   separate_from_links({output, {}, AT_FDCWD, output, false});
   const int file =
       ::open(output.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0644);
   if (file < 0) throw io_error("open for writing", output, errno);
-  std::vector<char*> arguments;
-  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
+  const std::vector<char*> arguments = pointers(command);
+  const std::vector<std::string> settings = environment_with(environment);
+  const std::vector<char*> variables = pointers(settings);
   const int parent = ::getpid();
   // Where a parent left it ignored, the kernel would keep no exit code and send no signal.
   ::signal(SIGCHLD, SIG_DFL);
   id_ = ::fork();
-  if (id_ == 0) become(arguments.data(), file, parent);
+  if (id_ == 0) become(arguments.data(), variables.data(), file, parent);
   const int number = errno;
   ::close(file);
   if (id_ < 0) throw io_error("start", command.front(), number);

@@ -34,6 +34,19 @@ TEST(Process, ItsExitCodeAndOutputAreKept) {
   EXPECT_EQ(read_text(output), "one\ntwo\nnothing to read\n");
 }
 
+TEST(Process, SettingsOfItsEnvironmentAreAddedToOurs) {
+  const TemporaryFolder folder;
+  const std::string output = folder / "out.txt";
+  ::setenv("MUONLAB_TEST_ONE", "ours", 1);
+  ::setenv("MUONLAB_TEST_ONE_MORE", "ours", 1);
+  ChildProcess child({"/bin/sh", "-c",
+                      "echo $MUONLAB_TEST_ONE $MUONLAB_TEST_ONE_MORE $MUONLAB_TEST_TWO; "
+                      "env | grep -c ^MUONLAB_TEST_ONE="},
+                     output, {"MUONLAB_TEST_ONE=its own", "MUONLAB_TEST_TWO=2"});
+  EXPECT_EQ(wait_for(child), 0);
+  EXPECT_EQ(read_text(output), "its own ours 2\n1\n");
+}
+
 TEST(Process, ASignalEndsItAndIsTold) {
   const TemporaryFolder folder;
   ChildProcess child({"/bin/sleep", "60"}, folder / "out.txt");

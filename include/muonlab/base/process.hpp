@@ -12,9 +12,11 @@ namespace muonlab::base {
 class ChildProcess {
  public:
   // `command`: a program's path and its arguments. Standard input is empty; standard output and
-  // error are appended to the file `output`, which may be no symbolic link. Throws IoError when it
-  // cannot be started.
-  ChildProcess(const std::vector<std::string>& command, const std::string& output);
+  // error are appended to the file `output`, which may be no symbolic link. `environment`: settings
+  // NAME=value that are added to this process's, or replace them. Throws IoError when it cannot be
+  // started.
+  ChildProcess(const std::vector<std::string>& command, const std::string& output,
+               const std::vector<std::string>& environment = {});
   ~ChildProcess();  // kills and reaps what still runs
   ChildProcess(ChildProcess&& other) noexcept;
   ChildProcess& operator=(ChildProcess&&) = delete;

@@ -62,7 +62,9 @@ DiskUse run_disk(const config::RunConfig& run) {
 
 Rate usual_rate(const config::RunConfig& run) {
   tensor::start_runtime(run.threads.value_or(base::usable_processors()));
-  const double peak = 1e9 * ops::gemm_peak_gflops(run::usable_precision(run), kPeakProbe_s);
+  const bool on_gpu = run.device == config::Device::cuda && tensor::cuda_problem().empty();
+  const double peak = 1e9 * ops::gemm_peak_gflops(run::usable_precision(run), kPeakProbe_s,
+                                                  on_gpu ? at::kCUDA : at::kCPU);
   return {kUsualShare * peak, "half of the measured rate of matrix products"};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
@@ -65,8 +66,11 @@ Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
     const DiskUse disk = run_disk(run);
     outlook.disk_bytes += disk.finished;
     running_disk = std::max(running_disk, disk.running);
-    memory.push_back(static_cast<uint64_t>(run_memory_bytes(run)));
-    if (flops == 0) continue;
+    const auto bytes = static_cast<uint64_t>(run_memory_bytes(run));
+    const bool on_card = runs_on_card(run);
+    on_card ? outlook.card_bytes = std::max(outlook.card_bytes, bytes) : memory.emplace_back(bytes);
+    // To know a GPU's speed, a process must use it.
+    if (flops == 0 || (on_card && !measure)) continue;
     const auto [rate, is_new] = rates.try_emplace(measure ? shape_of(run) : "");
     if (is_new) rate->second = measure ? measure_rate(run) : usual_rate(run);
     outlook.rate_source = rate->second.source;
@@ -77,6 +81,15 @@ Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
   for (size_t i = 0; i < std::min(memory.size(), static_cast<size_t>(jobs)); ++i)
     outlook.memory_bytes += memory[i];
   return outlook;
+}
+
+std::string cards_text(const Outlook& outlook, const std::vector<Card>& cards) {
+  if (cards.empty() || outlook.card_bytes == 0) return "";
+  std::string text =
+      base::str("gpus     ", cards.size(), " with ", base::human_bytes(cards.front().bytes),
+                "; a run takes about ", base::human_bytes(outlook.card_bytes));
+  return base::str(text, ", so that memory allows --jobs ",
+                   jobs_that_fit(cards, outlook.card_bytes, base::usable_processors()));
 }
 
 std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cards.hpp"
 #include "queue.hpp"
 
 namespace muonlab::study {
@@ -17,11 +18,14 @@ struct Outlook {
   double seconds = 0;          // 0: not known
   std::string rate_source;
   uint64_t memory_bytes = 0;  // of the largest `jobs` cells together; 0: not known
+  uint64_t card_bytes = 0;    // of a GPU's memory, of the largest cell that runs on one
   uint64_t disk_bytes = 0;    // that the sweep will add
 };
 // `measure`: times some steps of every shape for the seconds; else they follow from the rate of
 // matrix products.
 Outlook look_ahead(SweepQueue& queue, int jobs, bool measure);
+// What --dry-run proposes for the cards: "gpus     1 with 85.0 GB; …"; empty without any.
+std::string cards_text(const Outlook& outlook, const std::vector<Card>& cards);
 // "sweep    runs/tiny_gated" with what is planned, the line of cells, the time, memory and disk
 // they take.
 std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs);

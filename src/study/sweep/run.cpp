@@ -5,12 +5,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cards.hpp"
 #include "display.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/foreign.hpp"
 #include "muonlab/base/held_folder.hpp"
+#include "muonlab/base/process.hpp"
 #include "muonlab/base/signals.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
@@ -26,6 +28,8 @@ namespace {
 
 using base::print_line;
 
+constexpr double kGrace_s = 600;  // for a stopped cell to save its state
+
 SweepFolder folder_of(const SweepRequest& request, const config::SweepConfig& sweep) {
   std::string path = request.out.empty() ? "runs/" + sweep.name : request.out;
   while (path.size() > 1 && path.back() == '/') path.pop_back();
@@ -36,11 +40,28 @@ int threads_of(const Cell& cell) {
   return static_cast<int>(cell.config.threads.value_or(base::usable_processors()));
 }
 
-int jobs_of(const SweepRequest& request, const SweepPlan& plan) {
+// The GPUs, where cells run on them.
+std::vector<Card> cards_of(const SweepPlan& plan) {
+  const bool any = std::any_of(plan.cells.begin(), plan.cells.end(),
+                               [](const Cell& cell) { return runs_on_card(cell.config); });
+  return any ? find_cards() : std::vector<Card>();
+}
+
+int jobs_of(const SweepRequest& request, const SweepPlan& plan, const std::vector<Card>& cards) {
   if (request.jobs > 0 || plan.cells.empty()) return std::max(1, request.jobs);
+  if (!cards.empty()) return static_cast<int>(cards.size());
   int threads = 1;
   for (const Cell& cell : plan.cells) threads = std::max(threads, threads_of(cell));
   return std::max(1, base::usable_processors() / threads);
+}
+
+void check_cards(const Outlook& outlook, const std::vector<Card>& cards, int jobs) {
+  if (cards.empty() || outlook.card_bytes == 0) return;
+  const int most = jobs_that_fit(cards, outlook.card_bytes, jobs);
+  if (most < jobs) {
+    throw base::Error("GPU memory: a run takes about ", base::human_bytes(outlook.card_bytes),
+                      ", so that ", most, " fit at once, not ", jobs, "; lower --jobs");
+  }
 }
 
 void check_resources(const Outlook& outlook, const SweepFolder& folder, int jobs) {
@@ -143,24 +164,27 @@ SweepEnd run_sweep(const SweepRequest& request) {
   // Before anything is looked at, which may move runs aside.
   const auto held = request.dry_run ? nullptr : hold(folder);
   queue.refresh();
-  const int jobs = jobs_of(request, queue.plan());
+  const std::vector<Card> cards = cards_of(queue.plan());
+  const int jobs = jobs_of(request, queue.plan(), cards);
   const Outlook outlook = look_ahead(queue, jobs, request.dry_run);
   if (outlook.num_runs + outlook.num_finished == 0) {
     throw base::UsageError(request.file, ": no cell matches --only ", request.only,
                            "; --dry-run lists the cells");
   }
   print_line(outlook_text(outlook, queue, jobs));
+  if (const std::string text = cards_text(outlook, cards); !text.empty()) print_line(text);
   if (request.dry_run) {
     print_cells(queue);
     print_line("Nothing was started (--dry-run).");
     return {SweepOutcome::listed, folder.path()};
   }
   check_resources(outlook, folder, jobs);
+  check_cards(outlook, cards, jobs);
 
   base::install_signal_handlers(
       "stopping once the running cells have saved; press again to leave at once, while they save");
   write_sweep_record(folder, queue.sweep(), queue.plan());
-  if (!SweepRunner(queue, jobs).run()) {
+  if (!SweepRunner(queue, jobs, kGrace_s, base::own_program(), cards).run()) {
     print_line(base::str(base::signal_name(base::stop_requested()),
                          "  the running cells are saved. The same command resumes them."));
     return {SweepOutcome::interrupted, folder.path()};

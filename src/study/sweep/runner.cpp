@@ -25,11 +25,13 @@ constexpr int64_t kStepsForSpeed = 10;
 
 }  // namespace
 
-SweepRunner::SweepRunner(SweepQueue& queue, int jobs, double grace_s, std::string program)
+SweepRunner::SweepRunner(SweepQueue& queue, int jobs, double grace_s, std::string program,
+                         std::vector<Card> cards)
     : queue_(queue),
       jobs_(jobs),
       grace_s_(grace_s),
       program_(std::move(program)),
+      cards_(std::move(cards)),
       live_(1, kPlainInterval_s) {}
 
 bool SweepRunner::run() {
@@ -55,15 +57,28 @@ void SweepRunner::start_what_can() {
   }
 }
 
+std::optional<size_t> SweepRunner::card_for(const Cell& cell) const {
+  if (cards_.empty() || !runs_on_card(cell.config)) return std::nullopt;
+  std::vector<int> busy(cards_.size());
+  for (const Job& job : running_) {
+    if (job.card) ++busy[*job.card];
+  }
+  return next_card(busy);
+}
+
 void SweepRunner::start(const Cell& cell) {
   const SweepFolder& folder = queue_.folder();
   const std::string config = folder.config(cell.name);
   base::write_atomically(config, config::dump_config(cell.config));
   const std::vector<std::string> command{program_, "train", config, "--run-dir",
                                          folder.cell(cell.name)};
-  auto process = std::make_unique<base::ChildProcess>(command, folder.output(cell.name));
+  const std::optional<size_t> card = card_for(cell);
+  std::vector<std::string> environment;
+  if (card) environment.push_back("CUDA_VISIBLE_DEVICES=" + cards_[*card].device);
+  auto process =
+      std::make_unique<base::ChildProcess>(command, folder.output(cell.name), environment);
   queue_.started(cell);
-  running_.push_back({cell, std::move(process), {}, queue_.status(cell).step});
+  running_.push_back({cell, std::move(process), {}, queue_.status(cell).step, card});
 }
 
 void SweepRunner::reap() {

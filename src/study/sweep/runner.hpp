@@ -3,9 +3,11 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "cards.hpp"
 #include "display.hpp"
 #include "muonlab/base/clock.hpp"
 #include "muonlab/base/process.hpp"
@@ -18,9 +20,10 @@ namespace muonlab::study {
 class SweepRunner {
  public:
   // jobs: processes at once. grace_s: how long a stopped sweep waits for its cells to save their
-  // state before it kills them; a step in progress ends first. program: what trains a cell.
-  SweepRunner(SweepQueue& queue, int jobs, double grace_s = 600,
-              std::string program = base::own_program());
+  // state before it kills them; a step in progress ends first. program: what trains a cell. Cells
+  // on a GPU are spread over `cards`.
+  SweepRunner(SweepQueue& queue, int jobs, double grace_s, std::string program,
+              std::vector<Card> cards = {});
   // False when a signal stopped it: then the running cells have saved their state.
   bool run();
 
@@ -29,11 +32,13 @@ class SweepRunner {
     Cell cell;
     std::unique_ptr<base::ChildProcess> process;
     base::Stopwatch watch;
-    int64_t first_step;  // where it resumed
+    int64_t first_step;          // where it resumed
+    std::optional<size_t> card;  // of cards_
   };
 
   void start_what_can();
   void start(const Cell& cell);
+  std::optional<size_t> card_for(const Cell& cell) const;
   void reap();
   void ended(const Job& job, int exit_code);
   bool others_run();
@@ -46,6 +51,7 @@ class SweepRunner {
   int jobs_;
   double grace_s_;
   std::string program_;
+  std::vector<Card> cards_;
   base::LiveLine live_;
   std::vector<Job> running_;
   bool killed_ = false;                         // the running cells, after the grace time

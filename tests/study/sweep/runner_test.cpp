@@ -17,8 +17,9 @@ namespace {
 
 class Runner {
  public:
-  explicit Runner(const std::string& script) {
-    base::write_atomically(scratch_ / "base.json", R"({"threads": 1, "train": {"steps": 10}})");
+  explicit Runner(const std::string& script, const std::string& device = "cpu") {
+    base::write_atomically(scratch_ / "base.json", R"({"threads": 1, "train": {"steps": 10}, )" +
+                                                       base::str(R"("device": ")", device, "\"}"));
     base::write_atomically(scratch_ / "sweep.json", R"({"base": "base.json", "seeds": [1, 2, 3]})");
     base::write_atomically(program_, "#!/bin/sh\n" + script);
     ::chmod(program_.c_str(), 0700);
@@ -45,6 +46,13 @@ class Runner {
     stopper.join();
     base::clear_stop_request();
     return ended_s - asked_s;
+  }
+
+  // All three cells, `jobs` at once.
+  bool run(int jobs, const std::vector<Card>& cards) {
+    SweepQueue queue(SweepPlanner(config::load_sweep(scratch_ / "sweep.json")), folder_, "", false);
+    queue.refresh();
+    return SweepRunner(queue, jobs, 1, program_, cards).run();
   }
 
   bool is_ready(const std::string& cell) const {
@@ -81,6 +89,40 @@ TEST(SweepRunner, ACellThatSavesAndEndsIsNotKilled) {
     EXPECT_FALSE(sweep.has_failure(cell)) << "an interrupted cell has not failed";
   }
   EXPECT_EQ(sweep.output("s3"), "") << "nothing is started after the signal";
+}
+
+// The first two wait for each other, so that they run at once.
+constexpr const char* kTellCard =
+    "echo \"card ${CUDA_VISIBLE_DEVICES:-any}\"\n"
+    "case $2 in *s3.json) exit 1;; esac\n"
+    "here=$(dirname $4); touch $here/$(basename $2).ran\n"
+    "i=0; while [ $(ls $here/*.ran | wc -l) -lt 2 ] && [ $i -lt 500 ]; do sleep 0.02; "
+    "i=$((i+1)); done\nexit 1\n";
+
+TEST(SweepRunner, CellsAreSpreadOverTheCards) {
+  ::unsetenv("CUDA_VISIBLE_DEVICES");
+  Runner sweep(kTellCard, "cuda");
+  EXPECT_TRUE(sweep.run(2, {{"GPU-a", 1}, {"3", 1}}));
+  EXPECT_EQ(sweep.output("s1"), "card GPU-a\n");
+  EXPECT_EQ(sweep.output("s2"), "card 3\n");
+  EXPECT_NE(sweep.output("s3").find("card "), std::string::npos);
+  EXPECT_EQ(sweep.output("s3").find("any"), std::string::npos);
+}
+
+TEST(SweepRunner, CellsOnAProcessorTakeNoCard) {
+  ::unsetenv("CUDA_VISIBLE_DEVICES");
+  Runner sweep(kTellCard);
+  EXPECT_TRUE(sweep.run(2, {{"0", 1}, {"1", 1}}));
+  for (const char* cell : {"s1", "s2", "s3"}) EXPECT_EQ(sweep.output(cell), "card any\n");
+}
+
+TEST(Cards, MemoryAndProcessorsLimitTheRunsAtOnce) {
+  const std::vector<Card> two{{"0", 80'000}, {"1", 40'000}};
+  EXPECT_EQ(jobs_that_fit(two, 10'000, 64), 7 + 3) << "a card's last 5 % are the driver's";
+  EXPECT_EQ(jobs_that_fit(two, 10'000, 8), 8);
+  EXPECT_EQ(jobs_that_fit(two, 100'000, 8), 1) << "the run itself says that it does not fit";
+  EXPECT_EQ(next_card({2, 1, 1}), 1u);
+  EXPECT_EQ(next_card({0}), 0u);
 }
 
 }  // namespace
