@@ -86,19 +86,14 @@ struct ModelOperators {
 
   static at::Tensor activate(const at::Tensor& x, int64_t kind, bool gated) {
     const auto [rows, width] = activation_shape(x, kind, gated);
-    const typename Grid::Guard device(x);
     const at::Tensor out = at::empty({rows, width}, x.options());
-    if (out.numel() == 0) return out;
-    const int size = pack_size(width, {x, out});
-    with_number(x.scalar_type(), "activate: x", [&, rows = rows, width = width](auto number) {
-      using Number = decltype(number);
-      const ActivationForward<Number> body{.x = read<Number>(x),
-                                           .out = write<Number>(out),
-                                           .rows = rows,
-                                           .width = width,
-                                           .kind = static_cast<int>(kind),
-                                           .gated = gated};
-      Grid::start(body, by_row(rows, width, size));
+    with_activation(x, out, x, [&, rows = rows, width = width]<class Number>(Number*) {
+      return ActivationForward<Number>{.x = read<Number>(x),
+                                       .out = write<Number>(out),
+                                       .rows = rows,
+                                       .width = width,
+                                       .kind = static_cast<int>(kind),
+                                       .gated = gated};
     });
     return out;
   }
@@ -107,20 +102,15 @@ struct ModelOperators {
                                       bool gated) {
     const auto [rows, width] = activation_shape(x, kind, gated);
     check(grad_out, x, {rows, width}, x.scalar_type(), "activate_backward: grad_out");
-    const typename Grid::Guard device(x);
     const at::Tensor grad_x = at::empty_like(x);
-    if (x.numel() == 0) return grad_x;
-    const int size = pack_size(width, {grad_out, x, grad_x});
-    with_number(x.scalar_type(), "activate: x", [&, rows = rows, width = width](auto number) {
-      using Number = decltype(number);
-      const ActivationBackward<Number> body{.grad_out = read<Number>(grad_out),
-                                            .x = read<Number>(x),
-                                            .grad_x = write<Number>(grad_x),
-                                            .rows = rows,
-                                            .width = width,
-                                            .kind = static_cast<int>(kind),
-                                            .gated = gated};
-      Grid::start(body, by_row(rows, width, size));
+    with_activation(x, grad_out, grad_x, [&, rows = rows, width = width]<class Number>(Number*) {
+      return ActivationBackward<Number>{.grad_out = read<Number>(grad_out),
+                                        .x = read<Number>(x),
+                                        .grad_x = write<Number>(grad_x),
+                                        .rows = rows,
+                                        .width = width,
+                                        .kind = static_cast<int>(kind),
+                                        .gated = gated};
     });
     return grad_x;
   }
@@ -216,7 +206,8 @@ struct ModelOperators {
                           .num_partials = partial.size(0),
                           .width = count,
                           .stride = width};
-    Grid::start(sums, {.num_blocks = blocks_for(count, kWarp), .lanes = kWarp, .size = 1});
+    Grid::start(sums,
+                {.num_blocks = blocks_for(count, kWarp), .scratch_floats = kMaxLanes, .size = 1});
   }
 
  private:
@@ -259,6 +250,21 @@ struct ModelOperators {
       });
     });
     return out;
+  }
+
+  // Starts the body that make(a null pointer to x's number) gives, a block a row of `narrow`, which
+  // is as wide as an activation; `wide` is like x.
+  template <class Make>
+  static void with_activation(const at::Tensor& x, const at::Tensor& narrow, const at::Tensor& wide,
+                              Make make) {
+    if (narrow.numel() == 0) return;
+    const typename Grid::Guard device(x);
+    const int64_t width = narrow.size(1);
+    const int size = pack_size(width, {x, narrow, wide});
+    with_number(x.scalar_type(), "activate: x", [&](auto number) {
+      Grid::start(make(static_cast<decltype(number)*>(nullptr)),
+                  by_row(narrow.size(0), width, size));
+    });
   }
 
   static std::pair<int64_t, int64_t> activation_shape(const at::Tensor& x, int64_t kind,

@@ -156,8 +156,9 @@ struct RmsNormBackward {
   }
 };
 
-// total[j] += sum over i of partial[i, j], in the order of i, for `width` columns; a lane takes a
-// column.
+// total[j] += sum over i of partial[i, j], for `width` columns. A block takes kWarp columns at a
+// time and a warp every num_warps-th i; then the warps' sums are added in their order. The team's
+// scratch holds a float for each lane.
 struct ColumnSums {
   static constexpr bool kPacked = false;
   const float* partial;  // [num_partials, stride]
@@ -167,13 +168,27 @@ struct ColumnSums {
   template <int kSize, class Team>
   MUONLAB_KERNEL void run(Team& team, int64_t block, int64_t num_blocks) const {
     static_assert(kSize == 1);
-    team.each([&](int lane) {
-      for (int64_t j = block * team.lanes() + lane; j < width; j += num_blocks * team.lanes()) {
+    float* sums = team.scratch();
+    const int num_warps = team.lanes() / kWarp;
+    for (int64_t first = block * kWarp; first < width; first += num_blocks * kWarp) {
+      team.each([&](int lane) {
+        const int64_t j = first + lane % kWarp;
         float sum = 0.0f;
-        for (int64_t i = 0; i < num_partials; ++i) sum += partial[i * stride + j];
-        total[j] += sum;
-      }
-    });
+        if (j < width) {
+          for (int64_t i = lane / kWarp; i < num_partials; i += num_warps)
+            sum += partial[i * stride + j];
+        }
+        sums[lane] = sum;
+      });
+      team.barrier();
+      team.each([&](int lane) {
+        if (lane >= kWarp || first + lane >= width) return;
+        float sum = sums[lane];
+        for (int warp = 1; warp < num_warps; ++warp) sum += sums[warp * kWarp + lane];
+        total[first + lane] += sum;
+      });
+      team.barrier();
+    }
   }
 };
 

@@ -36,13 +36,13 @@ struct HeadRows {
 struct HeadTask {
   bool active;
   int64_t position, start;  // start: element of the packed rows
-  int64_t head;
+  int64_t row, head;
 };
 
 MUONLAB_KERNEL HeadTask task_of(const HeadRows& r, int64_t index, int64_t heads) {
   const int64_t row = index / heads, head = index % heads;
   return {index < r.rows * heads, row % r.num_positions, row * r.packed_width() + head * r.head_dim,
-          head};
+          row, head};
 }
 
 // out may be in. The values are copied where it is not.
@@ -111,20 +111,24 @@ struct RotateForward {
   }
 };
 
-// The gradient of `out` in grad becomes that of `in`, in place; `in` is read only with a norm.
-// partial [num_blocks, 2 d]: each block's sums for the gains of queries and keys, or null; then the
-// team's scratch holds 2 d floats for each group of lanes.
+// From the gradients of rotated queries and keys and of the values, each rows of its own heads, the
+// gradient of `in`, packed; `in` is read only with a norm. partial [num_blocks, 2 d]: each block's
+// sums for the gains of queries and keys, or null; then the team's scratch holds 2 d floats for
+// each group of lanes.
 template <class Number>
 struct RotateBackward {
   static constexpr bool kPacked = true;
   HeadRows r;
   const Number* in;
+  const Number* grad_query;
+  const Number* grad_key;
+  const Number* grad_value;
   Number* grad;
   float* partial;
 
   template <int kSize, class Team>
   MUONLAB_KERNEL void run(Team& team, int64_t block, int64_t num_blocks) const {
-    const int64_t heads = r.queries + r.keys;
+    const int64_t heads = r.queries + 2 * r.keys;
     const int64_t at_once = team.lanes() / r.group, tasks = r.rows * heads;
     const int64_t d2 = 2 * r.head_dim;
     float* sums = team.scratch();
@@ -139,7 +143,8 @@ struct RotateBackward {
       if (r.has_norm) {
         team.each([&](int lane) {
           const HeadTask task = task_of(r, first + lane / r.group, heads);
-          if (!task.active) return;
+          squares[lane] = products[lane] = 0.0f;
+          if (!task.active || is_value(task)) return;
           float square = 0.0f, product = 0.0f;
           each_pair<kSize>(lane, task, [&](int64_t, float x, float g) {
             square += x * x;
@@ -154,6 +159,7 @@ struct RotateBackward {
       team.each([&](int lane) {
         const HeadTask task = task_of(r, first + lane / r.group, heads);
         if (!task.active) return;
+        if (is_value(task)) return copy_value<kSize>(lane, task);
         const float scale = r.has_norm ? inverse_rms(squares[lane], r.head_dim, r.eps) : 1.0f;
         const float pull =
             r.has_norm ? products[lane] * scale * scale * scale / static_cast<float>(r.head_dim)
@@ -172,6 +178,28 @@ struct RotateBackward {
     });
   }
 
+  MUONLAB_KERNEL bool is_value(const HeadTask& task) const {
+    return task.head >= r.queries + r.keys;
+  }
+
+  // The gradient of the task's head after the rotation.
+  MUONLAB_KERNEL const Number* upstream(const HeadTask& task) const {
+    const int64_t d = r.head_dim, key = task.head - r.queries;
+    if (key < 0) return grad_query + (task.row * r.queries + task.head) * d;
+    return key < r.keys ? grad_key + (task.row * r.keys + key) * d
+                        : grad_value + (task.row * r.keys + key - r.keys) * d;
+  }
+
+  template <int kSize>
+  MUONLAB_KERNEL void copy_value(int lane, const HeadTask& task) const {
+    const Number* from = upstream(task);
+    const int64_t half = r.head_dim / 2;
+    for (int64_t i = (lane % r.group) * kSize; i < half; i += r.group * kSize) {
+      store(grad + task.start + i, load<kSize>(from + i));
+      store(grad + task.start + half + i, load<kSize>(from + half + i));
+    }
+  }
+
   // Turned back: the gradients of what was rotated, for the elements i and i + d / 2 of a head.
   struct Turned {
     float first, second;
@@ -186,12 +214,13 @@ struct RotateBackward {
   template <int kSize, class F>
   MUONLAB_KERNEL void each_pair(int lane, const HeadTask& task, F f) const {
     const int64_t half = r.head_dim / 2;
+    const Number* from = upstream(task);
     const float* gain = task.head < r.queries ? r.query_gain : r.key_gain;
     for (int64_t i = (lane % r.group) * kSize; i < half; i += r.group * kSize) {
       const Pack<Number, kSize> x1 = load<kSize>(in + task.start + i);
       const Pack<Number, kSize> x2 = load<kSize>(in + task.start + half + i);
-      const Pack<Number, kSize> d1 = load<kSize>(grad + task.start + i);
-      const Pack<Number, kSize> d2 = load<kSize>(grad + task.start + half + i);
+      const Pack<Number, kSize> d1 = load<kSize>(from + i);
+      const Pack<Number, kSize> d2 = load<kSize>(from + half + i);
       for (int k = 0; k < kSize; ++k) {
         const Turned t = turn_back(task.position, i + k, widen(d1.at[k]), widen(d2.at[k]));
         f(i + k, widen(x1.at[k]), gain != nullptr ? t.first * gain[i + k] : t.first);
@@ -205,12 +234,13 @@ struct RotateBackward {
   MUONLAB_KERNEL void write_gradient(int lane, const HeadTask& task, float scale, float pull,
                                      float* sums) const {
     const int64_t half = r.head_dim / 2;
+    const Number* from = upstream(task);
     const bool is_query = task.head < r.queries;
     const float* gain = is_query ? r.query_gain : r.key_gain;
     float* own = sums + (is_query ? 0 : r.head_dim);
     for (int64_t i = (lane % r.group) * kSize; i < half; i += r.group * kSize) {
-      const Pack<Number, kSize> d1 = load<kSize>(grad + task.start + i);
-      const Pack<Number, kSize> d2 = load<kSize>(grad + task.start + half + i);
+      const Pack<Number, kSize> d1 = load<kSize>(from + i);
+      const Pack<Number, kSize> d2 = load<kSize>(from + half + i);
       Pack<Number, kSize> x1{}, x2{}, y1, y2;
       if (r.has_norm) {
         x1 = load<kSize>(in + task.start + i);

@@ -28,34 +28,41 @@ struct RotationOperators {
   }
 
   static void rotate_backward_(const at::Tensor& in, const at::Tensor& grad,
-                               const at::Tensor& cosine, const at::Tensor& sine,
-                               const Optional& query_gain, const Optional& key_gain,
-                               const Optional& grad_query_gain, const Optional& grad_key_gain,
-                               int64_t positions, int64_t queries, int64_t keys, bool has_norm,
-                               double eps) {
+                               const at::Tensor& grad_query, const at::Tensor& grad_key,
+                               const at::Tensor& grad_value, const at::Tensor& cosine,
+                               const at::Tensor& sine, const Optional& query_gain,
+                               const Optional& key_gain, const Optional& grad_query_gain,
+                               const Optional& grad_key_gain, int64_t positions, int64_t queries,
+                               int64_t keys, bool has_norm, double eps) {
     HeadRows rows =
         head_rows(in, cosine, sine, query_gain, key_gain, positions, queries, keys, has_norm, eps);
     const int64_t d = rows.head_dim;
     check(grad, in, in.sizes(), in.scalar_type(), "rotate_backward_: grad");
+    check(grad_query, in, {rows.rows, queries * d}, in.scalar_type(), "rotate_backward_: queries");
+    check(grad_key, in, {rows.rows, keys * d}, in.scalar_type(), "rotate_backward_: keys");
+    check(grad_value, in, grad_key.sizes(), in.scalar_type(), "rotate_backward_: values");
     check(grad_query_gain, in, {d}, at::kFloat, "rotate_backward_: grad_query_gain");
     check(grad_key_gain, in, {d}, at::kFloat, "rotate_backward_: grad_key_gain");
     const bool with_gains = grad_query_gain && grad_key_gain;
     TORCH_CHECK(!with_gains || has_norm, "rotate_backward_: gains without a norm");
     if (in.numel() == 0) return;
     const typename Grid::Guard device(in);
-    const int size = pack_size(d / 2, {in, grad});
+    const int size = pack_size(d / 2, {in, grad, grad_query, grad_key, grad_value});
     rows.group = lanes_of_head(d, size);
     const int64_t at_once = kMaxLanes / rows.group, scratch = with_gains ? at_once * 2 * d : 0;
     TORCH_CHECK(scratch <= kMaxScratchFloats, "rotate_backward_: heads of ", d,
                 " numbers are too wide for gains");
-    const int64_t num_blocks =
-        blocks_for(rows.rows * (queries + keys), at_once, with_gains ? kGainBlocks : kMaxBlocks);
+    const int64_t num_blocks = blocks_for(rows.rows * (queries + 2 * keys), at_once,
+                                          with_gains ? kGainBlocks : kMaxBlocks);
     const at::Tensor partial =
         with_gains ? at::empty({num_blocks, 2 * d}, cosine.options()) : at::Tensor();
     with_number(in.scalar_type(), "rotate_backward_: in", [&](auto number) {
       using Number = decltype(number);
       Grid::start(RotateBackward<Number>{.r = rows,
                                          .in = read<Number>(in),
+                                         .grad_query = read<Number>(grad_query),
+                                         .grad_key = read<Number>(grad_key),
+                                         .grad_value = read<Number>(grad_value),
                                          .grad = write<Number>(grad),
                                          .partial = with_gains ? write<float>(partial) : nullptr},
                   {.num_blocks = num_blocks, .scratch_floats = scratch, .size = size});

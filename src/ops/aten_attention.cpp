@@ -1,12 +1,10 @@
 #include "ops/aten_attention.hpp"
 
-#include <cstdlib>
 #include <optional>
-#include <string_view>
 
 #include <ATen/Context.h>
 
-#include "muonlab/tensor/plugin.hpp"
+#include "muonlab/ops/attention_choice.hpp"
 #include "ops/fused.hpp"
 
 namespace muonlab::ops {
@@ -40,21 +38,12 @@ at::Tensor by_head(const at::Tensor& rows, const AttentionShape& shape) {
 enum class Kind { cpu_flash, flash, cudnn, efficient };
 
 // Flash attention takes heads of multiples of 8 up to 256 in bf16; fp32, and every other shape,
-// takes the memory-efficient one. cuDNN's attention is the fastest one on compute capability 9.0.
-// As long as its backward has not been seen to give the same bits each time, it must be asked for
-// by the environment variable MUONLAB_ATTENTION=cudnn, and is taken where it is known to be sound:
-// causal without a mask, whole tiles of 128 positions.
+// takes the memory-efficient one.
 Kind kind_of(const at::Tensor& rows, const AttentionShape& shape) {
   if (rows.is_cpu()) return Kind::cpu_flash;
   const int64_t d = shape.heads.head_dim;
   if (rows.scalar_type() != at::kBFloat16 || d % 8 != 0 || d > 256) return Kind::efficient;
-  static const bool asked_for_cudnn = [] {
-    const char* asked = std::getenv("MUONLAB_ATTENTION");
-    return asked != nullptr && std::string_view(asked) == "cudnn";
-  }();
-  const bool hopper = tensor::plugin::compute_capability() == 90;
-  const bool sound = shape.num_positions % 128 == 0 && d <= 128;
-  return asked_for_cudnn && hopper && sound ? Kind::cudnn : Kind::flash;
+  return gpu_attention() == GpuAttention::cudnn && suits_cudnn(shape) ? Kind::cudnn : Kind::flash;
 }
 
 // LibTorch's backward kernels give the same bits each time only where this is on.
@@ -74,6 +63,11 @@ class Deterministic {
 const at::Tensor kNone;
 
 }  // namespace
+
+bool suits_cudnn(const AttentionShape& shape) {
+  const int64_t d = shape.heads.head_dim;
+  return shape.num_positions % 128 == 0 && d % 8 == 0 && d <= 128;
+}
 
 Attended attend_by_aten(const at::Tensor& rows, const AttentionShape& shape) {
   const Views x = views_of(rows, shape);
@@ -116,8 +110,8 @@ Attended attend_by_aten(const at::Tensor& rows, const AttentionShape& shape) {
   return {out.transpose(1, 2).reshape({rows.size(0), shape.heads.query_width()}), saved};
 }
 
-at::Tensor attend_backward_by_aten(const at::Tensor& rows, const Attended& attended,
-                                   const at::Tensor& d_out, const AttentionShape& shape) {
+AttentionGradients attend_backward_by_aten(const at::Tensor& rows, const Attended& attended,
+                                           const at::Tensor& d_out, const AttentionShape& shape) {
   const Heads& heads = shape.heads;
   const Views x = views_of(rows, shape);
   const at::Tensor d_y = by_head(d_out, shape), y = by_head(attended.out, shape);
@@ -149,17 +143,15 @@ at::Tensor attend_backward_by_aten(const at::Tensor& rows, const Attended& atten
       break;
     }
   }
-  const at::Tensor d_rows = at::empty_like(rows);
-  const at::Tensor split =
-      d_rows.view({shape.num_sequences, shape.num_positions, -1, heads.head_dim}).transpose(1, 2);
   const int64_t group = heads.queries / heads.keys;
   const auto sum_over_queries = [&](const at::Tensor& d) {
     return group == 1 ? d : d.unflatten(1, {heads.keys, group}).to(at::kFloat).sum(2);
   };
-  split.narrow(1, 0, heads.queries).copy_(d_q);
-  split.narrow(1, heads.queries, heads.keys).copy_(sum_over_queries(d_k));
-  split.narrow(1, heads.queries + heads.keys, heads.keys).copy_(sum_over_queries(d_v));
-  return d_rows;
+  // The kernels leave [b, t, heads, d] in memory, which rows only view.
+  const auto as_rows = [&](const at::Tensor& d) {
+    return d.transpose(1, 2).reshape({rows.size(0), -1}).to(rows.scalar_type()).contiguous();
+  };
+  return {as_rows(d_q), as_rows(sum_over_queries(d_k)), as_rows(sum_over_queries(d_v))};
 }
 
 }  // namespace muonlab::ops

@@ -87,7 +87,10 @@ template <class T>
 at::Tensor attend_backward(const at::Tensor& rows, const Attended& attended,
                            const at::Tensor& d_out, const AttentionShape& shape, T* type) {
   const Heads& heads = shape.heads;
-  if (!has_attention_kernel(type)) return attend_backward_by_aten(rows, attended, d_out, shape);
+  if (!has_attention_kernel(type)) {
+    const AttentionGradients d = attend_backward_by_aten(rows, attended, d_out, shape);
+    return at::cat({d.query, d.key, d.value}, 1);
+  }
   const at::Tensor d_rows = at::empty_like(rows);
   const T *in = const_data<T>(rows), *out = const_data<T>(attended.out),
           *upstream = const_data<T>(d_out);
@@ -181,11 +184,13 @@ class SelfAttention : public torch::autograd::Function<SelfAttention> {
                                        const Attended& attended, const at::Tensor& d_out,
                                        const Plan& plan) {
     const Heads& heads = plan.shape.heads;
-    const at::Tensor d_qkv = attend_backward_by_aten(rotated, attended, d_out, plan.shape);
+    const AttentionGradients d = attend_backward_by_aten(rotated, attended, d_out, plan.shape);
+    const at::Tensor d_qkv = at::empty_like(qkv);
     const bool gains = plan.has_gains();
     tensor::plugin::rotate_backward_(
-        qkv, d_qkv, plan.rotary.cos_th, plan.rotary.sin_th, gain_of(plan, plan.gains.query),
-        gain_of(plan, plan.gains.key), gains ? std::optional(plan.gains.query.grad) : std::nullopt,
+        qkv, d_qkv, d.query, d.key, d.value, plan.rotary.cos_th, plan.rotary.sin_th,
+        gain_of(plan, plan.gains.query), gain_of(plan, plan.gains.key),
+        gains ? std::optional(plan.gains.query.grad) : std::nullopt,
         gains ? std::optional(plan.gains.key.grad) : std::nullopt, plan.shape.num_positions,
         heads.queries, heads.keys, plan.has_norm(), plan.norm.eps);
     return d_qkv;

@@ -15,7 +15,7 @@ using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
 constexpr int64_t kLogitsAtATime = 8 << 20;          // numbers; 16 MB in bf16
-constexpr int64_t kDeviceLogitsAtATime = 256 << 20;  // on a GPU, which wants large products
+constexpr int64_t kDeviceLogitsAtATime = 576 << 20;  // on a GPU, which wants large products
 
 void check_targets(const at::Tensor& targets_n, int64_t vocabulary) {
   base::check(targets_n.scalar_type() == at::kLong && targets_n.is_contiguous(),

@@ -50,11 +50,28 @@ void run(const Gemm& gemm, const T* type, C* c, int64_t stride, bool add) {
   });
 }
 
+// Sums that follow each other in memory as one, since one large product is faster than two.
+std::vector<at::Tensor> joined(std::span<const at::Tensor> sums) {
+  std::vector<at::Tensor> all;
+  for (const at::Tensor& sum : sums) {
+    if (!all.empty() && all.back().is_contiguous() && sum.is_contiguous() &&
+        all.back().is_alias_of(sum) &&
+        all.back().storage_offset() + all.back().numel() == sum.storage_offset()) {
+      const at::Tensor& before = all.back();
+      all.back() = before.as_strided({before.size(0) + sum.size(0), before.size(1)},
+                                     {before.size(1), 1}, before.storage_offset());
+    } else {
+      all.push_back(sum);
+    }
+  }
+  return all;
+}
+
 // In bf16 the products are summed in fp32, right into the sums.
 void add_device_gradient(std::span<const at::Tensor> sums, const at::Tensor& d_y,
                          const at::Tensor& x) {
   int64_t row = 0;
-  for (at::Tensor sum : sums) {
+  for (at::Tensor sum : joined(sums)) {
     const at::Tensor d_rows = d_y.narrow(1, row, sum.size(0)).t();
     row += sum.size(0);
     if (x.scalar_type() == at::kFloat) {

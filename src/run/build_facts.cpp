@@ -7,7 +7,9 @@
 
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/ops/attention_choice.hpp"
 #include "muonlab/tensor/path.hpp"
+#include "muonlab/tensor/plugin.hpp"
 #include "muonlab/tensor/runtime.hpp"
 
 namespace muonlab::run {
@@ -29,9 +31,9 @@ std::map<std::string, std::string> build_facts() {
   // Instruction sets that the environment hides, so that other kernels run.
   const char* hidden = std::getenv("MUONLAB_WITHOUT");
   if (hidden != nullptr && *hidden != '\0') facts["without"] = hidden;
-  // LibTorch's attention that was asked for on a GPU.
-  const char* attention = std::getenv("MUONLAB_ATTENTION");
-  if (attention != nullptr && *attention != '\0') facts["attention"] = attention;
+  // Of LibTorch's kernels on a GPU; earlier versions noted nothing for the usual one.
+  if (ops::gpu_attention() != ops::GpuAttention::flash)
+    facts["attention"] = ops::gpu_attention_name(ops::gpu_attention());
   return facts;
 }
 
@@ -44,6 +46,13 @@ std::string build_json(const Prepared& prepared) {
   json["device"] = prepared.config.device == config::Device::cuda ? "cuda" : "cpu";
   json["path"] = tensor::path_name(prepared.place.path);
   json["threads"] = *prepared.config.threads;
+  if (prepared.place.device.is_cuda()) {
+    json["gpu"] = tensor::plugin::gpu().name;
+    if (!prepared.attention.empty()) json["attention_measured"] = prepared.attention;
+    // Which of several; of a sweep's cell the sweep said it.
+    const char* visible = std::getenv("CUDA_VISIBLE_DEVICES");
+    if (visible != nullptr) json["visible_devices"] = visible;
+  }
   return json.dump(2) + "\n";
 }
 

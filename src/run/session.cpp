@@ -8,6 +8,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/log.hpp"
 #include "muonlab/config/resolve.hpp"
+#include "muonlab/ops/attention_choice.hpp"
 #include "muonlab/record/open_checkpoint.hpp"
 #include "muonlab/tensor/plugin.hpp"
 #include "muonlab/tensor/runtime.hpp"
@@ -83,6 +84,8 @@ Prepared prepare(const config::RunConfig& asked) {
   else if (prepared.place.path == tensor::Path::cuda)
     train::check_memory(prepared.plan, config,
                         static_cast<uint64_t>(tensor::plugin::gpu().free_bytes));
+  if (prepared.place.path == tensor::Path::cuda)
+    prepared.attention = ops::choose_gpu_attention(config, prepared.place.device);
   prepared.routing = optim::route(config::parameter_specs(config.model), config);
   return prepared;
 }

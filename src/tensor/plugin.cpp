@@ -139,13 +139,15 @@ void rotate_(const at::Tensor& in, const at::Tensor& out, const at::Tensor& cosi
   op.call(in, out, cosine, sine, query_gain, key_gain, positions, queries, keys, has_norm, eps);
 }
 
-void rotate_backward_(const at::Tensor& in, const at::Tensor& grad, const at::Tensor& cosine,
-                      const at::Tensor& sine, const Optional& query_gain, const Optional& key_gain,
-                      const Optional& grad_query_gain, const Optional& grad_key_gain,
-                      int64_t positions, int64_t queries, int64_t keys, bool has_norm, double eps) {
+void rotate_backward_(const at::Tensor& in, const at::Tensor& grad, const at::Tensor& grad_query,
+                      const at::Tensor& grad_key, const at::Tensor& grad_value,
+                      const at::Tensor& cosine, const at::Tensor& sine, const Optional& query_gain,
+                      const Optional& key_gain, const Optional& grad_query_gain,
+                      const Optional& grad_key_gain, int64_t positions, int64_t queries,
+                      int64_t keys, bool has_norm, double eps) {
   static const auto op = find<decltype(plugin::rotate_backward_)>("muonlab::rotate_backward_");
-  op.call(in, grad, cosine, sine, query_gain, key_gain, grad_query_gain, grad_key_gain, positions,
-          queries, keys, has_norm, eps);
+  op.call(in, grad, grad_query, grad_key, grad_value, cosine, sine, query_gain, key_gain,
+          grad_query_gain, grad_key_gain, positions, queries, keys, has_norm, eps);
 }
 
 void cross_entropy_(const at::Tensor& logits, const at::Tensor& targets, const at::Tensor& losses,

@@ -11,7 +11,7 @@ namespace {
 
 // The driver's context and the kernels of LibTorch and cuBLAS, and cuBLAS's workspace.
 constexpr double kRuntimeBytes = 700e6;
-constexpr double kLogitsAtATime = 256 << 20;  // as in ops/cross_entropy.cpp
+constexpr double kLogitsAtATime = 576 << 20;  // as in ops/cross_entropy.cpp
 
 double count_of(const config::ParameterSpec& spec) { return static_cast<double>(spec.count()); }
 

@@ -147,7 +147,7 @@ void backward_agrees(bool with_gain, bool with_residual, bool in_scratch) {
                           .num_partials = kNumBlocks,
                           .width = s.width,
                           .stride = s.width};
-    run_grid<1>(sums, 2, 32);
+    run_grid<1>(sums, 2, 96, 96);
     EXPECT_LT(relative_error(total, exact[1] + before.to(at::kDouble)), 4e-6) << s.width;
   }
 }

@@ -75,7 +75,7 @@ TrainState after(int64_t step, int64_t samples) {
 }
 
 // 162 M parameters with their gradients, moments and copies are 2.6 GB, the activations of 32 x
-// 1024 tokens 11.2 GB, one chunk of logits with the head's gradient 0.7 GB, and the runtime 0.7 GB.
+// 1024 tokens 11.2 GB, one chunk of logits with the head's gradient 1.4 GB, and the runtime 0.7 GB.
 TEST(Plan, TheMemoryOfAGpuIsThatOfTheTensorsOfItsStep) {
   const auto gigabytes = [](std::vector<std::string> more) {
     std::vector<std::string> settings{"device=cuda",
@@ -96,7 +96,7 @@ TEST(Plan, TheMemoryOfAGpuIsThatOfTheTensorsOfItsStep) {
         config::load_config(MUONLAB_SOURCE_DIR "/configs/bench_14m.json", settings).run;
     return static_cast<double>(make_plan(run, 100000, 64).memory_bytes) / 1e9;
   };
-  EXPECT_NEAR(gigabytes({}), 15.2, 0.5);
+  EXPECT_NEAR(gigabytes({}), 15.9, 0.5);
   // What the backward of a layer holds for a moment grows with it.
   EXPECT_NEAR(gigabytes({"train.micro_batch=64"}) - gigabytes({}), 12.4, 0.5);
   EXPECT_GT(gigabytes({"precision=fp32"}), 1.4 * gigabytes({}));

@@ -28,6 +28,7 @@ struct Prepared {
   data::Dataset data;
   train::Plan plan;
   optim::Routing routing;
+  std::string attention{};  // what was measured to choose a GPU's attention
 };
 // Throws base::Error for everything that does not fit together (vocabulary, context, plan,
 // routing).

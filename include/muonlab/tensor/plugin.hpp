@@ -97,9 +97,12 @@ void rotate_(const at::Tensor& in, const at::Tensor& out, const at::Tensor& cosi
              const at::Tensor& sine, const std::optional<at::Tensor>& query_gain,
              const std::optional<at::Tensor>& key_gain, int64_t positions, int64_t queries,
              int64_t keys, bool has_norm, double eps);
-// The gradient of out becomes that of in, in place; the gains' gradients are added to.
-void rotate_backward_(const at::Tensor& in, const at::Tensor& grad, const at::Tensor& cosine,
-                      const at::Tensor& sine, const std::optional<at::Tensor>& query_gain,
+// grad becomes the gradient of in from those of out's queries [n, queries head_dim], keys and
+// values [n, keys head_dim]; the gains' gradients are added to.
+void rotate_backward_(const at::Tensor& in, const at::Tensor& grad, const at::Tensor& grad_query,
+                      const at::Tensor& grad_key, const at::Tensor& grad_value,
+                      const at::Tensor& cosine, const at::Tensor& sine,
+                      const std::optional<at::Tensor>& query_gain,
                       const std::optional<at::Tensor>& key_gain,
                       const std::optional<at::Tensor>& grad_query_gain,
                       const std::optional<at::Tensor>& grad_key_gain, int64_t positions,
