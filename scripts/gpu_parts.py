@@ -4,7 +4,10 @@
     python3 scripts/gpu_parts.py parity MUONLAB      20 steps on the CPU and on the GPU
     python3 scripts/gpu_parts.py resume MUONLAB      the same bytes run after run, after kill -9, and from the CPU
     python3 scripts/gpu_parts.py attention           cuDNN's attention against flash attention: time, and equal bits
-    python3 scripts/gpu_parts.py speed MUONLAB       tokens per second beside compiled PyTorch
+    python3 scripts/gpu_parts.py speed MUONLAB       tokens per second beside compiled PyTorch, and memory beside its estimate
+    python3 scripts/gpu_parts.py ablation MUONLAB TEXT OUT
+                                                     the rows of the paper's claims in configs/paper/small_gated.json, both
+                                                     protocols, 3 seeds, on the shards in TEXT; the sweep is kept in OUT
 
 Lines that begin with PASS, FAIL or result are the summary. The exit code is 1 if a line begins with FAIL.
 """
@@ -184,7 +187,9 @@ def speed(program):
             print(ours.stdout[-2000:], ours.stderr[-3000:])
             verdict(False, f"{name}: muonlab bench ended with {ours.returncode}")
             continue
-        print(f"result {name}: muonlab {mine['tokens_per_s']:,.0f} tokens/s, {mine.get('gpu_used_mb', 0):,.0f} MB on the card", flush=True)
+        used, estimate = mine["gpu_used_mb"], mine["memory_estimate_mb"]
+        print(f"result {name}: muonlab {mine['tokens_per_s']:,.0f} tokens/s, {used:,.0f} MB on the card", flush=True)
+        verdict(abs(estimate - used) <= 0.1 * used, f"{name}: the memory estimate, {estimate:,.0f} MB, is within 10 % of {used:,.0f} MB")
         options = [f"--{key.replace('_', '-')}={value}" for key, value in shape.items()]
         modes = ["default"] if name == "124M" else ["reduce-overhead"]
         for mode in modes:
@@ -199,7 +204,36 @@ def speed(program):
                   f"muonlab is {mine['tokens_per_s'] / other['tokens_per_s']:.2f} times as fast", flush=True)
 
 
-PARTS = {"parity": parity, "resume": resume, "attention": attention, "speed": speed}
+CLAIM_ROWS = ["adam", "all", "vo_ffn", "vo", "ffn", "qk"]
+
+
+def ablation(program, text, out):
+    """The sweep runs for at most 8 minutes; called again with the same OUT it continues."""
+    folder, text = pathlib.Path(out).resolve(), pathlib.Path(text).resolve()
+    configs = HERE.resolve().parent / "configs" / "paper"
+    lines = (configs / "small_gated.json").read_text().splitlines()
+    sweep = json.loads("\n".join(line for line in lines if not line.lstrip().startswith("//")))
+    sweep["base"] = str(configs / sweep["base"])
+    sweep["settings"].update({"device": "cuda", "train.micro_batch": 32, "data.train": [str(text / "train")],
+                              "data.valid": [str(text / "valid")]})
+    sweep["axes"]["row"] = {row: sweep["axes"]["row"][row] for row in CLAIM_ROWS}
+    for part in ("paper", "labels"):
+        sweep[part] = {row: value for row, value in sweep[part].items() if row in CLAIM_ROWS}
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "claims.json"
+    path.write_text(json.dumps(sweep, indent=1))
+    jobs = max(1, min(8, len(os.sched_getaffinity(0)) // 2))
+    begun = time.perf_counter()
+    done = subprocess.run([program, "sweep", str(path), "--out", str(folder / "sweep"), "--jobs", str(jobs), "--max-time", "8min"],
+                          capture_output=True, text=True)
+    print(done.stdout, done.stderr)
+    verdict(done.returncode == 0, f"the sweep of {len(CLAIM_ROWS)} rows, 2 protocols and 3 seeds: {time.perf_counter() - begun:.0f} s, "
+            f"{jobs} runs at once" + ("" if done.returncode == 0 else f"; it ended with {done.returncode}"))
+    for line in done.stdout.splitlines()[-40:]:
+        print("result", line)
+
+
+PARTS = {"parity": parity, "resume": resume, "attention": attention, "speed": speed, "ablation": ablation}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in PARTS:

@@ -26,7 +26,7 @@ struct BenchOptions {
   bool json = false;
 };
 
-constexpr int64_t kWarmupSteps = 2;
+constexpr int64_t kWarmupSteps = 3;  // on a GPU the third records graphs
 constexpr double kPeakProbe_s = 0.5;
 
 // Medians over the timed steps.
@@ -78,7 +78,9 @@ void print(const Result& result, const train::Plan& plan) {
             << base::with_commas(plan.tokens_per_step) << " tokens a step), "
             << base::fixed(100 * result.gemm_share, 0) << " % of the GEMM rate measured ("
             << base::fixed(result.gemm_gflops, 0) << " GFLOP/s), peak memory "
-            << base::fixed(result.peak_rss_mb, 0) << " MB\n";
+            << base::fixed(result.gpu_used_mb > 0 ? result.gpu_used_mb : result.peak_rss_mb, 0)
+            << " MB (estimated " << base::fixed(static_cast<double>(plan.memory_bytes) / 1e6, 0)
+            << " MB)\n";
 }
 
 }  // namespace
@@ -96,7 +98,7 @@ void add_bench(CLI::App& app, Exit&) {
       ->add_option("--set", options->settings, "override one setting of the file; may be repeated")
       ->type_name("PATH=VALUE")
       ->allow_extra_args(false);
-  command->add_option("--steps", options->steps, "timed steps, after two to warm up")
+  command->add_option("--steps", options->steps, "timed steps, after three to warm up")
       ->capture_default_str()
       ->check(at_least(1));
   command->add_flag("--json", options->json, "print one JSON object");
@@ -106,6 +108,7 @@ void add_bench(CLI::App& app, Exit&) {
     tensor::start_runtime(loaded.run.threads.value_or(base::usable_processors()));
     run::Session session(run::prepare(loaded.run));
     const Result result = measure(session, options->steps);
+    const double estimate_mb = static_cast<double>(session.prepared().plan.memory_bytes) / 1e6;
     if (options->json) {
       std::cout << nlohmann::ordered_json{{"tokens_per_s", result.tokens_per_s},
                                           {"forward_ms", result.forward_ms},
@@ -115,7 +118,8 @@ void add_bench(CLI::App& app, Exit&) {
                                           {"gemm_gflops", result.gemm_gflops},
                                           {"gemm_share", result.gemm_share},
                                           {"peak_rss_mb", result.peak_rss_mb},
-                                          {"gpu_used_mb", result.gpu_used_mb}}
+                                          {"gpu_used_mb", result.gpu_used_mb},
+                                          {"memory_estimate_mb", estimate_mb}}
                        .dump()
                 << "\n";
     } else {

@@ -93,8 +93,11 @@ GpuAttention better_attention(const AttentionTrial& trial) {
 }
 
 std::string choose_gpu_attention(const config::RunConfig& run, at::Device device) {
-  const AttentionSpec spec = attention_spec(run.model);
-  const AttentionShape shape{*run.train.micro_batch, run.model.context, spec.heads};
+  const AttentionSpec spec = attention_spec(run.model, 0);
+  const AttentionShape shape{.num_sequences = *run.train.micro_batch,
+                             .num_positions = run.model.context,
+                             .heads = spec.heads,
+                             .scale = spec.scale};
   if (!device.is_cuda() || run.precision != config::Precision::bf16 || asked_for() ||
       !suits_cudnn(shape) || tensor::plugin::compute_capability() != 90)
     return "";

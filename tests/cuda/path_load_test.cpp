@@ -20,14 +20,14 @@
 namespace muonlab::run {
 namespace {
 
-constexpr tensor::Place kPathCuda{at::kCPU, tensor::Path::cuda};
+const tensor::Place kPathCuda{at::kCPU, tensor::Path::cuda};
 
 class CudaPathLoad : public testing::Test {
  protected:
   // Steps enough for text that is not the same token over and over.
   void train_and_load(std::vector<std::string> settings) {
     cuda::register_host_operators();
-    settings.insert(settings.end(), {"model.context=96", "train.steps=12"});
+    settings.insert(settings.end(), {"model.context=128", "train.steps=12"});
     session_ = std::make_unique<Session>(prepare_small(settings));
     for (int i = 0; i < 12; ++i) train::train_step(session_->trainer());
     const std::string path = train::save_checkpoint(
@@ -61,7 +61,7 @@ TEST_F(CudaPathLoad, WritesTheProcessorsText) {
   train_and_load({});
   const std::vector<int32_t> prompt = cpu_.tokenizer->encode("Who is");
   for (const double temperature : {0.0, 0.8}) {
-    const Sampling sampling{.temperature = temperature, .max_tokens = 120};  // past the context
+    const Sampling sampling{.temperature = temperature, .max_tokens = 140};  // past the context
     const auto text_of = [&](LoadedModel& loaded) {
       return generate(loaded, prompt, sampling, [](const std::string&) {});
     };
@@ -73,7 +73,7 @@ TEST_F(CudaPathLoad, WritesTheProcessorsText) {
 
 TEST_F(CudaPathLoad, TakesTheExamAsTheProcessorDoes) {
   train_and_load({});
-  const train::TailExam exam(session_->prepared().data.questions, *cpu_.tokenizer, 96);
+  const train::TailExam exam(session_->prepared().data.questions, *cpu_.tokenizer, 128);
   const train::TailResult here = exam.take(*cpu_.model, at::kCPU);
   const train::TailResult there = exam.take(*cuda_.model, cuda_.arena->values().device());
   ASSERT_FALSE(here.groups.empty());
