@@ -1,9 +1,9 @@
 #include <nlohmann/json.hpp>
 
-#include "data/ids_tokenizer.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/hash.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/data/ids_tokenizer.hpp"
 
 namespace muonlab::data {
 
@@ -55,6 +55,10 @@ class IdsTokenizer : public Tokenizer {
 
 std::shared_ptr<const Tokenizer> make_ids_tokenizer(int64_t vocabulary, int32_t end_of_text) {
   return std::make_shared<IdsTokenizer>(vocabulary, end_of_text);
+}
+
+bool is_ids_tokenizer(const Tokenizer& tokenizer) {
+  return dynamic_cast<const IdsTokenizer*>(&tokenizer) != nullptr;
 }
 
 std::shared_ptr<const Tokenizer> read_ids_tokenizer(const std::string& json) {

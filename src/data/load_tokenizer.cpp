@@ -1,10 +1,10 @@
 #include <nlohmann/json.hpp>
 
 #include "data/hugging_face.hpp"
-#include "data/ids_tokenizer.hpp"
 #include "data/tiktoken.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
+#include "muonlab/data/ids_tokenizer.hpp"
 #include "muonlab/data/pretoken.hpp"
 #include "muonlab/data/tokenizer.hpp"
 

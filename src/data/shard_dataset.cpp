@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <limits>
 
-#include "data/ids_tokenizer.hpp"
 #include "data/packed_corpus.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/data/content_check.hpp"
+#include "muonlab/data/ids_tokenizer.hpp"
 #include "muonlab/data/shard.hpp"
 
 namespace muonlab::data {

@@ -7,6 +7,7 @@
 #include "muonlab/model/model.hpp"
 #include "muonlab/ops/activation.hpp"
 #include "muonlab/ops/attention.hpp"
+#include "muonlab/ops/cached_attention.hpp"
 #include "muonlab/ops/cross_entropy.hpp"
 #include "muonlab/ops/embedding.hpp"
 #include "muonlab/ops/linear.hpp"
@@ -17,6 +18,8 @@ namespace muonlab::model {
 namespace {
 
 constexpr int64_t kHeadRowMultiple = 64;  // of the vocabulary, in compute buffers
+// So many tokens are read into a cache at a time: their scores take as many times the positions.
+constexpr int64_t kCachedTokens = 256;
 
 struct Layer {
   ops::AttentionSpec attention;
@@ -88,6 +91,27 @@ class Llama final : public Model {
     return read_out(decode(tokens_bt).index_select(0, places_n), false);
   }
 
+  bool has_cache() const override {
+    return std::all_of(layers_.begin(), layers_.end(), [](const Layer& layer) {
+      return !layer.attention.is_masked() && ops::serves_shorter(layer.attention.rotation);
+    });
+  }
+
+  at::Tensor next_logits(const at::Tensor& tokens_bt, KeyValueCache& cache) override {
+    base::check(has_cache(), "a cache for a model that can have none");
+    at::NoGradGuard no_grad;
+    const int64_t num_sequences = tokens_bt.size(0), num_tokens = tokens_bt.size(1);
+    at::Tensor last_bw;
+    for (int64_t first = 0; first < num_tokens; first += kCachedTokens) {
+      const int64_t count = std::min(kCachedTokens, num_tokens - first);
+      const at::Tensor piece_bt = tokens_bt.narrow(1, first, count).contiguous();
+      const at::Tensor hidden_nw = decode(piece_bt, {}, &cache);
+      last_bw = hidden_nw.view({num_sequences, count, -1}).select(1, count - 1);
+      cache.num_positions += count;
+    }
+    return read_out(last_bw, false);
+  }
+
   at::Tensor token_losses(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) override {
     at::NoGradGuard no_grad;
     return ops::token_cross_entropy(decode(tokens_bt), head_, targets_bt.reshape(-1),
@@ -136,18 +160,24 @@ class Llama final : public Model {
     return out;
   }
 
-  // The final hidden states [n, w], normed, in the compute dtype.
-  at::Tensor decode(const at::Tensor& tokens_bt, const Observer& observer = {}) {
+  // The final hidden states [n, w], normed, in the compute dtype. With a cache the tokens follow
+  // those that it holds.
+  at::Tensor decode(const at::Tensor& tokens_bt, const Observer& observer = {},
+                    KeyValueCache* cache = nullptr) {
     base::check(tokens_bt.dim() == 2, "tokens are [b, t]");
-    grow_rotary_table(tokens_bt.size(1));
+    grow_rotary_table(tokens_bt.size(1) + (cache ? cache->num_positions : 0));
     const Positions places = positions(tokens_bt);
+    if (cache && cache->keys.empty()) {
+      cache->keys.resize(layers_.size());
+      cache->values.resize(layers_.size());
+    }
     at::Tensor residual_nw = embed(tokens_bt);
     at::Tensor branch_nw, normed_nw;
     for (size_t i = 0; i < layers_.size(); ++i) {
       const Layer& layer = layers_[i];
       const View view{observer, static_cast<int64_t>(i)};
       std::tie(residual_nw, normed_nw) = add_norm(residual_nw, branch_nw, layer.attention_norm);
-      branch_nw = after(layer.attention_post_norm, attend(layer, normed_nw, places, view));
+      branch_nw = after(layer.attention_post_norm, attend(layer, normed_nw, places, view, cache));
       std::tie(residual_nw, normed_nw) = add_norm(residual_nw, branch_nw, layer.ffn_norm);
       branch_nw = after(layer.ffn_post_norm, feed_forward(layer, normed_nw, view));
     }
@@ -155,7 +185,7 @@ class Llama final : public Model {
   }
 
   at::Tensor attend(const Layer& layer, const at::Tensor& normed_nw, const Positions& places,
-                    const View& view) const {
+                    const View& view, KeyValueCache* cache) const {
     const ops::AttentionSpec& spec = layer.attention;
     const int64_t num_sequences = places.num_sequences;
     const at::Tensor& first_keys = spec.window ? places.windowed : places.all;
@@ -169,10 +199,18 @@ class Llama final : public Model {
       view.observer.head_logits(view.layer, ops::largest_logits(qkv, num_sequences, spec, rotary_,
                                                                 layer.head_gains, first_keys));
     }
-    const at::Tensor mixed =
-        ops::self_attention(path_, qkv, num_sequences, spec, rotary_, layer.head_gains, first_keys);
+    const at::Tensor mixed = cache ? cached_attention(qkv, num_sequences, layer, view.layer, *cache)
+                                   : ops::self_attention(path_, qkv, num_sequences, spec, rotary_,
+                                                         layer.head_gains, first_keys);
     view.input(config::Role::o, mixed);
     return ops::linear(mixed, layer.o);
+  }
+
+  at::Tensor cached_attention(const at::Tensor& qkv, int64_t num_sequences, const Layer& layer,
+                              int64_t index, KeyValueCache& cache) const {
+    const auto i = static_cast<size_t>(index);
+    return ops::cached_attention(qkv, num_sequences, cache.num_positions, layer.attention, rotary_,
+                                 layer.head_gains, {cache.keys[i], cache.values[i]});
   }
 
   at::Tensor feed_forward(const Layer& layer, const at::Tensor& normed_nw, const View& view) const {

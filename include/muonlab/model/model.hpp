@@ -24,6 +24,14 @@ struct Observer {
   std::function<void(int64_t layer, const at::Tensor& logits_h)> head_logits{};
 };
 
+// Keys and values of the tokens that a model has read, so that a next one need not read them again.
+struct KeyValueCache {
+  int64_t num_positions = 0;
+  // One a layer, [b, key heads, room for positions, head_dim] in the compute dtype: keys after norm
+  // and rotation.
+  std::vector<at::Tensor> keys{}, values{};
+};
+
 // Shapes: b sequences, t tokens, v vocabulary. Tokens and targets are int64 [b, t] on the arena's
 // device; a target of -100 is not counted.
 class Model {
@@ -43,6 +51,12 @@ class Model {
   virtual at::Tensor logits(const at::Tensor& tokens_bt) = 0;
   // Logits [n, v] at places of the flattened [b * t] only; places int64 [n]. No graph.
   virtual at::Tensor logits_at(const at::Tensor& tokens_bt, const at::Tensor& places_n) = 0;
+  // Whether next_logits() can be called: not where what a token sees of those before it changes
+  // as the text grows (windows, borders of documents, rotary frequencies that follow the length).
+  virtual bool has_cache() const = 0;
+  // Logits fp32 [b, v] behind the last of the tokens, which follow those that the cache holds: a
+  // new cache holds none. Their keys and values are added to it. No graph.
+  virtual at::Tensor next_logits(const at::Tensor& tokens_bt, KeyValueCache& cache) = 0;
   // Cross-entropy of each target in nats, fp32 [b, t], 0 where not counted; no graph.
   virtual at::Tensor token_losses(const at::Tensor& tokens_bt, const at::Tensor& targets_bt) = 0;
   // A forward pass without a graph, layer by layer.
