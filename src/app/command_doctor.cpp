@@ -6,6 +6,7 @@
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/comm/communicator.hpp"
 #include "muonlab/ops/gemm_rate.hpp"
 #include "muonlab/run/session.hpp"
 #include "muonlab/tensor/plugin.hpp"
@@ -76,6 +77,7 @@ void add_doctor(CLI::App& app, Exit& exit) {
                       : base::str(libtorch.num_openmp,
                                   " runtimes are loaded; one is right. Two share the processors ",
                                   "badly: check LD_PRELOAD and how LibTorch was linked"));
+    row("processes", comm::missing().empty() ? "several can work on one run" : comm::missing());
     row("memory", base::human_bytes(base::usable_memory_bytes()));
     const std::string no_gpu = tensor::cuda_problem();
     row("GPU", no_gpu.empty() ? describe_gpu() : "none: " + no_gpu);

@@ -4,7 +4,9 @@
 
 #include "commands.hpp"
 #include "installed.hpp"
+#include "muonlab/base/clock.hpp"
 #include "muonlab/base/usage_error.hpp"
+#include "muonlab/comm/launch.hpp"
 #include "muonlab/run/train_run.hpp"
 
 namespace muonlab::app {
@@ -39,10 +41,32 @@ void add_train(CLI::App& app, Exit& exit) {
                  "resume although a setting that changes the training differs, such as a learning "
                  "rate; history.jsonl records what changed")
       ->group("Run");
+  auto processes = std::make_shared<int>(0);
+  command
+      ->add_option("--processes", *processes,
+                   "processes that share the work on this machine; the results are the same with "
+                   "any number. Default: what torchrun, mpirun or srun started, otherwise 1")
+      ->type_name("N")
+      ->check(between(1, 1024))
+      ->group("Processes");
+  command
+      ->add_option_function<std::string>(
+          "--patience",
+          [request](const std::string& text) {
+            const std::optional<double> seconds = base::parse_duration(text);
+            if (!seconds || *seconds < 2)
+              throw base::UsageError(
+                  "--patience ", text,
+                  ": write a length of time of at least 2s, such as 60s or 5min");
+            request->patience_s = *seconds;
+          },
+          "a process that does not answer for this time stops the others; default: 60s")
+      ->type_name("TIME")
+      ->group("Processes");
   add_max_time(*command,
                "stop after this time, 3h or 90min, and save; the same command resumes. Leave time "
                "for the last step and the save");
-  command->callback([request, &exit] {
+  command->callback([request, processes, &exit] {
     if (request->config_path.empty() == request->resume.empty()) {
       throw base::UsageError(
           "train takes a configuration file or --resume RUN; see `muonlab train --help`");
@@ -50,6 +74,16 @@ void add_train(CLI::App& app, Exit& exit) {
     if (!request->resume.empty() && (!request->run_dir.empty() || !request->from.empty())) {
       throw base::UsageError(
           "--resume RUN names the run and its start by itself; leave --run-dir and --from out");
+    }
+    if (*processes != 1) request->identity = comm::identity_from_environment();
+    const int started = request->identity.size;
+    if (*processes > 1 && started == 1) {
+      exit.code = comm::launch(comm::own_command(), *processes, request->patience_s);
+      return;
+    }
+    if (*processes > 1 && *processes != started) {
+      throw base::UsageError("--processes ", *processes, ": a launcher has started ", started,
+                             " processes; leave --processes out");
     }
     request->config_path = find_installed(request->config_path);
     if (run::train_run(*request) == train::Outcome::interrupted) {

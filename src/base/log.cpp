@@ -1,6 +1,7 @@
 // The one source that sees spdlog.
 #include "muonlab/base/log.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <string_view>
@@ -18,6 +19,7 @@ namespace {
 struct Log {
   std::mutex lock;
   LogLevel level = LogLevel::info;
+  std::string prefix;
   std::shared_ptr<spdlog::logger> file;
 };
 
@@ -74,7 +76,7 @@ void log(LogLevel level, const std::string& message) {
   Log& log = shared_log();
   const std::lock_guard guard(log.lock);
   if (level == LogLevel::off) return;
-  if (level >= log.level) print_line(on_screen(level, text), 2);
+  if (level >= log.level) print_line(log.prefix + on_screen(level, text), 2);
   if (log.file) log.file->log(spdlog_level(level), spdlog::string_view_t(text));
 }
 
@@ -88,6 +90,13 @@ void log_note(const std::string& message) {
 void set_log_level(LogLevel level) {
   const std::lock_guard guard(shared_log().lock);
   shared_log().level = level;
+}
+
+void speak_as(const std::string& prefix) {
+  mute_standard_output();
+  const std::lock_guard guard(shared_log().lock);
+  shared_log().prefix = prefix;
+  shared_log().level = std::max(shared_log().level, LogLevel::warning);
 }
 
 void set_log_file(const std::string& path, FileSystem& files) {

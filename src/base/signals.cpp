@@ -23,6 +23,7 @@ static_assert(std::atomic<int>::is_always_lock_free &&
 
 // Below "^C", which the terminal shows. Only what is safe in a signal handler.
 void print_from_handler(const char* text) {
+  if (first_interrupt_text.load() == nullptr) return;
   [[maybe_unused]] ssize_t ignored = ::write(2, "\n", 1);
   ignored = ::write(2, text, std::strlen(text));
   ignored = ::write(2, "\n", 1);

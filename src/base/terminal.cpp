@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
@@ -23,6 +24,7 @@ constexpr double kRedrawInterval_s = 0.1;
 struct Screen {
   std::recursive_mutex lock;
   std::vector<LiveLine*> lines;
+  std::atomic<bool> muted{false};
   LiveLine* top() const { return lines.empty() ? nullptr : lines.back(); }
 };
 
@@ -138,7 +140,10 @@ LiveLinePause::~LiveLinePause() {
   screen().lock.unlock();
 }
 
+void mute_standard_output() { screen().muted = true; }
+
 void print_line(std::string_view text, int descriptor) {
+  if (descriptor == 1 && screen().muted) return;
   const LiveLinePause pause;
   put(descriptor, visible(text) + "\n");
 }

@@ -56,6 +56,10 @@ void check_batch(Checker& c) {
            base::str("the batch of ", train.batch, " is no multiple of ", *train.micro_batch,
                      "; its divisor below is ", largest_divisor(train.batch, *train.micro_batch)));
   }
+  if (train.micro_batch == train.batch) {
+    c.without_effect(train.reduction, std::nullopt, "train.reduction", "train.micro_batch",
+                     "the batch is one micro-batch, so nothing is summed");
+  }
   const GraphMode usual = TrainConfig{}.graph;
   if (c.run.device == Device::cpu) {
     c.without_effect(train.graph, usual, "train.graph", "device",

@@ -281,6 +281,8 @@ LoadedConfig parse_stored_config(std::string_view text, const std::string& label
   loaded.dropped = loader.check(loaded.run, stem_of(label), /*stored=*/true);
   std::optional<EvalWindows>& windows = loaded.run.eval.windows;
   if (!windows) windows = EvalWindows::first;  // there was no choice
+  TrainConfig& train = loaded.run.train;
+  if (!train.reduction && train.accumulates()) train.reduction = Reduction::fast;  // nor here
   return loaded;
 }
 

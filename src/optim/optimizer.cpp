@@ -51,6 +51,7 @@ struct Entry {
 struct Optimizer::Impl {
   std::vector<std::string> names;
   std::vector<Entry> entries;  // by name
+  std::vector<size_t> order;   // the arena's
   // Numbers of a step of all rules, one after the other: pinned memory, and the device's copy.
   at::Tensor host_numbers, numbers;
 
@@ -69,7 +70,7 @@ Optimizer::Optimizer(const Routing& routing, const config::RunConfig& run, tenso
   base::check(arena.order() == routing.order,
               "optimizer: the arena is not laid out by this routing");
   base::check(arena.values().scalar_type() == at::kFloat, "optimizer: the arena is not fp32");
-  const std::vector<size_t>& order = routing.order;
+  const std::vector<size_t>& order = impl_->order = routing.order;
   for (size_t begin = 0, end; begin < order.size(); begin = end) {
     const std::string& name = routing.optimizer[order[begin]];
     end = begin;
@@ -107,6 +108,17 @@ void Optimizer::step(int64_t step, int64_t num_steps) {
     if (entry.ages.defined()) entry.ages.add_(1);
     entry.rule->update({.lr = entry.rate(step, num_steps), .step = step, .num_steps = num_steps});
   }
+}
+
+std::vector<int> Optimizer::share_out(int rank, int size) {
+  std::vector<int> owners(impl_->order.size(), -1);
+  size_t first = 0;
+  for (Entry& entry : impl_->entries) {
+    const std::vector<int> of_members = entry.rule->share_out(rank, size);
+    for (size_t i = 0; i < of_members.size(); ++i) owners[impl_->order[first + i]] = of_members[i];
+    first += entry.members.size();
+  }
+  return owners;
 }
 
 void Optimizer::begin_step(int64_t step, int64_t num_steps) {

@@ -25,12 +25,13 @@ constexpr const char* kSameContent = "another place: allowed where the content i
 
 constexpr const char* kOtherWindows = "validation losses before and after do not compare";
 
-constexpr std::array<Class, 31> kClasses{{
+constexpr std::array<Class, 32> kClasses{{
     {"name", ChangeClass::safe, true, "safe"},
     {"threads", ChangeClass::safe, true, kRounding},
     {"device", ChangeClass::safe, true, kRounding},
     {"kernels", ChangeClass::safe, true, kRounding},
     {"train.micro_batch", ChangeClass::safe, true, kRounding},
+    {"train.reduction", ChangeClass::safe, true, kRounding},
     {"build.*", ChangeClass::safe, true, kRounding},
     {"checkpoint.*", ChangeClass::safe, true, "safe"},
     {"eval.samples", ChangeClass::safe, false, kOtherWindows},

@@ -46,6 +46,7 @@ std::string build_json(const Prepared& prepared) {
   json["device"] = prepared.config.device == config::Device::cuda ? "cuda" : "cpu";
   json["path"] = tensor::path_name(prepared.place.path);
   json["threads"] = *prepared.config.threads;
+  if (prepared.processes > 1) json["processes"] = prepared.processes;
   if (prepared.place.device.is_cuda()) {
     json["gpu"] = tensor::plugin::gpu().name;
     if (!prepared.attention.empty()) json["attention_measured"] = prepared.attention;

@@ -65,22 +65,29 @@ tensor::Place decide_place(config::RunConfig& config) {
 
 }  // namespace
 
-Prepared prepare(const config::RunConfig& asked) {
+int64_t usual_threads(int processes_here) {
+  return std::max(1, base::usable_processors() / processes_here);
+}
+
+Prepared prepare(const config::RunConfig& asked, int processes_here) {
   Prepared prepared{.config = asked,
                     .place = {at::kCPU, tensor::Path::cpu},
                     .data = {},
                     .plan = {},
                     .routing = {}};
   config::RunConfig& config = prepared.config;
-  if (!config.threads) config.threads = base::usable_processors();
+  if (!config.threads) config.threads = usual_threads(processes_here);
   prepared.place = decide_place(config);
   if (!config.eval.windows) config.eval.windows = config::EvalWindows::spread;
+  if (config.train.accumulates() && !config.train.reduction)
+    config.train.reduction = config::Reduction::exact;
   prepared.data = data::open_dataset(config.data, config.model.context, config.seed);
   complete_vocabulary(config, prepared.data.tokenizer->vocabulary());
   check_tail(config, prepared.data);
   prepared.plan = train::make_plan(config, prepared.data);
   if (config.device == config::Device::cpu)
-    train::check_memory(prepared.plan, config, base::usable_memory_bytes());
+    train::check_memory(prepared.plan, config,
+                        base::usable_memory_bytes() / static_cast<uint64_t>(processes_here));
   else if (prepared.place.path == tensor::Path::cuda)
     train::check_memory(prepared.plan, config,
                         static_cast<uint64_t>(tensor::plugin::gpu().free_bytes));

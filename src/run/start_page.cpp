@@ -37,15 +37,19 @@ std::string model_line(const config::ModelConfig& model) {
                    model.context);
 }
 
-std::string plan_line(const config::RunConfig& config, const train::Plan& plan) {
+std::string plan_line(const Prepared& prepared) {
+  const config::RunConfig& config = prepared.config;
+  const train::Plan& plan = prepared.plan;
   const std::string shape =
       plan.num_micro_batches == 1
           ? base::str(plan.batch, " x ", plan.context)
           : base::str(plan.num_micro_batches, " x ", plan.micro_batch, " x ", plan.context);
   const char* precision = config.precision == config::Precision::bf16 ? "bf16" : "fp32";
   const char* device = config.device == config::Device::cuda ? ", cuda" : "";
+  const std::string processes =
+      prepared.processes == 1 ? "" : base::str(prepared.processes, " processes of ");
   return base::str(with_commas(plan.steps), " steps of ", with_commas(plan.tokens_per_step),
-                   " tokens (", shape, "), ", precision, ", ", *config.threads,
+                   " tokens (", shape, "), ", precision, ", ", processes, *config.threads,
                    *config.threads == 1 ? " thread" : " threads", device);
 }
 
@@ -90,7 +94,7 @@ std::string start_page(const Prepared& prepared) {
   std::vector<Line> lines{
       {"model", model_line(config.model), sizes},
       {"data", prepared.data.description, ""},
-      {"plan", plan_line(config, plan), length},
+      {"plan", plan_line(prepared), length},
       {"memory", base::str("about ", base::human_bytes(static_cast<uint64_t>(plan.memory_bytes))),
        ""}};
   const std::string gap = config::hugging_face_gap(config.model);

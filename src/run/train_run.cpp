@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "build_facts.hpp"
+#include "handover.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/foreign.hpp"
@@ -31,6 +32,8 @@ using base::print_line;
 // A start waits this long for the shards to be read; reading that takes longer continues in the
 // background.
 constexpr double kContentWait_s = 0.2;
+// So long a process waits for the others at the start, if its patience is not longer.
+constexpr double kMeeting_s = 60;
 
 void begin_content_check(data::ContentCheck* content) {
   if (!content) return;
@@ -104,12 +107,19 @@ void accept_folder(const record::RunFolder& folder) {
                               "Name a new folder with --run-dir");
 }
 
-}  // namespace
+// A run validates on the windows and sums its gradients in the order that it began with, unless
+// others are asked for.
+void keep_choices(const config::RunConfig& before, const config::RunConfig& asked,
+                  config::RunConfig& now) {
+  if (!asked.eval.windows) now.eval.windows = before.eval.windows;
+  if (now.train.reduction && !asked.train.reduction && before.train.reduction)
+    now.train.reduction = before.train.reduction;
+}
 
-train::Outcome train_run(const TrainRequest& request) {
-  base::install_signal_handlers(
-      "stopping after this step and saving; press again to leave without saving");
+// As one process, with `handover` to the others before anything is recorded.
+train::Outcome lead(const TrainRequest& request, Handover& handover) {
   const Asked asked = read_request(request);
+  const int processes_here = request.identity.local_size;
   const record::RunFolder& folder = asked.folder;
   accept_folder(folder);
   // The lock comes first: whoever looks sees that the run has begun, also while it reads its data.
@@ -117,19 +127,19 @@ train::Outcome train_run(const TrainRequest& request) {
   const base::HeldFolder held(folder.path(), base::base_name(folder.lock()),
                               "the run " + folder.path());
   base::FileSystem& files = held.files();
-  tensor::start_runtime(asked.config.threads.value_or(base::usable_processors()));
-  Prepared prepared = prepare(asked.config);
+  tensor::start_runtime(asked.config.threads.value_or(usual_threads(processes_here)));
+  Prepared prepared = prepare(asked.config, processes_here);
+  prepared.processes = request.identity.size;
 
   std::optional<Start> start = find_start(folder, request.from, prepared, files);
   print_line("run      " + describe_start(*start, folder));
-  // A run validates on the windows that it began with, unless others are asked for.
-  if (start->own && !asked.config.eval.windows)
-    prepared.config.eval.windows = start->own->trainer.config.eval.windows;
+  if (start->own) keep_choices(start->own->trainer.config, asked.config, prepared.config);
   accept_start(*start, prepared, folder, request.allow_change);
   if (const std::string text = describe_if_finished(*start, prepared); !text.empty()) {
     print_line(text);
     return train::Outcome::finished;
   }
+  check_processes(prepared);
   begin_content_check(prepared.data.content.get());
   store::remove_stale(folder.checkpoints(), files);
   base::remove_temporaries(folder.path(), files);
@@ -141,6 +151,7 @@ train::Outcome train_run(const TrainRequest& request) {
   load_start(*start, request.from, session, folder, files);
   const std::vector<record::Change> changes = std::move(start->changes);
   start.reset();
+  handover.give(session);
   // Only now: a start that fails leaves the folder's record as it was.
   write_record(folder, asked.source_text, session.prepared(), files);
   const RunGuard guard(held, [&](const record::RunFolder& elsewhere) {
@@ -152,6 +163,27 @@ train::Outcome train_run(const TrainRequest& request) {
                                   : "The run is saved there, at step ",
                               session.trainer().state.step));
   return outcome;
+}
+
+}  // namespace
+
+train::Outcome train_run(const TrainRequest& request) {
+  const comm::Identity& identity = request.identity;
+  base::install_signal_handlers(
+      identity.rank == 0
+          ? "stopping after this step and saving; press again to leave without saving"
+          : nullptr);
+  if (identity.rank > 0) base::speak_as(base::str("rank ", identity.rank, ": "));
+  const auto group = std::make_shared<comm::Communicator>(identity, request.patience_s,
+                                                          std::max(request.patience_s, kMeeting_s));
+  if (identity.rank > 0) return follow(group);
+  try {
+    Handover handover(group);
+    return lead(request, handover);
+  } catch (const std::exception& error) {
+    group->leave(error.what());
+    throw;
+  }
 }
 
 }  // namespace muonlab::run

@@ -1,5 +1,6 @@
 #include "training.hpp"
 
+#include <csignal>
 #include <memory>
 
 #include "build_facts.hpp"
@@ -72,7 +73,8 @@ class Recorder {
                  trainer.optimizer.names(), guard.files()),
         probes_(make_probes(trainer.config)),
         probe_log_(folder.path(), probes_, trainer.state, guard.files()),
-        console_(trainer.plan, trainer.model.flops_per_token(), gemm_peak_gflops(trainer)),
+        console_(trainer.plan, trainer.model.flops_per_token(),
+                 gemm_peak_gflops(trainer) * trainer.processes().size()),
         saver_(trainer, folder, guard.files()) {}
 
   train::LoopEvents events() {
@@ -90,7 +92,7 @@ class Recorder {
       newest_ = evaluation;
     };
     events.save = [this](train::SaveKind kind) { save(kind); };
-    events.stop_requested = [this] { return base::stop_requested() != 0 || guard_.displaced(); };
+    events.stop_requested = [this] { return stops(); };
     for (const auto& probe : probes_) events.probes.push_back(probe.get());
     events.probed = [this](const train::Probe& probe, const std::vector<std::string>& lines) {
       probe_log_.write(probe, lines);
@@ -112,6 +114,13 @@ class Recorder {
   const train::Evaluation& newest() const { return newest_; }
 
  private:
+  // Several processes stop after the step in which all of them learned of it.
+  bool stops() {
+    if (trainer_.processes().alone()) return base::stop_requested() != 0 || guard_.displaced();
+    if (guard_.displaced()) trainer_.stop_here = SIGTERM;
+    return trainer_.stop != 0;
+  }
+
   // A periodic save is written while training continues.
   void save(train::SaveKind kind) {
     kind == train::SaveKind::last ? finish_save() : settle(kWait);
@@ -177,9 +186,10 @@ std::string describe_best(const train::TrainState& state, const record::RunFolde
                    kept ? "" : " (its weights are not kept: checkpoint.best is off)");
 }
 
-std::string describe_interruption(const Recorder& recorder, const record::RunFolder& folder) {
-  return base::str(base::signal_name(base::stop_requested()), "  saved ", recorder.saved(), " (",
-                   base::human_duration(recorder.save_s()),
+std::string describe_interruption(const train::Trainer& trainer, const Recorder& recorder,
+                                  const record::RunFolder& folder) {
+  return base::str(base::signal_name(std::max(base::stop_requested(), trainer.stop)), "  saved ",
+                   recorder.saved(), " (", base::human_duration(recorder.save_s()),
                    "). Resume with: muonlab train --resume ", folder.path());
 }
 
@@ -200,7 +210,7 @@ record::RunEnd describe_end(train::Outcome outcome, const train::Trainer& traine
   record::RunEnd end{.step = trainer.state.step};
   if (outcome == train::Outcome::interrupted) {
     end.outcome = record::RunOutcome::interrupted;
-    print_and_log(describe_interruption(recorder, folder));
+    print_and_log(describe_interruption(trainer, recorder, folder));
     return end;
   }
   end.warning = record::loss_warning(recorder.newest().loss, *trainer.config.model.vocabulary,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "muonlab/config/routing.hpp"
+#include "muonlab/train/gradient_sum.hpp"
 
 namespace muonlab::train {
 namespace {
@@ -31,6 +32,7 @@ double device_memory_bytes(const config::RunConfig& run, const Plan& plan) {
 
   const std::vector<config::ParameterSpec> specs = config::parameter_specs(model);
   const std::vector<size_t> lines = config::first_matches(run.assign, specs);
+  const double partial_sums = gradient_sum_bytes(run.train, plan.num_micro_batches);
   double weights = 0;
   std::map<std::string, double> of_shape;  // numbers of the matrices that one batch of muon holds
   for (size_t i = 0; i < specs.size(); ++i) {
@@ -41,7 +43,8 @@ double device_memory_bytes(const config::RunConfig& run, const Plan& plan) {
     const bool copied = is_matrix && (bf16 || specs[i].role == config::Role::q ||
                                       specs[i].role == config::Role::k ||
                                       specs[i].role == config::Role::v || model.gated);
-    weights += count_of(specs[i]) * (4.0 + 4.0 + 4.0 * num_moments + (copied ? size : 0.0));
+    weights +=
+        count_of(specs[i]) * (4.0 + 4.0 + 4.0 * num_moments + (copied ? size : 0.0) + partial_sums);
     if (std::holds_alternative<config::MuonConfig>(rule))
       of_shape[std::to_string(specs[i].shape[0]) + "x" + std::to_string(specs[i].shape[1])] +=
           count_of(specs[i]);

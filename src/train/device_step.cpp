@@ -76,16 +76,19 @@ StepRecord DeviceStep::run(Trainer& trainer) {
   Lap lap;
 
   trainer.optimizer.begin_step(record.step, plan.steps);
-  trainer.arena.zero_grads();
+  GradientSum& sum = gradient_sum(trainer);
+  sum.start();
   status_.zero_();
   const bool is_last = record.step == plan.steps;
   for (int64_t micro = 0; micro < plan.num_micro_batches; ++micro) {
     const int64_t first = state.next_sample + micro * plan.micro_batch;
     feed_->take(*trainer.data.train, first, tokens_bt_, targets_bt_);
     forward_backward_->enqueue([&] { forward_backward(trainer); });
+    sum.take();
     if (micro + 1 < plan.num_micro_batches || !is_last)
       feed_->fetch(*trainer.data.train, first + plan.micro_batch);
   }
+  sum.finish();
   update_->enqueue([&] { update(trainer); });
 
   const at::Tensor status = status_.cpu();  // the only wait

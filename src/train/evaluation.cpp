@@ -22,26 +22,57 @@ std::vector<int64_t> validation_windows(int64_t count, int64_t there, config::Ev
   return windows;
 }
 
+namespace {
+
+// Losses of one micro-batch of validation windows.
+struct Part {
+  double sum, least, largest;
+};
+
+Part measure(model::Model& model, const Batch& batch) {
+  const at::Tensor losses = model.token_losses(batch.tokens_bt, batch.targets_bt);
+  return {losses.sum(at::kDouble).item<double>(), losses.min().item<double>(),
+          losses.max().item<double>()};
+}
+
 Evaluation evaluate(model::Model& model, const data::Dataset& data,
                     std::span<const int64_t> windows, int64_t micro_batch, int64_t context,
-                    at::Device device) {
+                    at::Device device, comm::Communicator& processes) {
   at::NoGradGuard no_grad;
-  double sum = 0;
-  float least = std::numeric_limits<float>::infinity(), largest = -least;
-  for (size_t first = 0; first < windows.size(); first += static_cast<size_t>(micro_batch)) {
-    const size_t count = std::min(static_cast<size_t>(micro_batch), windows.size() - first);
-    const Batch batch = read_windows(*data.valid, windows.subspan(first, count), context, device);
-    const at::Tensor losses = model.token_losses(batch.tokens_bt, batch.targets_bt);
-    sum += losses.sum(at::kDouble).item<double>();
-    least = std::min(least, losses.min().item<float>());
-    largest = std::max(largest, losses.max().item<float>());
+  const int64_t there = std::ssize(windows), num_parts = (there + micro_batch - 1) / micro_batch;
+  const int64_t num_processes = processes.size();
+  at::Tensor own = at::zeros({num_parts, 3}, at::kDouble);
+  for (int64_t part = processes.rank(); part < num_parts; part += num_processes) {
+    const int64_t first = part * micro_batch, count = std::min(micro_batch, there - first);
+    const Part measured = measure(
+        model, read_windows(*data.valid,
+                            windows.subspan(static_cast<size_t>(first), static_cast<size_t>(count)),
+                            context, device));
+    own[part].copy_(at::tensor({measured.sum, measured.least, measured.largest}, at::kDouble));
+  }
+  const at::Tensor all = processes.all_gather(own);
+  double sum = 0, least = std::numeric_limits<double>::infinity(), largest = -least;
+  for (int64_t part = 0; part < num_parts; ++part) {
+    const double* numbers = all[part % num_processes][part].const_data_ptr<double>();
+    sum += numbers[0];
+    least = std::min(least, numbers[1]);
+    largest = std::max(largest, numbers[2]);
   }
   Evaluation evaluation;
-  evaluation.loss = sum / static_cast<double>(std::ssize(windows) * context);
+  evaluation.loss = sum / static_cast<double>(there * context);
   evaluation.perplexity = std::exp(evaluation.loss);
   evaluation.bits_per_byte = evaluation.loss / std::log(2.0) / data.bytes_per_token;
   evaluation.uniform = least == largest;
   return evaluation;
+}
+
+}  // namespace
+
+Evaluation evaluate(model::Model& model, const data::Dataset& data,
+                    std::span<const int64_t> windows, int64_t micro_batch, int64_t context,
+                    at::Device device) {
+  comm::Communicator one;
+  return evaluate(model, data, windows, micro_batch, context, device, one);
 }
 
 Evaluation evaluate(Trainer& trainer) {
@@ -50,7 +81,7 @@ Evaluation evaluate(Trainer& trainer) {
       validation_windows(trainer.plan.eval_windows, trainer.data.valid->samples_per_epoch(),
                          trainer.config.eval.windows.value_or(config::EvalWindows::spread));
   return evaluate(trainer.model, trainer.data, windows, trainer.plan.micro_batch,
-                  trainer.plan.context, trainer.arena.values().device());
+                  trainer.plan.context, trainer.arena.values().device(), trainer.processes());
 }
 
 }  // namespace muonlab::train

@@ -1,7 +1,9 @@
 #include "muonlab/train/loop.hpp"
 
 #include <cmath>
+#include <cstddef>
 
+#include "muonlab/base/hash.hpp"
 #include "muonlab/base/non_finite.hpp"
 #include "muonlab/base/text.hpp"
 
@@ -32,6 +34,24 @@ void require_sound(int64_t step, const Evaluation& evaluation, int64_t vocabular
                           "validation loss ", evaluation.loss,
                           "), as it does when its activations overflow; the state after this step ",
                           "was not saved.");
+  }
+}
+
+// All processes update the same weights by themselves or by each other's results; where a
+// processor or a memory failed, they would drift apart unseen.
+void require_equal_weights(Trainer& trainer) {
+  comm::Communicator& processes = trainer.processes();
+  if (processes.alone()) return;
+  const at::Tensor values = trainer.arena.values();
+  const auto* bytes = static_cast<const std::byte*>(values.const_data_ptr());
+  const std::vector<std::string> hashes =
+      processes.all_gather(base::hash_bytes({bytes, values.nbytes()}).hex());
+  for (int rank = 1; rank < processes.size(); ++rank) {
+    if (hashes[static_cast<size_t>(rank)] == hashes[0]) continue;
+    throw base::Error("step ", trainer.state.step, ": the weights of ", processes.name(rank),
+                      " differ from those of ", processes.name(0),
+                      ", so one of the two computes wrongly; nothing was saved since the last "
+                      "checkpoint");
   }
 }
 
@@ -74,6 +94,7 @@ Outcome run_loop(Trainer& trainer, const LoopEvents& events) {
     }
     run_probes();
     const bool stop = !last && events.stop_requested();
+    if (save || stop) require_equal_weights(trainer);
     if (save || stop) events.save(last || stop ? SaveKind::last : SaveKind::periodic);
     if (stop) return Outcome::interrupted;
   }

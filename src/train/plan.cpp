@@ -7,6 +7,7 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/train/gradient_sum.hpp"
 #include "train/device_memory.hpp"
 
 namespace muonlab::train {
@@ -38,8 +39,9 @@ double weight_bytes(const config::RunConfig& run, const Plan& plan) {
   // Of weights and moments, which are written while training continues.
   const bool saves_often = run.checkpoint.every > 0 || run.checkpoint.best;
   const double copy_bytes = saves_often && run.device != config::Device::cuda ? 12.0 : 0.0;
+  const double sum_bytes = gradient_sum_bytes(run.train, plan.num_micro_batches);
   return static_cast<double>(plan.num_parameters) *
-         (4.0 * 4.0 + value_bytes + average_bytes + copy_bytes);
+         (4.0 * 4.0 + value_bytes + average_bytes + copy_bytes + sum_bytes);
 }
 
 // Weights, gradients, two moments at most, a bf16 or packed fp32 shadow; activations of one

@@ -35,6 +35,11 @@ void QkClip::see(const at::Tensor& tokens_bt) {
 int64_t QkClip::apply() {
   if (threshold() == 0) return -1;
   const at::NoGradGuard no_grad;
+  // Of all processes; a maximum does not ask for an order.
+  for (at::Tensor& largest : largest_) {
+    if (!trainer_.processes().alone())
+      largest = trainer_.processes().all_gather(largest.contiguous()).amax(0);
+  }
   int64_t clipped = 0;
   const auto factors = [&](const at::Tensor& largest) {
     return (threshold() / largest).sqrt_().masked_fill_(largest <= threshold(), 1.0);

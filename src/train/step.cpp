@@ -1,19 +1,69 @@
 #include "muonlab/train/step.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include <ATen/ATen.h>
 
 #include "muonlab/base/non_finite.hpp"
+#include "muonlab/base/signals.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/train/batch.hpp"
 #include "muonlab/train/device_step.hpp"
+#include "muonlab/train/gradient_sum.hpp"
 #include "muonlab/train/norm.hpp"
 #include "muonlab/train/qk_clip.hpp"
 #include "train/lap.hpp"
 #include "train/step_end.hpp"
 
 namespace muonlab::train {
+
+namespace {
+
+// The loss is the mean of the micro-batches' in their order, whoever computed them; and where one
+// of several processes was asked to stop, all know it now.
+double mean_loss(Trainer& trainer, const at::Tensor& losses) {
+  comm::Communicator& processes = trainer.processes();
+  const int64_t share = losses.numel();
+  at::Tensor own = at::zeros({share + 1}, at::kDouble);
+  own.narrow(0, 0, share).copy_(losses);
+  own[share] = std::max(base::stop_requested(), trainer.stop_here);
+  const at::Tensor all = processes.all_gather(own);
+  trainer.stop = static_cast<int>(all.select(1, share).max().item<double>());
+  double mean = 0;
+  for (int rank = 0; rank < processes.size(); ++rank) {
+    for (int64_t micro = 0; micro < share; ++micro)
+      mean += all[rank][micro].item<double>() / static_cast<double>(trainer.plan.num_micro_batches);
+  }
+  return mean;
+}
+
+// Every process sends the parameters that it updated alone to all others.
+void gather_values(Trainer& trainer) {
+  comm::Communicator& processes = trainer.processes();
+  std::vector<comm::Message> sends, receives;
+  for (size_t i = 0; i < trainer.owners.size(); ++i) {
+    const int owner = trainer.owners[i];
+    const at::Tensor value = trainer.arena.parameters()[i].value.detach();
+    if (owner >= 0 && owner != processes.rank()) receives.push_back({value, owner});
+    if (owner != processes.rank()) continue;
+    for (int peer = 0; peer < processes.size(); ++peer) {
+      if (peer != owner) sends.push_back({value, peer});
+    }
+  }
+  processes.exchange(sends, receives);
+}
+
+}  // namespace
+
+GradientSum& gradient_sum(Trainer& trainer) {
+  if (!trainer.gradient_sum) {
+    trainer.gradient_sum = std::make_shared<GradientSum>(
+        trainer.arena, trainer.processes(), trainer.plan.num_micro_batches,
+        trainer.config.train.reduction.value_or(config::Reduction::exact));
+  }
+  return *trainer.gradient_sum;
+}
 
 void throw_non_finite(Trainer& trainer, const StepRecord& record) {
   std::string where;
@@ -50,19 +100,25 @@ StepRecord train_step(Trainer& trainer) {
   Lap lap;
 
   QkClip qk_clip(trainer);
-  trainer.arena.zero_grads();
-  for (int64_t micro = 0; micro < plan.num_micro_batches; ++micro) {
+  GradientSum& sum = gradient_sum(trainer);
+  at::Tensor losses = at::zeros({sum.end() - sum.begin()}, at::kDouble);
+  sum.start();
+  for (int64_t micro = sum.begin(); micro < sum.end(); ++micro) {
     const Batch batch =
         read_batch(*trainer.data.train, state.next_sample + micro * plan.micro_batch,
                    plan.micro_batch, plan.context, device);
     const at::Tensor loss =
         trainer.model.forward(batch.tokens_bt, batch.targets_bt, trainer.config.train.z_loss);
-    record.loss += loss.item<double>() / static_cast<double>(plan.num_micro_batches);
+    losses[micro - sum.begin()] = loss.item<double>();
     record.forward_s += lap();
     model::backward(loss, 1.0 / static_cast<double>(plan.num_micro_batches));
     qk_clip.see(batch.tokens_bt);
+    sum.take();
     record.backward_s += lap();
   }
+  record.loss = mean_loss(trainer, losses);
+  sum.finish();
+  record.backward_s += lap();
 
   record.grad_norm = global_norm(trainer.arena.grads());
   if (!std::isfinite(record.loss) || !std::isfinite(record.grad_norm))
@@ -72,6 +128,7 @@ StepRecord train_step(Trainer& trainer) {
 
   record.lr = trainer.optimizer.learning_rates(record.step, plan.steps);
   trainer.optimizer.step(record.step, plan.steps);
+  gather_values(trainer);
   record.clipped_heads = qk_clip.apply();
   trainer.model.weights_changed();
   record.optimizer_s = lap();

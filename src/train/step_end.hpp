@@ -1,9 +1,13 @@
-// How a step ends, on every path.
+// What a step has in common on every path.
 #pragma once
 
+#include "muonlab/train/gradient_sum.hpp"
 #include "muonlab/train/step.hpp"
 
 namespace muonlab::train {
+
+// The trainer's, made at the first step.
+GradientSum& gradient_sum(Trainer& trainer);
 
 // Throws base::NonFinite. Names the culprit, so that the message says more than "nan".
 [[noreturn]] void throw_non_finite(Trainer& trainer, const StepRecord& record);

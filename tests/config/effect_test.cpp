@@ -46,6 +46,9 @@ TEST(Effect, UselessSettingsInTheFileAreRefused) {
                "train.graph: has no effect: kernels are the reference, which is never recorded as "
                "CUDA graphs");
   EXPECT_EQ(errors(R"({"device": "cuda", "train": {"steps": 100, "graph": "off"}})"), Lines{});
+  expect_error(
+      R"({"train": {"steps": 100, "batch": 4, "micro_batch": 4, "reduction": $"exact"}})",
+      "train.reduction: has no effect: the batch is one micro-batch, so nothing is summed");
   expect_error(minimal(R"("optimizers": {"adam": {"rule": "adamw"}, "spare": ${"rule": "sgd"}},
       "assign": [{"params": ["all"], "optimizer": "adam"}])"),
                "optimizers.spare: has no effect: no line of assign names it");

@@ -281,5 +281,20 @@ TEST(StoredConfig, WithoutEvalWindowsItMeansTheFirst) {
   EXPECT_EQ(parse_stored_config(now, "resolved.json").run.eval.windows, EvalWindows::spread);
 }
 
+// Runs from before train.reduction was a setting added their micro-batches one after another.
+TEST(StoredConfig, WithoutAReductionItMeansTheOrderOfBefore) {
+  const auto stored = [](const char* text) {
+    return parse_stored_config(text, "resolved.json").run.train.reduction;
+  };
+  EXPECT_EQ(stored(R"({"train": {"steps": 5, "batch": 8, "micro_batch": 2}})"), Reduction::fast);
+  EXPECT_EQ(stored(R"({"train": {"steps": 5, "batch": 8, "micro_batch": 8}})"), std::nullopt)
+      << "nothing is summed";
+  EXPECT_EQ(
+      stored(R"({"train": {"steps": 5, "batch": 8, "micro_batch": 2, "reduction": "exact"}})"),
+      Reduction::exact);
+  const char* fresh = R"({"train": {"steps": 5, "batch": 8, "micro_batch": 2}})";
+  EXPECT_EQ(parse_config(fresh, "c.json").run.train.reduction, std::nullopt);
+}
+
 }  // namespace
 }  // namespace muonlab::config

@@ -26,7 +26,7 @@ constexpr const char* kFull = R"full({
   "assign": [{"params": ["vo@1-2", "model.layers.0.mlp.*"], "optimizer": "m"}, {"params": ["qk"], "optimizer": "s"},
              {"params": ["ffn"], "optimizer": "g"}, {"params": ["all"], "optimizer": "a"}],
   "schedule": {"kind": "inverse_sqrt", "warmup": 5},
-  "train": {"epochs": 0.1, "batch": 6, "micro_batch": 3, "clip": 1},
+  "train": {"epochs": 0.1, "batch": 6, "micro_batch": 3, "reduction": "fast", "clip": 1},
   "eval": {"every": 3, "samples": 4, "windows": "first"}, "checkpoint": {"every": 2, "keep": 3, "permanent_every": 4, "best": true},
   "probes": {"spectra": {"every": 7, "params": ["vo@0", "embed"], "gradients": true, "momentum": true,
              "updates": true, "heads": true, "attention": true, "inputs": true}, "tail": {"every": 9, "classes": 3}}

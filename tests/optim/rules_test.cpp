@@ -6,6 +6,7 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/optim/rule.hpp"
+#include "optim/panels.hpp"
 #include "optim/rule_rows.hpp"
 #include "optim/trial.hpp"
 #include "support/parameters.hpp"
@@ -132,6 +133,41 @@ TEST_P(Rules, GoesOnFromSavedState) {
   EXPECT_TRUE(identical(a.arena.values(), b.arena.values()));
 }
 
+// Each of three processes updates what it owns to the bytes of one, and has the whole state.
+TEST_P(Rules, SharedOutItUpdatesEveryMatrixAlike) {
+  constexpr int kProcesses = 3;
+  Trial whole = setup();
+  std::vector<std::unique_ptr<Trial>> parts;
+  std::vector<int> owners;
+  for (int rank = 0; rank < kProcesses; ++rank) {
+    parts.push_back(std::make_unique<Trial>(specs(), whole.run));
+    owners = parts.back()->optimizer.share_out(rank, kProcesses);
+    ASSERT_EQ(owners.size(), whole.arena.parameters().size());
+  }
+  whole.fill(9);
+  for (const auto& part : parts) part->fill(9);
+  for (int64_t step = 1; step <= 3; ++step) {
+    whole.fill_grads(300 + static_cast<uint64_t>(step));
+    whole.optimizer.step(step, 3);
+    for (int rank = 0; rank < kProcesses; ++rank) {
+      Trial& part = *parts[static_cast<size_t>(rank)];
+      part.fill_grads(300 + static_cast<uint64_t>(step));
+      part.optimizer.step(step, 3);
+      for (size_t i = 0; i < owners.size(); ++i) {
+        const tensor::Parameter& one = whole.arena.parameters()[i];
+        at::Tensor own = part.arena.parameters()[i].value.detach();
+        if (owners[i] < 0 || owners[i] == rank)
+          EXPECT_TRUE(identical(own, one.value.detach())) << one.spec.name;
+        own.copy_(one.value.detach());  // as its owner sends it
+      }
+      const auto state = part.optimizer.state(), expected = whole.optimizer.state();
+      ASSERT_EQ(state.size(), expected.size());
+      for (size_t i = 0; i < state.size(); ++i)
+        EXPECT_TRUE(identical(state[i].value, expected[i].value)) << state[i].name;
+    }
+  }
+}
+
 TEST_P(Rules, DecaysOnceByTheRateTimesDecay) {
   Trial s = setup(with(GetParam().config, [](auto& c) {
     c.lr = 0.25;
@@ -196,6 +232,17 @@ TEST(Battery, HasARowForEveryRule) {
   std::set<std::string_view> names;
   for (const Row& row : kRows) names.insert(config::rule_name(row.config));
   EXPECT_EQ(names.size(), std::variant_size_v<config::OptimizerConfig>);
+}
+
+TEST(SharedOut, MatricesOfMuonHaveOwnersBalancedByTheirCost) {
+  if (!panels_available()) GTEST_SKIP() << "the products of this processor are not shared out";
+  Trial trial({matrix("a", 64, 64), matrix("b", 32, 32, Role::k), matrix("c", 32, 32, Role::q),
+               matrix("d", 32, 128, Role::ffn_in)},
+              config::MuonConfig{});
+  // 64³ to one, 32² · 128 to the other, which then has less and gets both of 32³.
+  EXPECT_EQ(trial.optimizer.share_out(0, 2), (std::vector<int>{0, 1, 1, 1}));
+  Trial adam({matrix("a", 8, 8)}, config::AdamWConfig{});
+  EXPECT_EQ(adam.optimizer.share_out(0, 2), std::vector<int>{-1});
 }
 
 // What other devices run, here on the CPU.

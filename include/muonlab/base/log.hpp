@@ -16,6 +16,9 @@ enum class LogLevel { debug, info, warning, error, off };
 void log(LogLevel level, const std::string& text);
 void log_note(const std::string& text);  // at level info, into the file alone
 void set_log_level(LogLevel level);
+// For a process beside which another one speaks: standard output stays empty, and on standard error
+// there are warnings and errors only, each after `prefix`.
+void speak_as(const std::string& prefix);
 // Appends; throws Error when it cannot be opened. A line that cannot be written is lost.
 void set_log_file(const std::string& path, FileSystem& files = real_file_system());
 void close_log_file();

@@ -9,7 +9,8 @@ namespace muonlab::base {
 // at once with exit code 130. They are unblocked, in case the program was started with one of them
 // blocked; SIGHUP stays ignored if it was (nohup). SIGPIPE and SIGXFSZ are ignored, so that a
 // closed pipe and a file at its size limit are errors of write. The first SIGINT prints
-// `first_interrupt` to standard error at once; it must live as long as the program.
+// `first_interrupt` to standard error at once; it must live as long as the program. Null: nothing
+// is printed, for a process beside which another one speaks.
 void install_signal_handlers(const char* first_interrupt);
 // Asks for that orderly end by itself, so many seconds from now (SIGALRM); a later call replaces an
 // earlier one. What is running then ends in its own time: a step, a save.

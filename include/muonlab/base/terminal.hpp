@@ -49,6 +49,8 @@ class LiveLine {
 
 // Prints a whole line to a descriptor, above the live line if there is one.
 void print_line(std::string_view text, int descriptor = 1);
+// From now on print_line() prints nothing to standard output.
+void mute_standard_output();
 // Takes the live line off the terminal while it lives, for output of one's own; one thread at a
 // time.
 class LiveLinePause {

@@ -32,7 +32,8 @@ LoadedConfig parse_config(std::string_view text, const std::string& label,
 
 // A configuration that a run or a checkpoint holds. What an earlier version of the program accepted
 // is accepted here still, so that its runs can be read and resumed; a user's own file is refused.
-// Where eval.windows is not named it is "first", as before there was a choice.
+// Where eval.windows is not named it is "first", and train.reduction of a run that accumulates is
+// "fast", as before there was a choice.
 LoadedConfig parse_stored_config(std::string_view text, const std::string& label,
                                  const std::vector<std::string>& settings = {});
 

@@ -37,6 +37,16 @@ struct EnumNames<GraphMode> {
   static constexpr std::array<std::string_view, 2> names{"auto", "off"};
 };
 
+// How the gradients of a step's micro-batches are summed: in one fixed binary tree over the numbers
+// of the micro-batches, which any number of processes adds up to the same bytes; or in the order
+// that costs least, as before there was a choice, where the bytes depend on the number of
+// processes.
+enum class Reduction { exact, fast };
+template <>
+struct EnumNames<Reduction> {
+  static constexpr std::array<std::string_view, 2> names{"exact", "fast"};
+};
+
 // Length is given by exactly one of steps, tokens and epochs.
 struct TrainConfig {
   std::optional<int64_t> steps;
@@ -44,11 +54,15 @@ struct TrainConfig {
   std::optional<double> epochs;
   int64_t batch = 32;
   std::optional<int64_t> micro_batch;
+  // absent: one micro-batch a step, or open: a new run is exact, a run that has begun keeps its own
+  std::optional<Reduction> reduction{};
   double clip = 0.0;
   GraphMode graph = GraphMode::automatic;
   double average = 0.0;
   double qk_clip = 0.0;
   double z_loss = 0.0;
+  // REQUIRES: resolved.
+  bool accumulates() const { return *micro_batch < batch; }
   bool operator==(const TrainConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -63,6 +77,10 @@ struct TrainConfig {
             .help =
                 "samples per forward pass; the batch must be a multiple of it; default: at most 8",
             .min = 1});
+    visit("reduction", self.reduction,
+          Field{.help = "how gradients of several micro-batches are summed: exact, the same bytes "
+                        "with any number of processes; or fast; default: exact; a run that resumes "
+                        "keeps what it began with"});
     visit("clip", self.clip,
           Field{.help = "clip the global gradient norm to this; 0: off", .min = 0});
     visit("graph", self.graph,

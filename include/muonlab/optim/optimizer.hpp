@@ -32,6 +32,11 @@ class Optimizer {
   // One update of every parameter from the gradients in the arena, which it leaves as they are.
   void step(int64_t step, int64_t num_steps);
 
+  // For several processes on one run, of which this one is `rank` of `size`: from now on step()
+  // leaves the values of parameters that another process owns as they are; their state it advances.
+  // Returns the owner of every parameter, by its index in the arena; -1: each process updates it.
+  std::vector<int> share_out(int rank, int size);
+
   // The same on the path cuda, in three parts. begin_step counts the update and sends its numbers
   // to the device; enqueue_step enqueues the update of every rule that can do without the host, and
   // does nothing on the device where status (tensor::StepStatus) has its flag down; end_step

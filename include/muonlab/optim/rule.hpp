@@ -75,6 +75,10 @@ class Rule {
   virtual void enqueue_update(const at::Tensor& /*numbers*/, const at::Tensor& /*status*/) {}
   // Named views of the state, "<parameter>/<state>"; writing to them restores it.
   virtual std::vector<tensor::NamedTensor> state() = 0;
+  // Several processes work on the run, and this one is `rank` of `size`: from now on update()
+  // writes the values of its own members only, and advances the state of all. Returns the owner of
+  // every member. Empty: every process goes on updating all of them.
+  virtual std::vector<int> share_out(int /*rank*/, int /*size*/) { return {}; }
   // Newton–Schulz iterations or SVDs run so far, in matrices (a head counts as one); 0 for rules
   // that have none.
   virtual int64_t num_orthogonalizations() const { return 0; }

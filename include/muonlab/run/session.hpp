@@ -28,11 +28,15 @@ struct Prepared {
   data::Dataset data;
   train::Plan plan;
   optim::Routing routing;
+  int processes = 1;        // that work on the run
   std::string attention{};  // what was measured to choose a GPU's attention
 };
 // Throws base::Error for everything that does not fit together (vocabulary, context, plan,
-// routing).
-Prepared prepare(const config::RunConfig& config);
+// routing). processes_here: of the run, on this machine, whose processors and memory they share.
+Prepared prepare(const config::RunConfig& config, int processes_here = 1);
+
+// The compute threads of a process where the configuration leaves them open.
+int64_t usual_threads(int processes_here);
 
 // Refuses (ConfigError) what the configuration alone does not show: a vocabulary smaller than the
 // tokenizer's, a question of probes.tail longer than the context, a warm-up that does not fit into

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "muonlab/comm/identity.hpp"
 #include "muonlab/train/loop.hpp"
 
 namespace muonlab::run {
@@ -16,6 +17,8 @@ struct TrainRequest {
   std::string resume;                 // a run's folder: resume with its stored configuration
   std::string from;                   // RUN@STEP: branch from that checkpoint
   bool allow_change = false;          // settings that change the training may change at a resume
+  comm::Identity identity{};          // which of the run's processes this is
+  double patience_s = 60;             // a process that does not answer so long stops the others
 };
 
 // Installs the signal handlers, prints to standard output. Throws base::Error (bad configuration,

@@ -21,8 +21,10 @@ struct Evaluation {
 };
 // The numbers of `count` of the windows 0 … there - 1, count <= there.
 std::vector<int64_t> validation_windows(int64_t count, int64_t there, config::EvalWindows which);
-// Over plan.eval_windows validation windows, those that eval.windows says.
+// Over plan.eval_windows validation windows, those that eval.windows says. The processes of a run
+// share the micro-batches out; all of them get the result, which is the same with any number.
 Evaluation evaluate(Trainer& trainer);
+// By one process.
 Evaluation evaluate(model::Model& model, const data::Dataset& data,
                     std::span<const int64_t> windows, int64_t micro_batch, int64_t context,
                     at::Device device);

@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "muonlab/comm/communicator.hpp"
 #include "muonlab/config/run.hpp"
 #include "muonlab/data/corpus.hpp"
 #include "muonlab/model/model.hpp"
@@ -16,6 +17,7 @@
 namespace muonlab::train {
 
 class DeviceStep;
+class GradientSum;
 
 // Borrowed parts, put together by the run floor.
 struct Trainer {
@@ -30,6 +32,15 @@ struct Trainer {
   tensor::Path path = tensor::Path::cpu;
   std::shared_ptr<DeviceStep> device_step{};  // on the path cuda, made by the first step
   WeightAverage average{};
+  std::shared_ptr<GradientSum> gradient_sum{};  // made by the first step
+  std::shared_ptr<comm::Communicator> group = std::make_shared<comm::Communicator>();
+  // The process that updates each parameter, -1 where each does; empty: one process.
+  std::vector<int> owners{};
+  // The number of a signal: what asks this process to stop beside a signal itself, and what asked
+  // one of all processes, as each knows after a step.
+  int stop_here = 0, stop = 0;
+
+  comm::Communicator& processes() { return *group; }
 };
 
 }  // namespace muonlab::train

@@ -65,17 +65,45 @@ CellStatus cell_status(const SweepFolder& folder, const std::string& cell) {
   return status;
 }
 
-config::EvalWindows windows_of(const SweepFolder& folder) {
+namespace {
+
+// The first cell's configuration as stored, of those of which `has` is true; null where there is
+// none.
+template <class Has>
+nlohmann::json first_cell(const SweepFolder& folder, Has has) {
   base::FileSystem& files = base::real_file_system();
-  if (!files.exists(folder.cells())) return config::EvalWindows::spread;
+  if (!files.exists(folder.cells())) return nullptr;
   for (const std::string& name : files.list(folder.cells())) {
-    const nlohmann::json cell = record::value_in(record::RunFolder(folder.cell(name)).config());
-    if (!cell.is_object() || !cell.contains("eval") || !cell["eval"].is_object()) continue;
-    const nlohmann::json& eval = cell["eval"];
-    const bool first = !eval.contains("windows") || eval["windows"] == "first";
-    return first ? config::EvalWindows::first : config::EvalWindows::spread;
+    nlohmann::json cell = record::value_in(record::RunFolder(folder.cell(name)).config());
+    if (cell.is_object() && has(cell)) return cell;
   }
-  return config::EvalWindows::spread;
+  return nullptr;
+}
+
+bool has_section(const nlohmann::json& cell, const char* name) {
+  return cell.contains(name) && cell[name].is_object();
+}
+
+}  // namespace
+
+config::EvalWindows windows_of(const SweepFolder& folder) {
+  const nlohmann::json cell =
+      first_cell(folder, [](const auto& c) { return has_section(c, "eval"); });
+  if (cell.is_null()) return config::EvalWindows::spread;
+  const nlohmann::json& eval = cell["eval"];
+  const bool first = !eval.contains("windows") || eval["windows"] == "first";
+  return first ? config::EvalWindows::first : config::EvalWindows::spread;
+}
+
+config::Reduction reduction_of(const SweepFolder& folder) {
+  const nlohmann::json cell = first_cell(folder, [](const auto& c) {
+    return has_section(c, "train") && c["train"].contains("batch") &&
+           c["train"].contains("micro_batch") && c["train"]["batch"] != c["train"]["micro_batch"];
+  });
+  if (cell.is_null()) return config::Reduction::exact;
+  const nlohmann::json& train = cell["train"];
+  const bool fast = !train.contains("reduction") || train["reduction"] == "fast";
+  return fast ? config::Reduction::fast : config::Reduction::exact;
 }
 
 std::vector<std::string> cell_changes(const SweepFolder& folder, const Cell& cell) {

@@ -79,6 +79,8 @@ std::optional<size_t> SweepPlanner::add_cell(SweepPlan& plan, Request request) {
       return std::nullopt;
     }
     if (!cell.config.eval.windows) cell.config.eval.windows = windows_;
+    config::TrainConfig& train = cell.config.train;
+    if (train.accumulates() && !train.reduction) train.reduction = reduction_;
     cell.config.name.clear();
     cell.key = config::dump_config(cell.config);
     cached = cache_.emplace(settings_text, std::move(cell)).first;

@@ -156,7 +156,7 @@ std::unique_ptr<base::HeldFolder> hold(const SweepFolder& folder) {
 SweepEnd run_sweep(const SweepRequest& request) {
   config::SweepConfig sweep = config::load_sweep(request.file);
   const SweepFolder folder = folder_of(request, sweep);
-  SweepPlanner planner(std::move(sweep), windows_of(folder));
+  SweepPlanner planner(std::move(sweep), windows_of(folder), reduction_of(folder));
   // all cells are valid before anything is made
   planner.outline([](const Cell&) { return std::optional<double>(); });
   SweepQueue queue(std::move(planner), folder, request.only,

@@ -70,8 +70,10 @@ void SweepRunner::start(const Cell& cell) {
   const SweepFolder& folder = queue_.folder();
   const std::string config = folder.config(cell.name);
   base::write_atomically(config, config::dump_config(cell.config));
-  const std::vector<std::string> command{program_, "train", config, "--run-dir",
-                                         folder.cell(cell.name)};
+  const std::vector<std::string> command{
+      program_, "train", config, "--run-dir", folder.cell(cell.name),
+      // also where the sweep itself was started by a launcher of several processes
+      "--processes", "1"};
   const std::optional<size_t> card = card_for(cell);
   std::vector<std::string> environment;
   if (card) environment.push_back("CUDA_VISIBLE_DEVICES=" + cards_[*card].device);

@@ -90,10 +90,11 @@ struct SweepPlan {
 
 class SweepPlanner {
  public:
-  // windows: eval.windows of the cells, where the sweep leaves it open.
+  // eval.windows and train.reduction of the cells, where the sweep leaves them open.
   explicit SweepPlanner(config::SweepConfig sweep,
-                        config::EvalWindows windows = config::EvalWindows::spread)
-      : sweep_(std::move(sweep)), windows_(windows) {}
+                        config::EvalWindows windows = config::EvalWindows::spread,
+                        config::Reduction reduction = config::Reduction::exact)
+      : sweep_(std::move(sweep)), windows_(windows), reduction_(reduction) {}
   const config::SweepConfig& sweep() const { return sweep_; }
   // Throws config::ConfigError with everything that is wrong in the cells' configurations, each
   // problem once with its place in the sweep file and the cells that have it.
@@ -120,6 +121,7 @@ class SweepPlanner {
 
   config::SweepConfig sweep_;
   config::EvalWindows windows_;
+  config::Reduction reduction_;
   std::map<std::string, Cell> cache_;           // by settings
   std::map<std::string, size_t> index_by_key_;  // of the plan being built
   CellProblems problems_;                       // of the plan being built

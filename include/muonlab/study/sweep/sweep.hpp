@@ -60,6 +60,8 @@ std::optional<double> loss_for_search(const CellStatus& status);
 // The windows on which all cells validate where the sweep leaves eval.windows open: a sweep that
 // was begun before there was a choice continues with the first ones.
 config::EvalWindows windows_of(const SweepFolder& folder);
+// The same for the order in which cells that accumulate sum their gradients (train.reduction).
+config::Reduction reduction_of(const SweepFolder& folder);
 
 // The settings in which a cell's folder differs from what the cell is now, as "path before ->
 // after"; those that leave the numbers alone do not count, nor does another place of the same data.

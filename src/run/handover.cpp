@@ -1,0 +1,174 @@
+#include "handover.hpp"
+
+#include <ATen/core/grad_mode.h>
+#include <nlohmann/json.hpp>
+
+#include "build_facts.hpp"
+#include "muonlab/base/error.hpp"
+#include "muonlab/base/non_finite.hpp"
+#include "muonlab/base/text.hpp"
+#include "muonlab/config/load.hpp"
+#include "muonlab/tensor/runtime.hpp"
+
+namespace muonlab::run {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string number_text(int64_t count, const char* noun) {
+  return base::str(count, " ", noun, count == 1 ? "" : "es");
+}
+
+std::string handover_text(train::Trainer& trainer) {
+  return Json{{"config", config::dump_config(trainer.config)},
+              {"state", train::state_json(trainer.state)},
+              {"steps", trainer.plan.steps}}
+      .dump();
+}
+
+std::unique_ptr<Session> make_session(const std::string& text, int processes_here) {
+  const Json json = Json::parse(text);
+  const config::RunConfig config =
+      config::parse_stored_config(json["config"].get<std::string>(), "the run of rank 0").run;
+  const train::TrainState state =
+      train::parse_state(json["state"].get<std::string>(), "the state of rank 0");
+  tensor::start_runtime(*config.threads);
+  Prepared prepared = prepare(config, processes_here);
+  prepared.plan = train::make_plan(prepared.config, prepared.data, state);
+  prepared.plan.steps = json["steps"].get<int64_t>();
+  auto session = std::make_unique<Session>(std::move(prepared));
+  session->trainer().state = state;
+  return session;
+}
+
+// What must be alike for equal numbers.
+std::string kind_of(const std::string& data_identity) {
+  std::string kind;
+  const std::map<std::string, std::string> facts = build_facts();
+  for (const auto& [name, value] : facts) {
+    if (name != "processor") kind += name + " " + value + "; ";
+  }
+  return kind + "data " + data_identity;
+}
+
+// Throws where a process reported a failure, or is of another kind than rank 0. The same on all.
+void agree(comm::Communicator& group, const std::string& failure, const std::string& kind) {
+  const std::vector<std::string> failures = group.all_gather(failure);
+  for (int rank = 0; rank < group.size(); ++rank) {
+    const std::string& text = failures[static_cast<size_t>(rank)];
+    if (!text.empty()) throw base::Error(group.name(rank), ": ", text);
+  }
+  const std::vector<std::string> kinds = group.all_gather(kind);
+  for (int rank = 1; rank < group.size(); ++rank) {
+    if (kinds[static_cast<size_t>(rank)] == kinds[0]) continue;
+    throw base::Error("the processes of a run must be alike, or they would compute different ",
+                      "numbers: ", group.name(rank), " has \"", kinds[static_cast<size_t>(rank)],
+                      "\", ", group.name(0), " has \"", kinds[0], "\"");
+  }
+}
+
+// The state of rank 0 goes to all, and the optimizers' work is shared out.
+void begin_together(comm::Communicator& group, train::Trainer& trainer) {
+  const at::NoGradGuard no_grad;
+  group.broadcast(trainer.arena.values());
+  for (const tensor::NamedTensor& state : trainer.optimizer.state()) {
+    at::Tensor whole = state.value.contiguous();  // a view may have gaps
+    group.broadcast(whole);
+    if (!whole.is_same(state.value)) state.value.copy_(whole);
+  }
+  if (trainer.config.train.average > 0) {
+    for (const tensor::NamedTensor& state : trainer.average.state(trainer.arena))
+      group.broadcast(state.value);
+  }
+  trainer.model.weights_changed();
+  trainer.owners = trainer.optimizer.share_out(group.rank(), group.size());
+}
+
+train::LoopEvents quiet_events(train::Trainer& trainer) {
+  train::LoopEvents events;
+  events.stepped = [](const train::StepRecord&) {};
+  events.evaluated = [](int64_t, const train::Evaluation&) {};
+  events.save = [](train::SaveKind) {};
+  events.stop_requested = [&trainer] { return trainer.stop != 0; };
+  return events;
+}
+
+train::Outcome train_along(const std::shared_ptr<comm::Communicator>& group) {
+  const std::string text = group->broadcast(std::string());
+  if (text.empty()) return train::Outcome::finished;  // rank 0 says why
+  std::unique_ptr<Session> session;
+  std::string failure, kind;
+  try {
+    session = make_session(text, group->local_size());
+    kind = kind_of(session->trainer().data.identity);
+  } catch (const std::exception& error) {
+    failure = error.what();
+  }
+  try {
+    agree(*group, failure, kind);
+  } catch (const comm::Lost&) {
+    throw;
+  } catch (const base::Error&) {  // rank 0 reports it
+    return train::Outcome::finished;
+  }
+  train::Trainer& trainer = session->trainer();
+  trainer.group = group;
+  begin_together(*group, trainer);
+  return train::run_loop(trainer, quiet_events(trainer));
+}
+
+}  // namespace
+
+void check_processes(const Prepared& prepared) {
+  const int processes = prepared.processes;
+  if (processes == 1) return;
+  if (!prepared.place.device.is_cpu()) {
+    throw base::Error("several processes work on the processor only: set device to \"cpu\", or ",
+                      "start one process");
+  }
+  const train::Plan& plan = prepared.plan;
+  if (plan.num_micro_batches % processes == 0) return;
+  std::vector<std::string> possible;
+  for (int64_t n = 1; n <= plan.num_micro_batches; ++n) {
+    if (plan.num_micro_batches % n == 0) possible.push_back(std::to_string(n));
+  }
+  throw base::Error(processes, " processes cannot share ",
+                    number_text(plan.num_micro_batches, "micro-batch"), " a step (train.batch ",
+                    plan.batch, ", train.micro_batch ", plan.micro_batch, ") evenly; possible are ",
+                    base::join(possible, ", "), " processes, or another train.micro_batch");
+}
+
+Handover::~Handover() {
+  if (given_) return;
+  try {
+    group_->broadcast(std::string());
+  } catch (const base::Error&) {  // they are gone already
+  }
+}
+
+void Handover::give(Session& session) {
+  given_ = true;
+  train::Trainer& trainer = session.trainer();
+  trainer.group = group_;
+  if (group_->alone()) return;
+  group_->broadcast(handover_text(trainer));
+  agree(*group_, "", kind_of(trainer.data.identity));
+  begin_together(*group_, trainer);
+}
+
+train::Outcome follow(const std::shared_ptr<comm::Communicator>& group) {
+  try {
+    return train_along(group);
+  } catch (const base::NonFinite&) {
+    return train::Outcome::finished;
+  } catch (const comm::Lost& lost) {
+    group->leave("");
+    if (lost.is_told()) return train::Outcome::finished;
+    throw base::Error(group->name(group->rank()), ": ", lost.what());
+  } catch (const std::exception& error) {
+    group->leave(error.what());
+    throw base::Error(group->name(group->rank()), ": ", error.what());
+  }
+}
+
+}  // namespace muonlab::run

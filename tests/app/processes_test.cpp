@@ -1,0 +1,195 @@
+// Several processes on one run: the same bytes as one, and what happens when one of them is lost.
+#include "train_fixture.hpp"
+
+#include "muonlab/comm/communicator.hpp"
+
+namespace muonlab::support {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The processes that `parent` started, in the order in which it did: their ranks.
+std::vector<pid_t> children_of(pid_t parent) {
+  std::vector<pid_t> found;
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    const std::string stat = slurp(entry.path() / "stat");
+    std::istringstream after(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)));
+    std::string state;
+    pid_t of = 0;
+    if (after >> state >> of && of == parent) found.push_back(std::stoi(name));
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+class ProcessesTest : public TrainFixture {
+ protected:
+  void SetUp() override {
+    if (!comm::missing().empty()) GTEST_SKIP() << comm::missing();
+  }
+  std::vector<std::string> arguments(int processes, const std::string& run_dir,
+                                     const std::vector<std::string>& settings = {}) const {
+    std::vector<std::string> all{"train", "tiny.json",   "--run-dir",
+                                 run_dir, "--processes", std::to_string(processes)};
+    for (const std::string& setting : common_) all.insert(all.end(), {"--set", setting});
+    for (const std::string& setting : settings) all.insert(all.end(), {"--set", setting});
+    return all;
+  }
+  Result train_by(int processes, const std::string& run_dir,
+                  const std::vector<std::string>& settings = {}) {
+    return run_program(scratch_.path(), arguments(processes, run_dir, settings));
+  }
+  void expect_the_same(const std::vector<int>& numbers, const std::vector<std::string>& settings) {
+    const Result one = train_by(1, "one", settings);
+    ASSERT_EQ(one.code, 0) << one.err;
+    for (const int processes : numbers) {
+      const std::string folder = "of" + std::to_string(processes);
+      const Result many = train_by(processes, folder, settings);
+      ASSERT_EQ(many.code, 0) << many.err;
+      expect_equal_runs("one", folder, kLast);
+      EXPECT_NE(many.out.find(base::str(processes, " processes of 1 thread")), std::string::npos)
+          << many.out;
+    }
+  }
+  // Starts a run, lets it take a few steps, and hands over its processes.
+  std::vector<pid_t> begin(Process& process, const std::string& run_dir) {
+    EXPECT_TRUE(process.wait_for(scratch_ / (run_dir + "/metrics.jsonl"), "\"step\":3,"));
+    return children_of(process.id());
+  }
+
+  static constexpr const char* kLast = "00000012";
+  std::vector<std::string> common_{"train.steps=12", "train.micro_batch=1"};
+};
+
+TEST_F(ProcessesTest, GiveTheBytesOfOne) {
+  expect_the_same({2, 4}, {});
+  const std::string resolved = slurp(scratch_ / "one/resolved.json");
+  EXPECT_EQ(resolved, slurp(scratch_ / "of4/resolved.json"));
+  EXPECT_NE(resolved.find("\"reduction\": \"exact\""), std::string::npos) << resolved;
+}
+
+TEST_F(ProcessesTest, GiveTheBytesOfOneInBf16) {
+  expect_the_same({2}, {"precision=bf16", "model.tied=true"});
+}
+
+TEST_F(ProcessesTest, ReduceAnyNumberOfMicroBatches) {
+  common_ = {"train.steps=12", "train.micro_batch=1", "train.batch=6"};
+  expect_the_same({3}, {"train.qk_clip=0.5", "model.qk_norm=none", "train.average=0.5"});
+}
+
+TEST_F(ProcessesTest, TheFastOrderTrainsButPromisesNothing) {
+  const Result fast = train_by(2, "fast", {"train.reduction=fast"});
+  EXPECT_EQ(fast.code, 0) << fast.err;
+  EXPECT_TRUE(fs::exists(final_checkpoint("fast", kLast)));
+}
+
+TEST_F(ProcessesTest, ThatCannotShareTheWorkEvenlyAreRefused) {
+  const Result three = train_by(3, "three");
+  EXPECT_EQ(three.code, 1);
+  EXPECT_NE(three.err.find("3 processes cannot share 4 micro-batches a step"), std::string::npos)
+      << three.err;
+  EXPECT_NE(three.err.find("possible are 1, 2, 4"), std::string::npos) << three.err;
+  EXPECT_EQ(three.err.find("error"), three.err.rfind("error")) << "said once: " << three.err;
+  EXPECT_FALSE(fs::exists(scratch_ / "three")) << "nothing is left behind";
+}
+
+TEST_F(ProcessesTest, AnErrorIsSaidOnce) {
+  const Result wrong = train_by(2, "wrong", {"model.layrs=3"});
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_EQ(wrong.err.find("layrs"), wrong.err.rfind("layrs")) << wrong.err;
+  const Result diverged = train_by(2, "diverged", {"optimizers.adam.lr=1e30", "train.clip=0"});
+  EXPECT_EQ(diverged.code, 3);
+  EXPECT_EQ(diverged.err.find("error"), diverged.err.rfind("error")) << diverged.err;
+}
+
+TEST_F(ProcessesTest, StopTogetherAndResumeWithAnotherNumber) {
+  common_[0] = "train.steps=60";
+  ASSERT_EQ(train_by(1, "straight").code, 0);
+  {
+    Process process(scratch_.path(), arguments(2, "stopped"));
+    begin(process, "stopped");
+    process.signal(SIGTERM);
+    const Result stopped = process.wait();
+    EXPECT_EQ(stopped.code, 130) << stopped.err;
+    EXPECT_NE(stopped.out.find("SIGTERM  saved"), std::string::npos) << stopped.out;
+  }
+  const Result resumed = train_by(4, "stopped");
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_NE(resumed.out.find("resumes at step"), std::string::npos) << resumed.out;
+  expect_equal_runs("straight", "stopped", "00000060");
+}
+
+TEST_F(ProcessesTest, AProcessThatDiesIsNamedAndTheRunResumes) {
+  common_[0] = "train.steps=60";
+  ASSERT_EQ(train_by(1, "straight").code, 0);
+  for (const size_t victim : {1u, 0u}) {
+    Process process(scratch_.path(), arguments(2, "killed"));
+    const std::vector<pid_t> ranks = begin(process, "killed");
+    ASSERT_EQ(ranks.size(), 2u);
+    kill(ranks[victim], SIGKILL);
+    const Result killed = process.wait();
+    EXPECT_NE(killed.code, 0);
+    EXPECT_NE(killed.err.find(base::str("rank ", victim, " (process ")), std::string::npos)
+        << killed.err;
+    EXPECT_NE(killed.err.find(base::str("rank ", victim, " on ")), std::string::npos)
+        << "by the other process: " << killed.err;
+    if (victim == 1) fs::remove_all(scratch_ / "killed");
+  }
+  const Result resumed = train_by(1, "killed");
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  expect_equal_runs("straight", "killed", "00000060");
+}
+
+TEST_F(ProcessesTest, AProcessThatHangsStopsTheOthers) {
+  std::vector<std::string> all = arguments(2, "hung", {"train.steps=2000"});
+  all.insert(all.end(), {"--patience", "3s"});
+  Process process(scratch_.path(), all);
+  const std::vector<pid_t> ranks = begin(process, "hung");
+  ASSERT_EQ(ranks.size(), 2u);
+  kill(ranks[1], SIGSTOP);
+  // The launcher kills what is still stopped some seconds later; the other has ended long before.
+  while (process.running() && children_of(process.id()).size() == 2)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  kill(ranks[1], SIGKILL);
+  const Result hung = process.wait();
+  EXPECT_EQ(hung.code, 1);
+  EXPECT_NE(hung.err.find("rank 1 on "), std::string::npos) << hung.err;
+  EXPECT_NE(hung.err.find("has not answered for 3.0 s"), std::string::npos) << hung.err;
+}
+
+// One process or all of them killed at any moment, and resumed by another number of processes.
+TEST_F(ProcessesTest, KilledSixtyTimesTheyReachTheStateOfAStraightRunSlow) {
+  common_[0] = "train.steps=400";
+  ASSERT_EQ(train_by(1, "straight").code, 0);
+  std::mt19937 random(7);
+  const std::string metrics = scratch_ / "killed/metrics.jsonl";
+  const int numbers[] = {1, 2, 4};
+  int kills = 0;
+  for (int start = 0; start < 75 && kills < 60; ++start) {
+    const int processes = numbers[random() % 3];
+    Process process(scratch_.path(), arguments(processes, "killed"));
+    const std::string before = slurp(metrics);
+    while (process.running() && slurp(metrics) == before)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 60000));
+    std::vector<pid_t> ranks = children_of(process.id());
+    if (ranks.empty()) ranks = {process.id()};
+    const bool all = random() % 2 == 0;
+    const size_t victim = random() % ranks.size();
+    for (size_t i = 0; i < ranks.size(); ++i) {
+      if (all || i == victim) kill(ranks[i], SIGKILL);
+    }
+    const Result end = process.wait();
+    if (end.code == 0) break;
+    ++kills;
+  }
+  EXPECT_GE(kills, 60);
+  const Result last = train_by(2, "killed");
+  ASSERT_EQ(last.code, 0) << last.err;
+  expect_equal_runs("straight", "killed", "00000400");
+}
+
+}  // namespace
+}  // namespace muonlab::support
