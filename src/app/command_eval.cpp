@@ -1,4 +1,4 @@
-// muonlab eval, sample, ask: what a checkpoint can do.
+// muonlab eval, ask: what a model has learned.
 #include <algorithm>
 #include <cmath>
 #include <iostream>
@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "eval_parts.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/log.hpp"
 #include "muonlab/base/non_finite.hpp"
@@ -26,8 +27,6 @@
 
 namespace muonlab::app {
 namespace {
-
-constexpr const char* kCheckpointHelp = "a run, RUN@STEP, or a checkpoint's folder";
 
 // Where the data are now, for data that were moved since the checkpoint was made.
 struct DataPlace {
@@ -58,6 +57,8 @@ config::DataConfig moved_data(const config::RunConfig& before, const DataPlace& 
 
 data::Dataset open_data(const run::LoadedModel& loaded, const std::string& name,
                         const DataPlace& place) {
+  if (loaded.is_foreign)
+    throw base::UsageError(name, ": a Hugging Face folder has no data of its own");
   const config::RunConfig& config = loaded.config;
   const config::DataConfig where = moved_data(config, place);
   data::Dataset data;
@@ -116,24 +117,74 @@ Answer answer_of(run::LoadedModel& loaded, const data::Question& question) {
           given.size() >= truth.size() && std::equal(truth.begin(), truth.end(), given.begin())};
 }
 
+void add_file_options(CLI::App& command, FileEvalOptions& files) {
+  constexpr const char* kGroup = "Files instead of validation data";
+  command
+      .add_option("--data", files.data,
+                  "texts, JSON lines or token files, document by document; may be repeated")
+      ->type_name("PATH")
+      ->allow_extra_args(false)
+      ->group(kGroup);
+  command
+      .add_option("--choices", files.choices,
+                  "questions with answers to choose from: an evaluation file of llm.c, or JSON "
+                  "lines in the forms of HellaSwag, ARC and PIQA")
+      ->type_name("FILE")
+      ->group(kGroup);
+  command
+      .add_option("--stride", files.stride,
+                  "tokens by which the window moves on in a long document; the fewer, the more "
+                  "tokens stand before each; default: the context")
+      ->type_name("N")
+      ->check(at_least(1))
+      ->group(kGroup);
+  command.add_option("--context", files.context, "tokens in a window; default: the model's")
+      ->type_name("N")
+      ->check(at_least(1))
+      ->group(kGroup);
+  command
+      .add_option("--by", files.by,
+                  "also the loss of each document, or by how many tokens stand before a token")
+      ->type_name("WHAT")
+      ->check(CLI::IsMember({"document", "position"}))
+      ->group(kGroup);
+  command.add_option("--format", files.format, "ids of token files without a header")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember({"uint16", "uint32"}))
+      ->group(kGroup);
+  command.add_option("--field", files.field, "the field of JSON lines that holds the text")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group(kGroup);
+}
+
+void accept_file_options(const FileEvalOptions& files) {
+  if (!files.data.empty() && !files.choices.empty())
+    throw base::UsageError("--data and --choices are measured one at a time");
+  const bool documents = files.stride > 0 || files.context > 0 || !files.by.empty();
+  if (documents && files.data.empty())
+    throw base::UsageError("--stride, --context and --by say how --data is read; name it");
+}
+
 }  // namespace
 
 void add_eval(CLI::App& app, Exit&) {
   CLI::App* command = app.add_subcommand(
-      "eval", R"(Compute validation loss, perplexity and bits per byte of a checkpoint.
+      "eval", R"(Compute the loss of a model: on its run's validation data, or on files.
 
-  muonlab eval runs/quickstart
-  muonlab eval runs/quickstart@100 --samples 500)");
+  muonlab eval runs/quickstart@100 --samples 500
+  muonlab eval runs/quickstart --data texts/ --stride 64 --by position)");
   struct Options {
     std::string checkpoint;
     int64_t samples = 0;
     std::string windows;
-    bool json = false;
     config::Device device = config::Device::automatic;
     DataPlace place;
+    FileEvalOptions files;
   };
   auto options = std::make_shared<Options>();
-  command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
+  command->add_option("MODEL", options->checkpoint, kModelHelp)->required();
+  add_file_options(*command, options->files);
   command->add_option("--samples", options->samples,
                       "validation windows; default: the run's eval.samples; -1: all");
   command
@@ -141,11 +192,19 @@ void add_eval(CLI::App& app, Exit&) {
                    "spread over all validation data, or its first ones; default: the run's "
                    "eval.windows")
       ->check(CLI::IsMember({"spread", "first"}));
-  command->add_flag("--json", options->json, "print one JSON object");
+  command->add_flag("--json", options->files.json, "print JSON");
   add_device(*command, options->device);
   options->place.add_option(*command);
   command->callback([options] {
+    accept_file_options(options->files);
     run::LoadedModel loaded = run::load_model(options->checkpoint, options->device);
+    if (!options->files.data.empty()) return evaluate_documents(loaded, options->files);
+    if (!options->files.choices.empty()) return evaluate_choices(loaded, options->files);
+    if (loaded.is_foreign) {
+      throw base::UsageError(options->checkpoint,
+                             ": a Hugging Face folder has no validation data; "
+                             "name texts or token files with --data");
+    }
     const data::Dataset data = open_data(loaded, options->checkpoint, options->place);
     const int64_t there = data.valid->samples_per_epoch();
     int64_t count = options->samples == 0 ? loaded.config.eval.samples : options->samples;
@@ -163,7 +222,7 @@ void add_eval(CLI::App& app, Exit&) {
                             ": its weights are not finite, or they overflow. Take an earlier "
                             "checkpoint");
     }
-    if (options->json) {
+    if (options->files.json) {
       nlohmann::ordered_json json{{"step", loaded.state.step},
                                   {"windows", count},
                                   {"val_loss", result.loss},
@@ -188,46 +247,6 @@ void add_eval(CLI::App& app, Exit&) {
   });
 }
 
-void add_sample(CLI::App& app, Exit&) {
-  CLI::App* command = app.add_subcommand("sample", R"(Generate text from a checkpoint.
-
-  muonlab sample runs/quickstart --prompt "Question:"
-  muonlab sample runs/quickstart --prompt "Once" --temperature 0.7 --top-k 40 --seed 3)");
-  struct Options {
-    std::string checkpoint, prompt;
-    config::Device device = config::Device::automatic;
-    run::Sampling sampling;
-  };
-  auto options = std::make_shared<Options>();
-  command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
-  command->add_option("--prompt", options->prompt, "text to continue; default: start a document")
-      ->type_name("TEXT");
-  command
-      ->add_option("--temperature", options->sampling.temperature, "0: always the likeliest token")
-      ->capture_default_str()
-      ->check(between(0, 100));
-  command
-      ->add_option("--top-k", options->sampling.top_k, "draw among the k likeliest tokens; 0: all")
-      ->capture_default_str()
-      ->check(at_least(0));
-  command->add_option("--seed", options->sampling.seed, "the same seed gives the same text")
-      ->capture_default_str();
-  command->add_option("--tokens", options->sampling.max_tokens, "the most tokens to generate")
-      ->capture_default_str()
-      ->check(at_least(1));
-  add_device(*command, options->device);
-  command->callback([options] {
-    run::LoadedModel loaded = run::load_model(options->checkpoint, options->device);
-    std::cout << options->prompt << std::flush;
-    // Without a prompt the text starts as a document does, after an end of text.
-    std::vector<int32_t> prompt = loaded.tokenizer->encode(options->prompt);
-    if (prompt.empty()) prompt.push_back(loaded.tokenizer->end_of_text());
-    run::generate(loaded, std::move(prompt), options->sampling,
-                  [](const std::string& piece) { std::cout << piece << std::flush; });
-    std::cout << "\n";
-  });
-}
-
 void add_ask(CLI::App& app, Exit&) {
   CLI::App* command = app.add_subcommand(
       "ask",
@@ -242,7 +261,7 @@ void add_ask(CLI::App& app, Exit&) {
     DataPlace place;
   };
   auto options = std::make_shared<Options>();
-  command->add_option("CHECKPOINT", options->checkpoint, kCheckpointHelp)->required();
+  command->add_option("CHECKPOINT", options->checkpoint, kModelHelp)->required();
   command->add_option("--count", options->count, "questions")
       ->capture_default_str()
       ->check(at_least(1));

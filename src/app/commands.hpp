@@ -21,6 +21,9 @@ void add_max_time(CLI::App& command, const std::string& about);
 
 // --device: where a checkpoint is computed with.
 void add_device(CLI::App& command, config::Device& device);
+// What load_model takes, for help.
+inline constexpr const char* kModelHelp =
+    "a run, RUN@STEP, a checkpoint's folder, or a Hugging Face folder";
 
 // Checks of numbers on the command line, whose messages name the limit.
 CLI::Validator between(double low, double high);
@@ -38,6 +41,9 @@ void add_report(CLI::App& app, Exit& exit);
 void add_compare(CLI::App& app, Exit& exit);
 void add_eval(CLI::App& app, Exit& exit);
 void add_sample(CLI::App& app, Exit& exit);
+void add_logits(CLI::App& app, Exit& exit);
+void add_export(CLI::App& app, Exit& exit);
+void add_inspect(CLI::App& app, Exit& exit);
 void add_ask(CLI::App& app, Exit& exit);
 void add_tail(CLI::App& app, Exit& exit);
 void add_spectra(CLI::App& app, Exit& exit);

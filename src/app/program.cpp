@@ -41,6 +41,9 @@ std::unique_ptr<CLI::App> make_program(Exit& exit) {
   add_compare(program, exit);
   add_eval(program, exit);
   add_sample(program, exit);
+  add_logits(program, exit);
+  add_export(program, exit);
+  add_inspect(program, exit);
   add_ask(program, exit);
   add_tail(program, exit);
   add_spectra(program, exit);

@@ -1,8 +1,10 @@
 #include "data/model_proto.hpp"
 
 #include <cstdint>
+#include <cstring>
 
 #include "muonlab/base/error.hpp"
+#include "muonlab/data/sentencepiece_pieces.hpp"
 
 namespace muonlab::data {
 
@@ -82,6 +84,29 @@ ModelSettings read_model_settings(std::string_view bytes, const std::string& lab
     }
   }
   return settings;
+}
+
+std::vector<SentencePiece> read_sentence_pieces(std::string_view bytes, const std::string& label) {
+  std::vector<SentencePiece> pieces;
+  Fields model(bytes, label);
+  while (model.next()) {
+    if (model.number != 1) continue;
+    SentencePiece& piece = pieces.emplace_back();
+    Fields fields(model.content, label);
+    while (fields.next()) {
+      if (fields.number == 1) piece.text = fields.content;
+      if (fields.number == 2 && fields.content.size() == sizeof(float))
+        std::memcpy(&piece.score, fields.content.data(), sizeof(float));
+      if (fields.number == 3) piece.type = static_cast<int>(fields.value);
+    }
+  }
+  return pieces;
+}
+
+SentencePieceKind sentencepiece_kind(std::string_view bytes, const std::string& label) {
+  const ModelSettings settings = read_model_settings(bytes, label);
+  return {settings.model_type == 2, settings.has_character_map, settings.add_dummy_prefix,
+          settings.remove_extra_whitespaces};
 }
 
 }  // namespace muonlab::data

@@ -1,12 +1,16 @@
 #include "ops/gemm.hpp"
 
 #include <memory>
+#include <type_traits>
 
 #include "ops/fused.hpp"
 #include "ops/gemm_kernel.hpp"
 
 namespace muonlab::ops {
 namespace {
+
+// Packing the weight costs more than a product with so few rows, as when a text is generated.
+constexpr int64_t kFewRows = 4;
 
 // Memory for packed operands: kept from call to call, so that its pages stay mapped.
 class PackBuffer {
@@ -100,7 +104,7 @@ at::Tensor multiply_transposed(tensor::Path path, const at::Tensor& x, const at:
   const int64_t n = x.size(0), c = x.size(1), r = w.size(0);
   at::Tensor y;
   dispatch(x.scalar_type(), [&]<class T>(T* type) {
-    if (!suits(type, c, 0)) {
+    if (!suits(type, c, 0) || (n <= kFewRows && std::is_same_v<T, float>)) {
       y = at::mm(x, w.t());
       return;
     }

@@ -7,6 +7,7 @@
 #include "muonlab/base/log.hpp"
 #include "muonlab/base/usage_error.hpp"
 #include "muonlab/record/run_folder.hpp"
+#include "muonlab/store/weight_files.hpp"
 
 namespace muonlab::record {
 
@@ -32,6 +33,10 @@ store::Checkpoint open_checkpoint(const std::string& run_or_checkpoint) {
     auto newest = store::open_newest_good(folder.checkpoints(),
                                           [](const auto& text) { base::log_warning(text); });
     if (newest) return std::move(*newest);
+    if (store::has_weight_files(path)) {
+      throw base::Error(path, ": is a model's folder, not a run's: it holds weights without the ",
+                        "training state that this needs");
+    }
     throw base::Error(path, ": holds no checkpoint");
   }
   std::string known;

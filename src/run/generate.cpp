@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -10,40 +9,12 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/non_finite.hpp"
 #include "muonlab/base/philox.hpp"
+#include "muonlab/tensor/runtime.hpp"
 
 namespace muonlab::run {
 namespace {
 
-// Draws from softmax(logits / temperature) over the top_k likeliest; ties go to the smaller id.
-// NaN has no place in that order, and Inf no probability.
-int32_t draw(const float* logits, int64_t vocabulary, const Sampling& sampling, double uniform) {
-  const auto is_finite = [](float logit) { return std::isfinite(logit); };
-  if (!std::all_of(logits, logits + vocabulary, is_finite)) {
-    throw base::NonFinite(
-        "the model's logits are not finite: its weights are not, or they overflow; take an earlier "
-        "checkpoint");
-  }
-  std::vector<int32_t> ids(static_cast<size_t>(vocabulary));
-  std::iota(ids.begin(), ids.end(), 0);
-  const auto likelier = [&](int32_t a, int32_t b) {
-    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
-  };
-  if (sampling.temperature <= 0) return *std::min_element(ids.begin(), ids.end(), likelier);
-  const int64_t kept = sampling.top_k > 0 ? std::min(sampling.top_k, vocabulary) : vocabulary;
-  std::partial_sort(ids.begin(), ids.begin() + kept, ids.end(), likelier);
-  ids.resize(static_cast<size_t>(kept));
-  std::vector<double> weights(ids.size());
-  for (size_t i = 0; i < ids.size(); ++i) {
-    weights[i] =
-        std::exp((static_cast<double>(logits[ids[i]]) - logits[ids[0]]) / sampling.temperature);
-  }
-  double left = uniform * std::accumulate(weights.begin(), weights.end(), 0.0);
-  for (size_t i = 0; i < ids.size(); ++i) {
-    left -= weights[i];
-    if (left < 0) return ids[i];
-  }
-  return ids.back();
-}
+constexpr int64_t kSmallModel = 25'000'000;  // parameters
 
 // Bytes at the end that begin a character not yet whole.
 size_t unfinished_bytes(const std::string& text) {
@@ -56,6 +27,95 @@ size_t unfinished_bytes(const std::string& text) {
   return 0;
 }
 
+// Bytes at the end that may turn out to begin a stop string.
+size_t withheld_bytes(const std::string& text, const std::vector<std::string>& stops) {
+  size_t most = 0;
+  for (const std::string& stop : stops) {
+    for (size_t count = std::min(stop.size() - 1, text.size()); count > most; --count) {
+      if (text.ends_with(std::string_view(stop).substr(0, count))) most = count;
+    }
+  }
+  return most;
+}
+
+// The text of the ids so far, handed over piece by piece.
+class Written {
+ public:
+  Written(const data::Tokenizer& tokenizer, const std::vector<std::string>& stops,
+          const std::function<void(const std::string&)>& piece)
+      : tokenizer_(tokenizer), stops_(stops), piece_(piece) {}
+
+  // False where a stop string has come: the text ends before it.
+  bool update(std::span<const int32_t> ids) {
+    text_ = tokenizer_.decode(ids);
+    size_t end = std::string::npos;
+    for (const std::string& stop : stops_) end = std::min(end, text_.find(stop));
+    if (end != std::string::npos) {
+      text_.resize(end);
+      return false;
+    }
+    const size_t held = std::max(unfinished_bytes(text_), withheld_bytes(text_, stops_));
+    show(text_.size() - held);
+    return true;
+  }
+  void finish() { show(text_.size()); }
+
+ private:
+  void show(size_t end) {
+    if (end <= shown_) return;
+    piece_(text_.substr(shown_, end - shown_));
+    shown_ = end;
+  }
+
+  const data::Tokenizer& tokenizer_;
+  const std::vector<std::string>& stops_;
+  const std::function<void(const std::string&)>& piece_;
+  std::string text_;
+  size_t shown_ = 0;
+};
+
+// The model's logits behind a growing text: each token is read once, until the context is full.
+class Reader {
+ public:
+  explicit Reader(LoadedModel& loaded) : loaded_(loaded), context_(loaded.config.model.context) {}
+
+  at::Tensor next(const std::vector<int32_t>& ids) {
+    const auto total = static_cast<int64_t>(ids.size());
+    if (total - begin_ > context_) {
+      begin_ = total - (read_ == 0 ? context_ : std::max<int64_t>(1, context_ / 2));
+      read_ = begin_;
+      cache_ = {};
+    }
+    if (!has_cache_) read_ = begin_;
+    const std::vector<int64_t> fresh(ids.begin() + static_cast<std::ptrdiff_t>(read_), ids.end());
+    const at::Device device = loaded_.arena->values().device();
+    const at::Tensor tokens_bt = at::tensor(fresh, at::kLong).view({1, total - read_}).to(device);
+    const int64_t last = total - read_ - 1;
+    read_ = total;
+    if (!has_cache_)
+      return loaded_.model->logits_at(tokens_bt, at::full({1}, last, at::kLong).to(device))
+          .view({-1})
+          .cpu()
+          .contiguous();
+    at::Tensor logits_bv;
+    const auto read = [&](int64_t) { logits_bv = loaded_.model->next_logits(tokens_bt, cache_); };
+    // For one token of a small model, threads that wait for each other cost more than they save.
+    if (last == 0 && loaded_.arena->values().numel() < kSmallModel) {
+      tensor::each_on_one_thread(1, read);
+    } else {
+      read(0);
+    }
+    return logits_bv.view({-1}).cpu().contiguous();
+  }
+
+ private:
+  LoadedModel& loaded_;
+  int64_t context_;
+  bool has_cache_;                // knows what the model computes
+  int64_t begin_ = 0, read_ = 0;  // the model has read the ids from begin_ to read_
+  model::KeyValueCache cache_;
+};
+
 }  // namespace
 
 std::vector<int32_t> generate(LoadedModel& loaded, std::vector<int32_t> prompt,
@@ -67,28 +127,25 @@ std::vector<int32_t> generate(LoadedModel& loaded, std::vector<int32_t> prompt,
   const size_t prompt_length = prompt.size();
   std::vector<int32_t> ids = std::move(prompt);
   const base::Philox random(static_cast<uint64_t>(sampling.seed), base::Purpose::sampling);
-  std::string text;
-  size_t shown = 0;
+  Reader reader(loaded);
+  Written written(tokenizer, sampling.stop, piece);
   for (int64_t n = 0; n < sampling.max_tokens; ++n) {
-    const size_t context = static_cast<size_t>(loaded.config.model.context);
-    const size_t first = ids.size() > context ? ids.size() - context : 0;
-    const std::vector<int64_t> window(ids.begin() + static_cast<std::ptrdiff_t>(first), ids.end());
-    const auto length = static_cast<int64_t>(window.size());
-    const at::Tensor tokens_bt =
-        at::tensor(window, at::kLong).view({1, length}).to(loaded.arena->values().device());
-    const at::Tensor logits =
-        loaded.model->logits(tokens_bt).select(1, length - 1).cpu().contiguous();
+    const at::Tensor logits_v = reader.next(ids);
     // Padding above the tokenizer's ids is never drawn.
-    const int32_t next = draw(logits.const_data_ptr<float>(), tokenizer.vocabulary(), sampling,
-                              random.uniform(static_cast<uint64_t>(n)));
+    const std::span logits(logits_v.const_data_ptr<float>(),
+                           static_cast<size_t>(std::min(tokenizer.vocabulary(), logits_v.size(0))));
+    if (!std::all_of(logits.begin(), logits.end(), [](float x) { return std::isfinite(x); })) {
+      throw base::NonFinite(
+          "the model's logits are not finite: its weights are not, or they overflow; take an "
+          "earlier checkpoint");
+    }
+    const int32_t next =
+        draw_token(logits, sampling, ids, random.uniform(static_cast<uint64_t>(n)));
     if (next == tokenizer.end_of_text()) break;
     ids.push_back(next);
-    text = tokenizer.decode(std::span(ids).subspan(prompt_length));
-    const size_t whole = text.size() - unfinished_bytes(text);
-    if (whole > shown) piece(text.substr(shown, whole - shown));
-    shown = std::max(shown, whole);
+    if (!written.update(std::span(ids).subspan(prompt_length))) break;
   }
-  if (text.size() > shown) piece(text.substr(shown));
+  written.finish();
   return {ids.begin() + static_cast<std::ptrdiff_t>(prompt_length), ids.end()};
 }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <numeric>
 
+#include "load_model.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/log.hpp"
@@ -50,9 +51,6 @@ config::Precision usable_precision(const config::RunConfig& config) {
   return config::Precision::fp32;
 }
 
-namespace {
-
-// Decides what the configuration leaves to the machine; says where that is not what was asked for.
 tensor::Place decide_place(config::RunConfig& config) {
   const tensor::Place place = tensor::choose_place(config.device, config.kernels);
   config.device = place.device.is_cpu() ? config::Device::cpu : config::Device::cuda;
@@ -62,8 +60,6 @@ tensor::Place decide_place(config::RunConfig& config) {
   }
   return place;
 }
-
-}  // namespace
 
 int64_t usual_threads(int processes_here) {
   return std::max(1, base::usable_processors() / processes_here);
@@ -154,14 +150,18 @@ LoadedModel load_where(const std::string& run_or_checkpoint, Choose choose) {
 }  // namespace
 
 LoadedModel load_model(const std::string& checkpoint, config::Device device) {
-  return load_where(checkpoint, [&](config::RunConfig& config) {
+  const auto choose = [&](config::RunConfig& config) {
     config.device = device;
     return decide_place(config);
-  });
+  };
+  if (is_model_folder(checkpoint)) return load_foreign_model(checkpoint, choose);
+  return load_where(checkpoint, choose);
 }
 
 LoadedModel load_model(const std::string& checkpoint, const tensor::Place& place) {
-  return load_where(checkpoint, [&](const config::RunConfig&) { return place; });
+  const auto choose = [&](const config::RunConfig&) { return place; };
+  if (is_model_folder(checkpoint)) return load_foreign_model(checkpoint, choose);
+  return load_where(checkpoint, choose);
 }
 
 }  // namespace muonlab::run

@@ -15,9 +15,10 @@ struct DtypeName {
   at::ScalarType type;
   const char* name;
 };
-constexpr std::array<DtypeName, 6> kDtypes{{{at::kFloat, "F32"},
+constexpr std::array<DtypeName, 7> kDtypes{{{at::kFloat, "F32"},
                                             {at::kDouble, "F64"},
                                             {at::kBFloat16, "BF16"},
+                                            {at::kHalf, "F16"},
                                             {at::kLong, "I64"},
                                             {at::kInt, "I32"},
                                             {at::kByte, "U8"}}};
@@ -84,7 +85,7 @@ at::Tensor to_tensor(const store::TensorView& view) {
     return tensor;
   }
   throw base::Error("tensor \"", view.name, "\": dtype ", view.dtype,
-                    " is not supported (F32 F64 BF16 I64 I32 U8)");
+                    " is not supported (F32 F64 BF16 F16 I64 I32 U8)");
 }
 
 std::vector<NamedTensor> named_values(Arena& arena) {

@@ -126,6 +126,13 @@ CarryOver carry_over(const SavedState& saved, Trainer& trainer) {
 
 }  // namespace
 
+std::vector<tensor::NamedTensor> stored_values(const config::ModelConfig& model,
+                                               tensor::Arena& arena) {
+  std::vector<tensor::NamedTensor> values = tensor::named_values(arena);
+  append_unit_gains(model, values);
+  return values;
+}
+
 SavedState::SavedState(store::Checkpoint opened)
     : checkpoint(std::move(opened)), trainer(read_trainer_file(checkpoint)) {}
 
@@ -137,9 +144,7 @@ std::string save_checkpoint(Trainer& trainer, store::CheckpointWriter&& writer, 
 
 void load_weights(const store::Checkpoint& checkpoint, const config::ModelConfig& model,
                   tensor::Arena& arena) {
-  std::vector<tensor::NamedTensor> values = tensor::named_values(arena);
-  append_unit_gains(model, values);
-  load_into(checkpoint.safetensors("model.safetensors"), values);
+  load_into(checkpoint.safetensors("model.safetensors"), stored_values(model, arena));
 }
 
 bool load_average(const store::Checkpoint& checkpoint, tensor::Arena& arena) {

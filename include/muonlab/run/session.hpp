@@ -69,13 +69,18 @@ struct LoadedModel {
   std::unique_ptr<model::Model> model;
   std::shared_ptr<const data::Tokenizer> tokenizer;
   bool is_average = false;  // whether the weights are the averaged ones (train.average)
+  // Of a Hugging Face folder: weights, shape and tokenizer are all there is. The rest of `config`
+  // has its defaults, and there are no data.
+  bool is_foreign = false;
 };
-// `checkpoint`: what record::open_checkpoint takes. Starts the runtime with the run's threads.
-// Computes on `device`, wherever the run was trained, with the kernels of its configuration. Throws
-// base::Error where a GPU is asked for that cannot be used.
+// `checkpoint`: what record::open_checkpoint takes, or a Hugging Face folder. Starts the runtime
+// with the run's threads. Computes on `device`, wherever the run was trained, with the kernels of
+// its configuration. Throws base::Error where a GPU is asked for that cannot be used.
 LoadedModel load_model(const std::string& checkpoint,
                        config::Device device = config::Device::automatic);
 // The same at a place that was chosen.
 LoadedModel load_model(const std::string& checkpoint, const tensor::Place& place);
+// A folder with a Hugging Face model that is no checkpoint of muonlab's.
+bool is_model_folder(const std::string& path);
 
 }  // namespace muonlab::run

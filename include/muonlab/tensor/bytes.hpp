@@ -8,8 +8,8 @@
 
 namespace muonlab::tensor {
 
-// Views of contiguous CPU tensors; REQUIRES that they outlive the views. dtypes: F32 F64 BF16 I64
-// I32 U8.
+// Views of contiguous CPU tensors; REQUIRES that they outlive the views. dtypes: F32 F64 BF16 F16
+// I64 I32 U8.
 std::vector<store::TensorView> store_views(const std::vector<NamedTensor>& tensors);
 
 // Copies every tensor of `targets` from the file, by name. Throws base::Error naming the file and

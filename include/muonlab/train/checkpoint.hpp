@@ -43,6 +43,10 @@ void load_checkpoint(const SavedState& saved, Trainer& trainer);
 CarryOver load_changed(const SavedState& saved, Trainer& trainer);
 // The same for a branch, which begins records of its own: files are empty, no validation is best.
 CarryOver load_branch(const SavedState& saved, Trainer& trainer);
+// The tensors of a model.safetensors: views of the arena, and ones for the gains of a QK-norm that
+// has none.
+std::vector<tensor::NamedTensor> stored_values(const config::ModelConfig& model,
+                                               tensor::Arena& arena);
 // Weights only, into an arena (eval, sample).
 void load_weights(const store::Checkpoint& checkpoint, const config::ModelConfig& model,
                   tensor::Arena& arena);
