@@ -171,7 +171,8 @@ def speed(program):
         settings = config(
             precision="bf16",
             model={k: shape[k] for k in ("layers", "width", "heads", "ffn_width", "vocabulary", "context")},
-            train={"steps": 1000, "batch": shape["batch"] * shape["accumulate"], "micro_batch": shape["batch"]},
+            train={"steps": 1000, "batch": shape["batch"] * shape["accumulate"], "micro_batch": shape["batch"],
+                   **({"reduction": "fast"} if shape["accumulate"] > 1 else {})},
             checkpoint={"every": 0})
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "bench.json"
