@@ -7,9 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "json_result.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text_table.hpp"
-#include "muonlab/record/json_lines.hpp"
 #include "muonlab/study/report/compare.hpp"
 
 namespace muonlab::app {
@@ -34,13 +34,14 @@ void add_compare(CLI::App& app, Exit&) {
       ->add_option("--loss", options->loss,
                    "validation loss to reach; default: the worst of the runs' best")
       ->type_name("LOSS");
-  command->add_flag("--json", options->json, "print one JSON object");
+  add_json(*command, options->json);
   command->callback([options] {
+    const JsonResult result(options->json);
     std::vector<record::RunRecord> runs;
     for (const std::string& path : options->runs) runs.push_back(record::read_run(path));
     const study::Comparison comparison = study::compare_runs(std::move(runs), options->loss);
-    if (options->json) {
-      std::cout << record::json_text(study::comparison_json(comparison), 2) << "\n";
+    if (result.wanted()) {
+      result.print(study::comparison_json(comparison));
     } else {
       std::cout << study::comparison_text(comparison, base::table_width(STDOUT_FILENO),
                                           base::colour_allowed(STDOUT_FILENO));

@@ -5,9 +5,11 @@
 
 #include "commands.hpp"
 #include "installed.hpp"
+#include "json_result.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/base/text_table.hpp"
+#include "muonlab/config/error.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/config/model_hf.hpp"
 #include "muonlab/config/sweep.hpp"
@@ -20,7 +22,7 @@ namespace {
 struct ConfigOptions {
   std::vector<std::string> files, settings;
   std::string path;
-  bool markdown = false;
+  bool markdown = false, json = false;
 };
 
 std::string length_text(const config::RunConfig& run) {
@@ -124,18 +126,33 @@ void check_file(const std::string& name, size_t width, const std::vector<std::st
     std::cout << "note     transformers will not load its checkpoints: " << gap << "\n";
 }
 
+nlohmann::ordered_json problems_json(const config::ConfigError& error) {
+  auto problems = nlohmann::ordered_json::array();
+  for (const config::Problem& problem : error.problems())
+    problems.push_back(
+        {{"where", problem.where}, {"setting", problem.path}, {"message", problem.text}});
+  return problems;
+}
+
 // One line a file; a wrong file does not hide what is wrong with the next.
 void check(const ConfigOptions& options, Exit& exit) {
+  const JsonResult result(options.json);
+  auto files = nlohmann::ordered_json::array();
   size_t width = 0;
   for (const std::string& file : options.files) width = std::max(width, base::display_width(file));
   for (const std::string& file : options.files) {
+    files.push_back({{"file", file}, {"ok", true}, {"problems", nlohmann::ordered_json::array()}});
     try {
       check_file(file, width, options.settings);
     } catch (const config::ConfigError& error) {
+      files.back()["ok"] = false;
+      files.back()["problems"] = problems_json(error);
       std::cerr << error.what() << "\n";
       exit.code = base::exit_code::kWrongInput;
     }
   }
+  if (result.wanted())
+    result.print({{"ok", exit.code == base::exit_code::kDone}, {"files", std::move(files)}});
 }
 
 void show(const ConfigOptions& options) {
@@ -204,6 +221,7 @@ void add_config(CLI::App& app, Exit& exit) {
   muonlab config check configs/quickstart.json --set train.batch=64)");
   check_command->add_option("FILE", options->files, "configuration files")->required();
   add_settings(*check_command, *options);
+  add_json(*check_command, options->json);
   check_command->callback([options, &exit] { check(*options, exit); });
 
   CLI::App* show_command =

@@ -1,8 +1,10 @@
 // muonlab doctor: what this build found on this machine.
 #include <iostream>
+#include <memory>
 
 #include "commands.hpp"
 #include "installed.hpp"
+#include "json_result.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
@@ -15,9 +17,18 @@
 namespace muonlab::app {
 namespace {
 
-void row(const std::string& name, const std::string& value) {
-  std::cout << base::pad_right(name, 13) << value << "\n";
-}
+// The rows as they are found: each is printed at once and kept for --json.
+class Findings {
+ public:
+  void row(const std::string& name, const std::string& value) {
+    std::cout << base::pad_right(name, 13) << value << "\n" << std::flush;
+    json_[name] = value;
+  }
+  const nlohmann::ordered_json& json() const { return json_; }
+
+ private:
+  nlohmann::ordered_json json_;
+};
 
 std::string gemm_rates(at::ScalarType type) {
   std::string text;
@@ -54,7 +65,14 @@ void add_doctor(CLI::App& app, Exit& exit) {
 
   muonlab doctor
   muonlab doctor > doctor.txt)");
-  command->callback([&exit] {
+  auto json = std::make_shared<bool>(false);
+  add_json(*command, *json);
+  command->callback([json, &exit] {
+    const JsonResult result(*json);
+    Findings findings;
+    const auto row = [&findings](const std::string& name, const std::string& value) {
+      findings.row(name, value);
+    };
     const int processors = base::usable_processors();
     tensor::start_runtime(processors);
     const tensor::LibtorchInfo libtorch = tensor::libtorch_info();
@@ -88,6 +106,7 @@ void add_doctor(CLI::App& app, Exit& exit) {
     const bool native = run::usable_precision(bf16) == config::Precision::bf16;
     row("GEMM bf16", native ? gemm_rates(at::kBFloat16) + "  (GFLOP/s)"
                             : "none: no bf16 instructions; runs in bf16 compute in fp32");
+    if (result.wanted()) result.print(findings.json());
     if (libtorch.num_openmp != 1) exit.code = base::exit_code::kError;
   });
 }

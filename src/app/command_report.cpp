@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "app/commands.hpp"
+#include "app/json_result.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/signals.hpp"
 #include "muonlab/base/text.hpp"
@@ -17,7 +18,7 @@ constexpr double kWatch_s = 4;  // between two pages while the runs go on
 struct ReportArguments {
   std::vector<std::string> paths;
   std::string out;
-  bool watch = false;
+  bool watch = false, json = false;
 };
 
 void wait_unless_stopped(double seconds) {
@@ -27,6 +28,7 @@ void wait_unless_stopped(double seconds) {
 }
 
 void report(const ReportArguments& arguments) {
+  const JsonResult result(arguments.json);
   const std::string folder =
       arguments.out.empty() ? study::default_report_folder(arguments.paths) : arguments.out;
   study::ReportData data = study::collect_report(arguments.paths);
@@ -44,6 +46,7 @@ void report(const ReportArguments& arguments) {
   // The last one does not reload itself.
   const study::ReportFiles files = study::write_report(data, folder);
   std::cout << "page     " << files.page << "\nnumbers  " << files.numbers << "\n";
+  if (result.wanted()) result.print({{"page", files.page}, {"numbers", files.numbers}});
 }
 
 }  // namespace
@@ -67,6 +70,7 @@ sweep runs.)");
   command->add_flag(
       "--watch", arguments->watch,
       "rewrite the page every few seconds until all runs are finished; it reloads itself");
+  add_json(*command, arguments->json);
   command->callback([arguments] { report(*arguments); });
 }
 

@@ -4,11 +4,13 @@
 #include <memory>
 
 #include "commands.hpp"
+#include "json_result.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/log.hpp"
 #include "muonlab/base/text_table.hpp"
 #include "muonlab/record/listing.hpp"
 #include "muonlab/study/sweep/sweep.hpp"
+#include "run_json.hpp"
 
 namespace muonlab::app {
 namespace {
@@ -54,6 +56,26 @@ void list(const std::string& folder) {
     std::cout << folder << ": no runs yet; `muonlab train CONFIG` makes one\n";
 }
 
+// Runs in the order of the table, then sweeps.
+nlohmann::ordered_json listing_json(const std::string& folder) {
+  nlohmann::ordered_json answer{{"runs", nlohmann::ordered_json::array()},
+                                {"sweeps", nlohmann::ordered_json::array()}};
+  for (const record::RunSummary& run : record::list_runs(folder)) {
+    nlohmann::ordered_json json = run_json(run.path);
+    json["age_s"] = run.age_s;
+    if (!run.remark.empty()) json["remark"] = run.remark;
+    answer["runs"].push_back(std::move(json));
+  }
+  for (const std::string& path : study::sweeps_in(folder)) {
+    try {
+      answer["sweeps"].push_back(sweep_json(path));
+    } catch (const base::Error& error) {
+      base::log_warning(error.what(), "; left out of the list");
+    }
+  }
+  return answer;
+}
+
 }  // namespace
 
 void add_runs(CLI::App& app, Exit&) {
@@ -64,7 +86,16 @@ void add_runs(CLI::App& app, Exit&) {
   muonlab runs runs/quickstart_ablation     # the cells of a sweep)");
   auto folder = std::make_shared<std::string>("runs");
   command->add_option("DIR", *folder, "folder of runs and sweeps, or a sweep; default: runs");
-  command->callback([folder] { list(*folder); });
+  auto json = std::make_shared<bool>(false);
+  add_json(*command, *json);
+  command->callback([folder, json] {
+    const JsonResult result(*json);
+    if (result.wanted()) {
+      result.print(listing_json(*folder));
+    } else {
+      list(*folder);
+    }
+  });
 }
 
 }  // namespace muonlab::app

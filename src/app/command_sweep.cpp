@@ -3,10 +3,14 @@
 
 #include "commands.hpp"
 #include "installed.hpp"
+#include "json_result.hpp"
+#include "muonlab/base/file.hpp"
 #include "muonlab/base/log.hpp"
 #include "muonlab/base/terminal.hpp"
+#include "muonlab/base/usage_error.hpp"
 #include "muonlab/study/report/sweep_answer.hpp"
 #include "muonlab/study/sweep/run.hpp"
+#include "run_json.hpp"
 
 namespace muonlab::app {
 namespace {
@@ -21,6 +25,17 @@ void print_answer(const std::string& folder) {
     base::log_warning("the report could not be written: ", error.what(), ". `muonlab report ",
                       folder, "` tries again.");
   }
+}
+
+// The cells and, where the sweep is over, the ablation's answer as in report.json.
+nlohmann::ordered_json answer_json(const study::SweepEnd& end, bool is_over) {
+  nlohmann::ordered_json json = sweep_json(end.folder);
+  const std::string report = base::join_path(end.folder, "report.json");
+  if (!is_over || !base::real_file_system().exists(report)) return json;
+  const auto numbers = nlohmann::ordered_json::parse(base::read_text(report), nullptr, false);
+  if (numbers.is_object() && numbers.contains("ablation")) json["ablation"] = numbers["ablation"];
+  json["report"] = report;
+  return json;
 }
 
 }  // namespace
@@ -54,16 +69,20 @@ The same command continues an interrupted sweep: finished cells are skipped, int
   add_max_time(*command,
                "stop after this time, 3h or 90min, once the running cells have saved; the same "
                "command continues");
-  command->callback([request, &exit] {
+  auto json = std::make_shared<bool>(false);
+  add_json(*command, *json);
+  command->callback([request, json, &exit] {
+    if (*json && request->dry_run)
+      throw base::UsageError("--dry-run has no result to print; leave --json out");
     request->file = find_installed(request->file);
+    const JsonResult result(*json);
     const study::SweepEnd end = study::run_sweep(*request);
-    switch (end.outcome) {
-      case study::SweepOutcome::listed: return;
-      case study::SweepOutcome::interrupted: exit.code = base::exit_code::kInterrupted; return;
-      case study::SweepOutcome::incomplete: exit.code = base::exit_code::kError; break;
-      case study::SweepOutcome::finished: break;
-    }
-    print_answer(end.folder);
+    if (end.outcome == study::SweepOutcome::interrupted) exit.code = base::exit_code::kInterrupted;
+    if (end.outcome == study::SweepOutcome::incomplete) exit.code = base::exit_code::kError;
+    const bool is_over = end.outcome == study::SweepOutcome::finished ||
+                         end.outcome == study::SweepOutcome::incomplete;
+    if (is_over) print_answer(end.folder);
+    if (result.wanted()) result.print(answer_json(end, is_over));
   });
 }
 

@@ -4,10 +4,12 @@
 
 #include "commands.hpp"
 #include "installed.hpp"
+#include "json_result.hpp"
 #include "muonlab/base/clock.hpp"
 #include "muonlab/base/usage_error.hpp"
 #include "muonlab/comm/launch.hpp"
 #include "muonlab/run/train_run.hpp"
+#include "run_json.hpp"
 
 namespace muonlab::app {
 
@@ -66,7 +68,9 @@ void add_train(CLI::App& app, Exit& exit) {
   add_max_time(*command,
                "stop after this time, 3h or 90min, and save; the same command resumes. Leave time "
                "for the last step and the save");
-  command->callback([request, processes, &exit] {
+  auto json = std::make_shared<bool>(false);
+  add_json(*command, *json);
+  command->callback([request, processes, json, &exit] {
     if (request->config_path.empty() == request->resume.empty()) {
       throw base::UsageError(
           "train takes a configuration file or --resume RUN; see `muonlab train --help`");
@@ -86,9 +90,11 @@ void add_train(CLI::App& app, Exit& exit) {
                              " processes; leave --processes out");
     }
     request->config_path = find_installed(request->config_path);
-    if (run::train_run(*request) == train::Outcome::interrupted) {
-      exit.code = base::exit_code::kInterrupted;
-    }
+    const JsonResult result(*json);
+    const run::TrainResult trained = run::train_run(*request);
+    if (trained.outcome == train::Outcome::interrupted) exit.code = base::exit_code::kInterrupted;
+    // Of several processes the first one answers.
+    if (result.wanted() && !trained.folder.empty()) result.print(run_json(trained.folder));
   });
 }
 

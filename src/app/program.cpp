@@ -34,11 +34,14 @@ std::unique_ptr<CLI::App> make_program(Exit& exit) {
   };
   // Without a group it is not listed: the installation uses it.
   program.add_flag_function("--man-page", print_man_page)->group("");
+  add_new(program, exit);
   add_train(program, exit);
+  add_lr_find(program, exit);
   add_runs(program, exit);
   add_sweep(program, exit);
   add_report(program, exit);
   add_compare(program, exit);
+  add_metrics(program, exit);
   add_eval(program, exit);
   add_sample(program, exit);
   add_logits(program, exit);
@@ -54,6 +57,7 @@ std::unique_ptr<CLI::App> make_program(Exit& exit) {
   add_theory(program, exit);
   add_bench(program, exit);
   add_doctor(program, exit);
+  add_completion(program, exit);
   return made;
 }
 

@@ -30,6 +30,13 @@ void check_data(Checker& c) {
   if (const auto* shards = std::get_if<ShardsConfig>(&c.run.data)) {
     check_paths(c, shards->train, "data.train");
     check_paths(c, shards->valid, "data.valid");
+    for (const auto& [name, paths] : shards->valid_sets)
+      check_paths(c, paths, "data.valid_sets." + name);
+    if (!shards->weights.empty() && shards->weights.size() != shards->train.size()) {
+      c.fail("data.weights",
+             base::str("has ", shards->weights.size(), " numbers, but data.train has ",
+                       shards->train.size(), " entries; give one weight for each"));
+    }
     if (shards->tokenizer && shards->tokenizer->empty()) c.fail("data.tokenizer", "is empty");
     if (shards->vocabulary && shards->end_of_text && *shards->end_of_text >= *shards->vocabulary) {
       c.fail("data.end_of_text", base::str(*shards->end_of_text, " is not below data.vocabulary, ",

@@ -148,7 +148,7 @@ class Reader {
   }
 
   template <MapField T>
-  void field(const Value& value, const std::string& path, const Field&, T& out) {
+  void field(const Value& value, const std::string& path, const Field& f, T& out) {
     if (!value.is(Kind::object)) return wrong(value, path, "an object");
     if (value.members.size() > kMaxNames) {
       problems_.add(value.mark, path,
@@ -170,7 +170,11 @@ class Reader {
         continue;
       }
       if (m.value.is(Kind::null)) continue;
-      variant(m.value, child_path(path, m.key), out[m.key], /*has_default=*/false);
+      if constexpr (VariantField<typename T::mapped_type>) {
+        variant(m.value, child_path(path, m.key), out[m.key], /*has_default=*/false);
+      } else {
+        field(m.value, child_path(path, m.key), f, out[m.key]);
+      }
     }
   }
 

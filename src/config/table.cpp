@@ -35,9 +35,14 @@ class TableMaker {
       variant_rows(path, member, field);
     } else if constexpr (MapField<T>) {
       rows_.push_back({path, "object", "", help});
-      variant_rows(path + ".NAME", typename T::mapped_type{},
-                   Field{.help = "how the optimizer updates its parameters"},
-                   /*has_default=*/false);
+      if constexpr (VariantField<typename T::mapped_type>) {
+        variant_rows(path + ".NAME", typename T::mapped_type{},
+                     Field{.help = "how the optimizer updates its parameters"},
+                     /*has_default=*/false);
+      } else {
+        rows_.push_back({path + ".NAME", type_text<typename T::mapped_type>(field), "",
+                         "shard files, or folders of them"});
+      }
     } else if constexpr (is_list_of_structs<T>) {
       rows_.push_back({path, "list of objects", "", help});
       const typename T::value_type usual;

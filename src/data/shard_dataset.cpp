@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "data/packed_corpus.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/data/content_check.hpp"
 #include "muonlab/data/ids_tokenizer.hpp"
+#include "muonlab/data/mixture.hpp"
 #include "muonlab/data/shard.hpp"
 
 namespace muonlab::data {
@@ -48,17 +50,34 @@ class ShardRow : public TokenRow {
   int64_t size_ = 0;
 };
 
+void require_paths(const std::vector<std::string>& paths, const std::string& key) {
+  if (paths.empty()) throw base::Error(key, " is empty: name shard files, or folders of them");
+}
+
+std::shared_ptr<const ShardRow> require_tokens(std::shared_ptr<const ShardRow> row,
+                                               const std::string& key) {
+  if (row->size() == 0) throw base::Error(key, ": the shards hold no tokens");
+  return row;
+}
+
 std::shared_ptr<const ShardRow> open_row(const std::vector<std::string>& paths,
                                          const TokenFileOptions& options, const std::string& key) {
-  if (paths.empty()) throw base::Error(key, " is empty: name shard files, or folders of them");
+  require_paths(paths, key);
   std::vector<Shard> shards;
   for (const std::string& path : paths) {
     for (const std::string& shard : shard_paths(path, key))
       shards.push_back(Shard::open(shard, options));
   }
   std::erase_if(shards, [](const Shard& shard) { return shard.num_tokens() == 0; });
-  if (shards.empty()) throw base::Error(key, ": the shards hold no tokens");
   return std::make_shared<ShardRow>(std::move(shards));
+}
+
+std::shared_ptr<const ShardRow> joined(const std::vector<std::shared_ptr<const ShardRow>>& rows,
+                                       const std::string& key) {
+  std::vector<Shard> shards;
+  for (const auto& row : rows)
+    shards.insert(shards.end(), row->shards().begin(), row->shards().end());
+  return require_tokens(std::make_shared<ShardRow>(std::move(shards)), key);
 }
 
 std::shared_ptr<const Tokenizer> tokenizer_of(const std::shared_ptr<const Tokenizer>& given,
@@ -95,6 +114,14 @@ void check_tokenizer(const ShardRow& row, const Tokenizer& tokenizer) {
   }
 }
 
+// Of ids without a tokenizer no text is known, and so no bits per byte: NaN.
+double bytes_per_token(const ShardRow& row) {
+  uint64_t text_bytes = 0;
+  for (const Shard& shard : row.shards()) text_bytes += shard.header().text_bytes;
+  return text_bytes == 0 ? std::numeric_limits<double>::quiet_NaN()
+                         : static_cast<double>(text_bytes) / static_cast<double>(row.size());
+}
+
 // "classics" of corpora/classics/train and of corpora/classics/shard-00000.tokens.
 std::string name_of(std::string path) {
   if (path.ends_with(kShardExtension) || path.ends_with(".bin") || path.ends_with(".npy"))
@@ -103,6 +130,18 @@ std::string name_of(std::string path) {
   const std::string name = base::base_name(path);
   const std::string parent = base::base_name(base::parent_path(path));
   return name == "train" && base::is_bare_name(parent) ? parent : name;
+}
+
+// "classics", or the parts of a mixture with their shares: "code 25 % + prose 75 %".
+std::string names_of(const config::ShardsConfig& config) {
+  if (config.weights.empty()) return name_of(config.train.front());
+  const double sum = std::accumulate(config.weights.begin(), config.weights.end(), 0.0);
+  std::vector<std::string> parts;
+  for (size_t i = 0; i < config.weights.size(); ++i) {
+    parts.push_back(base::str(name_of(config.train[i]), " ",
+                              base::significant(config.weights[i] / sum * 100, 3), " %"));
+  }
+  return base::join(parts, " + ");
 }
 
 }  // namespace
@@ -118,14 +157,26 @@ TokenFileOptions token_file_options(const config::ShardsConfig& config) {
 
 Dataset open_shards(const config::ShardsConfig& config, int64_t context, int64_t seed) {
   const TokenFileOptions options = token_file_options(config);
-  const auto train = open_row(config.train, options, "data.train");
-  const auto valid = open_row(config.valid, options, "data.valid");
+  require_paths(config.train, "data.train");
+  std::vector<std::shared_ptr<const ShardRow>> parts;
+  for (const std::string& path : config.train)
+    parts.push_back(open_row({path}, options, "data.train"));
+  const auto train = joined(parts, "data.train");
+  const auto valid = require_tokens(open_row(config.valid, options, "data.valid"), "data.valid");
   Dataset dataset;
   dataset.tokenizer = tokenizer_of(options.tokenizer, train->shards().front());
   check_tokenizer(*train, *dataset.tokenizer);
   check_tokenizer(*valid, *dataset.tokenizer);
-  dataset.train = make_packed_corpus(train, context, seed, "data.train",
-                                     config.order == config::SampleOrder::stored);
+  const bool stored = config.order == config::SampleOrder::stored;
+  if (config.weights.empty()) {
+    dataset.train = make_packed_corpus(train, context, seed, "data.train", stored);
+  } else {
+    for (size_t i = 0; i < parts.size(); ++i) {
+      dataset.parts.push_back(make_packed_corpus(
+          parts[i], context, seed, base::str("data.train[", i, "], ", config.train[i]), stored));
+    }
+    dataset.train = make_mixture(dataset.parts, {{0, config.weights}});
+  }
   dataset.valid = make_packed_corpus(valid, context, seed, "data.valid");
 
   base::Hasher identity;
@@ -134,20 +185,27 @@ Dataset open_shards(const config::ShardsConfig& config, int64_t context, int64_t
     identity.add("|");
     for (const Shard& shard : row->shards()) identity.add(shard.header().content_hash.hex());
   }
+  // Where a part of a mixture ends decides what its weight means.
+  for (size_t i = 0; i < dataset.parts.size(); ++i)
+    identity.add(base::str("|", parts[i]->shards().size()));
   dataset.identity = identity.finish().hex();
-  dataset.content = std::make_shared<ContentCheck>(train->shards(), valid->shards());
 
-  uint64_t text_bytes = 0;
-  for (const Shard& shard : valid->shards()) text_bytes += shard.header().text_bytes;
-  dataset.bytes_per_token = static_cast<double>(text_bytes) / static_cast<double>(valid->size());
-  // Of ids without a tokenizer no text is known, and so no bits per byte.
-  if (text_bytes == 0) dataset.bytes_per_token = std::numeric_limits<double>::quiet_NaN();
-  dataset.description = base::str(name_of(config.train.front()), "  ",
-                                  base::human_count(static_cast<double>(train->size())),
-                                  " tokens (", dataset.tokenizer->description(), "), ",
-                                  base::with_commas(dataset.train->samples_per_epoch()),
-                                  " samples of ", base::with_commas(context), "; validation ",
-                                  base::human_count(static_cast<double>(valid->size())));
+  std::vector<Shard> checked = valid->shards();
+  dataset.bytes_per_token = bytes_per_token(*valid);
+  for (const auto& [name, paths] : config.valid_sets) {
+    const std::string key = "data.valid_sets." + name;
+    const auto set = require_tokens(open_row(paths, options, key), key);
+    check_tokenizer(*set, *dataset.tokenizer);
+    checked.insert(checked.end(), set->shards().begin(), set->shards().end());
+    dataset.valid_sets[name] = {make_packed_corpus(set, context, seed, key), bytes_per_token(*set)};
+  }
+  dataset.content = std::make_shared<ContentCheck>(train->shards(), checked);
+  dataset.description =
+      base::str(names_of(config), "  ", base::human_count(static_cast<double>(train->size())),
+                " tokens (", dataset.tokenizer->description(), "), ",
+                base::with_commas(dataset.train->samples_per_epoch()), " samples of ",
+                base::with_commas(context), "; validation ",
+                base::human_count(static_cast<double>(valid->size())));
   return dataset;
 }
 

@@ -40,9 +40,10 @@ struct Entry {
   at::Tensor ages;  // the rule's Range::ages
   double lr;
   config::ScheduleConfig schedule;
+  double scale = 1;
 
   double rate(int64_t step, int64_t num_steps) const {
-    return lr * schedule_multiplier(schedule, step, num_steps);
+    return scale * lr * schedule_multiplier(schedule, step, num_steps);
   }
 };
 
@@ -84,7 +85,8 @@ Optimizer::Optimizer(const Routing& routing, const config::RunConfig& run, tenso
                 config::moment_names(config),
                 range.ages,
                 std::visit([](const auto& c) { return c.lr; }, config),
-                config::schedule_of(run, config)};
+                config::schedule_of(run, config),
+                1.0};
     impl_->names.push_back(name);
     impl_->entries.push_back(std::move(entry));
   }
@@ -99,6 +101,10 @@ std::vector<double> Optimizer::learning_rates(int64_t step, int64_t num_steps) c
   std::vector<double> rates;
   for (const Entry& entry : impl_->entries) rates.push_back(entry.rate(step, num_steps));
   return rates;
+}
+
+void Optimizer::scale_rates(double factor) {
+  for (Entry& entry : impl_->entries) entry.scale = factor;
 }
 
 void Optimizer::step(int64_t step, int64_t num_steps) {

@@ -25,7 +25,7 @@ constexpr const char* kSameContent = "another place: allowed where the content i
 
 constexpr const char* kOtherWindows = "validation losses before and after do not compare";
 
-constexpr std::array<Class, 32> kClasses{{
+constexpr std::array<Class, 37> kClasses{{
     {"name", ChangeClass::safe, true, "safe"},
     {"threads", ChangeClass::safe, true, kRounding},
     {"device", ChangeClass::safe, true, kRounding},
@@ -53,6 +53,11 @@ constexpr std::array<Class, 32> kClasses{{
     {"optimizers.*", ChangeClass::training, false, kUpdates},
     {"optimizers", ChangeClass::training, false, kUpdates},
     {"assign*", ChangeClass::training, false, "changes which optimizer updates what"},
+    {"log", ChangeClass::safe, true, "safe"},
+    {"log.*", ChangeClass::safe, true, "safe"},
+    {"data.weights*", ChangeClass::training, false, "changes the mixture from here on"},
+    {"data.valid_sets", ChangeClass::safe, false, "safe"},
+    {"data.valid_sets.*", ChangeClass::safe, false, "safe"},
     {"data.train", ChangeClass::safe, false, kSameContent},
     {"data.valid", ChangeClass::safe, false, kSameContent},
     {"data.tokenizer", ChangeClass::safe, false, kSameContent},

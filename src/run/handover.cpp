@@ -38,6 +38,7 @@ std::unique_ptr<Session> make_session(const std::string& text, int processes_her
   prepared.plan.steps = json["steps"].get<int64_t>();
   auto session = std::make_unique<Session>(std::move(prepared));
   session->trainer().state = state;
+  session->continue_mixture();
   return session;
 }
 

@@ -122,6 +122,20 @@ Session::Session(Prepared prepared)
   model_->weights_changed();
 }
 
+void Session::continue_mixture() {
+  const auto* shards = std::get_if<config::ShardsConfig>(&prepared_.config.data);
+  const std::vector<double> weights = shards ? shards->weights : std::vector<double>{};
+  train::TrainState& state = trainer_.state;
+  std::vector<data::MixtureStretch>& mixture = state.mixture;
+  if (!mixture.empty() && mixture.back().weights.size() != weights.size()) mixture.clear();
+  if (weights.empty()) return;
+  if (mixture.empty() || mixture.back().weights != weights) {
+    if (!mixture.empty() && mixture.back().from_sample == state.next_sample) mixture.pop_back();
+    mixture.push_back({state.next_sample, weights});
+  }
+  prepared_.data.train = data::make_mixture(prepared_.data.parts, mixture);
+}
+
 namespace {
 
 // choose(configuration) decides where to compute.

@@ -47,6 +47,18 @@ void plan_from(const train::SavedState& saved, Prepared& prepared) {
   prepared.plan = train::make_plan(prepared.config, prepared.data, saved.trainer.state);
 }
 
+// What each corpus of a mixture has been read of is known only where it was one from the start.
+void accept_mixture(const train::SavedState& saved, const config::RunConfig& config) {
+  const auto* shards = std::get_if<config::ShardsConfig>(&config.data);
+  const bool has_weights = shards && !shards->weights.empty();
+  const train::TrainState& state = saved.trainer.state;
+  if (state.next_sample == 0 || has_weights != state.mixture.empty()) return;
+  throw base::Error(
+      "data.weights: this run began ", has_weights ? "without" : "with",
+      " weights, which decide what each corpus has been read of. Start a new run with ",
+      "--run-dir, or branch with --from");
+}
+
 bool sets_length(const record::Change& change) {
   const std::string& path = change.difference.path;
   return path.starts_with("train.") || path.find("schedule") != std::string::npos;
@@ -148,6 +160,7 @@ void accept_start(Start& start, Prepared& prepared, const record::RunFolder& fol
   }
   start.changes = find_changes(*start.own, prepared, folder);
   accept_changes(start.changes, *start.own, folder, allow_change);
+  accept_mixture(*start.own, prepared.config);
   accept_data(*start.own, prepared, folder);
   accept_length(start, folder, prepared);
 }

@@ -100,6 +100,7 @@ void save_elsewhere(const record::RunFolder& folder, const std::string& source_t
 void accept_folder(const record::RunFolder& folder) {
   std::vector<std::string> known{"checkpoints",   "metrics.jsonl", "timing.jsonl",
                                  "spectra.jsonl", "tail.jsonl",    "history.jsonl"};
+  known.push_back(base::base_name(folder.events()));
   if (base::real_file_system().exists(folder.lock())) {
     known.insert(known.end(), {".lock", "log.txt", "origin.json", "config.json"});
   }
@@ -117,7 +118,7 @@ void keep_choices(const config::RunConfig& before, const config::RunConfig& aske
 }
 
 // As one process, with `handover` to the others before anything is recorded.
-train::Outcome lead(const TrainRequest& request, Handover& handover) {
+TrainResult lead(const TrainRequest& request, Handover& handover) {
   const Asked asked = read_request(request);
   const int processes_here = request.identity.local_size;
   const record::RunFolder& folder = asked.folder;
@@ -137,7 +138,7 @@ train::Outcome lead(const TrainRequest& request, Handover& handover) {
   accept_start(*start, prepared, folder, request.allow_change);
   if (const std::string text = describe_if_finished(*start, prepared); !text.empty()) {
     print_line(text);
-    return train::Outcome::finished;
+    return {train::Outcome::finished, folder.path()};
   }
   check_processes(prepared);
   begin_content_check(prepared.data.content.get());
@@ -149,6 +150,7 @@ train::Outcome lead(const TrainRequest& request, Handover& handover) {
 
   Session session(std::move(prepared));
   load_start(*start, request.from, session, folder, files);
+  session.continue_mixture();
   const std::vector<record::Change> changes = std::move(start->changes);
   start.reset();
   handover.give(session);
@@ -162,12 +164,12 @@ train::Outcome lead(const TrainRequest& request, Handover& handover) {
                                   ? "The run has finished there, at step "
                                   : "The run is saved there, at step ",
                               session.trainer().state.step));
-  return outcome;
+  return {outcome, folder.path()};
 }
 
 }  // namespace
 
-train::Outcome train_run(const TrainRequest& request) {
+TrainResult train_run(const TrainRequest& request) {
   const comm::Identity& identity = request.identity;
   base::install_signal_handlers(
       identity.rank == 0
@@ -176,7 +178,7 @@ train::Outcome train_run(const TrainRequest& request) {
   if (identity.rank > 0) base::speak_as(base::str("rank ", identity.rank, ": "));
   const auto group = std::make_shared<comm::Communicator>(identity, request.patience_s,
                                                           std::max(request.patience_s, kMeeting_s));
-  if (identity.rank > 0) return follow(group);
+  if (identity.rank > 0) return {follow(group), ""};
   try {
     Handover handover(group);
     return lead(request, handover);

@@ -16,6 +16,7 @@
 #include "muonlab/ops/gemm_rate.hpp"
 #include "muonlab/record/history.hpp"
 #include "muonlab/record/loss_doubt.hpp"
+#include "muonlab/record/tensorboard.hpp"
 #include "muonlab/train/metrics.hpp"
 #include "probes.hpp"
 #include "saver.hpp"
@@ -75,19 +76,29 @@ class Recorder {
         probe_log_(folder.path(), probes_, trainer.state, guard.files()),
         console_(trainer.plan, trainer.model.flops_per_token(),
                  gemm_peak_gflops(trainer) * trainer.processes().size()),
-        saver_(trainer, folder, guard.files()) {}
+        saver_(trainer, folder, guard.files()) {
+    if (trainer.config.log.tensorboard) {
+      // Where nothing is recorded yet, a step 0 comes again.
+      const int64_t keep_step = trainer.state.metrics_bytes > 0 ? trainer.state.step : -1;
+      std::vector<std::string> sources{"metrics", "timing"};
+      for (const auto& probe : probes_) sources.push_back(probe->name());
+      tensorboard_.emplace(folder, sources, keep_step, guard.files());
+    }
+  }
 
   train::LoopEvents events() {
     train::LoopEvents events;
     events.stepped = [this](const train::StepRecord& record) {
       guard_.check();
       metrics_.step(record, trainer_.plan.tokens_per_step);
+      if (tensorboard_) tensorboard_->catch_up();
       console_.stepped(record);
       settle(!kWait);
       check_content(trainer_.data.content.get(), [](data::ContentCheck& check) { check.poll(); });
     };
     events.evaluated = [this](int64_t step, const train::Evaluation& evaluation) {
       metrics_.evaluation(step, evaluation);
+      if (tensorboard_) tensorboard_->catch_up();
       console_.evaluated(step, evaluation);
       newest_ = evaluation;
     };
@@ -96,6 +107,7 @@ class Recorder {
     for (const auto& probe : probes_) events.probes.push_back(probe.get());
     events.probed = [this](const train::Probe& probe, const std::vector<std::string>& lines) {
       probe_log_.write(probe, lines);
+      if (tensorboard_) tensorboard_->catch_up();
     };
     return events;
   }
@@ -131,6 +143,7 @@ class Recorder {
     });
     trainer_.state.metrics_bytes = metrics_.sync();
     probe_log_.sync(trainer_.state);
+    if (tensorboard_) tensorboard_->sync();
     if (kind == train::SaveKind::periodic) return saver_.begin();
     const base::Stopwatch watch;
     try {
@@ -172,6 +185,7 @@ class Recorder {
   train::ProbeLog probe_log_;
   Console console_;
   Saver saver_;
+  std::optional<record::TensorBoardLog> tensorboard_{};
   std::string saved_;
   double save_s_ = 0;
   train::Evaluation newest_;

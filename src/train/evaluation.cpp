@@ -35,7 +35,7 @@ Part measure(model::Model& model, const Batch& batch) {
           losses.max().item<double>()};
 }
 
-Evaluation evaluate(model::Model& model, const data::Dataset& data,
+Evaluation evaluate(model::Model& model, const data::Corpus& valid, double bytes_per_token,
                     std::span<const int64_t> windows, int64_t micro_batch, int64_t context,
                     at::Device device, comm::Communicator& processes) {
   at::NoGradGuard no_grad;
@@ -45,9 +45,9 @@ Evaluation evaluate(model::Model& model, const data::Dataset& data,
   for (int64_t part = processes.rank(); part < num_parts; part += num_processes) {
     const int64_t first = part * micro_batch, count = std::min(micro_batch, there - first);
     const Part measured = measure(
-        model, read_windows(*data.valid,
-                            windows.subspan(static_cast<size_t>(first), static_cast<size_t>(count)),
-                            context, device));
+        model,
+        read_windows(valid, windows.subspan(static_cast<size_t>(first), static_cast<size_t>(count)),
+                     context, device));
     own[part].copy_(at::tensor({measured.sum, measured.least, measured.largest}, at::kDouble));
   }
   const at::Tensor all = processes.all_gather(own);
@@ -61,7 +61,7 @@ Evaluation evaluate(model::Model& model, const data::Dataset& data,
   Evaluation evaluation;
   evaluation.loss = sum / static_cast<double>(there * context);
   evaluation.perplexity = std::exp(evaluation.loss);
-  evaluation.bits_per_byte = evaluation.loss / std::log(2.0) / data.bytes_per_token;
+  evaluation.bits_per_byte = evaluation.loss / std::log(2.0) / bytes_per_token;
   evaluation.uniform = least == largest;
   return evaluation;
 }
@@ -71,17 +71,31 @@ Evaluation evaluate(model::Model& model, const data::Dataset& data,
 Evaluation evaluate(model::Model& model, const data::Dataset& data,
                     std::span<const int64_t> windows, int64_t micro_batch, int64_t context,
                     at::Device device) {
+  return evaluate(model, *data.valid, data.bytes_per_token, windows, micro_batch, context, device);
+}
+
+Evaluation evaluate(model::Model& model, const data::Corpus& valid, double bytes_per_token,
+                    std::span<const int64_t> windows, int64_t micro_batch, int64_t context,
+                    at::Device device) {
   comm::Communicator one;
-  return evaluate(model, data, windows, micro_batch, context, device, one);
+  return evaluate(model, valid, bytes_per_token, windows, micro_batch, context, device, one);
 }
 
 Evaluation evaluate(Trainer& trainer) {
   const WeightAverage::InPlace average(trainer.average, trainer.arena, trainer.model);
-  const std::vector<int64_t> windows =
-      validation_windows(trainer.plan.eval_windows, trainer.data.valid->samples_per_epoch(),
-                         trainer.config.eval.windows.value_or(config::EvalWindows::spread));
-  return evaluate(trainer.model, trainer.data, windows, trainer.plan.micro_batch,
-                  trainer.plan.context, trainer.arena.values().device(), trainer.processes());
+  const Plan& plan = trainer.plan;
+  const auto measure = [&](const data::Corpus& valid, double bytes_per_token) {
+    const int64_t there = valid.samples_per_epoch();
+    const std::vector<int64_t> windows =
+        validation_windows(std::min(trainer.config.eval.samples, there), there,
+                           trainer.config.eval.windows.value_or(config::EvalWindows::spread));
+    return evaluate(trainer.model, valid, bytes_per_token, windows, plan.micro_batch, plan.context,
+                    trainer.arena.values().device(), trainer.processes());
+  };
+  Evaluation evaluation = measure(*trainer.data.valid, trainer.data.bytes_per_token);
+  for (const auto& [name, set] : trainer.data.valid_sets)
+    evaluation.sets[name] = measure(*set.corpus, set.bytes_per_token);
+  return evaluation;
 }
 
 }  // namespace muonlab::train

@@ -35,11 +35,16 @@ void MetricsLog::step(const StepRecord& record, int64_t tokens_per_step) {
 }
 
 void MetricsLog::evaluation(int64_t step, const Evaluation& evaluation) {
-  metrics_.write(Json{{"step", step},
-                      {"val_loss", evaluation.loss},
-                      {"val_perplexity", evaluation.perplexity},
-                      {"val_bits_per_byte", evaluation.bits_per_byte}}
-                     .dump());
+  Json line{{"step", step},
+            {"val_loss", evaluation.loss},
+            {"val_perplexity", evaluation.perplexity},
+            {"val_bits_per_byte", evaluation.bits_per_byte}};
+  for (const auto& [name, set] : evaluation.sets) {
+    line["sets"][name] = {{"val_loss", set.loss},
+                          {"val_perplexity", set.perplexity},
+                          {"val_bits_per_byte", set.bits_per_byte}};
+  }
+  metrics_.write(line.dump());
 }
 
 int64_t MetricsLog::sync() {

@@ -45,15 +45,33 @@ std::vector<double> singular_values_of_product(const at::Tensor& left, const at:
 void measure_one(MatrixSpectrum& matrix) {
   if (!matrix.right.defined()) {
     matrix.rms = root_mean_square(matrix.value);
-    if (matrix.rms > 0) matrix.spectrum = spectrum(singular_values(matrix.value));
+    if (matrix.rms == 0) return;
+    matrix.singular_values = singular_values(matrix.value);
+    matrix.spectrum = spectrum(matrix.singular_values);
     return;
   }
-  const std::vector<double> values = singular_values_of_product(matrix.value, matrix.right);
+  matrix.singular_values = singular_values_of_product(matrix.value, matrix.right);
   double squares = 0;
-  for (double value : values) squares += value * value;
+  for (double value : matrix.singular_values) squares += value * value;
   matrix.rms =
       std::sqrt(squares / static_cast<double>(matrix.value.size(0) * matrix.right.size(1)));
-  if (matrix.rms > 0) matrix.spectrum = spectrum(values);
+  if (matrix.rms > 0) matrix.spectrum = spectrum(matrix.singular_values);
+}
+
+// How many singular values lie in each of equal parts from the smallest to the largest.
+nlohmann::ordered_json histogram_json(const std::vector<double>& descending) {
+  constexpr size_t kParts = 30;
+  const double least = descending.back(), most = descending.front();
+  std::vector<int64_t> counts(kParts, 0);
+  double sum = 0, squares = 0;
+  for (const double value : descending) {
+    const double place = most > least ? (value - least) / (most - least) : 0.0;
+    ++counts[std::min(kParts - 1, static_cast<size_t>(place * static_cast<double>(kParts)))];
+    sum += value;
+    squares += value * value;
+  }
+  return {
+      {"min", least}, {"max", most}, {"sum", sum}, {"sum_squares", squares}, {"counts", counts}};
 }
 
 }  // namespace
@@ -114,7 +132,7 @@ void measure(std::vector<MatrixSpectrum>& matrices) {
   std::erase_if(matrices, [](const MatrixSpectrum& matrix) { return matrix.rms == 0; });
 }
 
-std::string spectrum_json(const MatrixSpectrum& matrix, int64_t step) {
+std::string spectrum_json(const MatrixSpectrum& matrix, int64_t step, bool histogram) {
   const Spectrum& s = matrix.spectrum;
   nlohmann::ordered_json json{{"step", step},
                               {"name", matrix.name},
@@ -133,6 +151,7 @@ std::string spectrum_json(const MatrixSpectrum& matrix, int64_t step) {
                {"rms", matrix.rms}});
   if (std::isfinite(matrix.ratio)) json["ratio"] = matrix.ratio;
   if (std::isfinite(matrix.angle_deg)) json["angle_deg"] = matrix.angle_deg;
+  if (histogram) json["histogram"] = histogram_json(matrix.singular_values);
   return json.dump();
 }
 

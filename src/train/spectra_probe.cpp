@@ -121,7 +121,8 @@ std::vector<std::string> SpectraProbe::measure(Trainer& trainer) {
   }
   train::measure(matrices);
   std::vector<std::string> lines;
-  for (const MatrixSpectrum& matrix : matrices) lines.push_back(spectrum_json(matrix, step));
+  for (const MatrixSpectrum& matrix : matrices)
+    lines.push_back(spectrum_json(matrix, step, config_.histogram));
   if (stepped) lines.insert(lines.end(), input_lines_.begin(), input_lines_.end());
   if (config_.attention) {
     const std::vector<std::string> attention = attention_lines(trainer);

@@ -38,6 +38,32 @@ void read_number(const nlohmann::json& json, int64_t& value, const std::string& 
   value = json.get<int64_t>();
 }
 
+std::vector<data::MixtureStretch> parse_mixture(const nlohmann::json& json, int64_t next_sample,
+                                                const std::string& label) {
+  const auto wrong = [&](const char* what) {
+    return base::Error(label, ": \"mixture\" ", what, "; choose another checkpoint");
+  };
+  if (!json.is_array()) throw wrong("is not an array");
+  std::vector<data::MixtureStretch> stretches;
+  for (const nlohmann::json& item : json) {
+    if (!item.is_object() || !item.contains("from_sample") || !item.contains("weights") ||
+        !item["weights"].is_array() || item["weights"].empty())
+      throw wrong("holds something else than from_sample and weights");
+    data::MixtureStretch stretch;
+    read_number(item["from_sample"], stretch.from_sample, label, "mixture.from_sample");
+    for (const nlohmann::json& weight : item["weights"]) {
+      if (!weight.is_number() || !(weight.get<double>() > 0)) throw wrong("holds a wrong weight");
+      stretch.weights.push_back(weight.get<double>());
+    }
+    const int64_t least = stretches.empty() ? 0 : stretches.back().from_sample;
+    if (stretch.from_sample < least || stretch.from_sample > next_sample ||
+        (!stretches.empty() && stretches.back().weights.size() != stretch.weights.size()))
+      throw wrong("is not in order");
+    stretches.push_back(std::move(stretch));
+  }
+  return stretches;
+}
+
 }  // namespace
 
 std::string state_json(const TrainState& state) {
@@ -50,6 +76,9 @@ std::string state_json(const TrainState& state) {
     }
   });
   json["probe_bytes"] = state.probe_bytes;
+  for (const data::MixtureStretch& stretch : state.mixture) {
+    json["mixture"].push_back({{"from_sample", stretch.from_sample}, {"weights", stretch.weights}});
+  }
   return json.dump(2);
 }
 
@@ -73,6 +102,8 @@ TrainState parse_state(const std::string& text, const std::string& label) {
       }
     }
   }
+  if (const auto mixture = json.find("mixture"); mixture != json.end())
+    state.mixture = parse_mixture(*mixture, state.next_sample, label);
   if (state.step < 0 || state.next_sample < 0 || state.tokens < 0 || state.metrics_bytes < 0 ||
       state.best_step < -1 || state.best_step > state.step) {
     throw base::Error(label, ": the training state counts what cannot be (",

@@ -24,7 +24,8 @@ TEST(TrainState, RoundTripsExactly) {
                         .best_val_loss = 0.1 + 0.2,
                         .best_step = 550,
                         .metrics_bytes = 77,
-                        .probe_bytes = {{"spectra", int64_t{1} << 55}, {"tail", 0}}};
+                        .probe_bytes = {{"spectra", int64_t{1} << 55}, {"tail", 0}},
+                        .mixture = {{0, {0.1, 2}}, {77, {1, 1}}}};
   EXPECT_EQ(parse_state(state_json(used), "t"), used);
 }
 

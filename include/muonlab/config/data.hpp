@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -112,6 +113,8 @@ struct ShardsConfig {
   std::optional<IdFormat> format;
   std::optional<int64_t> vocabulary, end_of_text;
   SampleOrder order = SampleOrder::shuffled;
+  std::vector<double> weights;
+  std::map<std::string, std::vector<std::string>> valid_sets;
   bool operator==(const ShardsConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -135,6 +138,17 @@ struct ShardsConfig {
     visit("order", self.order,
           Field{.help = "order of the samples: shuffled by the seed, or stored as the files have "
                         "them (other programs' order)",
+                .quiet = true});
+    visit("weights", self.weights,
+          Field{.help = "train on a mixture: the share of the samples that each entry of train "
+                        "gets, in proportion; default: every sample once an epoch",
+                .min = 0,
+                .max = 1e6,
+                .above_min = true,
+                .quiet = true});
+    visit("valid_sets", self.valid_sets,
+          Field{.help = "further validation data by name; their losses are recorded beside that of "
+                        "valid",
                 .quiet = true});
   }
 };

@@ -20,6 +20,7 @@ struct SpectraConfig {
   bool heads = false;
   bool attention = false;
   bool inputs = false;
+  bool histogram = false;
   bool operator==(const SpectraConfig&) const = default;
   template <class Self, class Visit>
   static void fields(Self& self, Visit&& visit) {
@@ -42,6 +43,10 @@ struct SpectraConfig {
           Field{.help = "measure the largest attention logit of each layer"});
     visit("inputs", self.inputs,
           Field{.help = "measure the stable rank of what each layer's matrices read"});
+    visit("histogram", self.histogram,
+          Field{.help = "record a histogram of the singular values of each matrix as well; "
+                        "TensorBoard shows it",
+                .quiet = true});
   }
 };
 

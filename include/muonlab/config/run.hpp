@@ -174,6 +174,17 @@ struct CheckpointConfig {
   }
 };
 
+// What a run writes for other programs beside its own record.
+struct LogConfig {
+  bool tensorboard = false;
+  bool operator==(const LogConfig&) const = default;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("tensorboard", self.tensorboard,
+          Field{.help = "write an event file that TensorBoard reads into the run's folder"});
+  }
+};
+
 struct RunConfig {
   std::string name;
   int64_t seed = 1;
@@ -190,6 +201,7 @@ struct RunConfig {
   EvalConfig eval;
   CheckpointConfig checkpoint;
   ProbesConfig probes;
+  LogConfig log;
 
   bool operator==(const RunConfig&) const = default;
   template <class Self, class Visit>
@@ -217,6 +229,9 @@ struct RunConfig {
     visit("eval", self.eval, Field{.help = "validation"});
     visit("checkpoint", self.checkpoint, Field{.help = "checkpoints"});
     visit("probes", self.probes, Field{.help = "what is measured beside the loss"});
+    visit(
+        "log", self.log,
+        Field{.help = "what is written for other programs beside the run's record", .quiet = true});
   }
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -40,8 +41,17 @@ struct Question {
 
 class ContentCheck;  // content_check.hpp
 
+// Validation data beside the main ones.
+struct ValidSet {
+  std::unique_ptr<Corpus> corpus;
+  double bytes_per_token = 0;  // as in Dataset
+};
+
 struct Dataset {
   std::unique_ptr<Corpus> train, valid;
+  std::map<std::string, ValidSet> valid_sets{};  // data.valid_sets, by name
+  // data.weights: the corpora that `train` is a mixture of; else empty
+  std::vector<std::shared_ptr<const Corpus>> parts{};
   std::shared_ptr<const Tokenizer> tokenizer;
   // of the validation text: bytes of text / ids, end-of-text counted as an id of no bytes; NaN
   // where the text is not known

@@ -29,6 +29,9 @@ class Optimizer {
   // Learning rate of each optimizer (in the order of names()) at a step.
   std::vector<double> learning_rates(int64_t step, int64_t num_steps) const;
   const std::vector<std::string>& names() const;
+  // From now on every learning rate is `factor` times what configuration and schedule say (1 at the
+  // start). For measurements; no checkpoint keeps it.
+  void scale_rates(double factor);
   // One update of every parameter from the gradients in the arena, which it leaves as they are.
   void step(int64_t step, int64_t num_steps);
 

@@ -21,6 +21,8 @@ class RunFolder {
   std::string metrics() const { return path_ + "/metrics.jsonl"; }
   std::string timing() const { return path_ + "/timing.jsonl"; }
   std::string probe(const std::string& name) const { return path_ + "/" + name + ".jsonl"; }
+  // What TensorBoard reads, with log.tensorboard. It knows its files by "tfevents" in their names.
+  std::string events() const { return path_ + "/events.out.tfevents.muonlab"; }
   std::string log() const { return path_ + "/log.txt"; }
   std::string checkpoints() const { return path_ + "/checkpoints"; }
   // Written last: a folder without it is not a checkpoint.

@@ -52,6 +52,10 @@ class Session {
   const Prepared& prepared() const { return prepared_; }
   train::Trainer& trainer() { return trainer_; }
 
+  // With data.weights, after the training state is there: each corpus of the mixture continues
+  // where that state has it, with the weights of the configuration.
+  void continue_mixture();
+
  private:
   Prepared prepared_;
   tensor::Arena arena_;

@@ -21,9 +21,14 @@ struct TrainRequest {
   double patience_s = 60;             // a process that does not answer so long stops the others
 };
 
+struct TrainResult {
+  train::Outcome outcome;
+  std::string folder;  // the run's
+};
+
 // Installs the signal handlers, prints to standard output. Throws base::Error (bad configuration,
 // refused changes, damaged checkpoints, a non-finite loss with the last good checkpoint named).
-train::Outcome train_run(const TrainRequest& request);
+TrainResult train_run(const TrainRequest& request);
 
 // `muonlab init`: the step-0 checkpoint of a configuration at `folder`, which may not exist yet.
 void write_initial_checkpoint(const std::string& config_path,

@@ -26,6 +26,7 @@ struct MatrixSpectrum {
   at::Tensor value;           // [r, c] on the CPU
   at::Tensor right{};         // where defined, the matrix is value right: [r, d] [d, c]
   Spectrum spectrum{};
+  std::vector<double> singular_values{};  // descending
   double rms = 0;
   // of an update: its RMS / the weight's
   double ratio = std::numeric_limits<double>::quiet_NaN();
@@ -50,7 +51,7 @@ std::vector<MatrixSpectrum> weight_matrices(const tensor::Arena& arena,
 // for values that are not finite. The result does not depend on the number of threads.
 void measure(std::vector<MatrixSpectrum>& matrices);
 
-// A line of spectra.jsonl.
-std::string spectrum_json(const MatrixSpectrum& matrix, int64_t step);
+// A line of spectra.jsonl; with `histogram` also how the singular values are distributed.
+std::string spectrum_json(const MatrixSpectrum& matrix, int64_t step, bool histogram = false);
 
 }  // namespace muonlab::train

@@ -7,6 +7,9 @@
 #include <limits>
 #include <map>
 #include <string>
+#include <vector>
+
+#include "muonlab/data/mixture.hpp"
 
 namespace muonlab::train {
 
@@ -20,6 +23,8 @@ struct TrainState {
   int64_t metrics_bytes = 0;
   // the same for each probe's file, by the probe's name; absent: 0
   std::map<std::string, int64_t> probe_bytes{};
+  // data.weights in the order they were in force; empty without a mixture
+  std::vector<data::MixtureStretch> mixture{};
 
   bool operator==(const TrainState&) const = default;
 };
