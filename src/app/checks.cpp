@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdlib>
 #include <set>
+#include <thread>
 
 #include "commands.hpp"
 #include "muonlab/base/clock.hpp"
@@ -43,6 +45,11 @@ void add_device(CLI::App& command, config::Device& device) {
           },
           "where to compute: auto, cpu or cuda; default: auto, as in a configuration")
       ->check(CLI::IsMember(std::set<std::string>(kNames.begin(), kNames.end())));
+}
+
+void wait_unless_stopped(double seconds) {
+  for (double waited = 0; waited < seconds && base::stop_requested() == 0; waited += 0.1)
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
 }
 
 // CLI11's own checks print the limits of the number type.

@@ -1,10 +1,8 @@
 // muonlab metrics: a run's numbers on the terminal, as a table for other programs, or followed.
 #include <unistd.h>
 
-#include <chrono>
 #include <iostream>
 #include <memory>
-#include <thread>
 
 #include "commands.hpp"
 #include "muonlab/base/error.hpp"
@@ -72,11 +70,6 @@ std::string plots(const record::RunRecord& run, size_t width) {
   out += "\n" + base::text_plot("gradient norm", {norms}, {.width = width, .height = kLow});
   return out + "\n" +
          base::text_plot("tokens per second", {rates}, {.width = width, .height = kLow});
-}
-
-void wait_unless_stopped(double seconds) {
-  for (double waited = 0; waited < seconds && !base::stop_requested(); waited += 0.1)
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
 }
 
 // On a terminal the plots are drawn anew; elsewhere each line of metrics.jsonl is passed on once.

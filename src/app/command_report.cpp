@@ -1,7 +1,5 @@
 // The page and the numbers of runs and sweeps.
-#include <chrono>
 #include <iostream>
-#include <thread>
 
 #include "app/commands.hpp"
 #include "app/json_result.hpp"
@@ -20,12 +18,6 @@ struct ReportArguments {
   std::string out;
   bool watch = false, json = false;
 };
-
-void wait_unless_stopped(double seconds) {
-  for (double waited = 0; waited < seconds && !base::stop_requested(); waited += 0.1) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-}
 
 void report(const ReportArguments& arguments) {
   const JsonResult result(arguments.json);

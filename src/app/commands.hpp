@@ -25,6 +25,9 @@ void add_device(CLI::App& command, config::Device& device);
 inline constexpr const char* kModelHelp =
     "a run, RUN@STEP, a checkpoint's folder, or a Hugging Face folder";
 
+// Sleeps; ends early where a signal asks the program to stop.
+void wait_unless_stopped(double seconds);
+
 // Checks of numbers on the command line, whose messages name the limit.
 CLI::Validator between(double low, double high);
 CLI::Validator at_least(double low);
