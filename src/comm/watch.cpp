@@ -1,6 +1,8 @@
 #include "comm/watch.hpp"
 
+#include <condition_variable>
 #include <cstdlib>
+#include <mutex>
 
 #include "muonlab/base/clock.hpp"
 #include "muonlab/base/error.hpp"
@@ -12,7 +14,8 @@ namespace muonlab::comm {
 namespace {
 
 constexpr double kPeriod_s = 0.5;
-constexpr double kGone_s = 1.6;  // a count that stands still for so long when a connection broke
+constexpr double kGone_s = 1.6;    // a count that stands still for so long when a connection broke
+constexpr double kLastCall_s = 2;  // for the meeting point, when this process ends
 
 std::string alive_key(size_t rank) { return base::str("alive/", rank); }
 std::string left_key(size_t rank) { return base::str("left/", rank); }
@@ -26,115 +29,156 @@ std::string text_of(const std::vector<uint8_t>& bytes) { return {bytes.begin(), 
   std::_Exit(base::exit_code::kError);
 }
 
+std::chrono::duration<double> seconds(double count) { return std::chrono::duration<double>(count); }
+
+struct Peer {
+  std::string count{};
+  double changed_s = 0;  // when its count was last seen to change
+  bool left = false;
+  std::string reason{};
+};
+
 }  // namespace
+
+struct Watch::State {
+  c10::intrusive_ptr<c10d::Store> store;
+  size_t rank;
+  std::vector<std::string> names;
+  std::string store_keeper;
+  double patience_s;
+
+  std::timed_mutex store_lock{};  // for its calls, which may take long
+  std::mutex lock{};              // for what follows
+  std::condition_variable wake{};
+  std::vector<Peer> peers{};
+  double store_answered_s = 0;
+  bool ending = false, asker_ended = false, left = false;
+  int64_t count = 0;
+
+  void ask();
+  void ask_until_the_end();
+  void judge(double now_s);
+  void judge_until_the_end();
+};
+
+// Counts, and reads how far the others have counted and which of them have left.
+void Watch::State::ask() {
+  const std::lock_guard store_guard(store_lock);
+  store->set(alive_key(rank), std::to_string(++count));
+  for (size_t p = 0; p < names.size(); ++p) {
+    std::string counted, reason;
+    // A process that has not counted yet has no key, and get() would wait for it.
+    if (store->check({alive_key(p)})) counted = text_of(store->get(alive_key(p)));
+    const bool has_left = store->check({left_key(p)});
+    if (has_left) reason = text_of(store->get(left_key(p)));
+    const std::lock_guard guard(lock);
+    Peer& peer = peers[p];
+    if (counted != peer.count) peer.changed_s = base::monotonic_seconds();
+    peer.count = counted;
+    peer.left = has_left;
+    peer.reason = reason;
+  }
+  const std::lock_guard guard(lock);
+  store_answered_s = base::monotonic_seconds();
+}
+
+void Watch::State::ask_until_the_end() {
+  std::unique_lock guard(lock);
+  while (!ending) {
+    guard.unlock();
+    try {
+      ask();
+    } catch (const std::exception&) {  // judged by when it last answered
+    }
+    guard.lock();
+    wake.wait_for(guard, seconds(kPeriod_s), [this] { return ending; });
+  }
+  asker_ended = true;
+  wake.notify_all();
+}
+
+void Watch::State::judge(double now_s) {
+  const std::string patience = base::str(" for ", base::human_duration(patience_s));
+  if (left) return;
+  if (now_s - store_answered_s > patience_s) {
+    end_process(base::str("the meeting point of the processes, kept by ", store_keeper,
+                          ", has not answered", patience));
+  }
+  for (size_t p = 0; p < peers.size(); ++p) {
+    if (p != rank && !peers[p].left && now_s - peers[p].changed_s > patience_s)
+      end_process(base::str(names[p], " has not answered", patience));
+  }
+}
+
+void Watch::State::judge_until_the_end() {
+  double before_s = base::monotonic_seconds();
+  std::unique_lock guard(lock);
+  while (!ending) {
+    const double now_s = base::monotonic_seconds();
+    // While this process itself was stopped, silence says nothing about the others.
+    const double paused_s = now_s - before_s - 2 * kPeriod_s;
+    if (paused_s > 0) {
+      store_answered_s += paused_s;
+      for (Peer& peer : peers) peer.changed_s += paused_s;
+    }
+    before_s = now_s;
+    judge(now_s);
+    wake.wait_for(guard, seconds(kPeriod_s), [this] { return ending; });
+  }
+}
 
 Watch::Watch(c10::intrusive_ptr<c10d::Store> store, int rank, std::vector<std::string> names,
              std::string store_keeper, double patience_s)
-    : store_(std::move(store)),
-      rank_(rank),
-      names_(std::move(names)),
-      store_keeper_(std::move(store_keeper)),
-      patience_s_(patience_s),
-      peers_(names_.size()),
-      store_answered_s_(base::monotonic_seconds()) {
-  for (Peer& peer : peers_) peer.changed_s = store_answered_s_;
-  thread_ = std::thread([this] { run(); });
+    : state_(std::make_shared<State>(std::move(store), static_cast<size_t>(rank), std::move(names),
+                                     std::move(store_keeper), patience_s)) {
+  state_->store_answered_s = base::monotonic_seconds();
+  state_->peers.resize(state_->names.size());
+  for (Peer& peer : state_->peers) peer.changed_s = state_->store_answered_s;
+  asker_ = std::thread([state = state_] { state->ask_until_the_end(); });
+  judge_ = std::thread([state = state_] { state->judge_until_the_end(); });
 }
 
 Watch::~Watch() {
   {
-    const std::lock_guard guard(lock_);
-    ending_ = true;
+    std::unique_lock guard(state_->lock);
+    state_->ending = true;
+    state_->wake.notify_all();
+    state_->wake.wait_for(guard, seconds(kLastCall_s), [this] { return state_->asker_ended; });
+    if (!state_->asker_ended) asker_.detach();
   }
-  wake_.notify_all();
-  thread_.join();
+  if (asker_.joinable()) asker_.join();
+  judge_.join();
 }
 
 void Watch::leave(const std::string& reason) {
   {
-    const std::lock_guard guard(lock_);
-    if (left_) return;
-    left_ = true;
+    const std::lock_guard guard(state_->lock);
+    if (state_->left) return;
+    state_->left = true;
   }
+  const std::unique_lock guard(state_->store_lock, seconds(kLastCall_s));
+  if (!guard) return;  // it does not answer
   try {
-    const std::lock_guard guard(store_lock_);
-    store_->set(left_key(static_cast<size_t>(rank_)), reason);
+    state_->store->set(left_key(state_->rank), reason);
   } catch (const std::exception&) {  // then there is nobody to tell
-  }
-}
-
-void Watch::look() {
-  std::vector<std::string> keys, left;
-  for (size_t p = 0; p < peers_.size(); ++p) keys.push_back(alive_key(p));
-  const std::lock_guard store_guard(store_lock_);
-  store_->set(keys[static_cast<size_t>(rank_)], std::to_string(++count_));
-  for (size_t p = 0; p < peers_.size(); ++p) {
-    std::string count, reason;
-    // A process that has not counted yet has no key, and get() would wait for it.
-    if (store_->check({keys[p]})) count = text_of(store_->get(keys[p]));
-    const bool has_left = store_->check({left_key(p)});
-    if (has_left) reason = text_of(store_->get(left_key(p)));
-    const std::lock_guard guard(lock_);
-    Peer& peer = peers_[p];
-    if (count != peer.count) peer.changed_s = base::monotonic_seconds();
-    peer.count = count;
-    peer.left = has_left;
-    peer.reason = reason;
-  }
-  const std::lock_guard guard(lock_);
-  store_answered_s_ = base::monotonic_seconds();
-}
-
-void Watch::judge(double now_s) {
-  const std::string patience = base::str(" for ", base::human_duration(patience_s_));
-  if (left_) return;
-  if (now_s - store_answered_s_ > patience_s_) {
-    end_process(base::str("the meeting point of the processes, kept by ", store_keeper_,
-                          ", has not answered", patience));
-  }
-  for (size_t p = 0; p < peers_.size(); ++p) {
-    if (static_cast<int>(p) == rank_ || peers_[p].left) continue;
-    if (now_s - peers_[p].changed_s > patience_s_)
-      end_process(base::str(names_[p], " has not answered", patience));
-  }
-}
-
-void Watch::run() {
-  double before_s = base::monotonic_seconds();
-  std::unique_lock guard(lock_);
-  while (!ending_) {
-    guard.unlock();
-    try {
-      look();
-    } catch (const std::exception&) {  // judged by when it last answered
-    }
-    guard.lock();
-    const double now_s = base::monotonic_seconds();
-    // While this process itself was stopped, the others' silence says nothing.
-    const double paused_s = now_s - before_s - 2 * kPeriod_s;
-    if (paused_s > 0 && now_s - store_answered_s_ < kPeriod_s) {
-      for (Peer& peer : peers_) peer.changed_s = std::min(now_s, peer.changed_s + paused_s);
-    }
-    before_s = now_s;
-    judge(now_s);
-    wake_.wait_for(guard, std::chrono::duration<double>(kPeriod_s), [this] { return ending_; });
   }
 }
 
 Watch::Cause Watch::explain(const std::string& failure) {
   const double start_s = base::monotonic_seconds();
-  std::unique_lock guard(lock_);
+  std::unique_lock guard(state_->lock);
   for (;;) {
     const double now_s = base::monotonic_seconds();
-    for (size_t p = 0; p < peers_.size(); ++p) {
-      const bool other = static_cast<int>(p) != rank_;
-      if (other && !peers_[p].reason.empty())
-        return {base::str(names_[p], " stopped: ", peers_[p].reason), true};
-      if (other && !peers_[p].left && now_s - peers_[p].changed_s > kGone_s)
-        return {names_[p] + " has ended or cannot be reached"};
+    for (size_t p = 0; p < state_->peers.size(); ++p) {
+      const Peer& peer = state_->peers[p];
+      if (p == state_->rank) continue;
+      if (!peer.reason.empty())
+        return {base::str(state_->names[p], " stopped: ", peer.reason), true};
+      if (!peer.left && now_s - peer.changed_s > kGone_s)
+        return {state_->names[p] + " has ended or cannot be reached"};
     }
-    if (now_s - store_answered_s_ > kGone_s) {
-      return {base::str("the meeting point of the processes, kept by ", store_keeper_,
+    if (now_s - state_->store_answered_s > kGone_s) {
+      return {base::str("the meeting point of the processes, kept by ", state_->store_keeper,
                         ", cannot be reached")};
     }
     if (now_s - start_s > 2 * kGone_s) break;

@@ -2,8 +2,7 @@
 // reads the others' counts.
 #pragma once
 
-#include <condition_variable>
-#include <mutex>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,31 +34,11 @@ class Watch {
   void leave(const std::string& reason);
 
  private:
-  struct Peer {
-    std::string count;
-    double changed_s = 0;  // when its count was last seen to change
-    bool left = false;
-    std::string reason{};
-  };
-
-  void run();
-  void look();
-  void judge(double now_s);
-
-  c10::intrusive_ptr<c10d::Store> store_;
-  const int rank_;
-  const std::vector<std::string> names_;
-  const std::string store_keeper_;
-  const double patience_s_;
-
-  std::mutex store_lock_;  // for its calls, which may take long
-  std::mutex lock_;        // for what follows
-  std::condition_variable wake_;
-  std::vector<Peer> peers_;
-  double store_answered_s_;
-  bool ending_ = false, left_ = false;
-  int64_t count_ = 0;
-  std::thread thread_;
+  struct State;
+  // Shared with the thread that asks the meeting point, whose call may hang where the network is
+  // cut.
+  std::shared_ptr<State> state_;
+  std::thread asker_, judge_;
 };
 
 }  // namespace muonlab::comm
