@@ -71,7 +71,8 @@ TEST_F(ProcessesTest, GiveTheBytesOfOne) {
 }
 
 TEST_F(ProcessesTest, GiveTheBytesOfOneInBf16) {
-  expect_the_same({2}, {"precision=bf16", "model.tied=true"});
+  expect_the_same({2},
+                  {"precision=bf16", "model.tied=true", "probes.spectra.params=[\"matrices\"]"});
 }
 
 TEST_F(ProcessesTest, ReduceAnyNumberOfMicroBatches) {
