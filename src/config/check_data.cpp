@@ -55,8 +55,10 @@ void check_data(Checker& c) {
   if (!vocabulary) {
     vocabulary = known;
   } else if (*vocabulary < *known) {
-    c.fail("model.vocabulary", base::str(*vocabulary, " is smaller than the tokenizer's ", *known,
-                                         "; leave it out to take that"));
+    c.fail("model.vocabulary",
+           base::str(*vocabulary, " is smaller than the tokenizer's ", *known,
+                     c.run.init ? "; set it, and init.resize_vocabulary, to add rows to the model"
+                                : "; leave it out to take that"));
   }
 }
 

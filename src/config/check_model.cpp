@@ -107,7 +107,22 @@ void fill_shape(ModelConfig& model) {
   if (!model.ffn_width) model.ffn_width = model.gated ? (8 * model.width + 1) / 3 : 4 * model.width;
 }
 
+namespace {
+
+void check_init_from(Checker& c) {
+  if (!c.run.init) return;
+  if (c.run.init->from.empty())
+    c.fail("init", "from is missing: name the folder of a Hugging Face model");
+  const std::string reason = "the weights come from init.from";
+  InitConfig& random = c.run.model.init;
+  c.without_effect(random.depth_scaled, false, "model.init.depth_scaled", "init.from", reason);
+  c.without_effect(random.zero_output, false, "model.init.zero_output", "init.from", reason);
+}
+
+}  // namespace
+
 void check_model(Checker& c) {
+  check_init_from(c);
   ModelConfig& m = c.run.model;
   m.from.reset();
   m.size.reset();

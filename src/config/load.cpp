@@ -29,6 +29,9 @@ std::string read_small_file(const std::string& path) {
 
 class Loader {
  public:
+  // stored: of a run that has begun, whose shape stands in the configuration itself.
+  explicit Loader(bool stored = false) : stored_(stored) {}
+
   // Reads a text and, deepest first, what it extends; merges them into tree().
   void load_text(std::string_view text, const std::string& label) {
     std::vector<Value> layers;
@@ -175,6 +178,8 @@ class Loader {
       return value && value->is(Value::Kind::string) ? std::optional(*value) : std::nullopt;
     };
     std::optional<Value> from = given("model.from"), size = given("model.size");
+    const std::optional<Value> init = stored_ ? std::nullopt : given("init.from");
+    if (init) return initial_shape(*init, {{"model.from", from}, {"model.size", size}});
     if (from && size) {
       const int from_layer = from->mark.layer(), size_layer = size->mark.layer();
       if (from_layer == size_layer) {
@@ -197,21 +202,36 @@ class Loader {
     }
     if (from) {
       give_way(from->mark.layer(), "model.from");
-      return shape_from(*from);
+      const std::string folder = from->mark.source ? from->mark.source->folder : ".";
+      return shape_from(*from, "model.from", path_in(folder, from->text), HfUse::shape);
     }
     return {};
+  }
+
+  // The shape of the model whose weights a run starts with.
+  ModelConfig initial_shape(const Value& init,
+                            std::vector<std::pair<std::string, std::optional<Value>>> others) {
+    for (const auto& [name, other] : others) {
+      if (!other) continue;
+      if (other->mark.layer() >= init.mark.layer())
+        problems_.add(other->mark, name, "init.from gives the shape already; leave this out");
+      dropped_.push_back(name + ": init.from gives the shape");
+    }
+    give_way(init.mark.layer(), "init.from");
+    return shape_from(init, "init.from", base::join_path(init.text, "config.json"), HfUse::weights);
   }
 
   // The fields that a named shape holds take the place of those that lower layers wrote.
   void give_way(int layer, const std::string& cause) {
     std::vector<std::string> names{"layers", "width", "heads", "kv_heads", "head_dim", "ffn_width"};
-    if (cause == "model.from") {
+    if (cause != "model.size") {
       names.insert(names.end(), {"gated", "activation", "qk_norm", "tied", "rope_theta", "norm_eps",
                                  "vocabulary", "attention_scale", "score_cap", "logit_cap",
                                  "rope_scaling", "attention_bias", "ffn_bias", "window",
                                  "window_pattern", "embedding_scale", "post_norm"});
     }
     Value* model = tree_.find("model");
+    if (!model) return;
     for (const std::string& name : names) {
       const Value* field = model->find(name);
       if (!field || field->mark.layer() >= layer) continue;
@@ -220,18 +240,19 @@ class Loader {
     }
   }
 
-  ModelConfig shape_from(const Value& from) {
-    const std::string path = path_in(from.mark.source ? from.mark.source->folder : ".", from.text);
+  ModelConfig shape_from(const Value& from, const std::string& setting, const std::string& path,
+                         HfUse use) {
     try {
-      return from_hugging_face(read_small_file(path), path, HfUse::shape);
+      return from_hugging_face(read_small_file(path), path, use);
     } catch (const ConfigError& e) {
       problems_.add(e, from.mark);
     } catch (const base::Error& e) {
-      problems_.add(from.mark, "model.from", e.what());
+      problems_.add(from.mark, setting, e.what());
     }
     return {};
   }
 
+  bool stored_;
   Problems problems_;
   std::vector<std::string> dropped_;
   Value tree_ = Value::object();
@@ -274,7 +295,7 @@ LoadedConfig parse_stored_config(std::string_view text, const std::string& label
                                  const std::vector<std::string>& settings) {
   LoadedConfig loaded;
   loaded.source_text = text;
-  Loader loader;
+  Loader loader(/*stored=*/true);
   loader.load_text(text, label);
   loader.apply(settings, "--set", Source::setting);
   loaded.run = loader.read();
@@ -297,7 +318,7 @@ ModelConfig resolve(ModelConfig model) {
 }
 
 RunConfig resolve(RunConfig run) {
-  Loader loader;
+  Loader loader(/*stored=*/true);
   loader.load_built(run);
   run = loader.read();
   loader.check(run, "run");

@@ -35,7 +35,7 @@ store::Checkpoint open_checkpoint(const std::string& run_or_checkpoint) {
     if (newest) return std::move(*newest);
     if (store::has_weight_files(path)) {
       throw base::Error(path, ": is a model's folder, not a run's: it holds weights without the ",
-                        "training state that this needs");
+                        "training state that this needs. init.from starts a run with its weights");
     }
     throw base::Error(path, ": holds no checkpoint");
   }

@@ -22,18 +22,6 @@ std::string config_path(const std::string& folder) {
   return base::join_path(folder, "config.json");
 }
 
-config::ModelConfig read_shape(const std::string& folder) {
-  const std::string path = config_path(folder);
-  const std::string text = base::read_text(path);
-  config::ModelConfig model = config::from_hugging_face(text, path);
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (json.is_object() && json.value("model_type", nlohmann::json()) == "gemma2") {
-    throw base::Error(path, ": is of Gemma 2, which stores the gains of its norms less one; ",
-                      "muonlab reads the shape of such a model (model.from), not its weights");
-  }
-  return model;
-}
-
 // The id that config.json names for the end of a text, or the first of several; 0 where it names
 // none.
 int32_t end_of_text_of(const std::string& folder, int64_t vocabulary) {
@@ -63,6 +51,11 @@ std::shared_ptr<const data::Tokenizer> tokenizer_of(const std::string& folder,
 
 }  // namespace
 
+config::ModelConfig stored_shape(const std::string& folder) {
+  const std::string path = config_path(folder);
+  return config::from_hugging_face(base::read_text(path), path);
+}
+
 bool is_model_folder(const std::string& path) {
   base::FileSystem& files = base::real_file_system();
   return files.exists(config_path(path)) && store::has_weight_files(path) &&
@@ -76,7 +69,7 @@ LoadedModel load_foreign_model(const std::string& folder,
   std::string name = folder;
   while (name.size() > 1 && name.back() == '/') name.pop_back();
   loaded.config.name = base::base_name(name);
-  loaded.config.model = read_shape(folder);
+  loaded.config.model = stored_shape(folder);
   loaded.config.data = config::ShardsConfig{};
   loaded.config.eval.windows = config::EvalWindows::spread;
   const tensor::Place place = choose(loaded.config);

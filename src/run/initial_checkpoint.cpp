@@ -1,3 +1,4 @@
+#include "initial_weights.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
@@ -19,6 +20,7 @@ void write_initial_checkpoint(const std::string& config_path,
   const config::LoadedConfig loaded = config::load_config(config_path, settings);
   tensor::start_runtime(loaded.run.threads.value_or(base::usable_processors()));
   Session session(prepare(loaded.run));
+  load_initial_weights(session);
   const std::string partial = folder + ".partial";
   const std::string written =
       train::save_checkpoint(session.trainer(), store::CheckpointWriter(files, partial, 0));

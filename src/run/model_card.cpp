@@ -42,6 +42,7 @@ std::string run_facts(const LoadedModel& loaded) {
   if (loaded.is_average) text += row("weights", "average over the end of the run");
   text += row("optimizers (first match)", optimizers(loaded.config));
   text += row("seed", base::str(loaded.config.seed));
+  if (loaded.config.init) text += row("weights at the start", loaded.config.init->from);
   if (!loaded.data_identity.empty()) text += row("hash of the data", loaded.data_identity);
   return text;
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "fresh_start.hpp"
+#include "initial_weights.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/log.hpp"
@@ -137,6 +138,11 @@ Start find_start(const record::RunFolder& folder, const std::string& from, Prepa
     start.own.emplace(std::move(*newest));
     plan_from(*start.own, prepared);
   } else if (!from.empty()) {
+    if (prepared.config.init) {
+      throw base::Error(
+          "--from and init.from both say which weights to start with; leave one of "
+          "them out");
+    }
     start.branch.emplace(record::open_checkpoint(from));
     plan_from(*start.branch, prepared);
     accept_branch(*start.branch, prepared);
@@ -189,6 +195,7 @@ void load_start(const Start& start, const std::string& from, Session& session,
                 const record::RunFolder& folder, base::FileSystem& files) {
   if (start.own) resume(start, session);
   if (start.branch) branch(*start.branch, from, session, folder, files);
+  if (!start.own && !start.branch) load_initial_weights(session);
 }
 
 }  // namespace muonlab::run

@@ -47,6 +47,22 @@ struct EnumNames<Reduction> {
   static constexpr std::array<std::string_view, 2> names{"exact", "fast"};
 };
 
+// A model whose weights a new run starts from, instead of random ones.
+struct InitFromConfig {
+  std::string from;
+  bool resize_vocabulary = false;
+  bool operator==(const InitFromConfig&) const = default;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("from", self.from,
+          Field{.help = "folder of a Hugging Face model, whose weights and shape a new run starts "
+                        "with"});
+    visit("resize_vocabulary", self.resize_vocabulary,
+          Field{.help = "allow a model.vocabulary other than the folder's: rows are cut off at the "
+                        "end, or added as the mean of those there"});
+  }
+};
+
 // Length is given by exactly one of steps, tokens and epochs.
 struct TrainConfig {
   std::optional<int64_t> steps;
@@ -193,6 +209,7 @@ struct RunConfig {
   Precision precision = Precision::fp32;
   Kernels kernels = Kernels::fused;
   ModelConfig model;
+  std::optional<InitFromConfig> init{};
   DataConfig data;
   std::map<std::string, OptimizerConfig> optimizers{{"adam", AdamWConfig{}}};
   std::vector<AssignConfig> assign{{{"all"}, "adam"}};
@@ -219,6 +236,7 @@ struct RunConfig {
         Field{.help =
                   "fused: hand-written backward passes; reference: composed of ATen's operations"});
     visit("model", self.model, Field{.help = "the decoder"});
+    visit("init", self.init, Field{.help = "weights to start from; random ones unless given"});
     visit("data", self.data, Field{.help = "the corpus"});
     visit("optimizers", self.optimizers, Field{.help = "optimizers by name"});
     visit(
