@@ -112,6 +112,21 @@ TEST(SweepCell, ASweepContinuesOnTheWindowsThatItsCellsBeganWith) {
             first);
 }
 
+// Cells of a version before train.reduction added their micro-batches one after another.
+TEST(SweepCell, ASweepContinuesInTheOrderOfTheSumThatItsCellsBeganWith) {
+  const auto reduction_with = [](const std::string& train) {
+    Queue sweep;
+    base::write_atomically(sweep.run("a-s1").config(), "{\"train\": " + train + "}");
+    return reduction_of(sweep.folder());
+  };
+  using enum config::Reduction;
+  EXPECT_EQ(reduction_of(SweepFolder("/nowhere")), exact);
+  EXPECT_EQ(reduction_with(R"({"batch": 8, "micro_batch": 8})"), exact) << "nothing is summed";
+  EXPECT_EQ(reduction_with(R"({"batch": 8, "micro_batch": 2})"), fast);
+  EXPECT_EQ(reduction_with(R"({"batch": 8, "micro_batch": 2, "reduction": "exact"})"), exact);
+  EXPECT_EQ(reduction_with(R"({"batch": 8, "micro_batch": 2, "reduction": "fast"})"), fast);
+}
+
 // A finite loss that says nothing about the settings counts like a diverged run in a search.
 TEST(SweepCell, ALossThatExplodedOrIsAGuessIsDoubted) {
   CellStatus status;
