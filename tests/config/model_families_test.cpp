@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-ModelConfig small() {
+ModelConfig family_model() {
   ModelConfig m;
   m.width = 64;
   m.kv_heads = 2;
@@ -36,7 +36,7 @@ ModelConfig read(const Json& json, HfUse use = HfUse::weights) {
 }
 
 TEST(ModelFamilies, Llama3Rope) {
-  ModelConfig m = small();
+  ModelConfig m = family_model();
   m.rope_theta = 500000;
   Llama3Scaling scaling;
   scaling.factor = 32;
@@ -142,7 +142,7 @@ const std::vector<Family> kFamilies{
 
 TEST(ModelFamilies, EachIsWrittenAndReadBack) {
   for (const Family& family : kFamilies) {
-    ModelConfig m = small();
+    ModelConfig m = family_model();
     family.change(m);
     m = resolve(m);
     EXPECT_EQ(hugging_face_architecture(m), family.architecture);
@@ -164,7 +164,7 @@ TEST(ModelFamilies, OwnModelsAreReadBackAndSaidToBeOwn) {
       {[](auto& m) { m.window = 5, m.window_pattern = "wf"; },
        "windows are Mistral's (gated, in every layer, no biases), Qwen2's and Qwen3's there"}};
   for (const auto& [change, gap] : models) {
-    ModelConfig m = small();
+    ModelConfig m = family_model();
     change(m);
     EXPECT_EQ(hugging_face_gap(m), gap);
     EXPECT_EQ(read(Json::parse(hugging_face_config(m))), m) << gap;
@@ -172,7 +172,7 @@ TEST(ModelFamilies, OwnModelsAreReadBackAndSaidToBeOwn) {
 }
 
 TEST(ModelFamilies, ASectionOfAnotherArchitectureIsRefused) {
-  Json json = Json::parse(hugging_face_config(small()));
+  Json json = Json::parse(hugging_face_config(family_model()));
   json["muonlab"]["logit_cap"] = 15.0;
   try {
     read(json);
