@@ -9,7 +9,7 @@
 namespace muonlab::run {
 namespace {
 
-using Json = nlohmann::json;
+using PlainJson = nlohmann::json;
 
 // The format's kinds of tokens.
 enum TokenKind : int32_t { kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5 };
@@ -64,8 +64,8 @@ store::GgufPairs from_sentencepiece(const std::string& model, const data::Tokeni
   return pairs;
 }
 
-const Json& member(const Json& object, const char* name) {
-  static const Json none;
+const PlainJson& member(const PlainJson& object, const char* name) {
+  static const PlainJson none;
   const auto found = object.is_object() ? object.find(name) : object.end();
   return object.is_object() && found != object.end() ? *found : none;
 }
@@ -77,10 +77,10 @@ struct Splits {
   bool gpt2 = false;
 };
 
-void read_splits(const Json& part, Splits& splits) {
+void read_splits(const PlainJson& part, Splits& splits) {
   const std::string type = part.value("type", "");
   if (type == "Sequence") {
-    for (const Json& inner : member(part, "pretokenizers")) read_splits(inner, splits);
+    for (const PlainJson& inner : member(part, "pretokenizers")) read_splits(inner, splits);
   } else if (type == "Split") {
     splits.patterns.push_back(member(member(part, "pattern"), "Regex").is_string()
                                   ? part["pattern"]["Regex"].get<std::string>()
@@ -97,7 +97,7 @@ void read_splits(const Json& part, Splits& splits) {
 }
 
 // llama.cpp's name of a pre-tokenizer that splits texts as this one does.
-std::string pre_tokenizer_name(const Json& tokenizer) {
+std::string pre_tokenizer_name(const PlainJson& tokenizer) {
   static const std::string kLlama3 =
       R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
   static const std::string kQwen2 =
@@ -120,9 +120,9 @@ std::string pre_tokenizer_name(const Json& tokenizer) {
   refuse("the tokenizer splits texts in a way that llama.cpp has no name for");
 }
 
-std::vector<std::string> merges_of(const Json& tokenizer) {
+std::vector<std::string> merges_of(const PlainJson& tokenizer) {
   std::vector<std::string> merges;
-  for (const Json& merge : member(member(tokenizer, "model"), "merges")) {
+  for (const PlainJson& merge : member(member(tokenizer, "model"), "merges")) {
     merges.push_back(merge.is_string()
                          ? merge.get<std::string>()
                          : merge.at(0).get<std::string>() + " " + merge.at(1).get<std::string>());
@@ -132,11 +132,11 @@ std::vector<std::string> merges_of(const Json& tokenizer) {
 
 store::GgufPairs from_json(const std::string& text, const data::Tokenizer& tokenizer,
                            int64_t vocabulary) {
-  const Json json = Json::parse(text);
+  const PlainJson json = PlainJson::parse(text);
   Tokens tokens(static_cast<size_t>(vocabulary));
   for (const auto& [token, id] : member(member(json, "model"), "vocab").items())
     tokens.set(id.get<size_t>(), token, kNormal);
-  for (const Json& added : member(json, "added_tokens")) {
+  for (const PlainJson& added : member(json, "added_tokens")) {
     tokens.set(added.at("id").get<size_t>(), added.at("content").get<std::string>(),
                added.value("special", false) ? kControl : kUserDefined);
   }

@@ -18,7 +18,7 @@
 namespace muonlab::run {
 namespace {
 
-constexpr const char* kTiny = R"({
+constexpr const char* kExported = R"({
   "name": "tiny", "threads": 1, "device": "cpu",
   "data": {"kind": "biographies", "m": 3, "questions": 2, "tokenizer": {"kind": "byte"}},
   "model": {"layers": 2, "width": 32, "heads": 4, "kv_heads": 2, "context": 32},
@@ -28,7 +28,7 @@ constexpr const char* kTiny = R"({
 class Export : public testing::Test {
  protected:
   std::string checkpoint(const std::vector<std::string>& settings = {}) {
-    Session session(prepare(config::parse_config(kTiny, "tiny.json", settings).run));
+    Session session(prepare(config::parse_config(kExported, "tiny.json", settings).run));
     const std::string name = base::str("c", ++count_);
     return train::save_checkpoint(
         session.trainer(), store::CheckpointWriter(base::real_file_system(), folder_ / name, 0));

@@ -16,7 +16,7 @@
 namespace muonlab::run {
 namespace {
 
-constexpr const char* kTiny = R"({
+constexpr const char* kStarted = R"({
   "name": "tiny", "threads": 1, "device": "cpu", "seed": 8,
   "data": {"kind": "biographies", "m": 3, "questions": 2, "tokenizer": {"kind": "byte"}},
   "train": {"steps": 1, "batch": 1}
@@ -36,7 +36,7 @@ class InitialWeights : public testing::Test {
     export_model(request);
   }
   Session begin(std::vector<std::string> settings) {
-    return Session(prepare(config::parse_config(kTiny, "tiny.json", settings).run));
+    return Session(prepare(config::parse_config(kStarted, "tiny.json", settings).run));
   }
   // The values of a run that starts with the folder.
   std::map<std::string, at::Tensor> started(std::vector<std::string> settings = {}) {
