@@ -26,17 +26,14 @@ muon_<case>.safetensors    Three steps of Muon in float64, by the formulas below
 adamw_<case>.safetensors   Three steps of torch.optim.AdamW in float64: weight0..3, grad1..3, exp_avg3, exp_avg_sq3.
 """
 
-import argparse
 import json
 import math
-import pathlib
-import sys
 
 import numpy as np
 import torch
 import transformers
-from safetensors import safe_open
-from safetensors.torch import save_file
+
+from golden_files import write_or_check
 
 # ------------------------------------------------------------------------------------------- models
 
@@ -378,54 +375,13 @@ def all_cases():
         yield f"adamw_{name}", *make_adamw_case(decay)
 
 
-def check_file(path, tensors, config):
-    if not path.exists():
-        return "is missing"
-    with safe_open(path, "pt") as stored:
-        stored_config = json.loads(stored.metadata()["config"])
-        stored_config.pop("source")
-        if stored_config != config:
-            return "has another config"
-        if set(stored.keys()) != set(tensors):
-            return "has other tensors"
-        for name, value in tensors.items():
-            old = stored.get_tensor(name)
-            if old.dtype != value.dtype or old.shape != value.shape:
-                return f"{name} has another type or shape"
-            # Rounding differs between machines; float32 islands of transformers allow 1e-6.
-            limit = 0 if not value.is_floating_point() else 1e-6 if path.name.startswith("model_") else 1e-12
-            if (old.double() - value.double()).abs().max() > limit * max(1.0, value.abs().max().item()):
-                return f"{name} differs"
-    return None
-
-
 def main():
-    parser = argparse.ArgumentParser(description="write or check tests/golden/*.safetensors")
-    parser.add_argument("--out", type=pathlib.Path,
-                        default=pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden")
-    parser.add_argument("--only", default="", help="only the files whose names begin so")
-    parser.add_argument("--check", action="store_true", help="compare with the files that are there; write nothing")
-    arguments = parser.parse_args()
     torch.set_num_threads(1)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    source = f"scripts/make_goldens.py; torch {torch.__version__}, transformers {transformers.__version__}"
-    bad, total = 0, 0
-    for name, tensors, config in all_cases():
-        if not name.startswith(arguments.only):
-            continue
-        path = arguments.out / f"{name}.safetensors"
-        if arguments.check:
-            problem = check_file(path, tensors, config)
-            if problem:
-                bad += 1
-                print(f"{path}: {problem}")
-        else:
-            save_file({k: v.contiguous() for k, v in tensors.items()}, path,
-                      metadata={"config": json.dumps({**config, "source": source})})
-            path.chmod(0o644)
-        total += path.stat().st_size if path.exists() else 0
-    print(f"{len(MODEL_CASES) + len(FAMILY_CASES) + len(MUON_CASES) + len(ADAMW_CASES)} files, {total / 1000:.0f} kB, {bad} bad")
-    sys.exit(1 if bad else 0)
+    cases = ((name, {key: value.detach().numpy() for key, value in tensors.items()}, config)
+             for name, tensors, config in all_cases())
+    # float32 islands of transformers allow 1e-6
+    write_or_check(cases, f"scripts/make_goldens.py; torch {torch.__version__}, transformers {transformers.__version__}",
+                   lambda name: 1e-6 if name.startswith("model_") else 1e-12)
 
 
 if __name__ == "__main__":

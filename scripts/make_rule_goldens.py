@@ -11,15 +11,11 @@ rule_<case>.safetensors
     metadata "config"    JSON: "optimizer" is the optimizer as a configuration of muonlab has it, "updates" is n
 """
 
-import argparse
-import json
 import math
-import pathlib
-import sys
 
 import numpy as np
-from safetensors import safe_open
-from safetensors.numpy import save_file
+
+from golden_files import write_or_check
 
 UPDATES = 4
 SHAPES = [("ffn_in", 6, 10), ("ffn_in", 10, 6), ("ffn_in", 8, 8)]
@@ -296,44 +292,9 @@ def make_case(s):
     return tensors, {"optimizer": s, "updates": UPDATES}
 
 
-def check_file(path, tensors, config):
-    if not path.exists():
-        return "is missing"
-    with safe_open(path, "np") as stored:
-        stored_config = json.loads(stored.metadata()["config"])
-        stored_config.pop("source")
-        if stored_config != config:
-            return "has another config"
-        if set(stored.keys()) != set(tensors):
-            return "has other tensors"
-        for name, value in tensors.items():
-            if np.abs(stored.get_tensor(name) - value).max() > 1e-10 * max(1.0, np.abs(value).max()):
-                return f"{name} differs"
-    return None
-
-
 def main():
-    parser = argparse.ArgumentParser(description="write or check tests/golden/rule_*.safetensors")
-    parser.add_argument("--out", type=pathlib.Path,
-                        default=pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden")
-    parser.add_argument("--check", action="store_true", help="compare with the files that are there; write nothing")
-    arguments = parser.parse_args()
-    bad, total = 0, 0
-    for name, settings in CASES.items():
-        tensors, config = make_case(settings)
-        path = arguments.out / f"rule_{name}.safetensors"
-        if arguments.check:
-            problem = check_file(path, tensors, config)
-            bad += problem is not None
-            if problem:
-                print(f"{path}: {problem}")
-        else:
-            save_file({k: np.ascontiguousarray(v) for k, v in tensors.items()}, path,
-                      metadata={"config": json.dumps({**config, "source": "scripts/make_rule_goldens.py"})})
-            path.chmod(0o644)
-        total += path.stat().st_size if path.exists() else 0
-    print(f"{len(CASES)} files, {total / 1000:.0f} kB, {bad} bad")
-    sys.exit(1 if bad else 0)
+    cases = ((f"rule_{name}", *make_case(settings)) for name, settings in CASES.items())
+    write_or_check(cases, "scripts/make_rule_goldens.py", lambda name: 1e-10)
 
 
 if __name__ == "__main__":

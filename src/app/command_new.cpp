@@ -70,6 +70,8 @@ Corpus open_shards(const std::string& folder) {
 }
 
 // About one piece for 2,500 bytes of text, so that each is seen often: 1,024 to 16,384.
+constexpr int64_t kLeastVocabulary = 512;
+
 int64_t fitting_vocabulary(uint64_t bytes) {
   int64_t vocabulary = 1024;
   while (vocabulary < 16384 && static_cast<uint64_t>(vocabulary) * 2500 < bytes) vocabulary *= 2;
@@ -100,10 +102,17 @@ Corpus tokenize(const NewOptions& options, const std::string& folder) {
   }
   data::BadLines bad;
   std::string model;
-  {
-    base::ProgressBar bar("tokenizer", bytes, "B");
-    model = data::train_tokenizer_on_files(list, options.read, training, bad,
-                                           [&](uint64_t done, uint64_t) { bar.set(done); });
+  while (model.empty()) {
+    try {
+      base::ProgressBar bar("tokenizer", bytes, "B");
+      model = data::train_tokenizer_on_files(list, options.read, training, bad,
+                                             [&](uint64_t done, uint64_t) { bar.set(done); });
+    } catch (const base::Error&) {
+      // A text that repeats itself has fewer pieces than one of its size usually has.
+      if (training.vocabulary <= kLeastVocabulary) throw;
+      training.vocabulary /= 2;
+      bad = {};
+    }
   }
   const auto tokenizer = data::make_sentencepiece_tokenizer(model, "the new tokenizer");
   base::ProgressBar bar("tokens", bytes, "B");

@@ -23,8 +23,8 @@ class CommandLine : public ::testing::Test {
 
 TEST_F(CommandLine, UnknownWordsGetTheirNeighbour) {
   const std::string commands =
-      "; commands: train runs sweep report compare eval sample ask tail spectra sharpness init "
-      "config data theory bench doctor";
+      "; commands: new train lr-find runs sweep report compare metrics eval sample logits export "
+      "inspect ask tail spectra sharpness init config data theory bench doctor completion";
   expect_refused({"bogus"}, "error: there is no command \"bogus\"" + commands);
   expect_refused({"traim", "x.json"},
                  "error: there is no command \"traim\"; did you mean \"train\"?");
@@ -70,7 +70,7 @@ TEST_F(CommandLine, WhatNoFileCouldMakeRightIsAMistakeOfTheCommandLine) {
 }
 
 TEST_F(CommandLine, WhatIsMissingIsNamedOrTheHelpShown) {
-  expect_refused({"eval"}, "error: eval: CHECKPOINT is required. See `muonlab eval --help`");
+  expect_refused({"eval"}, "error: eval: MODEL is required. See `muonlab eval --help`");
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{}, {"data"}, {"config"}}) {
     const Result result = run_program(scratch_.path(), arguments);

@@ -161,7 +161,9 @@ TEST_F(ProcessesTest, AProcessThatHangsStopsTheOthers) {
 }
 
 // One process or all of them killed at any moment, and resumed by another number of processes.
-TEST_F(ProcessesTest, KilledSixtyTimesTheyReachTheStateOfAStraightRunSlow) {
+using ProcessesSlow = ProcessesTest;
+
+TEST_F(ProcessesSlow, KilledSixtyTimesTheyReachTheStateOfAStraightRun) {
   common_[0] = "train.steps=400";
   ASSERT_EQ(train_by(1, "straight").code, 0);
   std::mt19937 random(7);
