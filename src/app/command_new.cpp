@@ -69,9 +69,9 @@ Corpus open_shards(const std::string& folder) {
   return corpus;
 }
 
-// About one piece for 2,500 bytes of text, so that each is seen often: 1,024 to 16,384.
 constexpr int64_t kLeastVocabulary = 512;
 
+// About one piece for 2,500 bytes of text, so that each is seen often: 1,024 to 16,384.
 int64_t fitting_vocabulary(uint64_t bytes) {
   int64_t vocabulary = 1024;
   while (vocabulary < 16384 && static_cast<uint64_t>(vocabulary) * 2500 < bytes) vocabulary *= 2;
@@ -155,9 +155,10 @@ double flops_per_token(const config::ModelConfig& model, int64_t parameters) {
 
 config::ModelConfig shape(int64_t layers, int64_t width, int64_t heads, int64_t vocabulary) {
   const std::string text = base::str("{\"train\": {\"steps\": 1}, \"model\": {\"layers\": ", layers,
-                                     ", \"width\": ", width, ", \"heads\": ", heads,
-                                     ", \"vocabulary\": ", vocabulary, "}}");
-  return config::parse_config(text, "the proposal").run.model;
+                                     ", \"width\": ", width, ", \"heads\": ", heads, "}}");
+  config::ModelConfig model = config::parse_config(text, "the proposal").run.model;
+  model.vocabulary = vocabulary;  // the data's own, which may be smaller than the default data's
+  return model;
 }
 
 // The largest model that the data teach well within the time; the smallest in any case.
