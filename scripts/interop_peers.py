@@ -104,4 +104,4 @@ def close(what, ours, theirs, limit=1e-4):
 
 def equal(what, ours, theirs):
     if ours != theirs:
-        sys.exit(f"{what}: not equal\n  here  {ours}\n  there {theirs}")
+        sys.exit(f"{what}: not equal\n  here  {str(ours)[:500]}\n  there {str(theirs)[:500]}")
