@@ -7,6 +7,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/log.hpp"
+#include "muonlab/record/history.hpp"
 #include "muonlab/record/json_lines.hpp"
 
 namespace muonlab::run {
@@ -44,9 +45,12 @@ void accept_fresh_start(const record::RunFolder& folder) {
   const auto [first, last] = recorded_steps(folder.metrics());
   if (last == 0) return;
   const int64_t every = save_interval(folder);
-  // The step after a save is taken only once the save succeeded. A branch records steps from its
-  // branching on.
-  if (every > 0 && (last - 1) / every * every >= first) {
+  // A periodic save is written while the run trains on, and ends before the next one begins: in a
+  // run that was killed the last one that was due may be missing, the one before it may not. A run
+  // that ended by itself has waited for all. A branch records steps from its branching on.
+  const bool ended = record::read_history(folder.history()).end.has_value();
+  const int64_t due = every > 0 ? (last - 1) / every - (ended ? 0 : 1) : 0;
+  if (due * every >= first) {
     throw base::Error(folder.metrics(), ": records steps up to ", last, ", but ",
                       folder.checkpoints(), " holds no checkpoint, though one was due every ",
                       every,
