@@ -77,7 +77,7 @@ class Rule {
   virtual std::vector<tensor::NamedTensor> state() = 0;
   // Several processes work on the run, and this one is `rank` of `size`: from now on update()
   // writes the values of its own members only, and advances the state of all. Returns the owner of
-  // every member. Empty: every process goes on updating all of them.
+  // every member. Empty: every process updates all of them.
   virtual std::vector<int> share_out(int /*rank*/, int /*size*/) { return {}; }
   // Newton–Schulz iterations or SVDs run so far, in matrices (a head counts as one); 0 for rules
   // that have none.

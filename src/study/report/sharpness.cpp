@@ -57,8 +57,7 @@ std::string sharpness_html(const ReportData& data) {
   if (html.empty()) return "";
   return "<p class=\"note\">How much the loss curves along the update Z of a step, with the exact "
          "Hessian H of the step's batch. Compare rows at equal loss: a run moves from right to "
-         "left. "
-         "The learning rate has no influence on these figures.</p>\n" +
+         "left. A longer step in the same direction has the same sharpness.</p>\n" +
          html + from_line(data, "sharpness.jsonl", "runs[].sharpness");
 }
 
