@@ -66,6 +66,11 @@ The same command continues an interrupted sweep: finished cells are skipped, int
                     "list the cells and estimate time, memory and disk");
   command->add_flag("--redo-changed", request->redo_changed,
                     "move runs of cells whose settings changed aside and run the cells again");
+  command
+      ->add_option("--slurm", request->slurm,
+                   "run the cells as job arrays of Slurm, with these options for sbatch, and watch "
+                   "them: --slurm '--partition=gpu --time=2:00:00'; with --jobs, so many at once")
+      ->type_name("OPTIONS");
   add_max_time(*command,
                "stop after this time, 3h or 90min, once the running cells have saved; the same "
                "command continues");

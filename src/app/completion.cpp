@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/process.hpp"
 #include "muonlab/base/text.hpp"
 
 namespace muonlab::app {
@@ -63,13 +64,6 @@ void walk(const CLI::App& command, const std::string& path, std::vector<Complete
     walk(*sub, path.empty() ? sub->get_name() : path + " " + sub->get_name(), out);
 }
 
-// In single quotes, as bash and zsh read them.
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? "'\\''" : std::string(1, c);
-  return out + "'";
-}
-
 std::string fish_quoted(const std::string& text) {
   std::string out = "'";
   for (const char c : text)
@@ -81,7 +75,7 @@ std::string fish_quoted(const std::string& text) {
 std::string paths(const std::vector<CompletedCommand>& commands, const char* separator) {
   std::vector<std::string> all;
   for (const CompletedCommand& command : commands)
-    if (!command.path.empty()) all.push_back(quoted(command.path));
+    if (!command.path.empty()) all.push_back(base::shell_quoted(command.path));
   return base::join(all, separator);
 }
 
@@ -94,7 +88,7 @@ std::string value_cases(const std::vector<CompletedCommand>& commands, Action ac
       if (!option.takes_value) continue;
       std::vector<std::string> patterns;
       for (const std::string& name : option.names)
-        patterns.push_back(quoted(command.path + "/" + name));
+        patterns.push_back(base::shell_quoted(command.path + "/" + name));
       out += base::str("    ", base::join(patterns, " | "), ") ", action(option.choices), " ;;\n");
     }
   }
@@ -103,9 +97,10 @@ std::string value_cases(const std::vector<CompletedCommand>& commands, Action ac
 
 std::string bash_script(const std::vector<CompletedCommand>& commands) {
   const auto values = [](const std::vector<std::string>& choices) {
-    return choices.empty() ? std::string("return")
-                           : "COMPREPLY=($(compgen -W " + quoted(base::join(choices, " ")) +
-                                 " -- \"$current\")); return";
+    return choices.empty()
+               ? std::string("return")
+               : "COMPREPLY=($(compgen -W " + base::shell_quoted(base::join(choices, " ")) +
+                     " -- \"$current\")); return";
   };
   std::string words;
   for (const CompletedCommand& command : commands) {
@@ -113,8 +108,9 @@ std::string bash_script(const std::vector<CompletedCommand>& commands) {
     for (const Word& word : command.commands) names.push_back(word.name);
     for (const CompletedOption& option : command.options)
       options.insert(options.end(), option.names.begin(), option.names.end());
-    words += base::str("    ", quoted(command.path), ") commands=", quoted(base::join(names, " ")),
-                       " options=", quoted(base::join(options, " ")), " ;;\n");
+    words += base::str("    ", base::shell_quoted(command.path),
+                       ") commands=", base::shell_quoted(base::join(names, " ")),
+                       " options=", base::shell_quoted(base::join(options, " ")), " ;;\n");
   }
   return base::str(R"(# Completion of muonlab in bash: source <(muonlab completion bash)
 _muonlab() {
@@ -149,7 +145,7 @@ complete -o default -F _muonlab muonlab
 std::string described(const std::string& name, const std::string& meaning) {
   std::string escaped;
   for (const char c : name) escaped += c == ':' ? "\\:" : std::string(1, c);
-  return quoted(escaped + ":" + meaning);
+  return base::shell_quoted(escaped + ":" + meaning);
 }
 
 std::string zsh_script(const std::vector<CompletedCommand>& commands) {
@@ -159,7 +155,7 @@ std::string zsh_script(const std::vector<CompletedCommand>& commands) {
   };
   std::string words;
   for (const CompletedCommand& command : commands) {
-    words += base::str("    ", quoted(command.path), ")\n      commands=(");
+    words += base::str("    ", base::shell_quoted(command.path), ")\n      commands=(");
     for (const Word& word : command.commands) words += " " + described(word.name, word.meaning);
     words += ")\n      options=(";
     for (const CompletedOption& option : command.options)

@@ -4,7 +4,6 @@
 #include <sys/statvfs.h>
 
 #include "base/posix_file_system.hpp"
-#include "muonlab/base/lock.hpp"
 
 namespace muonlab::base {
 namespace {
@@ -65,11 +64,11 @@ class FolderFileSystem final : public PosixFileSystem {
 }  // namespace
 
 struct HeldFolder::Held {
-  Held(std::string path, const std::string& lock, const std::string& what)
+  Held(std::string path, const std::string& lock, const std::string& what, LockMode mode)
       : path(std::move(path)),
         lock_name(lock),
         folder(open_folder(this->path)),
-        lock(folder.value(), lock_name, join_path(this->path, lock_name), what),
+        lock(folder.value(), lock_name, join_path(this->path, lock_name), what, mode),
         files(this->path, folder.value()) {}
 
   std::string path, lock_name;
@@ -78,14 +77,17 @@ struct HeldFolder::Held {
   FolderFileSystem files;
 };
 
-HeldFolder::HeldFolder(std::string path, const std::string& lock_name, const std::string& what) {
+HeldFolder::HeldFolder(std::string path, const std::string& lock_name, const std::string& what,
+                       LockMode mode) {
   while (path.size() > 1 && path.back() == '/') path.pop_back();
-  held_ = std::make_unique<Held>(std::move(path), lock_name, what);
+  held_ = std::make_unique<Held>(std::move(path), lock_name, what, mode);
 }
 
 HeldFolder::~HeldFolder() = default;
 
 FileSystem& HeldFolder::files() const { return held_->files; }
+
+void HeldFolder::share() { held_->lock.share(); }
 
 const std::string& HeldFolder::path() const { return held_->path; }
 

@@ -26,8 +26,9 @@ std::string holder(int descriptor) {
 constexpr int kTries = 20;
 constexpr useconds_t kBetweenTries_us = 5000;
 
-bool try_lock(int descriptor) {
-  for (int i = 1; ::flock(descriptor, LOCK_EX | LOCK_NB) != 0; ++i) {
+bool try_lock(int descriptor, LockMode mode) {
+  const int kind = mode == LockMode::alone ? LOCK_EX : LOCK_SH;
+  for (int i = 1; ::flock(descriptor, kind | LOCK_NB) != 0; ++i) {
     if (errno != EINTR && (errno != EWOULDBLOCK || i >= kTries)) return false;
     ::usleep(kBetweenTries_us);
   }
@@ -52,16 +53,16 @@ int open_lock(int folder, const std::string& name, const std::string& path) {
 
 }  // namespace
 
-FileLock::FileLock(const std::string& path, const std::string& what)
-    : FileLock(AT_FDCWD, path, path, what) {}
+FileLock::FileLock(const std::string& path, const std::string& what, LockMode mode)
+    : FileLock(AT_FDCWD, path, path, what, mode) {}
 
 FileLock::FileLock(int folder, const std::string& name, const std::string& path,
-                   const std::string& what) {
+                   const std::string& what, LockMode mode) {
   // Again where the file was removed or replaced between opening and locking it.
   for (int i = 0; descriptor_ < 0 || (i < kTries && !is_at(folder, name)); ++i) {
     if (descriptor_ >= 0) ::close(descriptor_);
     descriptor_ = open_lock(folder, name, path);
-    if (try_lock(descriptor_)) {
+    if (try_lock(descriptor_, mode)) {
       // A hard link: another file would get the process id. A lock of its own takes its place;
       // once, since some network file systems count links wrongly.
       if (i == 0 && is_at(folder, name) && has_other_names(descriptor_))
@@ -83,6 +84,8 @@ FileLock::FileLock(int folder, const std::string& name, const std::string& path,
     throw io_error("write the lock", path, number);
   }
 }
+
+void FileLock::share() { ::flock(descriptor_, LOCK_SH); }
 
 bool FileLock::is_at(int folder, const std::string& name) const {
   struct stat there {

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -111,6 +112,49 @@ std::optional<int> ChildProcess::poll() {
   if (ended == id_) exit_code_ = exit_code_of(status);
   if (ended < 0 && errno == ECHILD) exit_code_ = kCannotRun;  // somebody else reaped it
   return exit_code_;
+}
+
+ProgramResult run_program(const std::vector<std::string>& command) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) throw io_error("make a pipe for", command.front(), errno);
+  Descriptor read_end(ends[0]);
+  const std::vector<char*> arguments = pointers(command);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+  pid_t id = -1;
+  const int number =
+      ::posix_spawnp(&id, arguments[0], &actions, nullptr, arguments.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  ::close(ends[1]);
+  if (number == ENOENT) return {kCannotRun, command.front() + ": there is no such program\n"};
+  if (number != 0) throw io_error("start", command.front(), number);
+  ProgramResult result;
+  char bytes[4096];
+  while (true) {
+    const ssize_t length = ::read(read_end.value(), bytes, sizeof bytes);
+    if (length < 0 && errno == EINTR) continue;
+    if (length <= 0) break;
+    result.output.append(bytes, static_cast<size_t>(length));
+  }
+  int status = 0;
+  while (::waitpid(id, &status, 0) < 0 && errno == EINTR) {
+  }
+  result.exit_code = exit_code_of(status);
+  return result;
+}
+
+std::string shell_quoted(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "an unknown host";
 }
 
 std::string own_program() {

@@ -1,7 +1,5 @@
 #include "muonlab/comm/communicator.hpp"
 
-#include <unistd.h>
-
 #include <cstdlib>
 #include <cstring>
 
@@ -12,6 +10,7 @@
 #include "comm/gloo.hpp"
 #include "comm/watch.hpp"
 #include "muonlab/base/clock.hpp"
+#include "muonlab/base/process.hpp"
 #include "muonlab/base/text.hpp"
 
 namespace muonlab::comm {
@@ -26,11 +25,6 @@ constexpr int kTagsACall = 1 << 14;
 constexpr uint32_t kCalls = 1 << 16;
 
 milliseconds in_ms(double seconds) { return milliseconds(static_cast<int64_t>(seconds * 1000)); }
-
-std::string host_name() {
-  char name[256] = {};
-  return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "an unknown host";
-}
 
 std::string called(int rank, const std::string& host) {
   return base::str("rank ", rank, " on ", host);
@@ -62,7 +56,7 @@ c10::intrusive_ptr<c10d::Store> meet(const Identity& identity, double meeting_s)
 // The hosts of all ranks, once all have come.
 std::vector<std::string> meet_all(c10d::Store& store, const Identity& identity, double meeting_s) {
   const auto key = [](int rank) { return base::str("host/", rank); };
-  store.set(key(identity.rank), host_name());
+  store.set(key(identity.rank), base::host_name());
   const base::Stopwatch watch;
   std::vector<std::string> names;
   for (int rank = 0; rank < identity.size; ++rank) {
@@ -182,7 +176,7 @@ int Communicator::local_size() const { return impl_->identity.local_size; }
 int64_t Communicator::bytes_sent() const { return impl_->bytes_sent; }
 
 std::string Communicator::name(int rank) const {
-  return alone() ? called(0, host_name()) : impl_->names.at(static_cast<size_t>(rank));
+  return alone() ? called(0, base::host_name()) : impl_->names.at(static_cast<size_t>(rank));
 }
 
 void Communicator::exchange(const std::vector<Message>& sends,

@@ -117,7 +117,7 @@ TEST_F(SweepCommand, DryRunSaysWhatItTakesAndStartsNothing) {
 
 TEST_F(SweepCommand, OnlyRunsTheCellsThatMatch) {
   const Result result = sweep({"--only", "tune-*0.01"});
-  EXPECT_EQ(result.code, 1) << result.out;  // incomplete
+  EXPECT_EQ(result.code, 0) << result.out << result.err;  // all that was asked for
   const auto& cells = std::filesystem::directory_iterator(scratch_ / "runs/small/cells");
   EXPECT_EQ(std::distance(begin(cells), end(cells)), 1);
   EXPECT_NE(sweep({"--only", "tune-none"}).err.find("no cell matches"), std::string::npos);
@@ -129,6 +129,49 @@ TEST_F(SweepCommand, OnlyRunsTheSearchThatACellWaitsFor) {
   EXPECT_TRUE(std::filesystem::exists(scratch_ / "runs/small/cells/tune-all-muon.lr_0.01"));
   EXPECT_TRUE(std::filesystem::exists(scratch_ / "runs/small/cells/qk-s2"));
   EXPECT_FALSE(std::filesystem::exists(scratch_ / "runs/small/cells/qk-s1"));
+}
+
+// The second one is killed with its cells; the others take these over.
+TEST_F(SweepCommand, SweepsThatShareAFolderDivideItsCells) {
+  EXPECT_EQ(sweep({"--out", "straight", "--jobs", "2"}).code, 0);
+  const std::vector<std::string> command{"sweep", "sweep.json", "--out", "shared", "--jobs", "1"};
+  Process first(scratch_.path(), command), killed(scratch_.path(), command);
+  Process last(scratch_.path(), command);
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  killed.signal(SIGKILL);
+  killed.wait();
+  const Result one = first.wait(), other = last.wait();
+  EXPECT_EQ(one.code, 0) << one.out << one.err;
+  EXPECT_EQ(other.code, 0) << other.out << other.err;
+  EXPECT_TRUE(results("straight") == results("shared"));
+  // A cell is trained once: by the sweep that claimed it, or by who took it over.
+  for (const auto& [path, text] : support::tree(scratch_ / "shared/output"))
+    EXPECT_EQ(text.find("is in use"), std::string::npos) << path << "\n" << text;
+  const std::string joined = one.out + other.out;
+  EXPECT_NE(joined.find("the cells are divided"), std::string::npos) << joined;
+}
+
+TEST_F(SweepCommand, ASweepOfAnotherFileDoesNotJoin) {
+  Process first(scratch_.path(), {"sweep", "sweep.json", "--jobs", "1"});
+  first.wait_for(scratch_ / "runs/small/sweep.json", "tune");
+  std::string text = kSweep;
+  text.replace(text.find("[1, 2]"), 6, "[1, 3]");
+  write(text);
+  const Result refused = sweep();
+  EXPECT_EQ(refused.code, 1) << refused.out;
+  EXPECT_NE(refused.err.find("file was different"), std::string::npos) << refused.err;
+  EXPECT_EQ(first.wait().code, 0);
+}
+
+TEST_F(SweepCommand, SlurmsOptionsAreShownBeforeAnythingIsSubmitted) {
+  const Result listed =
+      sweep({"--dry-run", "--jobs", "3", "--slurm", "--partition=all --comment='two words'"});
+  EXPECT_EQ(listed.code, 0) << listed.err;
+  for (const char* part :
+       {"sbatch --parsable --array=1-2%3", "--dependency=afterany:JOB --partition=all",
+        "'--comment=two words'", "--array=1-5%3", "--cpus-per-task=1"})
+    EXPECT_NE(listed.out.find(part), std::string::npos) << part << "\n" << listed.out;
+  EXPECT_EQ(sweep({"--slurm", "--comment='open"}).code, 2);
 }
 
 TEST_F(SweepCommand, AKilledSweepGivesWhatAnUndisturbedOneGives) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "muonlab/base/file.hpp"
+#include "muonlab/base/lock.hpp"
 
 namespace muonlab::base {
 
@@ -23,7 +24,8 @@ class HeldFolder {
 
   // `path` must exist. Takes the lock `lock_name` inside it without waiting; throws Error naming
   // the holder when another process has it. `what` says what it protects ("the run runs/vo_ffn").
-  HeldFolder(std::string path, const std::string& lock_name, const std::string& what);
+  HeldFolder(std::string path, const std::string& lock_name, const std::string& what,
+             LockMode mode = LockMode::alone);
   ~HeldFolder();
   HeldFolder(const HeldFolder&) = delete;
   HeldFolder& operator=(const HeldFolder&) = delete;
@@ -31,6 +33,8 @@ class HeldFolder {
   // Takes paths that begin with path(), as the real file system does; any other one is a Bug. What
   // it meets as a link is an IoError that names the link (ELOOP).
   FileSystem& files() const;
+  // From now on other processes may hold the folder as well, with LockMode::shared.
+  void share();
   const std::string& path() const;
 
   // Takes about two microseconds, so that it can be asked before every write.

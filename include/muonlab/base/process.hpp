@@ -33,6 +33,20 @@ class ChildProcess {
   std::optional<int> exit_code_;
 };
 
+struct ProgramResult {
+  int exit_code = 0;   // 127: there is no such program
+  std::string output;  // standard output and error
+};
+// Runs a program found as the shell finds it (PATH) with empty standard input and waits for its
+// end. Throws IoError when no process can be started.
+ProgramResult run_program(const std::vector<std::string>& command);
+
+// In single quotes, as the shell, bash and zsh read them.
+std::string shell_quoted(const std::string& text);
+
+// The name of this machine; "an unknown host" where the system does not tell.
+std::string host_name();
+
 // What starts the running program once more: its file, or, where that was replaced or removed since
 // (a rebuild), the kernel's own name for what runs.
 std::string own_program();

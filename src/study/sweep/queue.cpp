@@ -1,13 +1,17 @@
 #include "queue.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
 #include "muonlab/base/exit_code.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/lock.hpp"
+#include "muonlab/base/process.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/record/run_folder.hpp"
@@ -18,12 +22,26 @@ namespace {
 constexpr size_t kShownChanges = 3;
 constexpr size_t kLongestLine = 400;  // a setting may be a long list
 
+// The record of a cell's failure; empty where there is none.
+std::string failure_text(const SweepFolder& folder, const std::string& cell) {
+  const std::string path = folder.failure(cell);
+  return base::real_file_system().exists(path) ? base::read_text(path) : "";
+}
+
+// Names the process as well, so that two failures of one cell are told apart.
+std::string failure_record(int exit_code) {
+  const nlohmann::ordered_json record{
+      {"exit_code", exit_code}, {"host", base::host_name()}, {"process", ::getpid()}};
+  return record.dump() + "\n";
+}
+
 }  // namespace
 
 SweepQueue::Known& SweepQueue::known(const Cell& cell) {
   const auto found = known_.find(cell.name);
   if (found != known_.end()) return found->second;
-  Known known{cell_status(folder_, cell.name), cell_changes(folder_, cell)};
+  Known known{cell_status(folder_, cell.name), cell_changes(folder_, cell),
+              failure_text(folder_, cell.name)};
   if (!known.changes.empty()) report_or_move_aside(cell, known);
   return known_.emplace(cell.name, std::move(known)).first->second;
 }
@@ -99,23 +117,79 @@ bool SweepQueue::is_planned(const Cell& cell) const {
   return found != planned_.end() && found->second == cell.key;
 }
 
+void SweepQueue::look_at(const Cell& cell, Known& known) {
+  known.status = cell_status(folder_, cell.name);
+  CellState& state = known.status.state;
+  const bool is_open = state == CellState::queued || state == CellState::failed;
+  if (is_open && !claims_.contains(cell.name) && base::FileLock::is_held(folder_.claim(cell.name)))
+    state = CellState::running;
+  if (state == CellState::failed)
+    known.given_up = failure_text(folder_, cell.name) != known.failure;
+}
+
+bool SweepQueue::claim(const Cell& cell) {
+  try {
+    claims_[cell.name] =
+        std::make_unique<base::FileLock>(folder_.claim(cell.name), "the cell " + cell.name);
+    return true;
+  } catch (const base::InUse&) {
+    claims_.erase(cell.name);
+    return false;
+  }
+}
+
+void SweepQueue::release(const Cell& cell) {
+  // Removed first: whoever opened it meanwhile sees that it is gone and makes another.
+  base::FileSystem& files = base::real_file_system();
+  if (const std::string path = folder_.claim(cell.name);
+      claims_.contains(cell.name) && files.exists(path))
+    files.remove_file(path);
+  claims_.erase(cell.name);
+}
+
 std::optional<Cell> SweepQueue::next() {
+  const auto may_start = [](const Known& known) {
+    const CellState state = known.status.state;
+    return known.changes.empty() && !known.given_up &&
+           (state == CellState::queued || state == CellState::failed);
+  };
   for (const Cell& cell : plan_.cells) {
     if (started_.contains(cell.name) || !is_wanted(cell)) continue;
     Known& now = known(cell);
-    // A process that an interrupted sweep left is about to save and leave.
-    if (now.status.state == CellState::running) now.status = cell_status(folder_, cell.name);
-    const CellState state = now.status.state;
-    if (now.changes.empty() && (state == CellState::queued || state == CellState::failed))
-      return cell;
+    if (!may_start(now)) continue;
+    if (!claim(cell)) {
+      now.status.state = CellState::running;
+      continue;
+    }
+    // Another sweep may have trained it since this one looked.
+    look_at(cell, now);
+    if (may_start(now)) return cell;
+    release(cell);
+    others_ended_ = true;
   }
   return std::nullopt;
+}
+
+bool SweepQueue::look_around() {
+  bool ended = std::exchange(others_ended_, false);
+  for (const Cell& cell : plan_.cells) {
+    if (started_.contains(cell.name) || !is_wanted(cell)) continue;
+    Known& now = known(cell);
+    const CellState before = now.status.state;
+    if (before == CellState::finished || before == CellState::diverged || now.given_up) continue;
+    if (!now.changes.empty()) continue;
+    look_at(cell, now);
+    const CellState state = now.status.state;
+    ended |= state == CellState::finished || state == CellState::diverged;
+  }
+  return ended;
 }
 
 CellStatus SweepQueue::ended(const Cell& cell, int exit_code) {
   base::FileSystem& files = base::real_file_system();
   const std::string failure = folder_.failure(cell.name);
   if (exit_code == base::exit_code::kInUse) {
+    release(cell);
     started_.erase(cell.name);
     CellStatus& status = known(cell).status;
     status.state = CellState::running;
@@ -124,13 +198,14 @@ CellStatus SweepQueue::ended(const Cell& cell, int exit_code) {
   if (exit_code == 0) {
     if (files.exists(failure)) files.remove_file(failure);
   } else {
-    base::write_atomically(failure, nlohmann::json{{"exit_code", exit_code}}.dump() + "\n");
+    base::write_atomically(failure, failure_record(exit_code));
   }
+  release(cell);
   CellStatus status = cell_status(folder_, cell.name);
   // The process is gone, but what is there does not say that the run is complete.
   if (status.state != CellState::finished && status.state != CellState::diverged)
     status.state = CellState::failed;
-  known_[cell.name] = {status, {}};
+  known_[cell.name] = {status, {}, {}};
   return status;
 }
 

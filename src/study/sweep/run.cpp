@@ -7,6 +7,7 @@
 
 #include "cards.hpp"
 #include "display.hpp"
+#include "muonlab/base/clock.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
@@ -22,6 +23,7 @@
 #include "outlook.hpp"
 #include "queue.hpp"
 #include "runner.hpp"
+#include "slurm.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -29,6 +31,7 @@ namespace {
 using base::print_line;
 
 constexpr double kGrace_s = 600;  // for a stopped cell to save its state
+constexpr double kJoin_s = 60;    // until a sweep that just began has planned
 
 SweepFolder folder_of(const SweepRequest& request, const config::SweepConfig& sweep) {
   std::string path = request.out.empty() ? "runs/" + sweep.name : request.out;
@@ -110,6 +113,7 @@ void print_cells(SweepQueue& queue) {
 SweepOutcome conclude(SweepQueue& queue) {
   int64_t failed = 0, left_out = 0, changed = 0;
   for (const Cell& cell : queue.plan().cells) {
+    if (!queue.is_wanted(cell)) continue;
     const CellState state = queue.status(cell).state;
     failed += state == CellState::failed;
     changed += !queue.changes(cell).empty();
@@ -130,25 +134,59 @@ SweepOutcome conclude(SweepQueue& queue) {
                          ": every run diverged or its loss exploded, so there is no best rate and "
                          "what waits for it was left out. Lower the grid of \"tune\"."));
   }
-  const bool complete =
-      failed == 0 && left_out == 0 && changed == 0 && queue.plan().num_waiting == 0;
+  const bool complete = failed == 0 && left_out == 0 && changed == 0 && queue.num_waiting() == 0;
   return complete ? SweepOutcome::finished : SweepOutcome::incomplete;
 }
 
-// Takes the sweep's folder for this process and makes the folders in it.
-std::unique_ptr<base::HeldFolder> hold(const SweepFolder& folder) {
+// Other sweeps may hold the folder as well, if they run the same file: cells are divided among all.
+void join_others(const SweepFolder& folder, const config::SweepConfig& sweep) {
+  const std::string path = folder.sweep();
+  if (base::real_file_system().exists(path) && base::read_text(path) != sweep.source_text) {
+    throw base::Error(folder.path(), ": a sweep is running there whose file was different from ",
+                      sweep.path, " now (", path,
+                      " holds it). Wait until it has ended, or name another folder with --out");
+  }
+  print_line(base::str("shared   another sweep works in ", folder.path(),
+                       "; the cells are divided between them"));
+}
+
+// The folder of a sweep that runs already. It is shared once that sweep has written its plan.
+std::unique_ptr<base::HeldFolder> hold_with_others(const SweepFolder& folder,
+                                                   const config::SweepConfig& sweep) {
+  const base::Stopwatch watch;
+  while (true) {
+    try {
+      auto held =
+          std::make_unique<base::HeldFolder>(folder.path(), base::base_name(folder.lock()),
+                                             "the sweep " + folder.path(), base::LockMode::shared);
+      join_others(folder, sweep);
+      return held;
+    } catch (const base::InUse&) {
+      if (watch.seconds() > kJoin_s || base::stop_requested() != 0) throw;
+    }
+  }
+}
+
+// Takes the sweep's folder and makes the folders in it. The first sweep holds it alone until it
+// shares it.
+std::unique_ptr<base::HeldFolder> hold(const SweepFolder& folder,
+                                       const config::SweepConfig& sweep) {
   const std::vector<std::string> inside{folder.configs(), folder.cells(), folder.outputs(),
-                                        folder.failures()};
+                                        folder.failures(), folder.claims()};
   std::vector<std::string> known{base::base_name(folder.lock())};
   for (const std::string& path : inside) known.push_back(base::base_name(path));
   base::refuse_foreign_folder(folder.path(), base::base_name(folder.sweep()), known,
                               "Name a new folder with --out");
   base::make_directories(folder.path());
-  auto held = std::make_unique<base::HeldFolder>(folder.path(), base::base_name(folder.lock()),
-                                                 "the sweep " + folder.path());
-  for (const std::string& path : inside) base::make_directories(path, held->files());
-  base::remove_temporaries(folder.path(), held->files());
-  return held;
+  try {
+    auto held = std::make_unique<base::HeldFolder>(folder.path(), base::base_name(folder.lock()),
+                                                   "the sweep " + folder.path());
+    for (const std::string& path : inside) base::make_directories(path, held->files());
+    base::remove_temporaries(folder.path(), held->files());
+    return held;
+  } catch (const base::InUse&) {
+    return hold_with_others(folder, sweep);
+  }
 }
 
 }  // namespace
@@ -162,7 +200,7 @@ SweepEnd run_sweep(const SweepRequest& request) {
   SweepQueue queue(std::move(planner), folder, request.only,
                    request.redo_changed && !request.dry_run);
   // Before anything is looked at, which may move runs aside.
-  const auto held = request.dry_run ? nullptr : hold(folder);
+  const auto held = request.dry_run ? nullptr : hold(folder, queue.sweep());
   queue.refresh();
   const std::vector<Card> cards = cards_of(queue.plan());
   const int jobs = jobs_of(request, queue.plan(), cards);
@@ -175,15 +213,28 @@ SweepEnd run_sweep(const SweepRequest& request) {
   if (const std::string text = cards_text(outlook, cards); !text.empty()) print_line(text);
   if (request.dry_run) {
     print_cells(queue);
+    if (request.slurm) {
+      for (const std::string& line : SlurmSweep(queue, request).describe())
+        print_line("slurm    " + line);
+    }
     print_line("Nothing was started (--dry-run).");
     return {SweepOutcome::listed, folder.path()};
   }
-  check_resources(outlook, folder, jobs);
-  check_cards(outlook, cards, jobs);
+  if (!request.slurm) {
+    check_resources(outlook, folder, jobs);
+    check_cards(outlook, cards, jobs);
+  }
 
   base::install_signal_handlers(
-      "stopping once the running cells have saved; press again to leave at once, while they save");
+      request.slurm ? "leaving; the tasks in Slurm continue"
+                    : "stopping once the running cells have saved; press again to leave at once, "
+                      "while they save");
   write_sweep_record(folder, queue.sweep(), queue.plan());
+  held->share();
+  if (request.slurm) {
+    if (!run_on_slurm(queue, request)) return {SweepOutcome::interrupted, folder.path()};
+    return {conclude(queue), folder.path()};
+  }
   if (!SweepRunner(queue, jobs, kGrace_s, base::own_program(), cards).run()) {
     print_line(base::str(base::signal_name(base::stop_requested()),
                          "  the running cells are saved. The same command resumes them."));

@@ -18,6 +18,8 @@ using base::print_line;
 
 constexpr double kWait_s = 0.05;
 constexpr double kDisplay_s = 0.5;
+constexpr double kLook_s = 1;            // between looks at the cells of other sweeps
+constexpr double kLookShare = 20;        // and so many times as long as a look takes
 constexpr double kPlainInterval_s = 60;  // between lines elsewhere than on a terminal
 constexpr size_t kPlainWidth = 160;
 constexpr size_t kNameWidth = 48;
@@ -38,15 +40,30 @@ bool SweepRunner::run() {
   while (true) {
     reap();
     if (base::stop_requested() != 0) return stop();
+    look_around();
     start_what_can();
-    // Nothing runs and nothing can be started: done, unless a process that an earlier sweep left is
-    // on its way out.
+    // Nothing runs and nothing can be started: done, unless other processes train cells.
     if (running_.empty() && !others_run()) break;
     show();
     base::wait_for_child(kWait_s);
   }
   live_.clear();
   return true;
+}
+
+// At what other sweeps did; never for more than a small share of the time, however slow the disk.
+void SweepRunner::look_around() {
+  const double now = base::monotonic_seconds();
+  if (now < next_look_s_) return;
+  if (queue_.look_around()) plan_again();
+  const double took = base::monotonic_seconds() - now;
+  next_look_s_ = now + std::max(kLook_s, kLookShare * took);
+}
+
+void SweepRunner::plan_again() {
+  const std::vector<RateSearch> before = queue_.plan().searches;
+  if (queue_.refresh()) write_sweep_record(queue_.folder(), queue_.sweep(), queue_.plan());
+  for (const std::string& line : found_rates(before, queue_.plan().searches)) print_line(line);
 }
 
 void SweepRunner::start_what_can() {
@@ -95,7 +112,7 @@ void SweepRunner::reap() {
     // A cell that was stopped, or killed since it did not stop, has not failed: it resumes.
     const bool stopped =
         base::stop_requested() != 0 && (*code == base::exit_code::kInterrupted || killed_);
-    if (!stopped) ended(job, *code);
+    stopped ? queue_.stopped(job.cell) : ended(job, *code);
   }
 }
 
@@ -117,10 +134,7 @@ void SweepRunner::ended(const Job& job, int exit_code) {
     measured_flops_ += share * flops_of(job.cell);
     measured_s_ += job.watch.seconds();
   }
-  if (!job.cell.tuning) return;
-  const std::vector<RateSearch> before = queue_.plan().searches;
-  if (queue_.refresh()) write_sweep_record(queue_.folder(), queue_.sweep(), queue_.plan());
-  for (const std::string& line : found_rates(before, queue_.plan().searches)) print_line(line);
+  if (job.cell.tuning) plan_again();
 }
 
 bool SweepRunner::others_run() {

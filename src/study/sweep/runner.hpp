@@ -36,6 +36,8 @@ class SweepRunner {
     std::optional<size_t> card;  // of cards_
   };
 
+  void look_around();
+  void plan_again();
   void start_what_can();
   void start(const Cell& cell);
   std::optional<size_t> card_for(const Cell& cell) const;
@@ -58,7 +60,7 @@ class SweepRunner {
   double measured_flops_ = 0, measured_s_ = 0;  // of cells that ended here
   std::map<std::string, double> flops_;         // by key
   DataSizes data_sizes_;
-  double shown_s_ = -1e30;
+  double shown_s_ = -1e30, next_look_s_ = -1e30;
 };
 
 }  // namespace muonlab::study

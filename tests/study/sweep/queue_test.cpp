@@ -24,6 +24,7 @@ class Queue {
     base::write_atomically(scratch_ / "sweep.json", kSweep);
     for (const char* cell : {"a-s1", "b-s1"}) base::make_directories(folder().cell(cell));
     base::make_directories(folder().failures());
+    base::make_directories(folder().claims());
   }
   SweepFolder folder() const { return SweepFolder(scratch_ / "out"); }
   record::RunFolder run(const std::string& cell) const {
@@ -78,7 +79,56 @@ TEST(SweepQueue, ACellThatAnotherProcessHasWaitsAndIsStartedAgain) {
     EXPECT_FALSE(base::real_file_system().exists(sweep.folder().failure("a-s1")));
     EXPECT_EQ(next_name(queue), "b-s1");
   }
+  queue.look_around();
   EXPECT_EQ(next_name(queue), "a-s1");
+}
+
+TEST(SweepQueue, SweepsOfOneFolderDivideTheCells) {
+  Queue sweep;
+  SweepQueue& one = sweep.queue();
+  SweepQueue other(SweepPlanner(one.sweep()), sweep.folder(), "", false);
+  other.refresh();
+  const Cell cell = *one.next();
+  EXPECT_EQ(cell.name, "a-s1");
+  EXPECT_EQ(next_name(other), "b-s1");
+  EXPECT_EQ(other.status(cell).state, CellState::running);
+  // The first one leaves it, as by a signal: the other one takes it.
+  one.started(cell);
+  one.stopped(cell);
+  EXPECT_FALSE(base::real_file_system().exists(sweep.folder().claim("a-s1")));
+  other.look_around();
+  EXPECT_EQ(next_name(other), "a-s1");
+}
+
+TEST(SweepQueue, ACellThatFailedInAnotherSweepIsNotTriedAgainAtOnce) {
+  Queue sweep;
+  SweepQueue& one = sweep.queue();
+  SweepQueue other(SweepPlanner(one.sweep()), sweep.folder(), "", false);
+  other.refresh();
+  EXPECT_EQ(other.status(other.plan().cells[0]).state, CellState::queued);
+  const Cell cell = *one.next();
+  one.started(cell);
+  one.ended(cell, 1);
+  EXPECT_EQ(next_name(other), "b-s1");
+  EXPECT_EQ(other.status(cell).state, CellState::failed);
+  SweepQueue later(SweepPlanner(one.sweep()), sweep.folder(), "", false);
+  later.refresh();
+  EXPECT_EQ(next_name(later), "a-s1") << "a sweep that begins later tries once more";
+}
+
+TEST(SweepQueue, ACellThatAnotherSweepFinishedCountsAsNews) {
+  Queue sweep;
+  SweepQueue& one = sweep.queue();
+  SweepQueue other(SweepPlanner(one.sweep()), sweep.folder(), "", false);
+  other.refresh();
+  EXPECT_EQ(other.status(other.plan().cells[0]).state, CellState::queued);
+  const Cell cell = *one.next();
+  one.started(cell);
+  one.ended(cell, base::exit_code::kNotFinite);
+  EXPECT_EQ(next_name(other), "b-s1");
+  EXPECT_EQ(other.status(cell).state, CellState::diverged);
+  EXPECT_TRUE(other.look_around());
+  EXPECT_FALSE(other.look_around());
 }
 
 TEST(SweepQueue, AFailureIsRememberedWithItsExitCode) {
@@ -87,7 +137,8 @@ TEST(SweepQueue, AFailureIsRememberedWithItsExitCode) {
   const Cell cell = *queue.next();
   queue.started(cell);
   EXPECT_EQ(queue.ended(cell, 1).state, CellState::failed);
-  EXPECT_EQ(base::read_text(sweep.folder().failure("a-s1")), "{\"exit_code\":1}\n");
+  const std::string record = base::read_text(sweep.folder().failure("a-s1"));
+  EXPECT_TRUE(record.starts_with("{\"exit_code\":1,\"host\":")) << record;
   EXPECT_EQ(queue.ended(cell, 3).state, CellState::diverged);
 }
 

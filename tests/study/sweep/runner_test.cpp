@@ -23,8 +23,8 @@ class Runner {
     base::write_atomically(scratch_ / "sweep.json", R"({"base": "base.json", "seeds": [1, 2, 3]})");
     base::write_atomically(program_, "#!/bin/sh\n" + script);
     ::chmod(program_.c_str(), 0700);
-    for (const std::string& name :
-         {folder_.configs(), folder_.cells(), folder_.outputs(), folder_.failures()})
+    for (const std::string& name : {folder_.configs(), folder_.cells(), folder_.outputs(),
+                                    folder_.failures(), folder_.claims()})
       base::make_directories(name);
   }
 

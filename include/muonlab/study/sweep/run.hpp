@@ -1,6 +1,7 @@
 // `muonlab sweep` as a function.
 #pragma once
 
+#include <optional>
 #include <string>
 
 namespace muonlab::study {
@@ -13,6 +14,9 @@ struct SweepRequest {
   std::string only;      // glob on cells' names; empty: all
   // a cell whose settings changed: move its old run aside and run it again
   bool redo_changed = false;
+  // options for sbatch: the cells run as job arrays of Slurm, `jobs` at once (0: no limit), and the
+  // sweep watches them
+  std::optional<std::string> slurm;
 };
 
 enum class SweepOutcome {

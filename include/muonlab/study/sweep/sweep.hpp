@@ -7,6 +7,7 @@
 //             cells/        an ordinary run's folder a cell
 //             output/       what each cell's process printed
 //             failures/     a cell's exit code, while its last process ended in an error
+//             claims/       a lock a cell, held by the sweep that trains it
 // clang-format on
 #pragma once
 
@@ -33,10 +34,12 @@ class SweepFolder {
   std::string cells() const { return path_ + "/cells"; }
   std::string outputs() const { return path_ + "/output"; }
   std::string failures() const { return path_ + "/failures"; }
+  std::string claims() const { return path_ + "/claims"; }
   std::string config(const std::string& cell) const { return configs() + "/" + cell + ".json"; }
   std::string cell(const std::string& cell) const { return cells() + "/" + cell; }
   std::string output(const std::string& cell) const { return outputs() + "/" + cell + ".txt"; }
   std::string failure(const std::string& cell) const { return failures() + "/" + cell + ".json"; }
+  std::string claim(const std::string& cell) const { return claims() + "/" + cell + ".lock"; }
 
  private:
   std::string path_;
