@@ -18,7 +18,8 @@ struct Batches {
   std::map<int64_t, double> sgd_full, muon_full;              // of the population's gradient
 };
 
-Batches measure_batches(const CapacityConfig& config, Context& context) {
+// A row of the table is a batch at a width.
+Batches measure_batches(const CapacityConfig& config, Context& context, Table& table) {
   Batches found;
   const double share = 1 / static_cast<double>(config.seeds);
   for (size_t w = 0; w < config.batch_widths.size(); ++w) {
@@ -44,6 +45,10 @@ Batches measure_batches(const CapacityConfig& config, Context& context) {
         found.muon[d][i] += share * num_recovered(memory, polar(descent), asked);
       }
     }
+    for (size_t i = 0; i < n; ++i) {
+      table.rows.push_back(
+          {static_cast<double>(d), found.samples[d][i], found.sgd[d][i], found.muon[d][i]});
+    }
   }
   return found;
 }
@@ -62,9 +67,6 @@ double critical_batch(const std::vector<double>& samples, const std::vector<doub
 }
 
 void claim_batches(const CapacityConfig& config, const Batches& found, Result& result) {
-  Table table{"batches",
-              "facts recovered after one step on a batch, means over the seeds",
-              {"d", "samples", "sgd", "muon"}};
   Table critical{"critical_batch",
                  "samples at which 90 % of the population's facts are first found",
                  {"d", "sgd", "muon"}};
@@ -79,10 +81,8 @@ void claim_batches(const CapacityConfig& config, const Batches& found, Result& r
   for (const auto& [d, samples] : found.samples) {
     const std::vector<double>& of_muon = found.muon.at(d);
     const std::vector<double>& of_sgd = found.sgd.at(d);
-    for (size_t i = 0; i < samples.size(); ++i) {
-      table.rows.push_back({static_cast<double>(d), samples[i], of_sgd[i], of_muon[i]});
+    for (size_t i = 0; i < samples.size(); ++i)
       most_facts = std::max(most_facts, of_muon[i] / std::pow(samples[i], 1 / config.alpha));
-    }
     const double muon_batch = critical_batch(samples, of_muon, found.muon_full.at(d));
     const double sgd_batch = critical_batch(samples, of_sgd, found.sgd_full.at(d));
     critical.rows.push_back({static_cast<double>(d), sgd_batch, muon_batch});
@@ -99,7 +99,6 @@ void claim_batches(const CapacityConfig& config, const Batches& found, Result& r
                            .line = false});
   }
   const Fit fit = fit_power(widths, needed);
-  result.tables.push_back(std::move(table));
   result.tables.push_back(std::move(critical));
   result.sections.push_back(
       {"batch",
@@ -133,7 +132,13 @@ void claim_batches(const CapacityConfig& config, const Batches& found, Result& r
 }  // namespace
 
 void run_batches(const CapacityConfig& config, Context& context, Result& result) {
-  claim_batches(config, measure_batches(config, context), result);
+  Table table{"batches",
+              "facts recovered after one step on a batch, means over the seeds",
+              {"d", "samples", "sgd", "muon"}};
+  const KeptTables kept(result, {&table});
+  const Batches found = measure_batches(config, context, table);
+  result.tables.push_back(std::move(table));
+  claim_batches(config, found, result);
 }
 
 }  // namespace muonlab::theory::capacity

@@ -33,7 +33,8 @@ struct OneStep {
   std::vector<double> counts[kNumRules];
 };
 
-OneStep measure_one_step(const CapacityConfig& config, Context& context) {
+// A row of the table is a width.
+OneStep measure_one_step(const CapacityConfig& config, Context& context, Table& table) {
   OneStep found;
   double work = 0, done = 0;
   const auto cost = [&](int64_t d) {
@@ -55,6 +56,9 @@ OneStep measure_one_step(const CapacityConfig& config, Context& context) {
         done += cost(d) / static_cast<double>(kNumRules * config.seeds);
       }
     }
+    table.rows.push_back({found.widths.back()});
+    for (const std::vector<double>& counts : found.counts)
+      table.rows.back().push_back(counts.back());
   }
   return found;
 }
@@ -129,13 +133,6 @@ void claim_one_step(const CapacityConfig& config, const OneStep& found, Result& 
 }
 
 void draw_one_step(const CapacityConfig& config, const OneStep& found, Result& result) {
-  Table table{"one_step", "facts recovered after one step, means over the seeds", {"d"}};
-  for (const char* name : kRuleNames) table.columns.push_back(name);
-  for (size_t i = 0; i < found.widths.size(); ++i) {
-    table.rows.push_back({found.widths[i]});
-    for (const std::vector<double>& counts : found.counts) table.rows.back().push_back(counts[i]);
-  }
-  result.tables.push_back(std::move(table));
   page::XyPlot plot{.title = "Facts recovered after one step",
                     .x = {.name = "width d", .log = true},
                     .y = {.name = "facts recovered", .log = true},
@@ -165,8 +162,12 @@ void draw_one_step(const CapacityConfig& config, const OneStep& found, Result& r
 }  // namespace
 
 void run_one_step(const CapacityConfig& config, Context& context, Result& result) {
-  const OneStep found = measure_one_step(config, context);
+  Table table{"one_step", "facts recovered after one step, means over the seeds", {"d"}};
+  for (const char* name : kRuleNames) table.columns.push_back(name);
+  const KeptTables kept(result, {&table});
+  const OneStep found = measure_one_step(config, context, table);
   claim_one_step(config, found, result);
+  result.tables.push_back(std::move(table));
   draw_one_step(config, found, result);
 }
 

@@ -19,7 +19,8 @@ struct Paths {
   std::vector<Path> means;  // over the seeds, one a width
 };
 
-Paths follow_all(const CapacityConfig& config, PathKind kind, Context& context) {
+// A row of the table is a step at a width.
+Paths follow_all(const CapacityConfig& config, PathKind kind, Context& context, Table& table) {
   Paths paths;
   const double share = 1 / static_cast<double>(config.path_seeds);
   const auto steps = static_cast<size_t>(config.path_steps);
@@ -33,6 +34,10 @@ Paths follow_all(const CapacityConfig& config, PathKind kind, Context& context) 
         mean.counts[t] += share * one.counts[t];
         mean.losses[t] += share * one.losses[t];
       }
+    }
+    for (size_t t = 0; t < steps; ++t) {
+      table.rows.push_back({kKindNames[static_cast<int>(kind)], static_cast<double>(width),
+                            static_cast<double>(t + 1), mean.counts[t], mean.losses[t]});
     }
     paths.widths.push_back(static_cast<double>(width));
     paths.means.push_back(std::move(mean));
@@ -119,22 +124,18 @@ void run_paths(const CapacityConfig& config, Context& context, Result& result) {
                   "authors conjecture the same rates for the exact gradient.",
                   {},
                   ""};
+  const KeptTables kept(result, {&table, &exponents});
   Paths found[2];
   for (const PathKind kind : {PathKind::thresholded, PathKind::exact}) {
     const auto index = static_cast<size_t>(kind);
-    Paths& paths = found[index] = follow_all(config, kind, context);
+    Paths& paths = found[index] = follow_all(config, kind, context, table);
     page::XyPlot plot{.title = base::str("Facts, ", kKindNames[index], " gradient"),
                       .x = {.name = "step"},
                       .y = {.name = "facts recovered", .log = true},
                       .series = {}};
     for (size_t w = 0; w < paths.widths.size(); ++w) {
       std::vector<double> steps;
-      for (int64_t t = 1; t <= config.path_steps; ++t) {
-        const auto at = static_cast<size_t>(t - 1);
-        steps.push_back(static_cast<double>(t));
-        table.rows.push_back({kKindNames[index], paths.widths[w], steps.back(),
-                              paths.means[w].counts[at], paths.means[w].losses[at]});
-      }
+      for (int64_t t = 1; t <= config.path_steps; ++t) steps.push_back(static_cast<double>(t));
       plot.series.push_back({.label = base::str("d = ", paths.widths[w]),
                              .x = steps,
                              .y = paths.means[w].counts,

@@ -82,6 +82,7 @@ void random_embeddings(const DynamicsConfig& config, Context& context, Result& r
   Table table{"random_embeddings",
               "loss with random orthogonal embeddings, without noise",
               {"rule", "step", "loss"}};
+  const KeptTables kept(result, {&table});
   page::XyPlot plot{
       .title = "Random orthogonal embeddings, no noise",
       .note = base::str("K = ", kMatrixFacts, ", M = ", kMatrixGroups, ", whole matrices."),

@@ -42,6 +42,7 @@ void two_phases(const DynamicsConfig& config, Context& context, Result& result) 
   const GroupedMemory memory(power_law(groups, config.group_exponent), config.facts / groups,
                              config.noise);
   Table table{"two_phases", "Muon's excess loss with label noise", {"step_size", "step", "excess"}};
+  const KeptTables kept(result, {&table});
   page::XyPlot plot{.title = "Muon with label noise",
                     .note = base::str("M = ", groups, "; the first phase ends at T* = z*/η."),
                     .x = {.name = "steps", .log = true},
@@ -126,6 +127,7 @@ void scaling_laws(const DynamicsConfig& config, Context& context, Result& result
   Table slopes{"exponents",
                "exponents of the excess loss in T",
                {"beta", "gd", "gd_low", "gd_high", "gd_theory", "muon", "muon_low", "muon_high"}};
+  const KeptTables kept(result, {&table, &slopes});
   page::XyPlot plot{.title = "Excess loss after T steps",
                     .note =
                         "GD at step 1/p₁. Muon at step 1.25 z*/T, the worse of the last two "

@@ -49,6 +49,7 @@ void noiseless(const DynamicsConfig& config, Context& context, Result& result) {
   Table bounds{"deviation",
                "largest entry of |msgn(P - P̂) - I| along Muon's path, with the paper's bound",
                {"groups", "facts_per_group", "deviation", "bound"}};
+  const KeptTables kept(result, {&table, &bounds});
   page::XyPlot gd_plot{.title = "GD",
 
                        .x = {.name = "steps t", .log = true},

@@ -156,6 +156,7 @@ void iterations(const MemoryLab& lab, Context& context, Result& result) {
               "singular values that an orthogonalizer makes of the first gradient's, and the "
               "largest imbalance after one step",
               {"orthogonalizer", "head", "tail", "largest_imbalance"}};
+  const KeptTables kept(result, {&table});
   page::XyPlot plot{.title = "Muon by orthogonalizer, one step",
                     .note = "Decoupled embeddings.",
                     .x = {.name = "loss"},
@@ -208,6 +209,7 @@ void one_step(const MemoryLab& lab, Context& context, Result& result) {
   Table at_loss{"one_step_at_loss",
                 "imbalance after the one step that brings the loss to a value",
                 {"embedding", "rule", "loss", "step_size", "imbalance"}};
+  const KeptTables kept(result, {&sweep, &at_loss});
   Section section{"one-step",
                   "One step",
                   "One update from W = 0, over step sizes. Δ is the difference of the largest and "

@@ -144,6 +144,7 @@ void many_steps(const MemoryLab& lab, Context& context, Result& result) {
   Table table{"paths",
               "loss and imbalance along the path",
               {"embedding", "rule", "step", "loss", "imbalance"}};
+  const KeptTables kept(result, {&table});
   Section section{
       "paths",
       "Many steps",

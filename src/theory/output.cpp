@@ -175,9 +175,15 @@ std::string claims_text(const Record& record, size_t width) {
                    holds ? "holds" : "DOES NOT HOLD"});
   }
   const size_t count = record.result.claims.size();
-  const std::string summary = base::str(
+  std::string summary = base::str(
       record.name, " (", record.paper, "): ", count - failing, " of ", count, " claims hold",
       record.complete ? "" : "; interrupted, the others are not checked", "\n");
+  if (!record.complete) {
+    std::vector<std::string> kept;
+    for (const Table& one : record.result.tables)
+      kept.push_back(base::str(table_file(one), " (", one.rows.size(), " rows)"));
+    summary += "computed until then: " + (kept.empty() ? "nothing" : base::join(kept, ", ")) + "\n";
+  }
   return (count == 0 ? "" : table.text(width, 2)) + summary;
 }
 

@@ -28,7 +28,10 @@ std::string verdict_line(const Record& record) {
   std::string text = holding == count && count > 0 ? str("All ", count, " claims hold.")
                                                    : str(holding, " of ", count, " claims hold; ",
                                                          count - holding, " do not.");
-  if (!record.complete) text += " The run was interrupted: what is missing was not checked.";
+  if (!record.complete)
+    text +=
+        " The run was interrupted: what is missing was not checked. The tables hold what was "
+        "computed until then.";
   return "<p class=\"verdict\"><strong>" + escape(text) + "</strong></p>\n";
 }
 

@@ -25,6 +25,7 @@ void run_drifts(const PhasesConfig& config, Context& context, Result& result) {
   Table slopes{"drift_slopes",
                "slopes of log drift over log eigenvalue",
                {"rule", "batch", "modes 1-12", "modes 17-50"}};
+  const KeptTables kept(result, {&table, &slopes});
   Section section{"drifts",
                   "How fast each mode drifts",
                   "In a stationary problem with independent errors, a step's part along a mode's "

@@ -110,6 +110,7 @@ void claim_regions(const PhasesConfig& config, Context& context, Result& result)
   Table table{"map",
               "who is ahead, from s = 20 until SignSVD has learned its last mode",
               {"a", "b", "lead_at_20", "last_time", "lead_at_last", "winner", "predicted"}};
+  const KeptTables kept(result, {&table});
   page::XyPlot plot{
       .title = base::str("Who wins, n = ", config.map_inputs),
       .note = "Grey lines: our boundaries a = 1 and a = max(2, 2b + 1). The paper's are not known.",

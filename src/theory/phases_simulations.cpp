@@ -35,6 +35,7 @@ void run_floors(const PhasesConfig& config, Context& context, Result& result) {
   Table table{"floors",
               "losses at a constant learning rate, by simulation and by the law",
               {"rule", "a", "batch", "lr", "measured", "law"}};
+  const KeptTables kept(result, {&table});
   double least = INFINITY, most = 0, worst_lr = 0, worst_batch = 0, share = 0.3;
   for (const SignRule rule : kRules) {
     const double lr = rule == SignRule::svd ? 2e-3 : 2e-4;
@@ -108,6 +109,7 @@ void run_limits(const PhasesConfig& config, Context& context, Result& result) {
   Table table{"limits",
               "growth of the loss a step at a learning rate proportional to its root",
               {"rule", "multiple_of_limit", "growth"}};
+  const KeptTables kept(result, {&table});
   for (const SignRule rule : kRules) {
     double last_multiple = 0, last_growth = 0, crossing = NAN;
     for (const double multiple : {0.4, 0.6, 0.8, 1.0, 1.2, 1.4}) {
@@ -146,6 +148,7 @@ void run_losses(const PhasesConfig& config, Context& context, Result& result) {
   Table table{"losses",
               "loss over time, by simulation and by the equations",
               {"rule", "a", "b", "time", "simulated", "equations"}};
+  const KeptTables kept(result, {&table});
   Section section{"simulation",
                   "Simulation and equations",
                   "Lines: the deterministic equations. Markers: a direct simulation. The learning "

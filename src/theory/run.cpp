@@ -94,14 +94,14 @@ Record perform(Experiment& experiment, const TheoryRequest& request, const std::
       experiment);
 }
 
-bool all_hold(const Record& record) {
+bool every_claim_holds(const Record& record) {
   for (const Claim& claim : record.result.claims) {
     if (!claim.holds()) return false;
   }
   return true;
 }
 
-TheoryOutcome run_all(const TheoryRequest& request, int64_t threads) {
+TheoryAnswer run_all(const TheoryRequest& request, int64_t threads) {
   if (!request.config.empty() || !request.settings.empty()) {
     throw base::UsageError(
         "--config and --set are for one experiment; `muonlab theory all` runs every experiment "
@@ -111,11 +111,13 @@ TheoryOutcome run_all(const TheoryRequest& request, int64_t threads) {
   for (const ExperimentInfo& info : experiments())
     accept_output_folder(base::join_path(root, info.name));
   std::vector<Record> records;
+  std::vector<std::string> folders;
   bool complete = true;
   each_experiment([&]<class Config>(Config config) {
     if (!complete) return;
     Experiment experiment = std::move(config);
-    records.push_back(perform(experiment, request, base::join_path(root, Config::kName), threads));
+    folders.push_back(base::join_path(root, Config::kName));
+    records.push_back(perform(experiment, request, folders.back(), threads));
     complete = records.back().complete;
   });
   write_page(root, overview_html(records));
@@ -128,8 +130,8 @@ TheoryOutcome run_all(const TheoryRequest& request, int64_t threads) {
   }
   std::cout << count - failing << " of " << count << " claims hold in " << records.size()
             << " experiments; page " << base::join_path(root, "index.html") << "\n";
-  if (!complete) return TheoryOutcome::interrupted;
-  return failing == 0 ? TheoryOutcome::all_hold : TheoryOutcome::some_fail;
+  using enum TheoryOutcome;
+  return {!complete ? interrupted : failing == 0 ? all_hold : some_fail, folders};
 }
 
 }  // namespace
@@ -149,7 +151,7 @@ std::vector<config::SettingRow> experiment_settings(const std::string& name) {
                     experiment);
 }
 
-TheoryOutcome run_theory(const TheoryRequest& request) {
+TheoryAnswer run_theory(const TheoryRequest& request) {
   std::optional<Experiment> experiment;
   if (request.name != kAll) experiment = configured(request);
   const std::string folder =
@@ -161,8 +163,11 @@ TheoryOutcome run_theory(const TheoryRequest& request) {
   tensor::start_runtime(threads);
   if (!experiment) return run_all(request, threads);
   const Record record = perform(*experiment, request, folder, threads);
-  if (!record.complete) return TheoryOutcome::interrupted;
-  return all_hold(record) ? TheoryOutcome::all_hold : TheoryOutcome::some_fail;
+  using enum TheoryOutcome;
+  return {!record.complete            ? interrupted
+          : every_claim_holds(record) ? all_hold
+                                      : some_fail,
+          {folder}};
 }
 
 }  // namespace muonlab::theory

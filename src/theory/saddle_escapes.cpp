@@ -102,6 +102,7 @@ void escapes(const SaddleConfig& config, Context& context, Result& result) {
   Table table{"escapes",
               "steps until uᵀWv has grown by the distance; empty: not within max_steps",
               {"start", "step_length", "rule", "n", "mean_steps", "least", "most"}};
+  const KeptTables kept(result, {&table});
   EscapeCurves curves;
   double total = 0, done = 0;
   // Two factors n of a step and about one half of the number of steps.

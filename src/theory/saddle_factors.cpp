@@ -99,6 +99,7 @@ void factorization(const SaddleConfig& config, Context& context, Result& result)
   Table table{"factorization",
               "steps until a quarter of the loss is gone",
               {"rule", "n", "start_scale", "steps"}};
+  const KeptTables kept(result, {&table});
   page::XyPlot by_size{.title = "Two layers, by width",
                        .x = {.name = "width n", .log = true},
                        .y = {.name = "steps to three quarters of the loss", .log = true},

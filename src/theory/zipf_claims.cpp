@@ -154,11 +154,17 @@ void claim_expansion(const std::vector<Pair>& pairs, Result& result) {
        .accepted = at_least(1)});
 }
 
+// A row of the table is a measured step.
+void add_rows(const Pair& pair, bool muon, Table& table) {
+  for (const ProbedStep& step : muon ? pair.muon : pair.adam) {
+    const train::Sharpness& s = step.sharpness;
+    table.rows.push_back({pair.exponent, static_cast<double>(pair.seed), muon ? "Muon" : "Adam",
+                          static_cast<double>(step.step), step.held_out, s.nds(), s.within(),
+                          s.across(), s.norm, s.gradient, s.curvature, s.realised});
+  }
+}
+
 void draw(const CurvatureConfig& config, const std::vector<Pair>& pairs, Result& result) {
-  Table table{"transformer",
-              "measured steps of the small transformer",
-              {"zipf", "seed", "optimizer", "step", "held_out_loss", "nds", "within", "across",
-               "norm", "I1", "I2", "realised"}};
   Section section{"transformer",
                   "Adam and Muon on a small transformer",
                   "Two layers of width 64 on text of a small grammar. Every point is the update of "
@@ -179,19 +185,14 @@ void draw(const CurvatureConfig& config, const std::vector<Pair>& pairs, Result&
                               .colour = muon ? 1 : 0,
                               .marker = 1 + static_cast<int>(pair.seed) % 2};
         for (const ProbedStep& step : muon ? pair.muon : pair.adam) {
-          const train::Sharpness& s = step.sharpness;
           series.x.push_back(step.held_out);
-          series.y.push_back(s.nds());
-          table.rows.push_back({exponent, static_cast<double>(pair.seed), muon ? "Muon" : "Adam",
-                                static_cast<double>(step.step), step.held_out, s.nds(), s.within(),
-                                s.across(), s.norm, s.gradient, s.curvature, s.realised});
+          series.y.push_back(step.sharpness.nds());
         }
         plot.series.push_back(std::move(series));
       }
     }
     section.plots.push_back(std::move(plot));
   }
-  result.tables.push_back(std::move(table));
   result.sections.push_back(std::move(section));
 }
 
@@ -199,6 +200,11 @@ void draw(const CurvatureConfig& config, const std::vector<Pair>& pairs, Result&
 }  // namespace zipf
 
 void run_zipf(const CurvatureConfig& config, Context& context, Result& result) {
+  Table table{"transformer",
+              "measured steps of the small transformer",
+              {"zipf", "seed", "optimizer", "step", "held_out_loss", "nds", "within", "across",
+               "norm", "I1", "I2", "realised"}};
+  const KeptTables kept(result, {&table});
   std::vector<zipf::Pair> pairs;
   const double count = static_cast<double>(std::ssize(config.zipf) * config.text_seeds);
   for (const double exponent : config.zipf) {
@@ -206,12 +212,15 @@ void run_zipf(const CurvatureConfig& config, Context& context, Result& result) {
       const double done = 0.1 + 0.9 * static_cast<double>(pairs.size()) / count;
       pairs.push_back({exponent, seed, {}, {}});
       pairs.back().adam = train_on_zipf(config, false, exponent, seed, context, done);
+      zipf::add_rows(pairs.back(), false, table);
       pairs.back().muon = train_on_zipf(config, true, exponent, seed, context, done + 0.45 / count);
+      zipf::add_rows(pairs.back(), true, table);
     }
   }
   zipf::claim_ratios(config, pairs, result);
   zipf::claim_expansion(pairs, result);
   zipf::draw(config, pairs, result);
+  result.tables.push_back(std::move(table));
 }
 
 }  // namespace muonlab::theory

@@ -7,6 +7,7 @@
 
 #include "base/temporary_folder.hpp"
 #include "muonlab/base/file.hpp"
+#include "muonlab/theory/context.hpp"
 
 namespace muonlab::theory {
 namespace {
@@ -103,6 +104,27 @@ TEST(TheoryOutput, TheTerminalTableCountsTheClaims) {
   EXPECT_NE(claims_text(record, 200).find("DOES NOT HOLD"), std::string::npos);
   record.complete = false;
   EXPECT_NE(claims_text(record, 200).find("interrupted"), std::string::npos);
+}
+
+TEST(TheoryOutput, AnInterruptedExperimentKeepsTheRowsThatItHas) {
+  Record record = record_with({});
+  const auto experiment = [&record](bool interrupted) {
+    Table table{"curve", "numbers", {"x"}}, none{"none", "numbers", {"x"}};
+    const KeptTables kept(record.result, {&table, &none});
+    table.rows = {{1.0}, {2.0}};
+    if (interrupted) throw Interrupted{};
+    record.result.tables.push_back(std::move(table));
+  };
+  experiment(false);
+  ASSERT_EQ(record.result.tables.size(), 1u);
+  record.result.tables.clear();
+  EXPECT_THROW(experiment(true), Interrupted);
+  ASSERT_EQ(record.result.tables.size(), 1u);
+  EXPECT_EQ(record.result.tables[0].name, "curve");
+  EXPECT_EQ(record.result.tables[0].rows.size(), 2u);
+  record.complete = false;
+  EXPECT_NE(claims_text(record, 80).find("computed until then: curve.csv (2 rows)\n"),
+            std::string::npos);
 }
 
 }  // namespace
