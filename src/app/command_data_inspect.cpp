@@ -6,15 +6,24 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "json_result.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/base/text_table.hpp"
 #include "muonlab/data/shard.hpp"
 #include "muonlab/data/tokenizer.hpp"
+#include "muonlab/record/json_lines.hpp"
 
 namespace muonlab::app {
 namespace {
+
+struct InspectOptions {
+  std::vector<std::string> shards;
+  std::string tokenizer;
+  bool verify = false, json = false;
+  int64_t show = 32;
+};
 
 // The tokenizer that made a shard, if it can be found.
 std::shared_ptr<const data::Tokenizer> tokenizer_of(const data::Shard& shard,
@@ -26,11 +35,27 @@ std::shared_ptr<const data::Tokenizer> tokenizer_of(const data::Shard& shard,
   return data::find_tokenizer(base::parent_path(shard.path()));
 }
 
-void inspect(const std::string& path, const std::string& given, bool verify, int64_t show) {
+// What is known of a shard, printed as a table and kept for --json.
+nlohmann::ordered_json inspect(const std::string& path, const InspectOptions& options) {
   data::TokenFileOptions token_file;
-  if (!given.empty()) token_file.tokenizer = data::load_tokenizer(given);
+  if (!options.tokenizer.empty()) token_file.tokenizer = data::load_tokenizer(options.tokenizer);
   const data::Shard shard = data::Shard::open(path, token_file);
   const data::ShardHeader& header = shard.header();
+  const std::string made_with =
+      header.tokenizer_hash == base::Hash128{} ? "" : header.tokenizer_hash.hex();
+  std::vector<int32_t> ids(static_cast<size_t>(std::min(options.show, shard.num_tokens())));
+  shard.read(0, ids);
+  nlohmann::ordered_json json{{"path", path},
+                              {"format", shard.format()},
+                              {"tokens", header.num_tokens},
+                              {"id_bytes", header.id_bytes},
+                              {"documents", header.num_documents},
+                              {"text_bytes", header.text_bytes},
+                              {"vocabulary", header.vocabulary},
+                              {"end_of_text", header.end_of_text},
+                              {"tokenizer", made_with},
+                              {"content", header.content_hash.hex()},
+                              {"ids", ids}};
   base::TextTable table({{""}, {"", base::TextColumn::Kind::prose}});
   const auto row = [&table](const char* name, const std::string& value) {
     table.add_row({name, value});
@@ -42,25 +67,25 @@ void inspect(const std::string& path, const std::string& given, bool verify, int
   row("documents", number(header.num_documents));
   if (header.text_bytes > 0) row("text", base::str(number(header.text_bytes), " bytes"));
   row("vocabulary", base::str(number(header.vocabulary), ", end-of-text ", header.end_of_text));
-  row("tokenizer", header.tokenizer_hash == base::Hash128{} ? "none" : header.tokenizer_hash.hex());
+  row("tokenizer", made_with.empty() ? "none" : made_with);
   row("content", header.content_hash.hex());
-  const auto tokenizer = tokenizer_of(shard, given);
-  std::vector<int32_t> ids(static_cast<size_t>(std::min(show, shard.num_tokens())));
-  shard.read(0, ids);
+  const auto tokenizer = tokenizer_of(shard, options.tokenizer);
   if (!tokenizer) {
     row("begins", nlohmann::json(ids).dump() + "  (no tokenizer next to the shard to show text)");
   } else if (tokenizer->hash() != header.tokenizer_hash.hex()) {
     row("begins",
         nlohmann::json(ids).dump() + "  (made with another tokenizer than the one at hand)");
   } else {
-    row("begins", nlohmann::json(tokenizer->decode(ids))
-                      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    json["text"] = tokenizer->decode(ids);
+    row("begins", record::json_text(nlohmann::json(tokenizer->decode(ids))));
   }
   constexpr size_t kIndent = 2;
   std::cout << table.text(base::table_width(), kIndent);
-  if (!verify) return;
+  if (!options.verify) return json;
   shard.verify_content();
+  json["verified"] = true;
   std::cout << std::string(kIndent, ' ') << "verified    content matches its hash\n";
+  return json;
 }
 
 }  // namespace
@@ -71,13 +96,7 @@ void add_data_inspect(CLI::App& data) {
 
   muonlab data inspect corpus/train
   muonlab data inspect corpus/train/*.tokens --verify)");
-  struct Options {
-    std::vector<std::string> shards;
-    std::string tokenizer;
-    bool verify = false;
-    int64_t show = 32;
-  };
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<InspectOptions>();
   command->add_option("SHARDS", options->shards, "shard files, or folders of them")->required();
   command->add_flag("--verify", options->verify, "read everything and check the content hash");
   command->add_option("--show", options->show, "tokens to show from the beginning")
@@ -87,12 +106,15 @@ void add_data_inspect(CLI::App& data) {
       ->add_option("--tokenizer", options->tokenizer,
                    "a .model or tokenizer.json to decode with; default: the one next to the shard")
       ->type_name("FILE");
+  add_json(*command, options->json);
   command->callback([options] {
+    const JsonResult result(options->json);
+    nlohmann::ordered_json files = nlohmann::ordered_json::array();
     for (const std::string& path : options->shards) {
-      for (const std::string& shard : data::shard_paths(path)) {
-        inspect(shard, options->tokenizer, options->verify, options->show);
-      }
+      for (const std::string& shard : data::shard_paths(path))
+        files.push_back(inspect(shard, *options));
     }
+    if (result.wanted()) result.print({{"files", files}});
   });
 }
 

@@ -1,8 +1,6 @@
-// muonlab eval, ask: what a model has learned.
-#include <algorithm>
+// muonlab eval: the loss of a model.
 #include <cmath>
 #include <iostream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <vector>
@@ -10,112 +8,125 @@
 #include <nlohmann/json.hpp>
 
 #include "commands.hpp"
+#include "data_place.hpp"
 #include "eval_parts.hpp"
 #include "muonlab/base/error.hpp"
-#include "muonlab/base/log.hpp"
 #include "muonlab/base/non_finite.hpp"
-#include "muonlab/base/permutation.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/base/text_table.hpp"
 #include "muonlab/base/usage_error.hpp"
-#include "muonlab/config/load.hpp"
-#include "muonlab/data/content_check.hpp"
-#include "muonlab/record/changes.hpp"
-#include "muonlab/record/run_folder.hpp"
-#include "muonlab/run/generate.hpp"
+#include "muonlab/record/json_lines.hpp"
 #include "muonlab/train/evaluation.hpp"
 
 namespace muonlab::app {
 namespace {
 
-// Where the data are now, for data that were moved since the checkpoint was made.
-struct DataPlace {
-  std::vector<std::string> settings;
-  void add_option(CLI::App& command) {
-    command
-        .add_option("--set", settings,
-                    "where the data are now: data.train, data.valid, data.tokenizer or "
-                    "data.tokenizer.path; may be repeated")
-        ->type_name("PATH=VALUE")
-        ->allow_extra_args(false);
-  }
+struct EvalOptions {
+  std::string checkpoint;
+  int64_t samples = 0;
+  std::string windows;
+  config::Device device = config::Device::automatic;
+  DataPlace place;
+  FileEvalOptions files;
 };
 
-config::DataConfig moved_data(const config::RunConfig& before, const DataPlace& place) {
-  const config::RunConfig now =
-      config::parse_stored_config(config::dump_config(before), "the checkpoint", place.settings)
-          .run;
-  for (const config::Difference& difference : config::diff_configs(before, now)) {
-    if (record::places_data(difference.path)) continue;
-    throw base::UsageError("--set ", difference.path,
-                           ": here --set says where the data are now (data.train, data.valid, "
-                           "data.tokenizer, data.tokenizer.path); nothing else of the checkpoint's "
-                           "configuration can be changed");
-  }
-  return now.data;
-}
-
-data::Dataset open_data(const run::LoadedModel& loaded, const std::string& name,
-                        const DataPlace& place) {
-  if (loaded.is_foreign)
-    throw base::UsageError(name, ": a Hugging Face folder has no data of its own");
-  const config::RunConfig& config = loaded.config;
-  const config::DataConfig where = moved_data(config, place);
-  data::Dataset data;
-  try {
-    data = data::open_dataset(where, config.model.context, config.seed);
-  } catch (const base::Error& error) {
-    const bool shards = std::holds_alternative<config::ShardsConfig>(where);
-    throw base::Error(error.what(), ". If the data were moved, say where they are with --set ",
-                      shards ? "'data.train=[\"FOLDER\"]' --set 'data.valid=[\"FOLDER\"]'"
-                             : "data.tokenizer.path=FILE");
-  }
-  if (data.content) data.content->verify_valid();
-  if (!loaded.data_identity.empty() && data.identity != loaded.data_identity) {
-    base::log_warning(name, ": these are not the data that it was trained on (content hash ",
-                      data.identity, ", the checkpoint says ", loaded.data_identity, ")");
-  }
-  return data;
-}
-
-// Questions from the most to the least frequent group, in equal parts; which of a group, the seed
-// says.
-std::vector<data::Question> spread_over_groups(const std::vector<data::Question>& all,
-                                               int64_t count, uint64_t seed) {
-  std::map<int, std::vector<const data::Question*>> groups;
-  for (const data::Question& question : all) groups[question.group].push_back(&question);
-  const auto num_groups = static_cast<int64_t>(groups.size());
-  std::map<int, uint64_t> taken;
-  std::vector<data::Question> chosen;
-  for (int64_t i = 0; i < count; ++i) {
-    const auto& [group, members] = *std::next(groups.begin(), i * num_groups / count);
-    chosen.push_back(
-        *members[base::permute(taken[group]++ % members.size(), members.size(), seed)]);
-  }
-  return chosen;
-}
-
-// A model's answer, right if it begins with the ids of the true one: what `tail` calls exact.
-struct Answer {
-  std::string text;
-  bool right;
+// One set of validation data: how many of its windows were measured, of how many, and the result.
+struct MeasuredSet {
+  int64_t count, there;
+  train::Evaluation result;
 };
 
-Answer answer_of(run::LoadedModel& loaded, const data::Question& question) {
-  const data::Tokenizer& tokenizer = *loaded.tokenizer;
-  // Training puts the end of the document before in front of a question.
-  std::vector<int32_t> prompt{tokenizer.end_of_text()};
-  for (const int32_t id : tokenizer.encode(question.text)) prompt.push_back(id);
-  const std::vector<int32_t> truth = tokenizer.encode(" " + question.answer + ".");
-  const run::Sampling likeliest{.temperature = 0,
-                                .top_k = 0,
-                                .seed = 1,
-                                .max_tokens = std::max<int64_t>(24, std::ssize(truth))};
-  const std::vector<int32_t> given =
-      run::generate(loaded, std::move(prompt), likeliest, [](const std::string&) {});
-  return {std::string(base::trim(tokenizer.decode(given))),
-          given.size() >= truth.size() && std::equal(truth.begin(), truth.end(), given.begin())};
-}
+class ValidationEval {
+ public:
+  ValidationEval(run::LoadedModel& loaded, const EvalOptions& options)
+      : loaded_(loaded), options_(options), which_(*loaded.config.eval.windows) {
+    if (!options.windows.empty()) {
+      which_ =
+          options.windows == "first" ? config::EvalWindows::first : config::EvalWindows::spread;
+    }
+  }
+
+  void run() {
+    const data::Dataset data = open_data(loaded_, options_.checkpoint, options_.place);
+    const MeasuredSet valid = measure(*data.valid, data.bytes_per_token, "");
+    std::map<std::string, MeasuredSet> sets;
+    for (const auto& [name, set] : data.valid_sets)
+      sets.emplace(name, measure(*set.corpus, set.bytes_per_token, " on the set " + name));
+    options_.files.json ? print_json(valid, sets) : print_tables(valid, sets);
+  }
+
+ private:
+  MeasuredSet measure(const data::Corpus& valid, double bytes_per_token,
+                      const std::string& of_set) const {
+    const int64_t there = valid.samples_per_epoch();
+    int64_t count = options_.samples == 0 ? loaded_.config.eval.samples : options_.samples;
+    if (count < 0 || count > there) count = there;
+    const std::vector<int64_t> windows = train::validation_windows(count, there, which_);
+    const train::Evaluation result =
+        train::evaluate(*loaded_.model, valid, bytes_per_token, windows,
+                        loaded_.config.train.micro_batch.value_or(8), loaded_.config.model.context,
+                        loaded_.arena->values().device());
+    if (!std::isfinite(result.loss)) {
+      throw base::NonFinite(options_.checkpoint, ": its validation loss", of_set, " is ",
+                            base::exact(result.loss),
+                            ": its weights are not finite, or they overflow. Take an earlier "
+                            "checkpoint");
+    }
+    return {count, there, result};
+  }
+
+  static void put(nlohmann::ordered_json& json, const MeasuredSet& set) {
+    json["windows"] = set.count;
+    json["val_loss"] = set.result.loss;
+    json["val_perplexity"] = set.result.perplexity;
+    json["val_bits_per_byte"] = set.result.bits_per_byte;
+  }
+
+  void print_json(const MeasuredSet& valid, const std::map<std::string, MeasuredSet>& sets) const {
+    nlohmann::ordered_json json{{"step", loaded_.state.step}};
+    put(json, valid);
+    if (loaded_.is_average) json["averaged_weights"] = true;
+    for (const auto& [name, set] : sets) put(json["sets"][name], set);
+    std::cout << record::json_text(json) << "\n";
+  }
+
+  std::string measured_on(const MeasuredSet& set) const {
+    const char* place = set.count == set.there                 ? "all of the validation data"
+                        : which_ == config::EvalWindows::first ? "the first of the validation data"
+                                                               : "spread over the validation data";
+    return base::str(base::with_commas(set.count), " windows of ", loaded_.config.model.context,
+                     " tokens, ", place);
+  }
+
+  void print_tables(const MeasuredSet& valid,
+                    const std::map<std::string, MeasuredSet>& sets) const {
+    base::TextTable table({{""}, {""}});
+    table.add_row({"step", base::with_commas(loaded_.state.step)});
+    if (loaded_.is_average) table.add_row({"weights", "average (train.average)"});
+    table.add_row({"validation loss", base::fixed(valid.result.loss, 4)});
+    table.add_row({"perplexity", base::perplexity_text(valid.result.perplexity)});
+    table.add_row({"bits per byte", base::bits_per_byte_text(valid.result.bits_per_byte)});
+    table.add_row({"measured on", measured_on(valid)});
+    std::cout << table.text(base::table_width());
+    if (sets.empty()) return;
+    using enum base::TextColumn::Kind;
+    base::TextTable of_sets({{"validation set"},
+                             {"loss", number},
+                             {"perplexity", number},
+                             {"bits per byte", number},
+                             {"windows", number}});
+    for (const auto& [name, set] : sets) {
+      of_sets.add_row(
+          {name, base::fixed(set.result.loss, 4), base::perplexity_text(set.result.perplexity),
+           base::bits_per_byte_text(set.result.bits_per_byte), base::with_commas(set.count)});
+    }
+    std::cout << "\n" << of_sets.text(base::table_width());
+  }
+
+  run::LoadedModel& loaded_;
+  const EvalOptions& options_;
+  config::EvalWindows which_;
+};
 
 void add_file_options(CLI::App& command, FileEvalOptions& files) {
   constexpr const char* kGroup = "Files instead of validation data";
@@ -174,15 +185,7 @@ void add_eval(CLI::App& app, Exit&) {
 
   muonlab eval runs/quickstart@100 --samples 500
   muonlab eval runs/quickstart --data texts/ --stride 64 --by position)");
-  struct Options {
-    std::string checkpoint;
-    int64_t samples = 0;
-    std::string windows;
-    config::Device device = config::Device::automatic;
-    DataPlace place;
-    FileEvalOptions files;
-  };
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<EvalOptions>();
   command->add_option("MODEL", options->checkpoint, kModelHelp)->required();
   add_file_options(*command, options->files);
   command->add_option("--samples", options->samples,
@@ -205,90 +208,7 @@ void add_eval(CLI::App& app, Exit&) {
                              ": a Hugging Face folder has no validation data; "
                              "name texts or token files with --data");
     }
-    const data::Dataset data = open_data(loaded, options->checkpoint, options->place);
-    const int64_t there = data.valid->samples_per_epoch();
-    int64_t count = options->samples == 0 ? loaded.config.eval.samples : options->samples;
-    if (count < 0 || count > there) count = there;
-    const config::EvalWindows which = options->windows.empty()      ? *loaded.config.eval.windows
-                                      : options->windows == "first" ? config::EvalWindows::first
-                                                                    : config::EvalWindows::spread;
-    const std::vector<int64_t> windows = train::validation_windows(count, there, which);
-    const train::Evaluation result =
-        train::evaluate(*loaded.model, data, windows, loaded.config.train.micro_batch.value_or(8),
-                        loaded.config.model.context, loaded.arena->values().device());
-    if (!std::isfinite(result.loss)) {
-      throw base::NonFinite(options->checkpoint, ": its validation loss is ",
-                            base::exact(result.loss),
-                            ": its weights are not finite, or they overflow. Take an earlier "
-                            "checkpoint");
-    }
-    if (options->files.json) {
-      nlohmann::ordered_json json{{"step", loaded.state.step},
-                                  {"windows", count},
-                                  {"val_loss", result.loss},
-                                  {"val_perplexity", result.perplexity},
-                                  {"val_bits_per_byte", result.bits_per_byte}};
-      if (loaded.is_average) json["averaged_weights"] = true;
-      std::cout << json.dump() << "\n";
-    } else {
-      const char* place = count == there                        ? "all of the validation data"
-                          : which == config::EvalWindows::first ? "the first of the validation data"
-                                                                : "spread over the validation data";
-      base::TextTable table({{""}, {""}});
-      table.add_row({"step", base::with_commas(loaded.state.step)});
-      if (loaded.is_average) table.add_row({"weights", "average (train.average)"});
-      table.add_row({"validation loss", base::fixed(result.loss, 4)});
-      table.add_row({"perplexity", base::perplexity_text(result.perplexity)});
-      table.add_row({"bits per byte", base::bits_per_byte_text(result.bits_per_byte)});
-      table.add_row({"measured on", base::str(base::with_commas(count), " windows of ",
-                                              loaded.config.model.context, " tokens, ", place)});
-      std::cout << table.text(base::table_width());
-    }
-  });
-}
-
-void add_ask(CLI::App& app, Exit&) {
-  CLI::App* command = app.add_subcommand(
-      "ask",
-      R"(Ask a model the embedded corpus's questions and show its answers next to the right ones.
-
-  muonlab ask runs/quickstart
-  muonlab ask runs/quickstart@100 --count 12 --seed 2)");
-  struct Options {
-    std::string checkpoint;
-    int64_t count = 6, seed = 1;
-    config::Device device = config::Device::automatic;
-    DataPlace place;
-  };
-  auto options = std::make_shared<Options>();
-  command->add_option("CHECKPOINT", options->checkpoint, kModelHelp)->required();
-  command->add_option("--count", options->count, "questions")
-      ->capture_default_str()
-      ->check(at_least(1));
-  command->add_option("--seed", options->seed, "chooses the questions of each frequency group")
-      ->capture_default_str();
-  add_device(*command, options->device);
-  options->place.add_option(*command);
-  command->callback([options] {
-    run::LoadedModel loaded = run::load_model(options->checkpoint, options->device);
-    const data::Dataset data = open_data(loaded, options->checkpoint, options->place);
-    if (data.questions.empty()) {
-      throw base::Error(options->checkpoint,
-                        ": its corpus asks no questions; `ask` is for data.kind biographies");
-    }
-    const std::vector<data::Question> questions =
-        spread_over_groups(data.questions, options->count, static_cast<uint64_t>(options->seed));
-    const int rarest = data.questions.back().group;
-    int64_t right = 0;
-    for (const data::Question& question : questions) {
-      const Answer answer = answer_of(loaded, question);
-      right += answer.right;
-      std::cout << base::trim(question.text) << "\n  model  " << answer.text << "\n  truth  "
-                << question.answer << "." << (answer.right ? "   right" : "   wrong")
-                << "   (frequency group " << question.group << " of 0–" << rarest << ")\n";
-    }
-    std::cout << right << " of " << questions.size()
-              << " right (group 0 is asked about most often, group " << rarest << " once)\n";
+    ValidationEval(loaded, *options).run();
   });
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "commands.hpp"
+#include "json_result.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/base/usage_error.hpp"
 #include "muonlab/run/export_model.hpp"
@@ -48,7 +49,7 @@ void add_export(CLI::App& app, Exit&) {
   struct Options {
     run::ExportRequest request;
     std::string to, dtype = "fp32", max_size = "5GB";
-    bool no_tokenizer = false;
+    bool no_tokenizer = false, json = false;
   };
   auto options = std::make_shared<Options>();
   command
@@ -78,7 +79,9 @@ void add_export(CLI::App& app, Exit&) {
       ->capture_default_str();
   command->add_flag("--no-tokenizer", options->no_tokenizer,
                     "gguf: leave the tokenizer out, for one that the format cannot hold");
+  add_json(*command, options->json);
   command->callback([options] {
+    const JsonResult result(options->json);
     run::ExportRequest& request = options->request;
     const bool gguf = options->to == "gguf";
     request.format = gguf ? run::ExportFormat::gguf : run::ExportFormat::hugging_face;
@@ -93,6 +96,12 @@ void add_export(CLI::App& app, Exit&) {
     std::cout << request.out << "  " << base::join(exported.files, ", ") << "  "
               << base::human_bytes(exported.bytes) << "\n";
     for (const std::string& note : exported.notes) std::cout << "note  " << note << "\n";
+    if (result.wanted()) {
+      result.print({{"path", request.out},
+                    {"files", exported.files},
+                    {"bytes", exported.bytes},
+                    {"notes", exported.notes}});
+    }
   });
 }
 

@@ -6,9 +6,12 @@
 
 #include "commands.hpp"
 #include "installed.hpp"
+#include "json_result.hpp"
+#include "muonlab/base/file.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text_table.hpp"
 #include "muonlab/base/usage_error.hpp"
+#include "muonlab/record/json_lines.hpp"
 #include "muonlab/theory/run.hpp"
 
 namespace muonlab::app {
@@ -41,6 +44,41 @@ int exit_code_of(theory::TheoryOutcome outcome) {
   return base::exit_code::kBug;
 }
 
+nlohmann::ordered_json experiments_json() {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const theory::ExperimentInfo& info : theory::experiments())
+    list.push_back({{"name", info.name}, {"paper", info.paper}, {"about", info.about}});
+  return {{"experiments", list}};
+}
+
+nlohmann::ordered_json settings_json(const std::string& name) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const config::SettingRow& row : theory::experiment_settings(name)) {
+    list.push_back({{"name", row.path},
+                    {"type", row.type},
+                    {"default", row.default_value},
+                    {"help", row.help}});
+  }
+  return {{"experiment", name}, {"settings", list}};
+}
+
+// What the experiments have written, without the curves.
+nlohmann::ordered_json answer_json(const theory::TheoryAnswer& answer) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  size_t holding = 0, count = 0;
+  for (const std::string& folder : answer.folders) {
+    const auto record =
+        nlohmann::ordered_json::parse(base::read_text(base::join_path(folder, "result.json")));
+    nlohmann::ordered_json& entry = list.emplace_back();
+    entry["path"] = folder;
+    for (const char* key : {"experiment", "complete", "settings", "claims"})
+      entry[key] = record.at(key);
+    for (const auto& claim : record.at("claims")) holding += claim.at("holds") == true;
+    count += record.at("claims").size();
+  }
+  return {{"claims", count}, {"hold", holding}, {"experiments", list}};
+}
+
 }  // namespace
 
 void add_theory(CLI::App& app, Exit& exit) {
@@ -56,7 +94,7 @@ The first lists the experiments. The second runs one: it prints every claim with
 and the verdict, and writes a page of plots and every curve as numbers. If a claim does not hold, the exit code is 5.)");
   struct Options {
     theory::TheoryRequest request;
-    bool explain = false;
+    bool explain = false, json = false;
   };
   auto options = std::make_shared<Options>();
   theory::TheoryRequest& request = options->request;
@@ -73,16 +111,21 @@ and the verdict, and writes a page of plots and every curve as numbers. If a cla
                    "folder of the results; default: theory/NAME, for all experiments theory")
       ->type_name("DIR");
   command->add_flag("--explain", options->explain, "list the experiment's settings and stop");
+  add_json(*command, options->json);
   command->callback([options, &exit] {
+    const JsonResult result(options->json);
     theory::TheoryRequest& asked = options->request;
     if (asked.name.empty()) {
       if (!asked.config.empty() || !asked.settings.empty() || !asked.out.empty())
         throw base::UsageError("an experiment is missing; `muonlab theory` lists them");
-      return list_experiments();
+      return result.wanted() ? result.print(experiments_json()) : list_experiments();
     }
-    if (options->explain) return explain(asked.name);
+    if (options->explain)
+      return result.wanted() ? result.print(settings_json(asked.name)) : explain(asked.name);
     asked.config = find_installed(asked.config);
-    exit.code = exit_code_of(theory::run_theory(asked));
+    const theory::TheoryAnswer answer = theory::run_theory(asked);
+    if (result.wanted()) result.print(answer_json(answer));
+    exit.code = exit_code_of(answer.outcome);
   });
 }
 

@@ -17,6 +17,12 @@ Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+Json validation_json(const record::Validation& validation) {
+  return {{"val_loss", validation.loss},
+          {"val_perplexity", validation.perplexity},
+          {"val_bits_per_byte", validation.bits_per_byte}};
+}
+
 const char* state_name(study::CellState state) {
   switch (state) {
     case study::CellState::queued: return "queued";
@@ -47,6 +53,7 @@ Json run_json(const std::string& folder) {
     json["val_step"] = last.step;
     json["val_perplexity"] = last.perplexity;
     json["val_bits_per_byte"] = last.bits_per_byte;
+    for (const auto& [name, set] : last.sets) json["sets"][name] = validation_json(set);
     const auto best =
         std::min_element(validations.begin(), validations.end(),
                          [](const auto& a, const auto& b) { return a.loss < b.loss; });

@@ -25,9 +25,16 @@ std::vector<Row> in_order(const std::map<int64_t, Row>& rows) {
   return list;
 }
 
-Validation validation_in(const nlohmann::json& json) {
-  return {count_in(json, "step"), number_in(json, "val_loss", kNone),
-          number_in(json, "val_perplexity", kNone), number_in(json, "val_bits_per_byte", kNone)};
+Validation validation_in(const nlohmann::json& json, int64_t step) {
+  Validation validation{step, number_in(json, "val_loss", kNone),
+                        number_in(json, "val_perplexity", kNone),
+                        number_in(json, "val_bits_per_byte", kNone)};
+  const auto sets = json.find("sets");
+  if (sets == json.end() || !sets->is_object()) return validation;
+  for (const auto& [name, numbers] : sets->items()) {
+    if (numbers.is_object()) validation.sets.emplace(name, validation_in(numbers, step));
+  }
+  return validation;
 }
 
 void read_metrics(const std::string& path, RunRecord& record) {
@@ -36,7 +43,7 @@ void read_metrics(const std::string& path, RunRecord& record) {
   each_json_line(path, [&](const nlohmann::json& json) {
     const int64_t step = count_in(json, "step");
     if (json.contains("val_loss")) {
-      validations[step] = validation_in(json);
+      validations[step] = validation_in(json, step);
     } else {
       train[step] = {step, count_in(json, "tokens"), number_in(json, "loss", kNone),
                      number_in(json, "grad_norm", kNone)};
@@ -71,7 +78,8 @@ std::string data_identity(const RunFolder& folder) {
 std::vector<Validation> read_validations(const std::string& path) {
   std::map<int64_t, Validation> validations;
   each_json_line(RunFolder(path).metrics(), [&](const nlohmann::json& json) {
-    if (json.contains("val_loss")) validations[count_in(json, "step")] = validation_in(json);
+    const int64_t step = count_in(json, "step");
+    if (json.contains("val_loss")) validations[step] = validation_in(json, step);
   });
   return in_order(validations);
 }

@@ -54,11 +54,14 @@ void Console::stepped(const train::StepRecord& record) {
 
 void Console::evaluated(int64_t step, const train::Evaluation& evaluation) {
   last_validation_ = base::str("  val ", base::fixed(evaluation.loss, 3), " @", step);
+  std::string sets;
+  for (const auto& [name, set] : evaluation.sets)
+    sets += base::str("  ", name, " ", base::fixed(set.loss, 4));
   base::print_line(base::str("val    step ",
                              base::pad_left(base::str(step), base::str(plan_.steps).size()),
                              "  loss ", base::fixed(evaluation.loss, 4), "  perplexity ",
                              base::perplexity_text(evaluation.perplexity), "  bits per byte ",
-                             base::bits_per_byte_text(evaluation.bits_per_byte)));
+                             base::bits_per_byte_text(evaluation.bits_per_byte), sets));
 }
 
 void Console::finish() {

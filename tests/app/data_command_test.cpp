@@ -56,6 +56,11 @@ TEST_F(DataCommand, TrainsATokenizerMakesShardsAndShowsThem) {
   EXPECT_NE(inspected.out.find("2,000 of 2 bytes"), std::string::npos) << inspected.out;
   EXPECT_NE(inspected.out.find("\"Chapter 0.\\n\\nThe"), std::string::npos) << inspected.out;
   EXPECT_NE(inspected.out.find("content matches its hash"), std::string::npos) << inspected.out;
+  const Result as_json = run({"data", "inspect", "corpus", "--show", "4", "--verify", "--json"});
+  const auto file = nlohmann::json::parse(as_json.out)["files"][0];
+  EXPECT_EQ(file["path"], "corpus/shard-00000.tokens");
+  EXPECT_EQ(file["ids"].size(), 4u);
+  EXPECT_EQ(file["verified"], true);
   EXPECT_EQ(run({"data", "inspect", "corpus"}).out.find("corpus/shard-00000.tokens\n"), 0u)
       << "a folder of shards";
 }

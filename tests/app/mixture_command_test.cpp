@@ -73,6 +73,32 @@ TEST_F(Mixture, KilledRunsEndAsStraightOnesAndSetsAreValidated) {
   EXPECT_TRUE(first["sets"]["both"]["val_bits_per_byte"].is_number());
 }
 
+TEST_F(Mixture, SetsAreInEveryAnswerAboutTheRun) {
+  const auto run = [&](std::vector<std::string> words) {
+    const Result result = support::run_program(scratch_.path(), words);
+    EXPECT_EQ(result.code, 0) << result.err;
+    return result.out;
+  };
+  const Result trained = train({"--run-dir", "r", "--json"});
+  ASSERT_EQ(trained.code, 0) << trained.err;
+  const auto summary = nlohmann::json::parse(trained.out);
+  const double loss = summary["sets"]["digits"]["val_loss"];
+  EXPECT_TRUE(holds(trained.err, "  digits " + base::fixed(loss, 4))) << trained.err;
+  const auto measured = nlohmann::json::parse(run({"eval", "r", "--json"}));
+  EXPECT_NEAR(measured["sets"]["digits"]["val_loss"].get<double>(), loss, 1e-6);
+  EXPECT_EQ(measured["sets"]["both"]["windows"], 8);
+  EXPECT_TRUE(holds(run({"eval", "r"}), "digits          " + base::fixed(loss, 4)));
+  EXPECT_TRUE(holds(run({"metrics", "r"}), "validation set digits  loss " + base::fixed(loss, 4)));
+  EXPECT_TRUE(holds(run({"metrics", "r", "--csv"}), "sets.digits.val_bits_per_byte"));
+  // Moved data are found again.
+  std::filesystem::rename(scratch_ / "digits", scratch_ / "moved");
+  const auto moved = nlohmann::json::parse(
+      run({"eval", "r", "--json", "--set", R"(data.train=["letters","moved"])", "--set",
+           R"(data.valid_sets.digits=["moved"])", "--set",
+           R"(data.valid_sets.both=["letters","moved"])"}));
+  EXPECT_EQ(moved["sets"], measured["sets"]);
+}
+
 TEST_F(Mixture, OtherWeightsAtAResumeAreAChangeThatIsRecorded) {
   ASSERT_EQ(train({"--run-dir", "r", "--set", "train.steps=8"}).code, 0);
   const std::vector<std::string> more{"--run-dir", "r", "--set", "data.weights=[1,1]"};

@@ -34,7 +34,9 @@ class ModelCommands : public support::TrainFixture {
 };
 
 TEST_F(ModelCommands, AnExportedFolderIsAModelToEveryCommand) {
-  ASSERT_EQ(run({"export", "r", "--to", "hf", "--out", "hf"}).code, 0);
+  const support::Result exported = run({"export", "r", "--to", "hf", "--out", "hf", "--json"});
+  ASSERT_EQ(exported.code, 0) << exported.err;
+  EXPECT_EQ(json::parse(exported.out)["path"], "hf");
   const support::Result again = run({"export", "r", "--to", "hf", "--out", "hf"});
   EXPECT_EQ(again.code, 1);
   EXPECT_NE(again.err.find("exists already"), std::string::npos) << again.err;
@@ -134,6 +136,14 @@ TEST_F(ModelCommands, SampleWritesSeveralTextsAndReadsPrompts) {
       run({"sample", "r", "--prompt", "A", "--samples", "2", "--seed", "4", "--tokens", "5"});
   EXPECT_NE(two.out.find("--- seed 4\nA"), std::string::npos) << two.out;
   EXPECT_NE(two.out.find("--- seed 5\nA"), std::string::npos) << two.out;
+  const support::Result one =
+      run({"sample", "r", "--prompt", "A", "--seed", "5", "--tokens", "5", "--json"});
+  const json answer = json::parse(one.out);
+  EXPECT_EQ(answer["prompt"], "A");
+  EXPECT_LE(answer["samples"][0]["ids"].size(), 5u);
+  EXPECT_EQ(answer["samples"][0]["seed"], 5);
+  EXPECT_TRUE(answer["samples"][0]["text"].is_string());
+  EXPECT_EQ(run({"sample", "r", "--interactive", "--json"}).code, 2);
   EXPECT_EQ(run({"sample", "r", "--stop", ""}).code, 2);
   EXPECT_EQ(run({"sample", "r", "--interactive", "--samples", "2"}).code, 2);
 }

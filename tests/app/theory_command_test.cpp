@@ -19,6 +19,8 @@ TEST(TheoryCommand, AloneItListsTheExperiments) {
   EXPECT_EQ(result.code, 0);
   for (const char* name : {"memory", "dynamics", "saddle"})
     EXPECT_NE(result.out.find(name), std::string::npos) << name;
+  const auto json = nlohmann::json::parse(run_program(scratch.path(), {"theory", "--json"}).out);
+  EXPECT_EQ(json["experiments"].size(), 7u);
 }
 
 TEST(TheoryCommand, ASmallExperimentWritesTheSameFilesTwice) {
@@ -33,7 +35,14 @@ TEST(TheoryCommand, ASmallExperimentWritesTheSameFilesTwice) {
   EXPECT_GE(json["claims"].size(), 10u);
   EXPECT_NE(slurp(scratch / "theory/memory/index.html").find("<svg"), std::string::npos);
   const auto before = support::tree(scratch / "theory");
-  EXPECT_EQ(run_program(scratch.path(), kSmall).code, first.code);
+  std::vector<std::string> again = kSmall;
+  again.emplace_back("--json");
+  const support::Result second = run_program(scratch.path(), again);
+  EXPECT_EQ(second.code, first.code);
+  const auto answer = nlohmann::json::parse(second.out);
+  EXPECT_EQ(answer["claims"], json["claims"].size());
+  EXPECT_EQ(answer["experiments"][0]["path"], "theory/memory");
+  EXPECT_EQ(answer["experiments"][0]["claims"], json["claims"]);
   EXPECT_TRUE(support::tree(scratch / "theory") == before);
 }
 

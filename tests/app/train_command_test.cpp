@@ -165,6 +165,10 @@ TEST_F(TrainCommand, CheckpointsAnswerEvalSampleAndAsk) {
   EXPECT_EQ(once.out, twice.out);
   EXPECT_EQ(once.out.find("Question: "), 0u);
 
+  const auto asked = nlohmann::json::parse(
+      run_program(scratch_.path(), {"ask", "runs/tiny", "--count", "2", "--json"}).out);
+  EXPECT_EQ(asked["asked"], 2);
+  EXPECT_TRUE(asked["answers"][1]["right"].is_boolean());
   const Result ask = run_program(scratch_.path(), {"ask", "runs/tiny", "--count", "2"});
   EXPECT_EQ(ask.code, 0) << ask.err;
   EXPECT_NE(ask.out.find(" of 2 right"), std::string::npos) << ask.out;

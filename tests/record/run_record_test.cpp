@@ -25,7 +25,8 @@ TEST(RunRecord, ReadsAFolderAndKeepsTheLastFormOfAStep) {
         "{\"step\":1,\"tokens\":64,\"loss\":5.5,\"grad_norm\":1.0}\n"
         "{\"step\":1,\"tokens\":64,\"loss\":5.25,\"grad_norm\":1.5}\n"
         "{\"step\":2,\"tokens\":128,\"loss\":5.0,\"grad_norm\":0.5}\n"
-        "{\"step\":2,\"val_loss\":5.1,\"val_perplexity\":164.0,\"val_bits_per_byte\":2.5}\n"
+        "{\"step\":2,\"val_loss\":5.1,\"val_perplexity\":164.0,\"val_bits_per_byte\":2.5,"
+        "\"sets\":{\"code\":{\"val_loss\":4.5,\"val_bits_per_byte\":1.5}}}\n"
         "{\"step\":3,\"tok");
   write("timing.jsonl",
         "{\"step\":1,\"forward_s\":0.25,\"backward_s\":0.5,\"optimizer_s\":0.25,\"tokens_per_s\":"
@@ -39,6 +40,11 @@ TEST(RunRecord, ReadsAFolderAndKeepsTheLastFormOfAStep) {
   EXPECT_EQ(record.train[1].tokens, 128);
   ASSERT_EQ(record.validations.size(), 2u);
   EXPECT_EQ(record.validations[1].loss, 5.1);
+  EXPECT_TRUE(record.validations[0].sets.empty());
+  ASSERT_EQ(record.validations[1].sets.size(), 1u);
+  EXPECT_EQ(record.validations[1].sets.at("code").step, 2);
+  EXPECT_EQ(record.validations[1].sets.at("code").loss, 4.5);
+  EXPECT_EQ(record.validations[1].sets.at("code").bits_per_byte, 1.5);
   ASSERT_EQ(record.timing.size(), 1u);
   EXPECT_EQ(record.timing[0].seconds, 1.0);
   EXPECT_EQ(record.timing[0].optimizer_s, 0.25);

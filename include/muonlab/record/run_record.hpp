@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct TrainPoint {
 struct Validation {
   int64_t step;
   double loss, perplexity, bits_per_byte;
+  std::map<std::string, Validation> sets{};  // of data.valid_sets, by name; these have no sets
 };
 struct StepTiming {
   int64_t step;

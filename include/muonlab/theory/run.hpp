@@ -26,12 +26,17 @@ struct TheoryRequest {
 
 enum class TheoryOutcome { all_hold, some_fail, interrupted };
 
+struct TheoryAnswer {
+  TheoryOutcome outcome;
+  std::vector<std::string> folders;  // of the experiments that ran, in order
+};
+
 // Runs one experiment or all of them, prints the claims, and writes into the folder
 //   TABLE.csv    every curve
 //   result.json  settings, claims, curves
 //   index.html   the page
 // (all: a folder an experiment, and index.html with every claim). Files that are not muonlab's own
 // are never replaced.
-TheoryOutcome run_theory(const TheoryRequest& request);
+TheoryAnswer run_theory(const TheoryRequest& request);
 
 }  // namespace muonlab::theory

@@ -12,6 +12,7 @@
 #include "rows.hpp"
 #include "run_probes.hpp"
 #include "study/report/tail_answer.hpp"
+#include "study/report/valid_sets.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -161,8 +162,10 @@ ReportData collect_report(const std::vector<std::string>& paths) {
   });
   colour_rows(data);
   group_comparable(data);
-  for (size_t block = 0; block < data.blocks.size(); ++block)
+  for (size_t block = 0; block < data.blocks.size(); ++block) {
     data.blocks[block].groups = group_answers(data, block);
+    data.blocks[block].sets = set_answers(data, block);
+  }
   data.title = paths.size() == 1 ? base::base_name(data.paths.front())
                                  : base::str(data.runs.size(), " runs");
   return data;

@@ -13,12 +13,15 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json validations_json(const record::RunRecord& run) {
+  const auto figures = [](const record::Validation& v) {
+    return Json{{"loss", v.loss}, {"perplexity", v.perplexity}, {"bits_per_byte", v.bits_per_byte}};
+  };
   Json list = Json::array();
-  for (const record::Validation& v : run.validations)
-    list.push_back({{"step", v.step},
-                    {"loss", v.loss},
-                    {"perplexity", v.perplexity},
-                    {"bits_per_byte", v.bits_per_byte}});
+  for (const record::Validation& v : run.validations) {
+    Json& entry = list.emplace_back(Json{{"step", v.step}});
+    entry.update(figures(v));
+    for (const auto& [name, set] : v.sets) entry["sets"][name] = figures(set);
+  }
   return list;
 }
 
@@ -159,6 +162,17 @@ Json group_answers_json(const ReportData& data) {
   return list;
 }
 
+Json set_answers_json(const ReportData& data) {
+  Json list = Json::array();
+  for (const ReportBlock& block : data.blocks) {
+    for (const SetAnswer& set : block.sets) {
+      list.push_back(
+          {{"block", block.title}, {"set", set.set}, {"rows", ablation_json(set.answer)["rows"]}});
+    }
+  }
+  return list;
+}
+
 }  // namespace
 
 std::string report_json(const ReportData& data) {
@@ -185,6 +199,7 @@ std::string report_json(const ReportData& data) {
   json["blocks"] = blocks;
   if (!ablation.empty()) json["ablation"] = ablation;
   if (const Json groups = group_answers_json(data); !groups.empty()) json["tail"] = groups;
+  if (const Json sets = set_answers_json(data); !sets.empty()) json["validation_sets"] = sets;
   if (!searches.empty()) json["searches"] = searches;
   Json runs = Json::array();
   for (const ReportRun& run : data.runs) runs.push_back(run_json(data, run));

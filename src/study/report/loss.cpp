@@ -1,6 +1,7 @@
 // Loss curves, and how fast the runs went.
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/statistics.hpp"
@@ -54,7 +55,29 @@ std::string chart_title(const ReportData& data, size_t block, size_t group) {
   return title + (title.empty() ? "" : ", ") + group_title(group);
 }
 
-page::CurveSeries loss_series(const ReportData& data, const ReportRun& run, size_t most) {
+// The names of data.valid_sets in any of the runs.
+std::set<std::string> all_valid_sets(const ReportData& data) {
+  std::set<std::string> names;
+  for (const ReportRun& run : data.runs) {
+    for (const record::Validation& validation : run.record.validations) {
+      for (const auto& [name, set] : validation.sets) names.insert(name);
+    }
+  }
+  return names;
+}
+
+std::vector<record::Validation> validations_on(const record::RunRecord& run,
+                                               const std::string& set) {
+  std::vector<record::Validation> found;
+  for (const record::Validation& validation : run.validations) {
+    const auto on = validation.sets.find(set);
+    if (on != validation.sets.end()) found.push_back(on->second);
+  }
+  return found;
+}
+
+page::CurveSeries loss_series(const ReportData& data, const ReportRun& run,
+                              const std::set<std::string>& sets, size_t most) {
   using record::TrainPoint;
   using record::Validation;
   const ReportRow& row = data.rows[run.row];
@@ -74,6 +97,10 @@ page::CurveSeries loss_series(const ReportData& data, const ReportRun& run, size
           record, record.train, [](const TrainPoint& p) { return p.loss; }, most),
       curve_of(
           record, record.train, [](const TrainPoint& p) { return p.grad_norm; }, most)};
+  for (const std::string& set : sets) {
+    series.measures.push_back(curve_of(
+        record, validations_on(record, set), [](const Validation& v) { return v.loss; }, most));
+  }
   return series;
 }
 
@@ -93,6 +120,9 @@ std::string loss_html(const ReportData& data, page::Document& document) {
                          .tokens = true,
                          .time = true,
                          .skip = 0.2};
+  const std::set<std::string> sets = all_valid_sets(data);
+  for (const std::string& set : sets)
+    panel.measures.push_back({"validation loss on " + set, "nats a token"});
   size_t longest = 0;
   for (size_t block = 0; block < data.blocks.size(); ++block) {
     for (size_t group = 0; group < data.num_groups; ++group) {
@@ -100,7 +130,7 @@ std::string loss_html(const ReportData& data, page::Document& document) {
       for (const ReportRun& run : data.runs) {
         if (run.block != block || run.group != group) continue;
         longest = std::max(longest, run.record.train.size());
-        chart.series.push_back(loss_series(data, run, most));
+        chart.series.push_back(loss_series(data, run, sets, most));
       }
       if (!chart.series.empty()) panel.charts.push_back(std::move(chart));
     }

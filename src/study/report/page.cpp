@@ -46,8 +46,8 @@ bool is_saved(const record::RunRecord& run, int64_t step) {
 std::string facts_html(const ReportRun& run) {
   const record::RunRecord& record = run.record;
   std::string html = "<dl class=\"facts\">\n";
-  const auto fact = [&](const char* name, const std::string& text) {
-    html += str("<dt>", name, "</dt><dd>", escape(text), "</dd>\n");
+  const auto fact = [&](const std::string& name, const std::string& text) {
+    html += str("<dt>", escape(name), "</dt><dd>", escape(text), "</dd>\n");
   };
   fact("state", state_of(record));
   for (const std::string& change : change_texts(record)) fact("changed", change);
@@ -57,10 +57,13 @@ std::string facts_html(const ReportRun& run) {
     const auto best =
         std::min_element(record.validations.begin(), record.validations.end(),
                          [](const auto& a, const auto& b) { return a.loss < b.loss; });
-    fact("validation loss",
-         str(fixed(last.loss, 4), " nats a token at step ", base::with_commas(last.step),
-             "; perplexity ", base::perplexity_text(last.perplexity), ", ",
-             base::bits_per_byte_text(last.bits_per_byte), " bits a byte"));
+    const auto figures = [&last](const record::Validation& on) {
+      return str(fixed(on.loss, 4), " nats a token at step ", base::with_commas(last.step),
+                 "; perplexity ", base::perplexity_text(on.perplexity), ", ",
+                 base::bits_per_byte_text(on.bits_per_byte), " bits a byte");
+    };
+    fact("validation loss", figures(last));
+    for (const auto& [name, set] : last.sets) fact("on the set " + name, figures(set));
     if (best->step != last.step)
       fact("best", str(fixed(best->loss, 4), " at step ", base::with_commas(best->step),
                        is_saved(record, best->step) ? "" : "; its weights were not kept"));
@@ -161,6 +164,7 @@ std::string report_html(const ReportData& data, double reload_s) {
   add("ablation", "Ablation", ablation_html(data));
   add("gains", "Gain by length and size", gains_html(data));
   add("summary", data.runs.size() == 1 ? "Summary" : "Runs", summary_html(data));
+  add("valid-sets", "Validation sets", valid_sets_html(data));
   add("loss", "Loss", loss_html(data, document));
   add("spectra", "Spectra", spectra_html(data, document));
   add("sharpness", "Sharpness", sharpness_html(data));

@@ -18,6 +18,8 @@ std::string ablation_html(const ReportData& data);
 std::string gains_html(const ReportData& data);
 std::string rates_html(const ReportData& data);  // the searches of learning rates
 std::string summary_html(const ReportData& data);
+// The losses on the named validation sets, row by row; of one run they are in its summary.
+std::string valid_sets_html(const ReportData& data);
 std::string loss_html(const ReportData& data, page::Document& document);
 std::string spectra_html(const ReportData& data, page::Document& document);
 std::string sharpness_html(const ReportData& data);

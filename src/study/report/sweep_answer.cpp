@@ -8,6 +8,7 @@
 #include "muonlab/study/report/page.hpp"
 #include "study/ablation/verdict.hpp"
 #include "study/report/tail_answer.hpp"
+#include "study/report/valid_sets.hpp"
 
 namespace muonlab::study {
 namespace {
@@ -43,7 +44,9 @@ std::string sweep_answer_text(const std::string& path, size_t width) {
   for (const std::string& reason : data.comparability.reasons) text += wrapped(reason, width);
   text += ablation_table(answers, width);
   text += what_would_settle(data.sweeps.front(), answers, width);
-  if (const std::string rarest = rarest_text(data, width); !rarest.empty()) text += "\n" + rarest;
+  for (const std::string& more : {valid_sets_text(data, width), rarest_text(data, width)}) {
+    if (!more.empty()) text += "\n" + more;
+  }
   while (text.ends_with('\n')) text.pop_back();
   if (!text.empty()) text = "\n" + text + "\n\n";
   return text + "page: " + write_report(data, path).page;

@@ -84,6 +84,12 @@ struct GroupAnswer {
   AblationAnswer answer;
 };
 
+// Which rows of a block are better than its baseline on a set of data.valid_sets.
+struct SetAnswer {
+  std::string set;
+  AblationAnswer answer;
+};
+
 // A combination of all axes but the compared one.
 struct ReportBlock {
   std::string title;  // "protocol fair"; empty where there is one block only
@@ -92,6 +98,7 @@ struct ReportBlock {
   // Where a sweep compares rows and their losses are comparable.
   std::optional<AblationAnswer> answer{};
   std::vector<GroupAnswer> groups{};  // by group, where its runs have the tail probe too
+  std::vector<SetAnswer> sets{};      // by name, where its runs have named validation sets too
 };
 
 struct ReportData {
