@@ -1,8 +1,13 @@
 // muonlab metrics: a run's numbers on the terminal, as a table for other programs, or followed.
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <iostream>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "commands.hpp"
 #include "muonlab/base/error.hpp"
@@ -11,6 +16,7 @@
 #include "muonlab/base/text.hpp"
 #include "muonlab/base/text_plot.hpp"
 #include "muonlab/base/usage_error.hpp"
+#include "muonlab/base/visible.hpp"
 #include "muonlab/record/line_follower.hpp"
 #include "muonlab/record/metrics_csv.hpp"
 #include "muonlab/record/run_record.hpp"
@@ -40,36 +46,103 @@ base::PlotSeries validation_loss(const record::RunRecord& run) {
   return series;
 }
 
-std::string head(const record::RunRecord& run) {
+// Parts beside each other, as many as fit into a line of the width.
+std::string in_lines(const std::vector<std::string>& parts, size_t width) {
+  std::string text, line;
+  for (const std::string& part : parts) {
+    const bool fits = base::display_width(line + "  " + part) <= width;
+    if (!line.empty() && !fits) text += std::exchange(line, "") + "\n";
+    line += (line.empty() ? "" : "  ") + part;
+  }
+  return text + line + "\n";
+}
+
+std::string head(const record::RunRecord& run, size_t width) {
   const int64_t step = run.train.empty() ? 0 : run.train.back().step;
-  std::string text =
-      base::str(run.path, "  ", record::state_name(run.state), "  step ", base::with_commas(step));
-  if (run.steps > 0) text += "/" + base::with_commas(run.steps);
-  if (!run.train.empty()) text += "  loss " + base::fixed(run.train.back().loss, 4);
+  std::vector<std::string> parts{run.path, record::state_name(run.state)};
+  parts.push_back("step " + base::with_commas(step) +
+                  (run.steps > 0 ? "/" + base::with_commas(run.steps) : ""));
+  if (!run.train.empty()) parts.push_back("loss " + base::fixed(run.train.back().loss, 4));
   if (!run.validations.empty()) {
-    text += base::str("  validation loss ", base::fixed(run.validations.back().loss, 4), " @",
-                      run.validations.back().step);
+    parts.push_back(base::str("validation loss ", base::fixed(run.validations.back().loss, 4), " @",
+                              run.validations.back().step));
   }
   if (!run.timing.empty()) {
     const double rate = run.timing.back().tokens_per_s;
-    text += base::str("  ", base::with_commas(static_cast<int64_t>(rate)), " tok/s");
+    parts.push_back(base::with_commas(static_cast<int64_t>(rate)) + " tok/s");
   }
-  return text + "\n";
+  std::string text = in_lines(parts, width);
+  if (run.validations.empty()) return text;
+  for (const auto& [name, set] : run.validations.back().sets) {
+    text += in_lines({"validation set " + name, "loss " + base::fixed(set.loss, 4),
+                      "bits per byte " + base::bits_per_byte_text(set.bits_per_byte)},
+                     width);
+  }
+  return text;
 }
 
-std::string plots(const record::RunRecord& run, size_t width) {
-  constexpr size_t kTall = 14, kLow = 7;
-  std::string out = "\n" + base::text_plot("loss by step: training (dots), validation (rings)",
-                                           {training_loss(run), validation_loss(run)},
-                                           {.width = width, .height = kTall});
+// Heights of the plots, and of all three with the empty lines above them.
+constexpr size_t kTall = 14, kLow = 7, kLeast = 5, kAll = kTall + 2 * kLow + 3;
+
+// As many plots as fit into `rows` lines.
+std::string plots(const record::RunRecord& run, size_t width, size_t rows = kAll) {
+  const size_t others = rows >= kAll ? 2 : rows >= kTall + kLow + 2 ? 1 : 0;
+  const size_t left = rows - std::min(rows, others * (kLow + 1) + 1);
+  std::string out =
+      "\n" + base::text_plot(width < 50 ? "loss: training dots, validation rings"
+                                        : "loss by step: training (dots), validation (rings)",
+                             {training_loss(run), validation_loss(run)},
+                             {.width = width, .height = std::clamp(left, kLeast, kTall)});
   base::PlotSeries norms, rates;
   for (const record::TrainPoint& point : run.train)
     norms.points.emplace_back(static_cast<double>(point.step), point.grad_norm);
   for (const record::StepTiming& point : run.timing)
     rates.points.emplace_back(static_cast<double>(point.step), point.tokens_per_s);
-  out += "\n" + base::text_plot("gradient norm", {norms}, {.width = width, .height = kLow});
-  return out + "\n" +
-         base::text_plot("tokens per second", {rates}, {.width = width, .height = kLow});
+  if (others > 0)
+    out += "\n" + base::text_plot("gradient norm", {norms}, {.width = width, .height = kLow});
+  if (others > 1)
+    out += "\n" + base::text_plot("tokens per second", {rates}, {.width = width, .height = kLow});
+  return out;
+}
+
+winsize terminal_size() {
+  winsize size{};
+  const bool known = ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+  if (!known || size.ws_col == 0) size.ws_col = 80;
+  if (!known || size.ws_row == 0) size.ws_row = 24;
+  return size;
+}
+
+// Past std::cout, which would spell the control characters out.
+void send_to_terminal(std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(STDOUT_FILENO, text.data(), text.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return;
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+}
+
+// Draws over what was drawn before, line by line, so that nothing flickers. The last row of the
+// terminal stays free: a line feed there would move the first one out of sight.
+void redraw(const record::RunRecord& run, const winsize& size) {
+  const size_t width = size.ws_col, rows = size.ws_row - std::min<size_t>(size.ws_row, 1);
+  const std::string top = head(run, width);
+  const auto used = static_cast<size_t>(std::count(top.begin(), top.end(), '\n'));
+  std::string screen = "\x1b[H\x1b[K";
+  for (const char c : base::visible(top + plots(run, width, rows - std::min(rows, used))))
+    screen += c == '\n' ? std::string("\n\x1b[K") : std::string(1, c);
+  send_to_terminal(screen + "\x1b[J");
+}
+
+// Shorter where the terminal is resized.
+void wait_for_news(const winsize& size) {
+  constexpr double kGlance_s = 0.2;
+  for (double waited = 0; waited < kFollow_s && base::stop_requested() == 0; waited += kGlance_s) {
+    const winsize now = terminal_size();
+    if (now.ws_col != size.ws_col || now.ws_row != size.ws_row) return;
+    wait_unless_stopped(kGlance_s);
+  }
 }
 
 // On a terminal the plots are drawn anew; elsewhere each line of metrics.jsonl is passed on once.
@@ -78,19 +151,18 @@ void follow(const std::string& path) {
   const record::RunFolder folder(path);
   const bool terminal = base::is_terminal(STDOUT_FILENO);
   record::LineFollower lines(folder.metrics());
+  if (terminal) send_to_terminal("\x1b[H\x1b[J");
   for (bool last = false; !last;) {
     last =
         base::stop_requested() || record::read_progress(folder).state != record::RunState::running;
+    const winsize size = terminal_size();
     if (terminal) {
-      const record::RunRecord run = record::read_run(path);
-      const auto width = static_cast<size_t>(base::terminal_width(STDOUT_FILENO));
-      // to the upper left corner, and nothing below it
-      std::cout << "\x1b[H\x1b[J" << head(run) << plots(run, width) << std::flush;
+      redraw(record::read_run(path), size);
     } else {
       lines.poll([](const std::string& line) { std::cout << line << "\n"; });
       std::cout.flush();
     }
-    if (!last) wait_unless_stopped(kFollow_s);
+    if (!last) wait_for_news(size);
   }
 }
 
@@ -147,8 +219,8 @@ With --follow on a pipe, the lines of metrics.jsonl are printed as they come.)")
     } else if (options->follow) {
       follow(options->run);
     } else {
-      std::cout << head(run)
-                << plots(run, static_cast<size_t>(base::terminal_width(STDOUT_FILENO)));
+      const auto width = static_cast<size_t>(base::terminal_width(STDOUT_FILENO));
+      std::cout << head(run, width) << plots(run, width);
     }
   });
 }

@@ -1,8 +1,12 @@
 // muonlab sample: text from a model.
+#include <signal.h>
+
+#include <functional>
 #include <iostream>
 #include <memory>
 
 #include "commands.hpp"
+#include "json_result.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/usage_error.hpp"
 #include "muonlab/run/generate.hpp"
@@ -13,53 +17,94 @@ namespace {
 struct SampleOptions {
   std::string model, prompt;
   int64_t samples = 1;
-  bool interactive = false;
+  bool interactive = false, json = false;
   config::Device device = config::Device::automatic;
   run::Sampling sampling;
 };
 
-// Prints the text that continues the prompt; returns it.
-std::string write_text(run::LoadedModel& loaded, const std::string& prompt,
-                       const run::Sampling& sampling) {
+struct Continuation {
+  std::string text;
+  std::vector<int32_t> ids;
+};
+
+// Prints the text that continues the prompt, handing on each piece; returns it.
+Continuation write_text(
+    run::LoadedModel& loaded, const std::string& prompt, const run::Sampling& sampling,
+    const std::function<void(const std::string&)>& written = [](const std::string&) {}) {
   // Without a prompt the text starts as a document does, after an end of text.
   std::vector<int32_t> ids = loaded.tokenizer->encode(prompt);
   if (ids.empty()) ids.push_back(loaded.tokenizer->end_of_text());
-  std::string text;
-  run::generate(loaded, std::move(ids), sampling, [&](const std::string& piece) {
+  Continuation made;
+  made.ids = run::generate(loaded, std::move(ids), sampling, [&](const std::string& piece) {
     std::cout << piece << std::flush;
-    text += piece;
+    made.text += piece;
+    written(piece);
   });
   std::cout << "\n";
-  return text;
+  return made;
 }
 
-void write_samples(run::LoadedModel& loaded, const SampleOptions& options) {
+// Returns them for --json.
+nlohmann::ordered_json write_samples(run::LoadedModel& loaded, const SampleOptions& options) {
+  nlohmann::ordered_json samples = nlohmann::ordered_json::array();
   run::Sampling sampling = options.sampling;
   for (int64_t i = 0; i < options.samples; ++i, ++sampling.seed) {
     if (options.samples > 1)
       std::cout << (i > 0 ? "\n" : "") << "--- seed " << sampling.seed << "\n";
     std::cout << options.prompt << std::flush;
-    write_text(loaded, options.prompt, sampling);
+    const Continuation made = write_text(loaded, options.prompt, sampling);
+    samples.push_back({{"seed", sampling.seed}, {"text", made.text}, {"ids", made.ids}});
   }
+  return samples;
+}
+
+volatile sig_atomic_t ended_by_key = 0;
+struct TextEnded {};
+
+// Ctrl-C ends the text that is being written; while a line is typed it ends the reading.
+void note_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = [](int) { ended_by_key = 1; };
+  ::sigemptyset(&action.sa_mask);
+  ::sigaction(SIGINT, &action, nullptr);
+}
+
+// The continuation of a text as far as Ctrl-C let it come.
+std::string write_until_interrupted(run::LoadedModel& loaded, const std::string& text,
+                                    const run::Sampling& sampling) {
+  std::string made;
+  try {
+    write_text(loaded, text, sampling, [&made](const std::string& piece) {
+      made += piece;
+      if (ended_by_key) throw TextEnded{};
+    });
+  } catch (const TextEnded&) {
+    ended_by_key = 0;
+    std::cout << "\n";
+  }
+  return made;
 }
 
 // Each line is continued as a text of its own; an empty line continues the last text further.
-void converse(run::LoadedModel& loaded, const SampleOptions& options) {
+// Returns the exit code.
+int converse(run::LoadedModel& loaded, const SampleOptions& options) {
   const bool shows_prompt = base::is_terminal(0);
   run::Sampling sampling = options.sampling;
   std::string text = options.prompt, line;
   if (shows_prompt) {
+    note_interrupts();
     std::cout << "Type the beginning of a text; an empty line continues the last one. "
-                 "Ctrl-D ends.\n";
+                 "Ctrl-C ends a text that is being written, Ctrl-D this command.\n";
   }
   while ((shows_prompt && std::cout << "> " << std::flush), std::getline(std::cin, line)) {
     if (!line.empty()) text = line;
     if (text.empty()) continue;
     std::cout << line << std::flush;
-    text += write_text(loaded, text, sampling);
+    text += write_until_interrupted(loaded, text, sampling);
     ++sampling.seed;
   }
   if (shows_prompt) std::cout << "\n";
+  return ended_by_key ? base::exit_code::kInterrupted : base::exit_code::kDone;
 }
 
 void add_choice_options(CLI::App& command, run::Sampling& sampling) {
@@ -96,7 +141,7 @@ void add_choice_options(CLI::App& command, run::Sampling& sampling) {
 
 }  // namespace
 
-void add_sample(CLI::App& app, Exit&) {
+void add_sample(CLI::App& app, Exit& exit) {
   CLI::App* command = app.add_subcommand("sample", R"(Generate text from a model.
 
   muonlab sample runs/quickstart --prompt "Question:"
@@ -119,15 +164,24 @@ void add_sample(CLI::App& app, Exit&) {
   command->add_flag("--interactive", options->interactive,
                     "read beginnings of texts from standard input, a line each");
   add_choice_options(*command, options->sampling);
+  add_json(*command, options->json);
   add_device(*command, options->device);
-  command->callback([options] {
+  command->callback([options, &exit] {
+    const JsonResult result(options->json);
     for (const std::string& stop : options->sampling.stop) {
       if (stop.empty()) throw base::UsageError("--stop: an empty text ends every text at once");
     }
     if (options->interactive && options->samples > 1)
       throw base::UsageError("--samples and --interactive exclude each other");
+    if (options->interactive && options->json)
+      throw base::UsageError("--json and --interactive exclude each other");
     run::LoadedModel loaded = run::load_model(options->model, options->device);
-    options->interactive ? converse(loaded, *options) : write_samples(loaded, *options);
+    if (options->interactive) {
+      exit.code = converse(loaded, *options);
+      return;
+    }
+    const nlohmann::ordered_json samples = write_samples(loaded, *options);
+    if (result.wanted()) result.print({{"prompt", options->prompt}, {"samples", samples}});
   });
 }
 
