@@ -1,5 +1,6 @@
 #include "muonlab/comm/communicator.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -8,6 +9,7 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "comm/gloo.hpp"
+#include "comm/nccl.hpp"
 #include "comm/watch.hpp"
 #include "muonlab/base/clock.hpp"
 #include "muonlab/base/process.hpp"
@@ -89,7 +91,7 @@ struct Communicator::Impl {
   Identity identity{};
   std::vector<std::string> names{};
   c10::intrusive_ptr<c10d::Store> store{};  // outlives the group, which was built on it
-  c10::intrusive_ptr<c10d::Backend> group{};
+  c10::intrusive_ptr<c10d::Backend> group{}, device_group{};
   std::unique_ptr<Watch> watch{};
   uint32_t calls = 0;
   int64_t bytes_sent = 0;
@@ -97,7 +99,14 @@ struct Communicator::Impl {
   ~Impl() {
     if (watch) watch->leave("");
     watch.reset();
+    if (device_group) device_group->shutdown();  // its destruction alone may hang
+    device_group.reset();
     group.reset();
+  }
+
+  c10d::Backend& group_of(const at::Tensor& tensor) const {
+    base::check(tensor.is_cpu() || device_group, "comm: the GPUs are not connected");
+    return tensor.is_cpu() ? *group : *device_group;
   }
 
   void connect(double patience_s, double meeting_s) {
@@ -135,26 +144,43 @@ struct Communicator::Impl {
     }
   }
 
-  void exchange(const std::vector<Message>& sends, const std::vector<Message>& receives) {
+  // Those of the tensors that are on the CPU, or those that are not.
+  void exchange(const std::vector<Message>& sends, const std::vector<Message>& receives,
+                bool on_cpu) {
     const int first_tag = static_cast<int>(calls++ % kCalls) * kTagsACall;
     std::vector<c10::intrusive_ptr<c10d::Work>> works;
+    c10d::Backend& by = on_cpu ? *group : *device_group;
     const auto enqueue = [&](const std::vector<Message>& messages, bool sending) {
       std::vector<int> with_peer(static_cast<size_t>(identity.size));
       for (const Message& message : messages) {
-        if (message.tensor.numel() == 0) continue;
+        if (message.tensor.numel() == 0 || message.tensor.is_cpu() != on_cpu) continue;
         const int tag = first_tag + with_peer[static_cast<size_t>(message.peer)]++;
         base::check(tag < first_tag + kTagsACall, "comm: too many messages in one call");
         std::vector<at::Tensor> tensors{message.tensor};
-        works.push_back(sending ? group->send(tensors, message.peer, tag)
-                                : group->recv(tensors, message.peer, tag));
+        works.push_back(sending ? by.send(tensors, message.peer, tag)
+                                : by.recv(tensors, message.peer, tag));
         if (sending) bytes_sent += static_cast<int64_t>(message.tensor.nbytes());
       }
     };
     guarded([&] {
+      // NCCL works on a stream and knows no tags: the messages of a call are one operation there,
+      // or two processes that send to each other would wait forever.
+      if (!on_cpu) by.startCoalescing();
       enqueue(receives, false);
       enqueue(sends, true);
+      if (!on_cpu) works = {by.endCoalescing()};
       for (const auto& work : works) work->wait();
     });
+  }
+
+  void exchange(const std::vector<Message>& sends, const std::vector<Message>& receives) {
+    const auto is_on_device = [](const Message& message) { return !message.tensor.is_cpu(); };
+    exchange(sends, receives, /*on_cpu=*/true);
+    if (std::any_of(sends.begin(), sends.end(), is_on_device) ||
+        std::any_of(receives.begin(), receives.end(), is_on_device)) {
+      base::check(device_group != nullptr, "comm: the GPUs are not connected");
+      exchange(sends, receives, /*on_cpu=*/false);
+    }
   }
 };
 
@@ -167,6 +193,21 @@ Communicator::Communicator(const Identity& identity, double patience_s, double m
 }
 
 Communicator::~Communicator() = default;
+
+void Communicator::connect_device() {
+  if (alone() || impl_->device_group) return;
+  try {
+    impl_->device_group =
+        connect_by_nccl(c10::make_intrusive<c10d::PrefixStore>("nccl", impl_->store),
+                        impl_->identity.rank, impl_->identity.size);
+  } catch (const base::Error&) {
+    throw;
+  } catch (const std::exception& failure) {
+    throw base::Error("the GPUs of the processes could not be connected (",
+                      first_line(failure.what()), ")");
+  }
+}
+
 Communicator::Communicator(Communicator&&) noexcept = default;
 Communicator& Communicator::operator=(Communicator&&) noexcept = default;
 
@@ -222,7 +263,7 @@ std::vector<std::string> Communicator::all_gather(const std::string& own) {
 void Communicator::broadcast(const at::Tensor& tensor) {
   if (alone() || tensor.numel() == 0) return;
   std::vector<at::Tensor> tensors{tensor};
-  impl_->guarded([&] { impl_->group->broadcast(tensors, {})->wait(); });
+  impl_->guarded([&] { impl_->group_of(tensor).broadcast(tensors, {})->wait(); });
 }
 
 std::string Communicator::broadcast(const std::string& text) {
@@ -238,7 +279,7 @@ std::string Communicator::broadcast(const std::string& text) {
 void Communicator::all_reduce(const at::Tensor& tensor) {
   if (alone()) return;
   std::vector<at::Tensor> tensors{tensor};
-  impl_->guarded([&] { impl_->group->allreduce(tensors, {})->wait(); });
+  impl_->guarded([&] { impl_->group_of(tensor).allreduce(tensors, {})->wait(); });
 }
 
 void Communicator::barrier() {

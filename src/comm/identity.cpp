@@ -3,8 +3,10 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/text.hpp"
 
 namespace muonlab::comm {
 namespace {
@@ -100,6 +102,14 @@ Identity of_slurm(const Variables& variables) {
 }
 
 }  // namespace
+
+std::string own_gpu(const Identity& identity, const char* visible) {
+  const auto rank = static_cast<size_t>(identity.local_rank);
+  if (visible == nullptr) return std::to_string(rank);
+  const std::vector<std::string> gpus = base::split(visible, ',');
+  if (gpus.size() == 1) return gpus[0];
+  return rank < gpus.size() ? gpus[rank] : "";
+}
 
 std::string first_host(const std::string& node_list) {
   const size_t end = node_list.find_first_of("[,");

@@ -5,6 +5,16 @@ if(MUONLAB_HAVE_CUDA)
   add_library(muonlab_cuda_plugin MODULE
     ${folder}/register.cpp ${folder}/activation.cu ${folder}/adamw.cu ${folder}/cross_entropy.cu
     ${folder}/embedding.cu ${folder}/muon.cu ${folder}/rms_norm.cu ${folder}/rotation.cu ${folder}/status.cu)
+  # For several processes. The toolkit, a system package and PyTorch's own package may have the header; its
+  # functions are called by libtorch_cuda alone.
+  find_path(MUONLAB_NCCL_INCLUDE nccl.h
+    HINTS ${CUDAToolkit_INCLUDE_DIRS} ${MUONLAB_TORCH_ROOT}/../nvidia/nccl/include)
+  if(MUONLAB_NCCL_INCLUDE)
+    target_sources(muonlab_cuda_plugin PRIVATE ${folder}/nccl.cpp)
+    set_source_files_properties(${folder}/nccl.cpp PROPERTIES
+      COMPILE_OPTIONS "-isystem;${MUONLAB_NCCL_INCLUDE}" COMPILE_DEFINITIONS USE_DISTRIBUTED)
+  endif()
+  message(STATUS "NCCL: ${MUONLAB_NCCL_INCLUDE}")
   target_include_directories(muonlab_cuda_plugin PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(muonlab_cuda_plugin PRIVATE muonlab::torch_cuda)
   # Every symbol of ours must be found now; those that libtorch_cuda itself misses are the GPU machine's business.

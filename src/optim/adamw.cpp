@@ -56,6 +56,8 @@ class AdamW final : public Rule {
     }
   }
 
+  Division division() const override { return Division::elements; }
+
   std::vector<tensor::NamedTensor> state() override {
     const config::MomentNames names = config_.moments();
     auto result = named_state(range_, first_, names.first);

@@ -40,6 +40,8 @@ class Dion2 final : public Rule {
     }
   }
 
+  Division division() const override { return division_of(range_, polar_); }
+
   std::vector<tensor::NamedTensor> state() override {
     auto all = named_state(range_, momentum_, config_.moments().first);
     for (size_t i = 0; i < mean_squares_.size(); ++i)

@@ -27,6 +27,10 @@ class Ember final : public Rule {
     for (size_t i = 0; i < factors_.size(); ++i) update_one(now.lr, i);
   }
 
+  double cost(const Member& member) const override {
+    return static_cast<double>(member.spec.count());
+  }
+
   std::vector<tensor::NamedTensor> state() override {
     std::vector<tensor::NamedTensor> all;
     for (size_t i = 0; i < factors_.size(); ++i) {

@@ -19,6 +19,8 @@ class Lion final : public Rule {
     range_.values.sub_(direction, now.lr);
   }
 
+  Division division() const override { return Division::elements; }
+
   std::vector<tensor::NamedTensor> state() override {
     return named_state(range_, average_, config_.moments().first);
   }

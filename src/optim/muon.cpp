@@ -18,11 +18,12 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/optim/orthogonalize.hpp"
 #include "muonlab/optim/rule.hpp"
+#include "muonlab/tensor/runtime.hpp"
 #include "optim/blocks.hpp"
 #include "optim/muon_device.hpp"
 #include "optim/newton_schulz.hpp"
-#include "optim/owners.hpp"
 #include "optim/panels.hpp"
+#include "optim/polar_batch.hpp"
 #include "optim/polar_stage.hpp"
 #include "optim/random_spectrum.hpp"
 
@@ -122,23 +123,10 @@ class Muon final : public Rule {
     }
   }
 
-  // Only where a matrix' polar factor does not depend on which others are in its batch, and where
-  // the state follows from the gradients alone.
-  std::vector<int> share_out(int rank, int size) override {
-    if (range_.composed || !panels_available() || dtype_ == at::kDouble || is_random() ||
-        !is_plain() || config_.order != config::PolarOrder::before) {
-      return {};
-    }
-    const std::vector<int> owners = balanced_owners(range_.members, size);
-    for (std::vector<Block>& group : groups_) {
-      const auto others =
-          std::stable_partition(group.begin(), group.end(), [&](const Block& block) {
-            return owners[member_at(range_.members, block.offset)] == rank;
-          });
-      foreign_.insert(foreign_.end(), others, group.end());
-      group.erase(others, group.end());
-    }
-    return owners;
+  // Random singular values are multiplied in by batches of the library's products.
+  Division division() const override {
+    const PolarSettings settings{config_.orthogonalizer, config_.steps, dtype_};
+    return is_random() ? Division::none : division_of(range_, settings);
   }
 
   std::vector<tensor::NamedTensor> state() override {
@@ -166,9 +154,7 @@ class Muon final : public Rule {
   // T: the iteration's number type.
   template <class T>
   void update_here(double lr) {
-    advance_foreign();
     for (const std::vector<Block>& group : groups_) {
-      if (group.empty()) continue;
       size_t done = update_one_by_one<T>(lr, group);
       while (done < group.size()) {
         const size_t end = std::min(group.size(), done + batch_size(group.front()));
@@ -177,15 +163,6 @@ class Muon final : public Rule {
       }
       num_orthogonalizations_ += static_cast<int64_t>(group.size());
     }
-  }
-
-  void advance_foreign() {
-    const float* g = range_.grads.const_data_ptr<float>();
-    float* m = foreign_.empty() ? nullptr : momentum_.mutable_data_ptr<float>();
-    at::parallel_for(0, std::ssize(foreign_), 1, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i)
-        update_momentum(foreign_[static_cast<size_t>(i)], form_, g, m);
-    });
   }
 
   // Each thread takes the same number of blocks, one after the other, from momentum to weights.
@@ -232,9 +209,8 @@ class Muon final : public Rule {
             .contiguous();
     if (is_random()) x_nsl = at::bmm(factors, x_nsl.to(at::kFloat)).to(dtype_);
     T* polar = x_nsl.mutable_data_ptr<T>();
-    at::parallel_for(0, n, 1, [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) apply(lr, blocks[i], polar + i * s * l);
-    });
+    // On one thread, as a single block would else get all threads, and its sums another order.
+    tensor::each_on_one_thread(n, [&](int64_t i) { apply(lr, blocks[i], polar + i * s * l); });
   }
 
   // Blocks of a batch: some for every thread, within a bound on memory.
@@ -351,7 +327,6 @@ class Muon final : public Rule {
   std::unique_ptr<PolarStage> stage_;
   at::Tensor workspace_;
   std::vector<std::vector<Block>> groups_;
-  std::vector<Block> foreign_;              // of the groups, those that another process owns
   std::vector<DeviceGroup> device_groups_;  // on the path cuda
   int64_t num_orthogonalizations_ = 0;
 };

@@ -1,6 +1,7 @@
 #include "muonlab/optim/optimizer.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
@@ -9,6 +10,7 @@
 #include "muonlab/config/resolve.hpp"
 #include "muonlab/optim/rule.hpp"
 #include "muonlab/optim/schedule.hpp"
+#include "optim/division.hpp"
 
 namespace muonlab::optim {
 namespace {
@@ -33,45 +35,87 @@ Range range_of(const tensor::Arena& arena, size_t begin, size_t end, bool keeps_
   return range;
 }
 
+// A rule and what it updates; no rule where there are no members.
+struct Worker {
+  Range range{};
+  std::unique_ptr<Rule> rule{};
+
+  void count(int64_t updates) const {
+    if (range.ages.defined()) range.ages.add_(updates);
+  }
+  int64_t num_step_numbers() const { return rule ? rule->num_step_numbers() : 0; }
+
+  std::vector<tensor::NamedTensor> state() const {
+    std::vector<tensor::NamedTensor> all;
+    if (rule) all = rule->state();
+    for (int64_t i = 0; range.ages.defined() && i < range.ages.numel(); ++i)
+      all.push_back(
+          {base::str(range.members[static_cast<size_t>(i)].spec.name, kAge), range.ages[i]});
+    return all;
+  }
+};
+
 struct Entry {
-  std::unique_ptr<Rule> rule;
-  std::vector<Member> members;
-  config::MomentNames moments;
-  at::Tensor ages;  // the rule's Range::ages
-  double lr;
+  config::OptimizerConfig config;
+  int64_t begin;  // of the range in the arena
+  Worker worker;
   config::ScheduleConfig schedule;
   double scale = 1;
+  // Shared out: the parts of all processes, and on rank 0 the whole, which updates nothing.
+  std::vector<Part> parts{};
+  std::optional<Worker> whole{};
 
+  double lr() const {
+    return std::visit([](const auto& c) { return c.lr; }, config);
+  }
   double rate(int64_t step, int64_t num_steps) const {
-    return scale * lr * schedule_multiplier(schedule, step, num_steps);
+    return scale * lr() * schedule_multiplier(schedule, step, num_steps);
   }
 };
 
 }  // namespace
 
 struct Optimizer::Impl {
-  std::vector<std::string> names;
-  std::vector<Entry> entries;  // by name
-  std::vector<size_t> order;   // the arena's
+  const config::RunConfig& run;
+  tensor::Path path;
+  at::Tensor values;  // the arena's
+  std::vector<std::string> names{};
+  std::vector<Entry> entries{};  // by name
+  std::vector<Share> shares{};
+  bool has_whole_state = true;  // and it is current
   // Numbers of a step of all rules, one after the other: pinned memory, and the device's copy.
-  at::Tensor host_numbers, numbers;
+  at::Tensor host_numbers{}, numbers{};
 
-  void make_numbers(const at::Tensor& values) {
+  void make_numbers() {
+    if (path != tensor::Path::cuda) return;
     int64_t count = 0;
-    for (const Entry& entry : entries) count += entry.rule->num_step_numbers();
+    for (const Entry& entry : entries) count += entry.worker.num_step_numbers();
     const auto options = at::TensorOptions().dtype(at::kFloat);
     host_numbers = at::zeros({count}, options.pinned_memory(values.is_cuda()));
     numbers = at::zeros({count}, options.device(values.device()));
+  }
+
+  std::vector<tensor::NamedTensor> whole_state_of(const Entry& entry) const {
+    if (!has_whole_state) {
+      throw base::Error("the optimizers' state lies in several processes and was not collected, ",
+                        "so it cannot be read or saved");
+    }
+    return entry.whole ? entry.whole->state() : entry.worker.state();
+  }
+
+  void begin_update() {
+    has_whole_state = shares.empty();
+    for (const Entry& entry : entries) entry.worker.count(1);
   }
 };
 
 Optimizer::Optimizer(const Routing& routing, const config::RunConfig& run, tensor::Arena& arena,
                      tensor::Path path)
-    : impl_(std::make_unique<Impl>()) {
+    : impl_(std::make_unique<Impl>(run, path, arena.values())) {
   base::check(arena.order() == routing.order,
               "optimizer: the arena is not laid out by this routing");
   base::check(arena.values().scalar_type() == at::kFloat, "optimizer: the arena is not fp32");
-  const std::vector<size_t>& order = impl_->order = routing.order;
+  const std::vector<size_t>& order = routing.order;
   for (size_t begin = 0, end; begin < order.size(); begin = end) {
     const std::string& name = routing.optimizer[order[begin]];
     end = begin;
@@ -79,18 +123,13 @@ Optimizer::Optimizer(const Routing& routing, const config::RunConfig& run, tenso
     base::check(std::find(impl_->names.begin(), impl_->names.end(), name) == impl_->names.end(),
                 "optimizer: the parameters of " + name + " are not one range");
     const config::OptimizerConfig& config = run.optimizers.at(name);
-    const Range range = range_of(arena, begin, end, config::keeps_age(config), path);
-    Entry entry{make_rule(config, range, run),
-                range.members,
-                config::moment_names(config),
-                range.ages,
-                std::visit([](const auto& c) { return c.lr; }, config),
-                config::schedule_of(run, config),
-                1.0};
+    Worker worker{range_of(arena, begin, end, config::keeps_age(config), path)};
+    worker.rule = make_rule(config, worker.range, run);
     impl_->names.push_back(name);
-    impl_->entries.push_back(std::move(entry));
+    impl_->entries.push_back(
+        {config, arena.offset(order[begin]), std::move(worker), config::schedule_of(run, config)});
   }
-  if (path == tensor::Path::cuda) impl_->make_numbers(arena.values());
+  impl_->make_numbers();
 }
 
 Optimizer::~Optimizer() = default;
@@ -110,31 +149,65 @@ void Optimizer::scale_rates(double factor) {
 void Optimizer::step(int64_t step, int64_t num_steps) {
   base::check(step >= 1, "optimizer: steps are counted from 1");
   const at::NoGradGuard no_grad;
+  impl_->begin_update();
   for (Entry& entry : impl_->entries) {
-    if (entry.ages.defined()) entry.ages.add_(1);
-    entry.rule->update({.lr = entry.rate(step, num_steps), .step = step, .num_steps = num_steps});
+    const UpdateStep now{.lr = entry.rate(step, num_steps), .step = step, .num_steps = num_steps};
+    if (entry.worker.rule) entry.worker.rule->update(now);
   }
 }
 
-std::vector<int> Optimizer::share_out(int rank, int size) {
-  std::vector<int> owners(impl_->order.size(), -1);
-  size_t first = 0;
+void Optimizer::share_out(int rank, int size) {
+  base::check(impl_->shares.empty(), "optimizer: shared out twice");
+  if (size == 1) return;
   for (Entry& entry : impl_->entries) {
-    const std::vector<int> of_members = entry.rule->share_out(rank, size);
-    for (size_t i = 0; i < of_members.size(); ++i) owners[impl_->order[first + i]] = of_members[i];
-    first += entry.members.size();
+    entry.parts = divide(*entry.worker.rule, entry.worker.range, size);
+    for (int owner = 0; owner < size; ++owner) {
+      const Part& part = entry.parts[static_cast<size_t>(owner)];
+      if (part.begin < part.end)
+        impl_->shares.push_back({entry.begin + part.begin, entry.begin + part.end, owner});
+    }
+    const Part& part = entry.parts[static_cast<size_t>(rank)];
+    Worker own{range_of(part, entry.worker.range)};
+    if (rank == 0) entry.whole.emplace(std::move(entry.worker));
+    entry.worker = Worker{};  // gives its memory back before the part takes its own
+    if (!part.members.empty()) own.rule = make_rule(entry.config, own.range, impl_->run);
+    entry.worker = std::move(own);
   }
-  return owners;
+  impl_->has_whole_state = rank == 0;
+  impl_->make_numbers();
 }
+
+const std::vector<Share>& Optimizer::shares() const { return impl_->shares; }
+
+std::vector<at::Tensor> Optimizer::own_state() {
+  std::vector<at::Tensor> all;
+  for (const Entry& entry : impl_->entries) {
+    for (tensor::NamedTensor& state : entry.worker.state()) all.push_back(std::move(state.value));
+  }
+  return all;
+}
+
+std::vector<at::Tensor> Optimizer::whole_state_of(int owner) {
+  std::vector<at::Tensor> all;
+  for (const Entry& entry : impl_->entries) {
+    const Part& part = entry.parts[static_cast<size_t>(owner)];
+    for (at::Tensor& state : state_within(part, entry.whole->range, entry.whole->state()))
+      all.push_back(std::move(state));
+  }
+  return all;
+}
+
+void Optimizer::whole_state_is_current() { impl_->has_whole_state = true; }
 
 void Optimizer::begin_step(int64_t step, int64_t num_steps) {
   base::check(step >= 1, "optimizer: steps are counted from 1");
   const at::NoGradGuard no_grad;
+  impl_->begin_update();
   float* numbers = impl_->host_numbers.mutable_data_ptr<float>();
   for (Entry& entry : impl_->entries) {
-    if (entry.ages.defined()) entry.ages.add_(1);
-    entry.rule->write_step_numbers(entry.rate(step, num_steps), numbers);
-    numbers += entry.rule->num_step_numbers();
+    const int64_t count = entry.worker.num_step_numbers();
+    if (count > 0) entry.worker.rule->write_step_numbers(entry.rate(step, num_steps), numbers);
+    numbers += count;
   }
   impl_->numbers.copy_(impl_->host_numbers, /*non_blocking=*/true);
 }
@@ -143,8 +216,9 @@ void Optimizer::enqueue_step(const at::Tensor& status) {
   const at::NoGradGuard no_grad;
   int64_t first = 0;
   for (Entry& entry : impl_->entries) {
-    const int64_t count = entry.rule->num_step_numbers();
-    if (count > 0) entry.rule->enqueue_update(impl_->numbers.narrow(0, first, count), status);
+    const int64_t count = entry.worker.num_step_numbers();
+    if (count > 0)
+      entry.worker.rule->enqueue_update(impl_->numbers.narrow(0, first, count), status);
     first += count;
   }
 }
@@ -152,29 +226,26 @@ void Optimizer::enqueue_step(const at::Tensor& status) {
 void Optimizer::end_step(int64_t step, int64_t num_steps) {
   const at::NoGradGuard no_grad;
   for (Entry& entry : impl_->entries) {
-    if (entry.rule->num_step_numbers() > 0) continue;
-    entry.rule->update({.lr = entry.rate(step, num_steps), .step = step, .num_steps = num_steps});
+    if (!entry.worker.rule || entry.worker.num_step_numbers() > 0) continue;
+    entry.worker.rule->update(
+        {.lr = entry.rate(step, num_steps), .step = step, .num_steps = num_steps});
   }
 }
 
 void Optimizer::take_back() {
-  for (Entry& entry : impl_->entries) {
-    if (entry.ages.defined()) entry.ages.sub_(1);
-  }
+  for (const Entry& entry : impl_->entries) entry.worker.count(-1);
 }
 
 bool Optimizer::needs_host() const {
-  return std::any_of(impl_->entries.begin(), impl_->entries.end(),
-                     [](const Entry& entry) { return entry.rule->num_step_numbers() == 0; });
+  return std::any_of(impl_->entries.begin(), impl_->entries.end(), [](const Entry& entry) {
+    return entry.worker.rule && entry.worker.num_step_numbers() == 0;
+  });
 }
 
 std::vector<tensor::NamedTensor> Optimizer::state() {
   std::vector<tensor::NamedTensor> all;
-  for (Entry& entry : impl_->entries) {
-    for (auto& state : entry.rule->state()) all.push_back(std::move(state));
-    for (int64_t i = 0; entry.ages.defined() && i < entry.ages.numel(); ++i)
-      all.push_back(
-          {base::str(entry.members[static_cast<size_t>(i)].spec.name, kAge), entry.ages[i]});
+  for (const Entry& entry : impl_->entries) {
+    for (auto& state : impl_->whole_state_of(entry)) all.push_back(std::move(state));
   }
   return all;
 }
@@ -182,12 +253,13 @@ std::vector<tensor::NamedTensor> Optimizer::state() {
 std::map<std::string, Moments> Optimizer::moments() {
   std::map<std::string, Moments> moments;
   for (const Entry& entry : impl_->entries) {
-    for (const tensor::NamedTensor& state : entry.rule->state()) {
+    const config::MomentNames names = config::moment_names(entry.config);
+    for (const tensor::NamedTensor& state : impl_->whole_state_of(entry)) {
       const size_t slash = state.name.rfind('/');
       const std::string_view name = std::string_view(state.name).substr(slash + 1);
       Moments& own = moments[state.name.substr(0, slash)];
-      if (name == entry.moments.first) own.first = state.value;
-      if (name == entry.moments.second) own.second = state.value;
+      if (name == names.first) own.first = state.value;
+      if (name == names.second) own.second = state.value;
     }
   }
   return moments;
@@ -197,7 +269,8 @@ bool is_age(std::string_view state_name) { return state_name.ends_with(kAge); }
 
 int64_t Optimizer::num_orthogonalizations() const {
   int64_t sum = 0;
-  for (const Entry& entry : impl_->entries) sum += entry.rule->num_orthogonalizations();
+  for (const Entry& entry : impl_->entries)
+    sum += entry.worker.rule ? entry.worker.rule->num_orthogonalizations() : 0;
   return sum;
 }
 

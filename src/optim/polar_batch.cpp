@@ -8,8 +8,14 @@
 #include <ATen/core/grad_mode.h>
 
 #include "muonlab/tensor/runtime.hpp"
+#include "optim/panels.hpp"
 
 namespace muonlab::optim {
+
+Division division_of(const Range& range, const PolarSettings& settings) {
+  const bool alone = settings.orthogonalizer == config::Orthogonalizer::svd || panels_available();
+  return alone || range.composed ? Division::members : Division::none;
+}
 
 std::vector<std::vector<size_t>> members_by_shape(
     const Range& range, const std::function<bool(const Member&)>& wanted) {

@@ -25,6 +25,10 @@ PolarSettings polar_settings(const Config& config, const config::RunConfig& run)
                          run.precision == config::Precision::bf16)};
 }
 
+// None where a matrix' polar factor may depend on which others are in its batch: where the products
+// are the library's.
+Division division_of(const Range& range, const PolarSettings& settings);
+
 // The members of a range that are wanted, by index, those of one shape together.
 std::vector<std::vector<size_t>> members_by_shape(const Range& range,
                                                   const std::function<bool(const Member&)>& wanted);

@@ -1,9 +1,17 @@
+#include <algorithm>
+
 #include <ATen/ATen.h>
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/optim/rule.hpp"
 
 namespace muonlab::optim {
+
+double Rule::cost(const Member& member) const {
+  const auto& shape = member.spec.shape;
+  const int64_t short_side = shape.size() == 2 ? std::min(shape[0], shape[1]) : 1;
+  return static_cast<double>(member.spec.count()) * static_cast<double>(short_side);
+}
 
 at::Tensor Range::view(const at::Tensor& flat, const Member& member) const {
   return flat.narrow(0, member.offset, member.spec.count()).view(member.spec.shape);

@@ -55,6 +55,12 @@ class Scion final : public Rule {
     }
   }
 
+  Division division() const override { return division_of(range_, polar_); }
+  double cost(const Member& member) const override {
+    return norm_of(member) == ScionNorm::spectral ? Rule::cost(member)
+                                                  : static_cast<double>(member.spec.count());
+  }
+
   std::vector<tensor::NamedTensor> state() override {
     if (!average_.defined()) return {};
     return named_state(range_, average_, config_.moments().first);

@@ -23,6 +23,8 @@ class Sgd final : public Rule {
     range_.values.sub_(direction, lr);
   }
 
+  Division division() const override { return Division::elements; }
+
   std::vector<tensor::NamedTensor> state() override {
     if (!momentum_.defined()) return {};
     return named_state(range_, momentum_, config_.moments().first);

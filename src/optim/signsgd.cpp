@@ -25,6 +25,8 @@ class SignSgd final : public Rule {
     range_.values.sub_(direction.sign(), lr);
   }
 
+  Division division() const override { return Division::elements; }
+
   std::vector<tensor::NamedTensor> state() override {
     if (!average_.defined()) return {};
     return named_state(range_, average_, config_.moments().first);

@@ -66,6 +66,10 @@ class Soap final : public Rule {
     }
   }
 
+  Division division() const override {
+    return config_.polar ? division_of(range_, polar_) : Division::members;
+  }
+
   std::vector<tensor::NamedTensor> state() override {
     auto all = named_state(range_, first_, config_.moments().first);
     for (auto& second : named_state(range_, second_, "basis_exp_avg_sq"))

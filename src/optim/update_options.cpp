@@ -44,6 +44,17 @@ class ShapedUpdate final : public Rule {
     return all;
   }
 
+  // A norm is one of a whole member.
+  Division division() const override {
+    const bool by_norms = options_.hyperball || options_.floor > 0;
+    const Division inside = rule_->division();
+    return inside == Division::elements && by_norms ? Division::members : inside;
+  }
+  double cost(const Member& member) const override {
+    return rule_->division() == Division::elements ? static_cast<double>(member.spec.count())
+                                                   : rule_->cost(member);
+  }
+
   int64_t num_orthogonalizations() const override { return rule_->num_orthogonalizations(); }
 
  private:

@@ -1,5 +1,7 @@
 #include "handover.hpp"
 
+#include <cstdlib>
+
 #include <ATen/core/grad_mode.h>
 #include <nlohmann/json.hpp>
 
@@ -8,7 +10,10 @@
 #include "muonlab/base/non_finite.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/ops/attention_choice.hpp"
 #include "muonlab/tensor/runtime.hpp"
+#include "muonlab/train/shared_out.hpp"
+#include "probes.hpp"
 
 namespace muonlab::run {
 namespace {
@@ -22,7 +27,8 @@ std::string number_text(int64_t count, const char* noun) {
 std::string handover_text(train::Trainer& trainer) {
   return Json{{"config", config::dump_config(trainer.config)},
               {"state", train::state_json(trainer.state)},
-              {"steps", trainer.plan.steps}}
+              {"steps", trainer.plan.steps},
+              {"attention", ops::gpu_attention_name(ops::gpu_attention())}}
       .dump();
 }
 
@@ -33,6 +39,9 @@ std::unique_ptr<Session> make_session(const std::string& text, int processes_her
   const train::TrainState state =
       train::parse_state(json["state"].get<std::string>(), "the state of rank 0");
   tensor::start_runtime(*config.threads);
+  // On GPUs rank 0 has timed the kernels of attention, and the others take the same.
+  if (config.device == config::Device::cuda)
+    ::setenv("MUONLAB_ATTENTION", json["attention"].get<std::string>().c_str(), /*overwrite=*/1);
   Prepared prepared = prepare(config, processes_here);
   prepared.plan = train::make_plan(prepared.config, prepared.data, state);
   prepared.plan.steps = json["steps"].get<int64_t>();
@@ -68,25 +77,24 @@ void agree(comm::Communicator& group, const std::string& failure, const std::str
   }
 }
 
-// The state of rank 0 goes to all, and the optimizers' work is shared out.
+// The weights of rank 0 go to all, its optimizers' state to the owners.
 void begin_together(comm::Communicator& group, train::Trainer& trainer) {
   const at::NoGradGuard no_grad;
+  if (!trainer.arena.values().is_cpu()) group.connect_device();
   group.broadcast(trainer.arena.values());
-  for (const tensor::NamedTensor& state : trainer.optimizer.state()) {
-    at::Tensor whole = state.value.contiguous();  // a view may have gaps
-    group.broadcast(whole);
-    if (!whole.is_same(state.value)) state.value.copy_(whole);
-  }
+  train::share_out(trainer);
   if (trainer.config.train.average > 0) {
     for (const tensor::NamedTensor& state : trainer.average.state(trainer.arena))
       group.broadcast(state.value);
   }
   trainer.model.weights_changed();
-  trainer.owners = trainer.optimizer.share_out(group.rank(), group.size());
 }
 
-train::LoopEvents quiet_events(train::Trainer& trainer) {
+using Probes = std::vector<std::unique_ptr<train::Probe>>;
+
+train::LoopEvents quiet_events(train::Trainer& trainer, const Probes& probes) {
   train::LoopEvents events;
+  for (const auto& probe : probes) events.probes.push_back(probe.get());
   events.stepped = [](const train::StepRecord&) {};
   events.evaluated = [](int64_t, const train::Evaluation&) {};
   events.save = [](train::SaveKind) {};
@@ -115,7 +123,8 @@ train::Outcome train_along(const std::shared_ptr<comm::Communicator>& group) {
   train::Trainer& trainer = session->trainer();
   trainer.group = group;
   begin_together(*group, trainer);
-  return train::run_loop(trainer, quiet_events(trainer));
+  const Probes probes = make_probes(trainer.config);
+  return train::run_loop(trainer, quiet_events(trainer, probes));
 }
 
 }  // namespace
@@ -123,9 +132,9 @@ train::Outcome train_along(const std::shared_ptr<comm::Communicator>& group) {
 void check_processes(const Prepared& prepared) {
   const int processes = prepared.processes;
   if (processes == 1) return;
-  if (!prepared.place.device.is_cpu()) {
-    throw base::Error("several processes work on the processor only: set device to \"cpu\", or ",
-                      "start one process");
+  if (!prepared.place.device.is_cpu() && prepared.place.path != tensor::Path::cuda) {
+    throw base::Error("several processes on GPUs need kernels \"fused\"; set it, or device to ",
+                      "\"cpu\", or start one process");
   }
   const train::Plan& plan = prepared.plan;
   if (plan.num_micro_batches % processes == 0) return;

@@ -12,7 +12,7 @@
 namespace muonlab::run {
 
 // Refuses a number of processes among which the step's micro-batches cannot be shared out evenly,
-// and several of them on a GPU.
+// and several of them on GPUs with the reference kernels.
 void check_processes(const Prepared& prepared);
 
 // On rank 0. Where it ends without give(), the others end as well, and say nothing.

@@ -1,5 +1,6 @@
 #include "muonlab/run/train_run.hpp"
 
+#include <cstdlib>
 #include <optional>
 
 #include "build_facts.hpp"
@@ -175,6 +176,10 @@ TrainResult train_run(const TrainRequest& request) {
       identity.rank == 0
           ? "stopping after this step and saving; press again to leave without saving"
           : nullptr);
+  if (identity.local_size > 1) {  // before there are threads
+    ::setenv("CUDA_VISIBLE_DEVICES",
+             comm::own_gpu(identity, std::getenv("CUDA_VISIBLE_DEVICES")).c_str(), /*overwrite=*/1);
+  }
   if (identity.rank > 0) base::speak_as(base::str("rank ", identity.rank, ": "));
   const auto group = std::make_shared<comm::Communicator>(identity, request.patience_s,
                                                           std::max(request.patience_s, kMeeting_s));

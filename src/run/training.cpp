@@ -89,6 +89,7 @@ class Recorder {
   train::LoopEvents events() {
     train::LoopEvents events;
     events.stepped = [this](const train::StepRecord& record) {
+      if (ends_for_lost_folder()) return;
       guard_.check();
       metrics_.step(record, trainer_.plan.tokens_per_step);
       if (tensorboard_) tensorboard_->catch_up();
@@ -97,6 +98,7 @@ class Recorder {
       check_content(trainer_.data.content.get(), [](data::ContentCheck& check) { check.poll(); });
     };
     events.evaluated = [this](int64_t step, const train::Evaluation& evaluation) {
+      if (ends_for_lost_folder()) return;
       metrics_.evaluation(step, evaluation);
       if (tensorboard_) tensorboard_->catch_up();
       console_.evaluated(step, evaluation);
@@ -106,6 +108,7 @@ class Recorder {
     events.stop_requested = [this] { return stops(); };
     for (const auto& probe : probes_) events.probes.push_back(probe.get());
     events.probed = [this](const train::Probe& probe, const std::vector<std::string>& lines) {
+      if (ends_for_lost_folder()) return;
       probe_log_.write(probe, lines);
       if (tensorboard_) tensorboard_->catch_up();
     };
@@ -126,6 +129,14 @@ class Recorder {
   const train::Evaluation& newest() const { return newest_; }
 
  private:
+  // Where the run's folder is gone, its state is rescued; of several processes, once all have
+  // stopped and the state of all is here.
+  bool ends_for_lost_folder() {
+    if (trainer_.processes().alone() || guard_.may_write()) return false;
+    trainer_.stop_here = SIGTERM;
+    return true;
+  }
+
   // Several processes stop after the step in which all of them learned of it.
   bool stops() {
     if (trainer_.processes().alone()) return base::stop_requested() != 0 || guard_.displaced();

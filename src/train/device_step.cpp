@@ -6,6 +6,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/tensor/plugin.hpp"
 #include "muonlab/tensor/step_status.hpp"
+#include "muonlab/train/shared_out.hpp"
 #include "train/batch_feed.hpp"
 #include "train/lap.hpp"
 #include "train/step_end.hpp"
@@ -45,6 +46,7 @@ DeviceStep::DeviceStep(Trainer& trainer) {
   tokens_bt_ = at::zeros({plan.micro_batch, plan.context}, ids);
   targets_bt_ = at::zeros({plan.micro_batch, plan.context}, ids);
   status_ = at::zeros({tensor::kStepStatusNumbers}, ids.dtype(at::kDouble));
+  loss_ = at::zeros({}, status_.options());
   feed_ = std::make_unique<BatchFeed>(device, plan.micro_batch, plan.context);
   const bool graphs =
       device.is_cuda() && trainer.config.train.graph == config::GraphMode::automatic;
@@ -59,7 +61,22 @@ void DeviceStep::forward_backward(Trainer& trainer) {
   const at::Tensor loss =
       trainer.model.forward(tokens_bt_, targets_bt_, trainer.config.train.z_loss);
   model::backward(loss, share);
-  status_[0].add_(loss.detach(), share);
+  if (trainer.processes().alone()) {
+    status_[0].add_(loss.detach(), share);
+  } else {
+    loss_.copy_(loss.detach());
+  }
+}
+
+// The sums of all processes, in every one of them: a step is closed by the whole of it. The loss is
+// the mean of the micro-batches' in their order, whoever computed them.
+void DeviceStep::share(Trainer& trainer, const at::Tensor& losses) {
+  comm::Communicator& processes = trainer.processes();
+  if (processes.alone()) return;
+  gather_gradients(trainer);
+  const double share = 1.0 / static_cast<double>(trainer.plan.num_micro_batches);
+  const at::Tensor all = processes.all_gather(losses).flatten();
+  for (int64_t micro = 0; micro < all.numel(); ++micro) status_[0].add_(all[micro], share);
 }
 
 void DeviceStep::update(Trainer& trainer) {
@@ -80,15 +97,23 @@ StepRecord DeviceStep::run(Trainer& trainer) {
   sum.start();
   status_.zero_();
   const bool is_last = record.step == plan.steps;
-  for (int64_t micro = 0; micro < plan.num_micro_batches; ++micro) {
-    const int64_t first = state.next_sample + micro * plan.micro_batch;
-    feed_->take(*trainer.data.train, first, tokens_bt_, targets_bt_);
+  const at::Tensor losses = at::zeros({sum.end() - sum.begin()}, status_.options());
+  const auto first_of = [&](int64_t sample, int64_t micro) {
+    return sample + micro * plan.micro_batch;
+  };
+  for (int64_t micro = sum.begin(); micro < sum.end(); ++micro) {
+    feed_->take(*trainer.data.train, first_of(state.next_sample, micro), tokens_bt_, targets_bt_);
     forward_backward_->enqueue([&] { forward_backward(trainer); });
+    if (!trainer.processes().alone()) losses[micro - sum.begin()].copy_(loss_);
     sum.take();
-    if (micro + 1 < plan.num_micro_batches || !is_last)
-      feed_->fetch(*trainer.data.train, first + plan.micro_batch);
+    if (micro + 1 < sum.end()) {
+      feed_->fetch(*trainer.data.train, first_of(state.next_sample, micro + 1));
+    } else if (!is_last) {
+      feed_->fetch(*trainer.data.train, first_of(state.next_sample + plan.batch, sum.begin()));
+    }
   }
   sum.finish();
+  share(trainer, losses);
   update_->enqueue([&] { update(trainer); });
 
   const at::Tensor status = status_.cpu();  // the only wait
@@ -105,6 +130,12 @@ StepRecord DeviceStep::run(Trainer& trainer) {
     trainer.optimizer.end_step(record.step, plan.steps);
     trainer.model.weights_changed();
     record.optimizer_s = lap();
+  }
+  if (!trainer.processes().alone()) {
+    gather_values(trainer);
+    trainer.model.weights_changed();
+    share_stop(trainer);
+    record.optimizer_s += lap();
   }
 
   finish_step(trainer, record);

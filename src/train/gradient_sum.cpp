@@ -9,8 +9,6 @@
 namespace muonlab::train {
 namespace {
 
-constexpr int64_t kAlignment = 16;  // of segments, in numbers: a cache line
-
 bool is_left_of(const TreeNode& a, const TreeNode& b) {
   return a.level == b.level && a.index + 1 == b.index && a.index % 2 == 0;
 }
@@ -36,11 +34,13 @@ double gradient_sum_bytes(const config::TrainConfig& train, int64_t num_micro_ba
 }
 
 GradientSum::GradientSum(tensor::Arena& arena, comm::Communicator& processes,
-                         int64_t num_micro_batches, config::Reduction reduction)
+                         int64_t num_micro_batches, config::Reduction reduction,
+                         std::vector<optim::Share> shares)
     : arena_(arena),
       processes_(processes),
       num_micro_batches_(num_micro_batches),
-      exact_(reduction == config::Reduction::exact && num_micro_batches > 1) {
+      exact_(reduction == config::Reduction::exact && num_micro_batches > 1),
+      shares_(std::move(shares)) {
   base::check(num_micro_batches % processes.size() == 0,
               "the micro-batches cannot be shared out evenly");
   const int64_t share = num_micro_batches / processes.size();
@@ -48,13 +48,13 @@ GradientSum::GradientSum(tensor::Arena& arena, comm::Communicator& processes,
   end_ = begin_ + share;
 }
 
-int64_t GradientSum::segment_begin(int rank) const {
-  const int64_t lines = arena_.grads().numel() / kAlignment;
-  return lines * rank / processes_.size() * kAlignment;
-}
-
-int64_t GradientSum::segment_length(int rank) const {
-  return segment_begin(rank + 1) - segment_begin(rank);
+std::vector<at::Tensor> GradientSum::shares_of(int rank, const at::Tensor& flat) const {
+  std::vector<at::Tensor> views;
+  for (const optim::Share& share : shares_) {
+    if (share.owner == rank) views.push_back(flat.narrow(0, share.begin, share.end - share.begin));
+  }
+  if (shares_.empty()) views.push_back(flat);  // one process
+  return views;
 }
 
 at::Tensor GradientSum::buffer() {
@@ -107,54 +107,46 @@ at::Tensor GradientSum::add_up(std::vector<Part>& parts, TreeNode node) const {
   return sum;
 }
 
-void GradientSum::add_segments() {
-  const at::Tensor grads = arena_.grads();
+void GradientSum::add_shares() {
   const int me = processes_.rank();
-  const int64_t share = end_ - begin_, own_begin = segment_begin(me), own = segment_length(me);
-  std::vector<Part> parts;
+  const int64_t count = end_ - begin_;
+  const std::vector<at::Tensor> mine = shares_of(me, arena_.grads());
+  std::vector<std::vector<Part>> parts(mine.size());  // of each share
   std::vector<comm::Message> sends, receives;
-  if (!received_.defined()) {
-    int64_t rows = 0;
-    for (int peer = 0; peer < processes_.size(); ++peer) {
-      if (peer != me) rows += std::ssize(nodes_within(peer * share, (peer + 1) * share));
-    }
-    received_ = at::empty({rows, own}, grads.options());
-  }
-  int64_t row = 0;
+  size_t row = 0;
   for (int peer = 0; peer < processes_.size(); ++peer) {
     if (peer == me) {
-      for (const Part& part : parts_)
-        parts.push_back({part.node, part.sum.narrow(0, own_begin, own)});
+      for (const Part& part : parts_) {
+        const std::vector<at::Tensor> own = shares_of(me, part.sum);
+        for (size_t i = 0; i < own.size(); ++i) parts[i].push_back({part.node, own[i]});
+      }
       continue;
     }
-    for (const TreeNode& node : nodes_within(peer * share, (peer + 1) * share)) {
-      parts.push_back({node, received_[row++]});
-      receives.push_back({parts.back().sum, peer});
+    for (const TreeNode& node : nodes_within(peer * count, (peer + 1) * count)) {
+      for (size_t i = 0; i < mine.size(); ++i, ++row) {
+        if (row == received_.size()) received_.push_back(at::empty_like(mine[i]));
+        parts[i].push_back({node, received_[row]});
+        receives.push_back({received_[row], peer});
+      }
     }
-    for (const Part& part : parts_)
-      sends.push_back({part.sum.narrow(0, segment_begin(peer), segment_length(peer)), peer});
+    for (const Part& part : parts_) {
+      for (const at::Tensor& share : shares_of(peer, part.sum)) sends.push_back({share, peer});
+    }
   }
   processes_.exchange(sends, receives);
 
   TreeNode root{0, 0};
   while (int64_t{1} << root.level < num_micro_batches_) ++root.level;
-  const at::Tensor sum = add_up(parts, root), mine = grads.narrow(0, own_begin, own);
-  if (sum.data_ptr() != mine.data_ptr()) mine.copy_(sum);
-
-  sends.clear();
-  receives.clear();
-  for (int peer = 0; peer < processes_.size(); ++peer) {
-    if (peer == me) continue;
-    sends.push_back({mine, peer});
-    receives.push_back({grads.narrow(0, segment_begin(peer), segment_length(peer)), peer});
+  for (size_t i = 0; i < mine.size(); ++i) {
+    const at::Tensor sum = add_up(parts[i], root);
+    if (sum.data_ptr() != mine[i].data_ptr()) mine[i].copy_(sum);
   }
-  processes_.exchange(sends, receives);
 }
 
 void GradientSum::finish() {
   base::check(next_ == end_, "a micro-batch of this process is missing");
   if (exact_) {
-    add_segments();
+    add_shares();
   } else {
     processes_.all_reduce(arena_.grads());
   }

@@ -1,11 +1,14 @@
 #include "muonlab/train/loop.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <iterator>
 
 #include "muonlab/base/hash.hpp"
 #include "muonlab/base/non_finite.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/train/shared_out.hpp"
 
 namespace muonlab::train {
 namespace {
@@ -37,12 +40,12 @@ void require_sound(int64_t step, const Evaluation& evaluation, int64_t vocabular
   }
 }
 
-// All processes update the same weights by themselves or by each other's results; where a
-// processor or a memory failed, they would drift apart unseen.
+// All processes have the same weights, most of them from each other; where a processor, a memory or
+// a connection failed, they would drift apart unseen.
 void require_equal_weights(Trainer& trainer) {
   comm::Communicator& processes = trainer.processes();
   if (processes.alone()) return;
-  const at::Tensor values = trainer.arena.values();
+  const at::Tensor values = trainer.arena.values().cpu();
   const auto* bytes = static_cast<const std::byte*>(values.const_data_ptr());
   const std::vector<std::string> hashes =
       processes.all_gather(base::hash_bytes({bytes, values.nbytes()}).hex());
@@ -70,9 +73,17 @@ Outcome run_loop(Trainer& trainer, const LoopEvents& events) {
   const auto probe_due = [&](const Probe& probe, int64_t step) {
     return step == 0 || step == steps || due(probe.every(), step);
   };
+  const bool measures = trainer.processes().rank() == 0;
   const auto run_probes = [&] {
-    for (Probe* probe : events.probes) {
-      if (probe_due(*probe, state.step)) events.probed(*probe, probe->measure(trainer));
+    std::vector<Probe*> now;
+    std::copy_if(events.probes.begin(), events.probes.end(), std::back_inserter(now),
+                 [&](Probe* probe) { return probe_due(*probe, state.step); });
+    if (state.step > 0 && !now.empty()) collect_gradients(trainer);
+    if (state.step > 0 &&
+        std::any_of(now.begin(), now.end(), [](Probe* p) { return p->reads_state(); }))
+      collect_state(trainer);
+    for (Probe* probe : now) {
+      if (measures) events.probed(*probe, probe->measure(trainer));
     }
   };
 
@@ -84,7 +95,7 @@ Outcome run_loop(Trainer& trainer, const LoopEvents& events) {
   }
   while (state.step < steps) {
     for (Probe* probe : events.probes) {
-      if (probe_due(*probe, state.step + 1)) probe->before_step(trainer);
+      if (measures && probe_due(*probe, state.step + 1)) probe->before_step(trainer);
     }
     events.stepped(train_step(trainer));
     const bool last = state.step == steps;
@@ -94,7 +105,10 @@ Outcome run_loop(Trainer& trainer, const LoopEvents& events) {
     }
     run_probes();
     const bool stop = !last && events.stop_requested();
-    if (save || stop) require_equal_weights(trainer);
+    if (save || stop) {
+      require_equal_weights(trainer);
+      collect_state(trainer);
+    }
     if (save || stop) events.save(last || stop ? SaveKind::last : SaveKind::periodic);
     if (stop) return Outcome::interrupted;
   }

@@ -98,7 +98,7 @@ std::vector<std::string> SpectraProbe::measure(Trainer& trainer) {
       weight_matrices(trainer.arena, config_.params, config_.heads, model);
   const bool stepped = step > 0;  // before the first step there are no gradients
   std::map<std::string, optim::Moments> moments;
-  if (stepped && (config_.momentum || config_.updates)) moments = trainer.optimizer.moments();
+  if (stepped && reads_state()) moments = trainer.optimizer.moments();
   for (const tensor::Parameter& parameter : trainer.arena.parameters()) {
     const config::ParameterSpec& spec = parameter.spec;
     if (!stepped || !is_selected(config_.params, spec)) continue;

@@ -13,6 +13,7 @@
 #include "muonlab/train/gradient_sum.hpp"
 #include "muonlab/train/norm.hpp"
 #include "muonlab/train/qk_clip.hpp"
+#include "muonlab/train/shared_out.hpp"
 #include "train/lap.hpp"
 #include "train/step_end.hpp"
 
@@ -38,20 +39,14 @@ double mean_loss(Trainer& trainer, const at::Tensor& losses) {
   return mean;
 }
 
-// Every process sends the parameters that it updated alone to all others.
-void gather_values(Trainer& trainer) {
-  comm::Communicator& processes = trainer.processes();
-  std::vector<comm::Message> sends, receives;
-  for (size_t i = 0; i < trainer.owners.size(); ++i) {
-    const int owner = trainer.owners[i];
-    const at::Tensor value = trainer.arena.parameters()[i].value.detach();
-    if (owner >= 0 && owner != processes.rank()) receives.push_back({value, owner});
-    if (owner != processes.rank()) continue;
-    for (int peer = 0; peer < processes.size(); ++peer) {
-      if (peer != owner) sends.push_back({value, peer});
-    }
+// Clipping, of what this process updates.
+void scale_gradients(Trainer& trainer, double factor) {
+  const at::Tensor grads = trainer.arena.grads();
+  for (const optim::Share& share : trainer.optimizer.shares()) {
+    if (share.owner == trainer.processes().rank())
+      grads.narrow(0, share.begin, share.end - share.begin).mul_(factor);
   }
-  processes.exchange(sends, receives);
+  if (trainer.processes().alone()) grads.mul_(factor);
 }
 
 }  // namespace
@@ -60,12 +55,20 @@ GradientSum& gradient_sum(Trainer& trainer) {
   if (!trainer.gradient_sum) {
     trainer.gradient_sum = std::make_shared<GradientSum>(
         trainer.arena, trainer.processes(), trainer.plan.num_micro_batches,
-        trainer.config.train.reduction.value_or(config::Reduction::exact));
+        trainer.config.train.reduction.value_or(config::Reduction::exact),
+        trainer.optimizer.shares());
   }
   return *trainer.gradient_sum;
 }
 
+void share_stop(Trainer& trainer) {
+  const int64_t own = std::max(base::stop_requested(), trainer.stop_here);
+  const at::Tensor all = trainer.processes().all_gather(at::scalar_tensor(own, at::kLong));
+  trainer.stop = static_cast<int>(all.max().item<int64_t>());
+}
+
 void throw_non_finite(Trainer& trainer, const StepRecord& record) {
+  collect_gradients(trainer);
   std::string where;
   for (const tensor::Parameter& parameter : trainer.arena.parameters()) {
     if (parameter.grad.isfinite().all().item<bool>()) continue;
@@ -120,11 +123,12 @@ StepRecord train_step(Trainer& trainer) {
   sum.finish();
   record.backward_s += lap();
 
-  record.grad_norm = global_norm(trainer.arena.grads());
+  record.grad_norm =
+      global_norm(trainer.arena.grads(), trainer.optimizer.shares(), trainer.processes());
   if (!std::isfinite(record.loss) || !std::isfinite(record.grad_norm))
     throw_non_finite(trainer, record);
   const double clip = trainer.config.train.clip;
-  if (clip > 0 && record.grad_norm > clip) trainer.arena.grads().mul_(clip / record.grad_norm);
+  if (clip > 0 && record.grad_norm > clip) scale_gradients(trainer, clip / record.grad_norm);
 
   record.lr = trainer.optimizer.learning_rates(record.step, plan.steps);
   trainer.optimizer.step(record.step, plan.steps);

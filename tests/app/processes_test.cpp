@@ -80,6 +80,45 @@ TEST_F(ProcessesTest, ReduceAnyNumberOfMicroBatches) {
   expect_the_same({3}, {"train.qk_clip=0.5", "model.qk_norm=none", "train.average=0.5"});
 }
 
+// Rules that are divided by elements and by matrices, with the options of all rules, and probes
+// that read gradients and moments.
+constexpr const char* kManyRules = R"({
+  "name": "many", "threads": 2,
+  "data": {"kind": "biographies", "m": 3, "tokenizer": {"kind": "byte"}},
+  "model": {"layers": 2, "width": 32, "heads": 2, "kv_heads": 1, "context": 16},
+  "optimizers": {
+    "normuon": {"rule": "normuon"}, "adamuon": {"rule": "adamuon", "floor": 0.001},
+    "soap": {"rule": "soap", "cautious": true, "decay": 0.1}, "dion2": {"rule": "dion2", "normalize": true},
+    "scion": {"rule": "scion"}, "ember": {"rule": "ember", "hyperball": true},
+    "lion": {"rule": "lion", "cautious": true, "decay": 0.1},
+    "signsgd": {"rule": "signsgd", "momentum": 0.9}, "sgd": {"rule": "sgd", "floor": 0.001}},
+  "assign": [
+    {"params": ["q"], "optimizer": "normuon"}, {"params": ["k"], "optimizer": "adamuon"},
+    {"params": ["v"], "optimizer": "soap"}, {"params": ["o"], "optimizer": "dion2"},
+    {"params": ["ffn_in"], "optimizer": "scion"}, {"params": ["ffn_gate", "ffn_out"], "optimizer": "ember"},
+    {"params": ["embed"], "optimizer": "lion"}, {"params": ["head"], "optimizer": "signsgd"},
+    {"params": ["norm"], "optimizer": "sgd"}],
+  "train": {"steps": 12, "batch": 6, "micro_batch": 1, "clip": 1.0, "average": 0.5},
+  "eval": {"every": 6, "samples": 6},
+  "checkpoint": {"every": 5},
+  "probes": {"spectra": {"every": 4, "params": ["matrices", "head"], "updates": true, "gradients": true},
+             "token_rows": {"every": 4}}
+})";
+
+TEST_F(ProcessesTest, GiveTheBytesOfOneWithEveryRule) {
+  std::ofstream(scratch_ / "tiny.json") << kManyRules;
+  common_.clear();
+  const Result one = train_by(1, "one");
+  ASSERT_EQ(one.code, 0) << one.err;
+  const Result many = train_by(3, "many");
+  ASSERT_EQ(many.code, 0) << many.err;
+  expect_equal_runs("one", "many", kLast);
+  for (const char* file : {"/token_rows.jsonl", "/checkpoints/step-00000010/optimizer.safetensors"})
+    EXPECT_TRUE(slurp(scratch_ / ("one" + std::string(file))) ==
+                slurp(scratch_ / ("many" + std::string(file))))
+        << file;
+}
+
 TEST_F(ProcessesTest, TheFastOrderTrainsButPromisesNothing) {
   const Result fast = train_by(2, "fast", {"train.reduction=fast"});
   EXPECT_EQ(fast.code, 0) << fast.err;

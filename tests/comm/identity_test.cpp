@@ -97,5 +97,13 @@ TEST(Identity, AWrongVariableIsNamed) {
   EXPECT_NE(refusal({{"RANK", "1"}, {"WORLD_SIZE", "1"}}).find("rank 1 of 1"), std::string::npos);
 }
 
+TEST(Identity, ProcessesOfAMachineHaveAGpuEach) {
+  const Identity second{.rank = 5, .size = 8, .local_rank = 1, .local_size = 4};
+  EXPECT_EQ(own_gpu(second, nullptr), "1");
+  EXPECT_EQ(own_gpu(second, "3,5,GPU-7f"), "5");
+  EXPECT_EQ(own_gpu(second, "6"), "6") << "by the launcher";
+  EXPECT_EQ(own_gpu({.local_rank = 3, .local_size = 4}, "0,1"), "");
+}
+
 }  // namespace
 }  // namespace muonlab::comm

@@ -37,6 +37,40 @@ class Rules : public testing::TestWithParam<Row> {
     return Trial(specs(), run);
   }
   Trial setup() const { return setup(GetParam().config); }
+
+  using Trials = std::vector<std::unique_ptr<Trial>>;
+
+  // What the owners have updated, to all.
+  static void send_values(const Trials& parts) {
+    int64_t end = 0;
+    for (const Share& share : parts[0]->optimizer.shares()) {
+      EXPECT_EQ(share.begin, end) << "shares cover the arena in its order";
+      end = share.end;
+      const auto of = [&](const std::unique_ptr<Trial>& trial) {
+        return trial->arena.values().narrow(0, share.begin, share.end - share.begin);
+      };
+      for (const auto& part : parts) of(part).copy_(of(parts[static_cast<size_t>(share.owner)]));
+    }
+    EXPECT_EQ(end, parts[0]->arena.values().numel());
+  }
+  // The owners' state, collected at rank 0, is that of one process.
+  static void expect_state(const Trials& parts, Trial& whole) {
+    Optimizer& first = parts[0]->optimizer;
+    EXPECT_THROW(first.state(), base::Error) << "it is not current before it is collected";
+    for (size_t owner = 0; owner < parts.size(); ++owner) {
+      const auto own = parts[owner]->optimizer.own_state();
+      const auto places = first.whole_state_of(static_cast<int>(owner));
+      ASSERT_EQ(own.size(), places.size());
+      for (size_t i = 0; i < own.size(); ++i) at::Tensor(places[i]).copy_(own[i]);
+    }
+    first.whole_state_is_current();
+    const auto state = first.state(), expected = whole.optimizer.state();
+    ASSERT_EQ(state.size(), expected.size());
+    for (size_t i = 0; i < state.size(); ++i) {
+      EXPECT_EQ(state[i].name, expected[i].name);
+      EXPECT_TRUE(identical(state[i].value, expected[i].value)) << state[i].name;
+    }
+  }
 };
 
 TEST_P(Rules, ConvergesOnAQuadratic) {
@@ -133,37 +167,27 @@ TEST_P(Rules, GoesOnFromSavedState) {
   EXPECT_TRUE(identical(a.arena.values(), b.arena.values()));
 }
 
-// Each of three processes updates what it owns to the bytes of one, and has the whole state.
-TEST_P(Rules, SharedOutItUpdatesEveryMatrixAlike) {
-  constexpr int kProcesses = 3;
-  Trial whole = setup();
-  std::vector<std::unique_ptr<Trial>> parts;
-  std::vector<int> owners;
-  for (int rank = 0; rank < kProcesses; ++rank) {
-    parts.push_back(std::make_unique<Trial>(specs(), whole.run));
-    owners = parts.back()->optimizer.share_out(rank, kProcesses);
-    ASSERT_EQ(owners.size(), whole.arena.parameters().size());
-  }
-  whole.fill(9);
-  for (const auto& part : parts) part->fill(9);
-  for (int64_t step = 1; step <= 3; ++step) {
-    whole.fill_grads(300 + static_cast<uint64_t>(step));
-    whole.optimizer.step(step, 3);
-    for (int rank = 0; rank < kProcesses; ++rank) {
-      Trial& part = *parts[static_cast<size_t>(rank)];
-      part.fill_grads(300 + static_cast<uint64_t>(step));
-      part.optimizer.step(step, 3);
-      for (size_t i = 0; i < owners.size(); ++i) {
-        const tensor::Parameter& one = whole.arena.parameters()[i];
-        at::Tensor own = part.arena.parameters()[i].value.detach();
-        const bool is_own = owners[i] < 0 || owners[i] == rank;
-        EXPECT_TRUE(!is_own || identical(own, one.value.detach())) << one.spec.name;
-        own.copy_(one.value.detach());  // as its owner sends it
+// Several processes, each of which updates its shares: weights and state are those of one.
+TEST_P(Rules, SharedOutItUpdatesToTheBytesOfOne) {
+  for (const int processes : {2, 3, 4}) {
+    Trial whole = setup();
+    whole.fill(9);
+    std::vector<std::unique_ptr<Trial>> parts;
+    for (int rank = 0; rank < processes; ++rank) {
+      Trial& part = *parts.emplace_back(std::make_unique<Trial>(specs(), whole.run));
+      part.fill(9);
+      part.optimizer.share_out(rank, processes);
+    }
+    for (int64_t step = 1; step <= 3; ++step) {
+      whole.fill_grads(300 + static_cast<uint64_t>(step));
+      whole.optimizer.step(step, 3);
+      for (const auto& part : parts) {
+        part->fill_grads(300 + static_cast<uint64_t>(step));
+        part->optimizer.step(step, 3);
       }
-      const auto state = part.optimizer.state(), expected = whole.optimizer.state();
-      ASSERT_EQ(state.size(), expected.size());
-      for (size_t i = 0; i < state.size(); ++i)
-        EXPECT_TRUE(identical(state[i].value, expected[i].value)) << state[i].name;
+      send_values(parts);
+      EXPECT_TRUE(identical(parts.back()->arena.values(), whole.arena.values()));
+      expect_state(parts, whole);
     }
   }
 }
@@ -234,15 +258,38 @@ TEST(Battery, HasARowForEveryRule) {
   EXPECT_EQ(names.size(), std::variant_size_v<config::OptimizerConfig>);
 }
 
-TEST(SharedOut, MatricesOfMuonHaveOwnersBalancedByTheirCost) {
+std::vector<std::pair<int64_t, int>> ends_of_shares(Trial& trial, int processes) {
+  trial.optimizer.share_out(0, processes);
+  std::vector<std::pair<int64_t, int>> ends;
+  for (const Share& share : trial.optimizer.shares()) ends.emplace_back(share.end, share.owner);
+  return ends;
+}
+using Ends = std::vector<std::pair<int64_t, int>>;
+
+TEST(SharedOut, MatricesOfMuonAreDividedByTheirCost) {
   if (!panels_available()) GTEST_SKIP() << "the products of this processor are not shared out";
   Trial trial({matrix("a", 64, 64), matrix("b", 32, 32, Role::k), matrix("c", 32, 32, Role::q),
                matrix("d", 32, 128, Role::ffn_in)},
               config::MuonConfig{});
-  // 64³ to one, 32² · 128 to the other, which then has less and gets both of 32³.
-  EXPECT_EQ(trial.optimizer.share_out(0, 2), (std::vector<int>{0, 1, 1, 1}));
-  Trial adam({matrix("a", 8, 8)}, config::AdamWConfig{});
-  EXPECT_EQ(adam.optimizer.share_out(0, 2), std::vector<int>{-1});
+  // In the arena's order: twice 32³, 32² · 128 = 4 · 32³, and 64³ = 8 · 32³.
+  EXPECT_EQ(ends_of_shares(trial, 2), (Ends{{2 * 1024 + 4096, 0}, {2 * 1024 + 2 * 4096, 1}}));
+}
+
+TEST(SharedOut, ElementsAreDividedEvenlyAndRulesOneByOne) {
+  config::RunConfig run = run_with(config::AdamWConfig{});
+  run.optimizers["second"] = config::LionConfig{};
+  run.assign = {{{"embed"}, "rule"}, {{"all"}, "second"}};
+  Trial trial({matrix("e", 100, 8, Role::embed), {"norm", Role::norm, -1, {130}}}, run);
+  EXPECT_EQ(ends_of_shares(trial, 3), (Ends{{256, 0}, {512, 1}, {800, 2}, {864, 1}, {944, 2}}));
+}
+
+TEST(SharedOut, AProcessKeepsTheStateOfItsSharesAlone) {
+  Trial trial({matrix("e", 64, 8, Role::embed)}, config::AdamWConfig{});
+  trial.optimizer.share_out(1, 2);
+  int64_t values = 0;
+  for (const at::Tensor& state : trial.optimizer.own_state()) values += state.numel();
+  EXPECT_EQ(values, 64 * 8 + 1) << "half of two moments, and their age";
+  EXPECT_THROW(trial.optimizer.state(), base::Error);
 }
 
 // What other devices run, here on the CPU.

@@ -2,7 +2,8 @@
 //
 // All of them call the same functions in the same order; a call returns when this process has what
 // it asked for. One process is the plain case, in which every call does nothing. Tensors are
-// contiguous and on the CPU.
+// contiguous; on the CPU they travel by Gloo, on a GPU, after connect_device(), by NCCL, enqueued
+// on the current stream without waiting for it.
 #pragma once
 
 #include <cstdint>
@@ -47,6 +48,10 @@ class Communicator {
   ~Communicator();
   Communicator(Communicator&&) noexcept;
   Communicator& operator=(Communicator&&) noexcept;
+
+  // Connects the GPUs of the processes, each of which has chosen one of its own. REQUIRES: the CUDA
+  // plugin is loaded. Throws base::Error where NCCL cannot connect them.
+  void connect_device();
 
   int rank() const;
   int size() const;

@@ -28,6 +28,11 @@ using Environment = std::function<const char*(const char* name)>;
 Identity identity_from(const Environment& environment);
 Identity identity_from_environment();
 
+// CUDA_VISIBLE_DEVICES of a process that shares its machine with others of the run, so that each
+// has a GPU of its own: the entry of its local rank in `visible`, the variable's value (null: all
+// GPUs). One that names a single GPU stays, as the launcher chose it. Empty where there are fewer.
+std::string own_gpu(const Identity& identity, const char* visible);
+
 // The first name of a Slurm node list: "node[03-05,9],other" gives "node03".
 std::string first_host(const std::string& node_list);
 

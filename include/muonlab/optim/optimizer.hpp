@@ -20,9 +20,16 @@ struct Moments {
   at::Tensor first, second;
 };
 
+// Elements [begin, end) of an arena, and the process that updates them.
+struct Share {
+  int64_t begin, end;
+  int owner;
+};
+
 // All rules over an arena.
 class Optimizer {
  public:
+  // share_out() reads `run` again.
   Optimizer(const Routing& routing, const config::RunConfig& run, tensor::Arena& arena,
             tensor::Path path = tensor::Path::cpu);
   ~Optimizer();
@@ -35,10 +42,19 @@ class Optimizer {
   // One update of every parameter from the gradients in the arena, which it leaves as they are.
   void step(int64_t step, int64_t num_steps);
 
-  // For several processes on one run, of which this one is `rank` of `size`: from now on step()
-  // leaves the values of parameters that another process owns as they are; their state it advances.
-  // Returns the owner of every parameter, by its index in the arena; -1: each process updates it.
-  std::vector<int> share_out(int rank, int size);
+  // For several processes on one run, of which this one is `rank` of `size`: from now on a step
+  // updates the values and the state of this process' shares only, from their gradients. Rank 0
+  // alone has the whole state beside its own, for state() and moments(), and it is current when the
+  // owners' state was copied into it; the others give theirs up. The new state is zero everywhere.
+  void share_out(int rank, int size);
+  // By their place in the arena, which they cover; empty: one process.
+  const std::vector<Share>& shares() const;
+  // The state with which this process updates its shares, views. On rank 0, where another process'
+  // own state belongs in the whole: views of the same shapes, in the same order.
+  std::vector<at::Tensor> own_state();
+  std::vector<at::Tensor> whole_state_of(int owner);
+  // On rank 0: the owners' state of now has been copied into the whole.
+  void whole_state_is_current();
 
   // The same on the path cuda, in three parts. begin_step counts the update and sends its numbers
   // to the device; enqueue_step enqueues the update of every rule that can do without the host, and
@@ -54,7 +70,8 @@ class Optimizer {
 
   // State tensors by name ("model.layers.0.self_attn.v_proj.weight/momentum"), views that can be
   // read and written. A rule that corrects young moments has "<parameter>/age" as well: int64, no
-  // dimensions, the number of updates that the parameter's moments have taken.
+  // dimensions, the number of updates that the parameter's moments have taken. Throws base::Error
+  // where that is shared out and not current here.
   std::vector<tensor::NamedTensor> state();
   // By the parameter's name.
   std::map<std::string, Moments> moments();

@@ -58,6 +58,10 @@ struct UpdateStep {
   int64_t num_steps = 1;
 };
 
+// Into what a range may be divided, so that each part by itself is updated to the bytes that it has
+// in the whole.
+enum class Division { elements, members, none };
+
 class Rule {
  public:
   virtual ~Rule() = default;
@@ -75,10 +79,11 @@ class Rule {
   virtual void enqueue_update(const at::Tensor& /*numbers*/, const at::Tensor& /*status*/) {}
   // Named views of the state, "<parameter>/<state>"; writing to them restores it.
   virtual std::vector<tensor::NamedTensor> state() = 0;
-  // Several processes work on the run, and this one is `rank` of `size`: from now on update()
-  // writes the values of its own members only, and advances the state of all. Returns the owner of
-  // every member. Empty: every process updates all of them.
-  virtual std::vector<int> share_out(int /*rank*/, int /*size*/) { return {}; }
+  // How several processes may share the range, each with a rule of its own for a part of it.
+  virtual Division division() const { return Division::members; }
+  // What a member's update costs, beside those of other members: by default that of an iteration,
+  // s² l for the short side s and the long side l.
+  virtual double cost(const Member& member) const;
   // Newton–Schulz iterations or SVDs run so far, in matrices (a head counts as one); 0 for rules
   // that have none.
   virtual int64_t num_orthogonalizations() const { return 0; }

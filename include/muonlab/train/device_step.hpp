@@ -28,10 +28,12 @@ class DeviceStep {
   class Part;
 
   void forward_backward(Trainer& trainer);
+  void share(Trainer& trainer, const at::Tensor& losses);
   void update(Trainer& trainer);
 
   at::Tensor tokens_bt_, targets_bt_;  // of the micro-batch: the graphs read these
   at::Tensor status_;                  // tensor::StepStatus
+  at::Tensor loss_;                    // of the micro-batch, where several processes share a step
   std::unique_ptr<BatchFeed> feed_;
   std::unique_ptr<Part> forward_backward_, update_;
 };

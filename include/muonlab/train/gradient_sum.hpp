@@ -4,8 +4,8 @@
 // step by their number: nodes 2i and 2i + 1 of a level are added, and a node without a right
 // neighbour moves up unchanged. Who computes a leaf and who adds two nodes is no part of the
 // result, so any number of processes gives the same bytes. Each process takes one range of
-// micro-batches and adds what lies within it; then each owns one segment of the arena, gets the
-// others' nodes of that segment, completes the tree there, and the segments go to all.
+// micro-batches and adds what lies within it; then each gets the others' nodes of its shares of the
+// arena and completes the tree there.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +15,7 @@
 
 #include "muonlab/comm/communicator.hpp"
 #include "muonlab/config/run.hpp"
+#include "muonlab/optim/optimizer.hpp"
 #include "muonlab/tensor/parameter.hpp"
 
 namespace muonlab::train {
@@ -34,39 +35,40 @@ double gradient_sum_bytes(const config::TrainConfig& train, int64_t num_micro_ba
 
 class GradientSum {
  public:
-  // num_micro_batches is a multiple of the number of processes.
+  // num_micro_batches is a multiple of the number of processes. `shares`: of the processes; none
+  // where there is one process.
   GradientSum(tensor::Arena& arena, comm::Communicator& processes, int64_t num_micro_batches,
-              config::Reduction reduction);
+              config::Reduction reduction, std::vector<optim::Share> shares);
 
   // The micro-batches of this process.
   int64_t begin() const { return begin_; }
   int64_t end() const { return end_; }
 
-  void start();   // a step: gradients are zero
-  void take();    // after each micro-batch, whose gradients were added to the arena
-  void finish();  // the arena holds the whole step's sum, in every process
+  void start();  // a step: gradients are zero
+  void take();   // after each micro-batch, whose gradients were added to the arena
+  // The arena holds the whole step's sum in this process' shares; elsewhere it holds anything.
+  void finish();
 
  private:
   struct Part {
     TreeNode node;
-    at::Tensor sum;  // flat, of the arena's length or of a segment's
+    at::Tensor sum;  // flat, of the arena's length or of a share's
   };
   at::Tensor buffer();
   at::Tensor add_up(std::vector<Part>& parts, TreeNode node) const;
-  void add_segments();
+  std::vector<at::Tensor> shares_of(int rank, const at::Tensor& flat) const;
+  void add_shares();
   void release();  // parts become buffers
-  // Bounds of the segment that a process owns.
-  int64_t segment_begin(int rank) const;
-  int64_t segment_length(int rank) const;
 
   tensor::Arena& arena_;
   comm::Communicator& processes_;
   const int64_t num_micro_batches_;
   const bool exact_;
+  const std::vector<optim::Share> shares_;
   int64_t begin_, end_, next_ = 0;
-  std::vector<Part> parts_;       // complete nodes, left to right, but the one in the arena
-  std::vector<at::Tensor> free_;  // buffers
-  at::Tensor received_;
+  std::vector<Part> parts_;           // complete nodes, left to right, but the one in the arena
+  std::vector<at::Tensor> free_;      // buffers
+  std::vector<at::Tensor> received_;  // kept from step to step
 };
 
 }  // namespace muonlab::train

@@ -23,7 +23,7 @@ struct LoopEvents {
   std::function<void(int64_t step, const Evaluation&)> evaluated;
   std::function<void(SaveKind)> save;    // makes a checkpoint of the trainer's state
   std::function<bool()> stop_requested;  // asked after every step
-  std::vector<Probe*> probes{};
+  std::vector<Probe*> probes{};          // of every process alike; rank 0 measures
   std::function<void(const Probe&, const std::vector<std::string>& lines)> probed{};
 };
 

@@ -22,6 +22,8 @@ class Probe {
   virtual std::string name() const = 0;
   // Steps between measurements, at least 1; the first (0) and the last step are measured as well.
   virtual int64_t every() const = 0;
+  // Whether it reads the optimizers' state.
+  virtual bool reads_state() const { return false; }
   // Called right before a step that will be measured; at step 0 there is none.
   virtual void before_step(Trainer&) {}
   // The JSON lines of the step trainer.state.step, after its update; the step's gradients are still

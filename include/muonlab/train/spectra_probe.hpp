@@ -16,6 +16,7 @@ class SpectraProbe final : public Probe {
 
   std::string name() const override { return "spectra"; }
   int64_t every() const override { return config_.every; }
+  bool reads_state() const override { return config_.momentum || config_.updates; }
   // Keeps the weights that the update will change, and measures the inputs of the step's first
   // micro-batch.
   void before_step(Trainer& trainer) override;

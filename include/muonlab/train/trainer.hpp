@@ -34,8 +34,6 @@ struct Trainer {
   WeightAverage average{};
   std::shared_ptr<GradientSum> gradient_sum{};  // made by the first step
   std::shared_ptr<comm::Communicator> group = std::make_shared<comm::Communicator>();
-  // The process that updates each parameter, -1 where each does; empty: one process.
-  std::vector<int> owners{};
   // The number of a signal: what asks this process to stop beside a signal itself, and what asked
   // one of all processes, as each knows after a step.
   int stop_here = 0, stop = 0;
