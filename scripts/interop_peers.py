@@ -8,8 +8,8 @@ import sys
 import numpy
 import torch
 import transformers
-from transformers import (ArceeConfig, ArceeForCausalLM, LlamaConfig, LlamaForCausalLM, Qwen3Config,
-                          Qwen3ForCausalLM)
+from transformers import (ArceeConfig, ArceeForCausalLM, Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM,
+                          Gemma3TextConfig, LlamaConfig, LlamaForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
 transformers.utils.logging.set_verbosity_error()
 transformers.utils.logging.disable_progress_bar()
@@ -17,6 +17,7 @@ transformers.utils.logging.disable_progress_bar()
 VOCABULARY, END = 512, 0
 SHAPE = dict(vocab_size=VOCABULARY, hidden_size=64, intermediate_size=160, num_hidden_layers=3, num_attention_heads=4,
              num_key_value_heads=2, max_position_embeddings=128, rope_theta=5000.0, bos_token_id=END, eos_token_id=END)
+KINDS = ("llama", "qwen3", "arcee", "gemma2", "gemma3")
 program = pathlib.Path()  # muonlab
 
 
@@ -37,12 +38,22 @@ def make_model(kind, tied=False, seed=1, **more):
         model = LlamaForCausalLM(LlamaConfig(**shape))
     elif kind == "qwen3":
         model = Qwen3ForCausalLM(Qwen3Config(**shape, head_dim=32))
-    else:
+    elif kind == "arcee":
         model = ArceeForCausalLM(ArceeConfig(**shape, head_dim=16))
+    elif kind == "gemma2":
+        model = Gemma2ForCausalLM(Gemma2Config(**shape, head_dim=32, sliding_window=16, query_pre_attn_scalar=20,
+                                               attn_implementation="eager"))
+    else:
+        sets = {"full_attention": {"rope_type": "linear", "factor": 2.0, "rope_theta": 5000.0},
+                "sliding_attention": {"rope_type": "default", "rope_theta": 500.0}}
+        del shape["rope_theta"]
+        model = Gemma3ForCausalLM(Gemma3TextConfig(
+            **shape, head_dim=32, sliding_window=16, query_pre_attn_scalar=20, rope_parameters=sets,
+            layer_types=["sliding_attention", "sliding_attention", "full_attention"]))
     with torch.no_grad():  # gains of exactly one would hide a mistake in their order
         for name, parameter in model.named_parameters():
             if parameter.dim() == 1:
-                parameter.uniform_(0.5, 1.5)
+                parameter.uniform_(0.5, 1.5).sub_(1.0 if kind.startswith("gemma") else 0.0)
     return model.eval()
 
 

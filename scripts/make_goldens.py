@@ -86,6 +86,12 @@ FAMILY_CASES = {
                                       "layer_types": ["sliding_attention", "full_attention"]}),
     "gemma2": ("gemma2", {"sliding_window": 3, "attn_logit_softcapping": 2.0, "query_pre_attn_scalar": 5,
                           "final_logit_softcapping": 3.0, "tie_word_embeddings": True, **LAYERS}),
+    "gemma3": ("gemma3_text", {"sliding_window": 3, "query_pre_attn_scalar": 5, "final_logit_softcapping": 3.0,
+                               "tie_word_embeddings": True, "num_hidden_layers": 3,
+                               "layer_types": ["sliding_attention", "sliding_attention", "full_attention"],
+                               "rope_parameters": {"full_attention": {**rope("linear", 100.0, factor=2.0)["rope_parameters"]},
+                                                   "sliding_attention": {**rope("default", 10.0)["rope_parameters"]}}}),
+    "llama_value_residual": ("llama", {"num_hidden_layers": 3}),
 }
 
 
@@ -98,20 +104,36 @@ def family_config(model_type, changes):
     return {**fields, **changes}
 
 
-def make_family_case(seed, model_type, changes):
-    """Gemma 2 stores its norms' gains less one; param and grad hold the gains themselves."""
+def add_value_residuals(model):
+    """ResFormer: each later layer computes with (1 - share) v + share v_first, its share a parameter."""
+    first, *later = [layer.self_attn for layer in model.model.layers]
+    values = {}
+    first.v_proj.register_forward_hook(lambda module, inputs, output: values.update(first=output))
+    for attention in later:
+        share = torch.nn.Parameter(torch.zeros(1))
+        attention.register_parameter("value_residual", share)
+        attention.v_proj.register_forward_hook(
+            lambda module, inputs, output, share=share: (1 - share) * output + share * values["first"])
+
+
+def make_family_case(seed, model_type, changes, value_residuals=False):
+    """Gemma stores its norms' gains less one; param and grad hold the gains themselves."""
     fields = family_config(model_type, changes)
     rest = {k: v for k, v in fields.items() if k != "model_type"}
     config = transformers.AutoConfig.for_model(model_type, bos_token_id=None, eos_token_id=None, pad_token_id=None,
                                                use_cache=False, **json.loads(json.dumps(rest)))
     config._attn_implementation = "eager"
     model = transformers.AutoModelForCausalLM.from_config(config)
-    offset = 1.0 if model_type == "gemma2" else 0.0
+    offset = 1.0 if model_type.startswith("gemma") else 0.0
+    if value_residuals:
+        add_value_residuals(model)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, p in model.named_parameters():
             noise = torch.randn(p.shape, generator=generator)
-            if name.endswith(".bias"):
+            if name.endswith(".value_residual"):
+                p.copy_(0.4 + 0.2 * noise)
+            elif name.endswith(".bias"):
                 p.copy_(0.3 * noise)
             elif p.ndim == 1:
                 p.copy_(1 - offset + 0.1 * noise)
@@ -131,7 +153,7 @@ def make_family_case(seed, model_type, changes):
         gain = offset if p.ndim == 1 and name.endswith("norm.weight") else 0.0
         tensors["param." + name] = (p.detach() + gain).float()
         tensors["grad." + name] = p.grad.float()
-    return tensors, {"hf_config": fields}
+    return tensors, {"hf_config": fields, **({"value_residual": "learned"} if value_residuals else {})}
 
 
 def model_config(architecture, tied, kv_heads, qk_norm, layers):
@@ -368,7 +390,7 @@ def all_cases():
     for i, (name, case) in enumerate(MODEL_CASES.items()):
         yield f"model_{name}", *make_model_case(100 + i, case)
     for i, (name, case) in enumerate(FAMILY_CASES.items()):
-        yield f"model_{name}", *make_family_case(200 + i, *case)
+        yield f"model_{name}", *make_family_case(200 + i, *case, value_residuals=name.endswith("value_residual"))
     for name, case in MUON_CASES.items():
         yield f"muon_{name}", *make_muon_case(case)
     for name, decay in ADAMW_CASES.items():

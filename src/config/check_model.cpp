@@ -28,6 +28,18 @@ void check_attention(Checker& c) {
   } else if (m.window_pattern.find('w') == std::string::npos) {
     c.fail("model.window_pattern", "gives the window to no layer; leave model.window out");
   }
+  if (!m.window) {
+    c.without_effect(m.window_rope_theta, {}, "model.window_rope_theta", "model.window",
+                     "no window is set");
+  }
+  if (m.value_residual == ValueResidual::none) {
+    c.without_effect(m.value_residual_share, ModelConfig{}.value_residual_share,
+                     "model.value_residual_share", "model.value_residual",
+                     "value_residual is none");
+  } else if (m.layers == 1) {
+    c.without_effect(m.value_residual, ValueResidual::none, "model.value_residual", "model.layers",
+                     "no layer follows the first");
+  }
   if (m.logit_cap == 0) {
     c.without_effect(m.logit_cap_form, CapForm::tanh, "model.logit_cap_form", "model.logit_cap",
                      "there is no cap");

@@ -75,6 +75,10 @@ class HfFields {
 
 // rope_theta and rope_scaling (transformers 4), rope_parameters (5). REQUIRES: the model's context.
 void read_rope(HfFields& file, ModelConfig& model);
+// The same of a Gemma 3, which has one set for layers with the window, never scaled here, and one
+// for the others: rope_local_base_freq, or sliding_attention and full_attention within
+// rope_parameters.
+void read_two_ropes(HfFields& file, ModelConfig& model);
 // sliding_window, use_sliding_window, max_window_layers and layer_types, by what the model_type
 // makes of them. REQUIRES: the model's layers.
 void read_window(HfFields& file, const std::string& type, ModelConfig& model);

@@ -145,4 +145,74 @@ void read_rope(HfFields& file, ModelConfig& model) {
   if (model.rope_theta <= 0) file.refuse(file.root(), "rope_theta", "is not above 0");
 }
 
+namespace {
+
+// The theta that a field outside and a set of parameters say; they must not differ.
+double theta_of(HfFields& file, const char* outside, const Value* inner, const std::string& path,
+                double usual) {
+  const std::optional<double> above = file.number(outside);
+  std::optional<double> within;
+  if (inner) within = file.number_in(*inner, "rope_theta", path + ".rope_theta");
+  if (above && within && *above != *within) {
+    file.refuse(
+        *inner, path,
+        base::str("its rope_theta is ", plain(*within), ", but ", outside, " is ", plain(*above)));
+  }
+  const double theta = within.value_or(above.value_or(usual));
+  if (theta <= 0) file.refuse(inner ? *inner : file.root(), path, "is not above 0");
+  return theta;
+}
+
+// One kind of layer's set within rope_parameters.
+const Value* set_within(HfFields& file, const Value* sets, const char* kind) {
+  const Value* set = sets ? sets->find(kind) : nullptr;
+  if (!set || set->is(Value::Kind::null)) return nullptr;
+  if (set->is(Value::Kind::object)) return set;
+  file.refuse(*set, child_path("rope_parameters", kind),
+              "expected an object, got " + describe(*set));
+  return nullptr;
+}
+
+}  // namespace
+
+void read_two_ropes(HfFields& file, ModelConfig& model) {
+  const Value* sets = file.given("rope_parameters");
+  if (sets && !sets->is(Value::Kind::object)) {
+    file.refuse(*sets, "rope_parameters", "expected an object, got " + describe(*sets));
+    return;
+  }
+  if (sets) {
+    for (const Member& m : sets->members) {
+      if (m.key == "full_attention" || m.key == "sliding_attention") continue;
+      file.refuse(m.value, child_path("rope_parameters", m.key),
+                  "is not supported in a Gemma 3, which has full_attention and sliding_attention "
+                  "there");
+      return;
+    }
+  }
+  const Value* full = set_within(file, sets, "full_attention");
+  const Value* windowed = set_within(file, sets, "sliding_attention");
+  model.rope_theta =
+      theta_of(file, "rope_theta", full, "rope_parameters.full_attention", 1'000'000.0);
+  model.window_rope_theta = theta_of(file, "rope_local_base_freq", windowed,
+                                     "rope_parameters.sliding_attention", 10'000.0);
+  std::optional<RopeScaling> scaling;
+  if (full)
+    scaling = HfRotation(file, *full, "rope_parameters.full_attention", model.context).scaling();
+  if (const Value* old = file.given("rope_scaling"); old && old->is(Value::Kind::object)) {
+    const RopeScaling other = HfRotation(file, *old, "rope_scaling", model.context).scaling();
+    if (scaling && *scaling != other)
+      file.refuse(*old, "rope_scaling", "is another scaling than that of rope_parameters");
+    scaling = other;
+  } else if (old) {
+    file.refuse(*old, "rope_scaling", "expected an object, got " + describe(*old));
+  }
+  model.rope_scaling = scaling.value_or(NoScaling{});
+  if (windowed) {
+    const std::string path = "rope_parameters.sliding_attention";
+    if (HfRotation(file, *windowed, path, model.context).scaling() != RopeScaling(NoScaling{}))
+      file.refuse(*windowed, path, "a scaling in layers with the window is not supported");
+  }
+}
+
 }  // namespace muonlab::config

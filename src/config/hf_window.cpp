@@ -48,8 +48,8 @@ std::string period_of(const std::string& pattern) {
 void read_window(HfFields& file, const std::string& type, ModelConfig& model) {
   const auto layers = static_cast<size_t>(model.layers);
   const bool is_qwen = type == kQwen2.model_type || type == kQwen3.model_type;
-  const bool is_mistral = type == kMistral.model_type, is_gemma = type == kGemma2.model_type;
-  const bool is_used = is_qwen ? file.flag("use_sliding_window") : is_mistral || is_gemma;
+  const bool is_mistral = type == kMistral.model_type, of_gemma = is_gemma(type);
+  const bool is_used = is_qwen ? file.flag("use_sliding_window") : is_mistral || of_gemma;
   if (!is_qwen && file.flag("use_sliding_window")) {
     file.refuse(*file.given("use_sliding_window"), "use_sliding_window",
                 "sliding windows are not supported for a " + type);
@@ -59,7 +59,7 @@ void read_window(HfFields& file, const std::string& type, ModelConfig& model) {
   const bool has_window = is_used && !is_null;
   std::string pattern = types_of_layers(file, model.layers, has_window);
   if (!has_window) {
-    if (is_gemma) file.refuse_null("sliding_window");
+    if (of_gemma) file.refuse_null("sliding_window");
     return;
   }
   const int64_t window = file.integer("sliding_window").value_or(4096);
@@ -68,8 +68,12 @@ void read_window(HfFields& file, const std::string& type, ModelConfig& model) {
                 "a Mistral has the window in every layer");
   if (pattern.empty()) {
     pattern.assign(layers, 'w');
-    if (is_gemma) {
-      for (size_t i = 1; i < layers; i += 2) pattern[i] = 'f';
+    if (of_gemma) {
+      const size_t period =
+          type == kGemma2.model_type
+              ? 2
+              : static_cast<size_t>(file.integer("sliding_window_pattern").value_or(6));
+      for (size_t i = period - 1; i < layers; i += period) pattern[i] = 'f';
     } else if (is_qwen) {
       const auto first = static_cast<size_t>(file.integer("max_window_layers").value_or(28));
       for (size_t i = 0; i < std::min(first, layers); ++i) pattern[i] = 'f';

@@ -43,6 +43,7 @@ const std::vector<WellKnown>& well_known() {
       {"train.tokens", {"max_tokens", "num_tokens", "total_tokens", "train_tokens"}},
       {"train.batch",
        {"batch_size", "global_batch_size", "train_batch_size", "per_device_train_batch_size"}},
+      {"model.window_rope_theta", {"rope_local_base_freq", "local_rope_theta"}},
       {"train.micro_batch", {"micro_batch_size", "device_batch_size", "mbs"}},
       {"train.micro_batch",
        {"gradient_accumulation_steps", "grad_accum_steps", "grad_accumulation_steps",

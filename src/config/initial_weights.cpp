@@ -6,7 +6,7 @@
 namespace muonlab::config {
 
 InitialWeights::InitialWeights(const ModelConfig& model)
-    : init_(model.init), layers_(model.layers) {
+    : init_(model.init), layers_(model.layers), value_residual_share_(model.value_residual_share) {
   for (const InitRule& rule : init_.rules)
     rules_.push_back({{rule.params.begin(), rule.params.end()}, rule});
 }
@@ -28,6 +28,10 @@ double InitialWeights::deviation(const ParameterSpec& spec) const {
   if (is_output && init_.zero_output) return 0;
   if (is_output && init_.depth_scaled) deviation /= std::sqrt(2.0 * static_cast<double>(layers_));
   return deviation;
+}
+
+double InitialWeights::constant(const ParameterSpec& spec) const {
+  return is_value_residual(spec) ? value_residual_share_ : 1.0;
 }
 
 }  // namespace muonlab::config

@@ -203,7 +203,7 @@ class Loader {
     if (from) {
       give_way(from->mark.layer(), "model.from");
       const std::string folder = from->mark.source ? from->mark.source->folder : ".";
-      return shape_from(*from, "model.from", path_in(folder, from->text), HfUse::shape);
+      return shape_from(*from, "model.from", path_in(folder, from->text));
     }
     return {};
   }
@@ -218,17 +218,18 @@ class Loader {
       dropped_.push_back(name + ": init.from gives the shape");
     }
     give_way(init.mark.layer(), "init.from");
-    return shape_from(init, "init.from", base::join_path(init.text, "config.json"), HfUse::weights);
+    return shape_from(init, "init.from", base::join_path(init.text, "config.json"));
   }
 
   // The fields that a named shape holds take the place of those that lower layers wrote.
   void give_way(int layer, const std::string& cause) {
     std::vector<std::string> names{"layers", "width", "heads", "kv_heads", "head_dim", "ffn_width"};
     if (cause != "model.size") {
-      names.insert(names.end(), {"gated", "activation", "qk_norm", "tied", "rope_theta", "norm_eps",
-                                 "vocabulary", "attention_scale", "score_cap", "logit_cap",
-                                 "rope_scaling", "attention_bias", "ffn_bias", "window",
-                                 "window_pattern", "embedding_scale", "post_norm"});
+      names.insert(names.end(),
+                   {"gated", "activation", "qk_norm", "tied", "rope_theta", "norm_eps",
+                    "vocabulary", "attention_scale", "score_cap", "logit_cap", "rope_scaling",
+                    "attention_bias", "ffn_bias", "window", "window_pattern", "window_rope_theta",
+                    "embedding_scale", "post_norm"});
     }
     Value* model = tree_.find("model");
     if (!model) return;
@@ -240,10 +241,9 @@ class Loader {
     }
   }
 
-  ModelConfig shape_from(const Value& from, const std::string& setting, const std::string& path,
-                         HfUse use) {
+  ModelConfig shape_from(const Value& from, const std::string& setting, const std::string& path) {
     try {
-      return from_hugging_face(read_small_file(path), path, use);
+      return from_hugging_face(read_small_file(path), path);
     } catch (const ConfigError& e) {
       problems_.add(e, from.mark);
     } catch (const base::Error& e) {

@@ -1,6 +1,7 @@
 #include "muonlab/config/model_hf.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "config/architecture.hpp"
 #include "config/writer.hpp"
@@ -20,7 +21,10 @@ std::string common_gap(const ModelConfig& m) {
   if (m.rotary_fraction != 1) return "it rotates a share of each head";
   if (m.embedding_norm != QkNorm::none) return "it has a norm after the embedding";
   if (m.head_bias) return "its head has a bias";
-  if (m.post_norm) return "Gemma 2, which has norms after attention, stores their gains less one";
+  if (m.value_residual != ValueResidual::none)
+    return "it mixes the first layer's values into those of later layers";
+  if (m.window_rope_theta) return "it has two rotary thetas, which is Gemma 3's";
+  if (m.post_norm) return "norms after attention and feed-forward are Gemma's";
   if (m.score_cap > 0 || m.logit_cap > 0) return "it caps scores or logits";
   if (m.attention_scale) return "its scale of attention is not 1/sqrt(head_dim)";
   if (m.embedding_scale != 1) return "it scales the embedding";
@@ -30,7 +34,37 @@ std::string common_gap(const ModelConfig& m) {
   return "";
 }
 
-Answer answer(const ModelConfig& m) {
+// The scalar whose inverse square root is the attention's scale, as Gemma stores it.
+std::optional<int64_t> scale_scalar(const ModelConfig& m) {
+  if (!m.attention_scale) return m.head_dim;
+  const auto scalar = static_cast<int64_t>(std::llround(std::pow(*m.attention_scale, -2)));
+  const bool is_exact =
+      scalar > 0 && 1.0 / std::sqrt(static_cast<double>(scalar)) == *m.attention_scale;
+  return is_exact ? std::optional(scalar) : std::nullopt;
+}
+
+// The Gemma that computes this model, if any. One with QK-norm is a Gemma 3.
+const Architecture* gemma_of(const ModelConfig& m) {
+  const bool shares = m.gated && m.post_norm && !m.ffn_bias && !m.head_bias &&
+                      m.attention_bias != AttentionBias::qkv && m.rotary_fraction == 1 &&
+                      m.embedding_norm == QkNorm::none && m.width % m.heads == 0 &&
+                      m.value_residual == ValueResidual::none &&
+                      m.logit_cap_form == CapForm::tanh && scale_scalar(m) &&
+                      m.embedding_scale == std::sqrt(static_cast<double>(m.width));
+  if (!shares || m.qk_norm == QkNorm::no_gain) return nullptr;
+  if (m.qk_norm == QkNorm::none) return m.window_rope_theta ? nullptr : &kGemma2;
+  const bool scales_windows =
+      m.window && !m.window_rope_theta && !std::holds_alternative<NoScaling>(m.rope_scaling);
+  return m.score_cap == 0 && !scales_windows ? &kGemma3 : nullptr;
+}
+
+Answer answer(const ModelConfig& m, HfFile file) {
+  if (const Architecture* gemma = gemma_of(m)) {
+    if (file == HfFile::exported) return {*gemma};
+    return {kOwn,
+            "it is a Gemma, which stores the gains of its norms less one; `muonlab export --to hf` "
+            "writes it so"};
+  }
   if (m.qk_norm != QkNorm::none && !m.gated)
     return {kOwn, "no architecture there has QK-norm with a plain feed-forward"};
   const bool is_qwen3 = m.qk_norm != QkNorm::none;
@@ -101,11 +135,14 @@ class RopeWriter {
 };
 
 void set_window(const ModelConfig& m, const Architecture& architecture, Value& out) {
-  if (!m.window || &architecture == &kOwn) return;
-  out.set("sliding_window", Value::of(*m.window));
+  const bool gemma = is_gemma(architecture.model_type);
+  if ((!m.window && !gemma) || &architecture == &kOwn) return;
+  out.set("sliding_window", Value::of(m.window.value_or(4096)));
   if (&architecture == &kMistral) return;
-  out.set("use_sliding_window", Value::of(true));
-  out.set("max_window_layers", Value::of(m.layers));
+  if (!gemma) {
+    out.set("use_sliding_window", Value::of(true));
+    out.set("max_window_layers", Value::of(m.layers));
+  }
   Value types = Value::array();
   for (int64_t i = 0; i < m.layers; ++i) {
     types.items.push_back(
@@ -114,19 +151,41 @@ void set_window(const ModelConfig& m, const Architecture& architecture, Value& o
   out.set("layer_types", std::move(types));
 }
 
-}  // namespace
+Value or_null(double x) { return x > 0 ? Value::of(x) : Value{}; }
 
-std::string hugging_face_architecture(const ModelConfig& model) {
-  return answer(model).architecture.name;
+void set_gemma(const ModelConfig& m, const Architecture& architecture, Value& out) {
+  out.set("query_pre_attn_scalar", Value::of(*scale_scalar(m)));
+  out.set("attn_logit_softcapping", or_null(m.score_cap));
+  out.set("final_logit_softcapping", or_null(m.logit_cap));
+  if (&architecture != &kGemma3) return;
+  ModelConfig windowed = m;
+  windowed.rope_theta = m.window_rope_theta.value_or(m.rope_theta);
+  windowed.rope_scaling = NoScaling{};
+  Value sets = Value::object();
+  sets.set("full_attention", RopeWriter(m).write());
+  sets.set("sliding_attention", RopeWriter(windowed).write());
+  out.set("rope_parameters", std::move(sets));
+  out.set("rope_local_base_freq", Value::of(windowed.rope_theta));  // transformers 4
 }
 
-std::string hugging_face_gap(const ModelConfig& model) { return answer(model).gap; }
+}  // namespace
+
+std::string hugging_face_architecture(const ModelConfig& model, HfFile file) {
+  return answer(model, file).architecture.name;
+}
+
+std::string hugging_face_gap(const ModelConfig& model, HfFile file) {
+  return answer(model, file).gap;
+}
+
+bool exports_gains_less_one(const ModelConfig& model) { return gemma_of(model) != nullptr; }
 
 std::string hugging_face_config(const ModelConfig& model, std::optional<int64_t> eos_token,
-                                std::optional<int64_t> bos_token) {
+                                std::optional<int64_t> bos_token, HfFile file) {
   base::check(model.kv_heads && model.head_dim && model.ffn_width && model.vocabulary,
               "config.json needs a resolved model with a vocabulary");
-  const Architecture& architecture = answer(model).architecture;
+  const Architecture& architecture = answer(model, file).architecture;
+  const bool gemma = is_gemma(architecture.model_type);
   Value out = Value::object();
   const auto set = [&](const char* key, auto value) { out.set(key, Value::of(value)); };
   const auto token = [&](const char* key, std::optional<int64_t> id) {
@@ -141,9 +200,10 @@ std::string hugging_face_config(const ModelConfig& model, std::optional<int64_t>
   set("num_attention_heads", model.heads);
   set("num_key_value_heads", *model.kv_heads);
   set("head_dim", *model.head_dim);
-  set("hidden_act", model.activation == Activation::gelu_tanh
-                        ? std::string_view("gelu_pytorch_tanh")
-                        : EnumNames<Activation>::names[static_cast<size_t>(model.activation)]);
+  set(gemma ? "hidden_activation" : "hidden_act",
+      model.activation == Activation::gelu_tanh
+          ? std::string_view("gelu_pytorch_tanh")
+          : EnumNames<Activation>::names[static_cast<size_t>(model.activation)]);
   set("max_position_embeddings", model.context);
   set("initializer_range", std::min(model.init.std, 1.0));  // more is refused there
   set("rms_norm_eps", model.norm_eps);
@@ -155,13 +215,14 @@ std::string hugging_face_config(const ModelConfig& model, std::optional<int64_t>
   set("tie_word_embeddings", model.tied);
   if (&architecture != &kQwen2) set("attention_bias", model.attention_bias == AttentionBias::all);
   set("attention_dropout", 0.0);
-  set("mlp_bias", model.ffn_bias);
+  if (!gemma) set("mlp_bias", model.ffn_bias);
   set_window(model, architecture, out);
+  if (gemma) set_gemma(model, architecture, out);
   token("bos_token_id", bos_token);
   token("eos_token_id", eos_token);
   set("torch_dtype", std::string_view("float32"));
   set("use_cache", true);
-  out.set("muonlab", to_value(model));
+  if (!gemma) out.set("muonlab", to_value(model));
   return pretty(out);
 }
 

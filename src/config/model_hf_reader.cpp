@@ -61,17 +61,26 @@ Defaults defaults_of(const std::string& type) {
             .tied = true,
             .activation = Activation::gelu_tanh};
   }
+  if (type == kGemma3.model_type) {
+    return {.context = 131072,
+            .kv_heads = 4,
+            .head_dim = 256,
+            .tied = true,
+            .activation = Activation::gelu_tanh};
+  }
   return {};
 }
 
 class HuggingFaceReader {
  public:
-  HuggingFaceReader(const Value& root, Problems& problems, HfUse use)
-      : file_(root, problems), problems_(problems), use_(use) {}
+  HuggingFaceReader(const Value& root, Problems& problems)
+      : file_(root, problems), problems_(problems) {}
+
+  std::string type() { return model_type(file_.given("muonlab") != nullptr); }
 
   ModelConfig read() {
     const Value* own = file_.given("muonlab");
-    const std::string type = model_type(own != nullptr);
+    const std::string type = this->type();
     if (!problems_.empty()) return {};
     ModelConfig m;
     if (own) {
@@ -92,12 +101,13 @@ class HuggingFaceReader {
   ModelConfig fields(const std::string& type, const ModelConfig* own) {
     const bool is_own = own && type == kOwn.model_type;
     const bool qwen = type == kQwen3.model_type, arcee = type == kArcee.model_type;
+    const bool gemma = is_gemma(type), gemma3 = type == kGemma3.model_type;
     const Defaults usual = defaults_of(type);
     // What no field of transformers says, where an architecture of ours needs none.
     ModelConfig m = is_own ? *own : ModelConfig{};
     if (!is_own) {
       m.gated = !arcee;
-      m.qk_norm = qwen ? QkNorm::gain : QkNorm::none;
+      m.qk_norm = qwen || gemma3 ? QkNorm::gain : QkNorm::none;
       // without gain it is a Qwen3 whose gains are ones
       if (own && qwen && own->qk_norm != QkNorm::none) m.qk_norm = own->qk_norm;
     }
@@ -117,16 +127,16 @@ class HuggingFaceReader {
     m.norm_eps = file_.number("rms_norm_eps").value_or(usual.norm_eps);
     m.init.std = file_.number("initializer_range").value_or(0.02);
     m.tied = file_.given("tie_word_embeddings") ? file_.flag("tie_word_embeddings") : usual.tied;
-    const bool gemma = type == kGemma2.model_type;
     const char* activation = gemma ? "hidden_activation" : "hidden_act";
     for (const char* key :
          {"max_position_embeddings", "rms_norm_eps", "initializer_range", activation})
       file_.refuse_null(key);
-    read_rope(file_, m);
+    gemma3 ? read_two_ropes(file_, m) : read_rope(file_, m);
     read_activation(m, activation, is_own ? m.activation : usual.activation);
     read_biases(type, m);
     if (!is_own) read_window(file_, type, m);
-    if (gemma) read_gemma(m);
+    if (!m.window) m.window_rope_theta.reset();
+    if (gemma) read_gemma(m, gemma3);
     refuse_unsupported(gemma);
     return m;
   }
@@ -149,18 +159,17 @@ class HuggingFaceReader {
     if (of_ffn && type != kLlama.model_type && type != kArcee.model_type) none_there("mlp_bias");
   }
 
-  // Caps, scales and norms of Gemma 2.
-  void read_gemma(ModelConfig& m) {
-    if (use_ == HfUse::weights) {
-      file_.refuse(*file_.given("model_type"), "model_type",
-                   "a Gemma 2 stores the gains of its norms less one, which muonlab does not read; "
-                   "model.from takes its shape");
-    }
+  // Caps, scales and norms of Gemma 2 and 3.
+  void read_gemma(ModelConfig& m, bool third) {
     const auto cap = [&](const char* key, double usual) {
       return file_.root().find(key) ? file_.number(key).value_or(0.0) : usual;
     };
-    m.score_cap = cap("attn_logit_softcapping", 50);
-    m.logit_cap = cap("final_logit_softcapping", 30);
+    m.score_cap = cap("attn_logit_softcapping", third ? 0 : 50);
+    m.logit_cap = cap("final_logit_softcapping", third ? 0 : 30);
+    if (third && m.score_cap > 0) {
+      file_.refuse(*file_.given("attn_logit_softcapping"), "attn_logit_softcapping",
+                   "is not supported in a Gemma 3, where transformers computes without it");
+    }
     m.attention_scale =
         1.0 / std::sqrt(static_cast<double>(file_.integer("query_pre_attn_scalar").value_or(256)));
     m.embedding_scale = std::sqrt(static_cast<double>(m.width));
@@ -178,14 +187,15 @@ class HuggingFaceReader {
     if (at && at->is(Kind::string)) type = at->text;
     if (const Value* v = file_.given("architectures");
         v && v->is(Kind::array) && !v->items.empty()) {
-      for (const Architecture& a : {kLlama, kMistral, kQwen2, kQwen3, kArcee, kGemma2, kOwn}) {
+      for (const Architecture& a :
+           {kLlama, kMistral, kQwen2, kQwen3, kArcee, kGemma2, kGemma3, kOwn}) {
         if (v->items.front().text == a.name) named = a.model_type;
       }
     }
     if (type.empty()) type = named;
     bool known = own && type == kOwn.model_type;
     std::string takes;
-    for (const Architecture& a : {kLlama, kMistral, kQwen2, kQwen3, kArcee, kGemma2}) {
+    for (const Architecture& a : {kLlama, kMistral, kQwen2, kQwen3, kArcee, kGemma2, kGemma3}) {
       known = known || type == a.model_type;
       takes += base::str(takes.empty() ? "" : ", ", a.model_type);
     }
@@ -297,22 +307,38 @@ class HuggingFaceReader {
 
   HfFields file_;
   Problems& problems_;
-  HfUse use_;
 };
 
 }  // namespace
 
-ModelConfig from_hugging_face(std::string_view text, const std::string& label, HfUse use) {
-  Problems problems;
+namespace {
+
+Value parse_object(std::string_view text, const std::string& label, Problems& problems) {
   const auto source = std::make_shared<const Source>(Source{label, "", Source::file});
-  const Value root = parse_json(text, source, problems, DuplicateKeys::last_wins);
+  Value root = parse_json(text, source, problems, DuplicateKeys::last_wins);
   problems.raise();
   if (!root.is(Value::Kind::object))
     problems.add(root.mark, "", "expected an object, got " + describe(root));
   problems.raise();
-  ModelConfig model = HuggingFaceReader(root, problems, use).read();
+  return root;
+}
+
+}  // namespace
+
+ModelConfig from_hugging_face(std::string_view text, const std::string& label) {
+  Problems problems;
+  const Value root = parse_object(text, label, problems);
+  ModelConfig model = HuggingFaceReader(root, problems).read();
   problems.raise();
   return resolve(std::move(model));
+}
+
+bool stores_gains_less_one(std::string_view text, const std::string& label) {
+  Problems problems;
+  const Value root = parse_object(text, label, problems);
+  const std::string type = HuggingFaceReader(root, problems).type();
+  problems.raise();
+  return is_gemma(type);
 }
 
 }  // namespace muonlab::config

@@ -5,6 +5,8 @@ namespace muonlab::config {
 
 namespace {
 
+constexpr const char* kValueResidual = "self_attn.value_residual";
+
 void add_layer(const ModelConfig& m, int layer, std::vector<ParameterSpec>& out) {
   const std::string prefix = "model.layers." + std::to_string(layer) + ".";
   const int64_t w = m.width, d = *m.head_dim, f = *m.ffn_width;
@@ -26,6 +28,8 @@ void add_layer(const ModelConfig& m, int layer, std::vector<ParameterSpec>& out)
     add("self_attn.q_norm", Role::norm, {d});
     add("self_attn.k_norm", Role::norm, {d});
   }
+  if (m.learns_values() && layer > 0)
+    out.push_back({prefix + kValueResidual, Role::norm, layer, {1}});
   // With post_norm the names are Gemma 2's, whose post_attention_layernorm is of what is added.
   add("post_attention_layernorm", Role::norm, {w});
   if (m.post_norm) add("pre_feedforward_layernorm", Role::norm, {w});
@@ -40,6 +44,8 @@ void add_layer(const ModelConfig& m, int layer, std::vector<ParameterSpec>& out)
 }
 
 }  // namespace
+
+bool is_value_residual(const ParameterSpec& spec) { return spec.name.ends_with(kValueResidual); }
 
 std::vector<ParameterSpec> parameter_specs(const ModelConfig& model) {
   base::check(model.kv_heads && model.head_dim && model.ffn_width && model.vocabulary,

@@ -12,7 +12,7 @@ void initialize(const config::ModelConfig& model, int64_t seed, tensor::Arena& a
   for (tensor::Parameter& parameter : arena.parameters()) {
     const config::Role role = parameter.spec.role;
     if (role == config::Role::norm) {
-      parameter.value.fill_(1.0);
+      parameter.value.fill_(initial.constant(parameter.spec));
       continue;
     }
     const double deviation = initial.deviation(parameter.spec);

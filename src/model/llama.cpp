@@ -12,6 +12,7 @@
 #include "muonlab/ops/embedding.hpp"
 #include "muonlab/ops/linear.hpp"
 #include "muonlab/ops/rms_norm.hpp"
+#include "muonlab/ops/value_residual.hpp"
 #include "muonlab/ops/visible_keys.hpp"
 
 namespace muonlab::model {
@@ -32,12 +33,14 @@ struct Layer {
   ops::StackedWeight ffn_out;
   // Of what attention and feed-forward add; without a value where there is none.
   tensor::Parameter attention_post_norm{}, ffn_post_norm{};
+  tensor::Parameter value_share{};  // of the first layer's values; without a value: none
 };
 
 // What the attention of all layers shares in one forward pass.
 struct Positions {
   int64_t num_sequences = 1;
   at::Tensor all{}, windowed{};  // first keys [b, t], without and with the window
+  at::Tensor first_values{};     // [n, key width], of the first layer, for those that mix them in
 };
 
 // An observer's view of one layer.
@@ -69,7 +72,7 @@ class Llama final : public Model {
       embed_norm_ = {{}, at::ones_like(usual), at::zeros_like(usual)};
     }
     for (int64_t i = 0; i < config.layers; ++i) layers_.push_back(make_layer(arena, i));
-    grow_rotary_table(config.context);
+    grow_rotary_tables(config.context);
   }
 
   at::Tensor forward(const at::Tensor& tokens_bt, const at::Tensor& targets_bt,
@@ -165,8 +168,8 @@ class Llama final : public Model {
   at::Tensor decode(const at::Tensor& tokens_bt, const Observer& observer = {},
                     KeyValueCache* cache = nullptr) {
     base::check(tokens_bt.dim() == 2, "tokens are [b, t]");
-    grow_rotary_table(tokens_bt.size(1) + (cache ? cache->num_positions : 0));
-    const Positions places = positions(tokens_bt);
+    grow_rotary_tables(tokens_bt.size(1) + (cache ? cache->num_positions : 0));
+    Positions places = positions(tokens_bt);
     if (cache && cache->keys.empty()) {
       cache->keys.resize(layers_.size());
       cache->values.resize(layers_.size());
@@ -184,33 +187,40 @@ class Llama final : public Model {
     return std::get<1>(add_norm(residual_nw, branch_nw, norm_));
   }
 
-  at::Tensor attend(const Layer& layer, const at::Tensor& normed_nw, const Positions& places,
-                    const View& view, KeyValueCache* cache) const {
+  at::Tensor attend(const Layer& layer, const at::Tensor& normed_nw, Positions& places,
+                    const View& view, KeyValueCache* cache) {
     const ops::AttentionSpec& spec = layer.attention;
     const int64_t num_sequences = places.num_sequences;
     const at::Tensor& first_keys = spec.window ? places.windowed : places.all;
     view.input(config::Role::q, normed_nw);
-    const at::Tensor qkv = ops::linear(normed_nw, layer.qkv);
+    at::Tensor qkv = ops::linear(normed_nw, layer.qkv);
+    if (layer.value_share.value.defined()) {
+      qkv = ops::mix_values(path_, qkv, places.first_values, layer.value_share, spec.heads);
+    } else if (config_.value_residual != config::ValueResidual::none) {
+      places.first_values = ops::values_of(qkv, spec.heads);
+    }
+    const ops::RotaryTable& rotary = rotary_of(spec);
     if (view.observer.max_logit) {
-      view.observer.max_logit(view.layer, ops::largest_logit(qkv, num_sequences, spec, rotary_,
+      view.observer.max_logit(view.layer, ops::largest_logit(qkv, num_sequences, spec, rotary,
                                                              layer.head_gains, first_keys));
     }
     if (view.observer.head_logits) {
-      view.observer.head_logits(view.layer, ops::largest_logits(qkv, num_sequences, spec, rotary_,
+      view.observer.head_logits(view.layer, ops::largest_logits(qkv, num_sequences, spec, rotary,
                                                                 layer.head_gains, first_keys));
     }
     const at::Tensor mixed = cache ? cached_attention(qkv, num_sequences, layer, view.layer, *cache)
-                                   : ops::self_attention(path_, qkv, num_sequences, spec, rotary_,
+                                   : ops::self_attention(path_, qkv, num_sequences, spec, rotary,
                                                          layer.head_gains, first_keys);
     view.input(config::Role::o, mixed);
     return ops::linear(mixed, layer.o);
   }
 
   at::Tensor cached_attention(const at::Tensor& qkv, int64_t num_sequences, const Layer& layer,
-                              int64_t index, KeyValueCache& cache) const {
+                              int64_t index, KeyValueCache& cache) {
     const auto i = static_cast<size_t>(index);
-    return ops::cached_attention(qkv, num_sequences, cache.num_positions, layer.attention, rotary_,
-                                 layer.head_gains, {cache.keys[i], cache.values[i]});
+    return ops::cached_attention(qkv, num_sequences, cache.num_positions, layer.attention,
+                                 rotary_of(layer.attention), layer.head_gains,
+                                 {cache.keys[i], cache.values[i]});
   }
 
   at::Tensor feed_forward(const Layer& layer, const at::Tensor& normed_nw, const View& view) const {
@@ -283,17 +293,30 @@ class Llama final : public Model {
       layer.attention_post_norm = gain("post_attention_layernorm");
       layer.ffn_post_norm = gain("post_feedforward_layernorm");
     }
+    if (index > 0 && config_.learns_values()) {
+      layer.value_share = arena.find(attention + "value_residual");
+    } else if (index > 0 && config_.value_residual != config::ValueResidual::none) {
+      const auto like = arena.values().options().requires_grad(false);
+      layer.value_share = {{}, at::full({1}, config_.value_residual_share, like), {}};
+    }
     return layer;
   }
 
-  void grow_rotary_table(int64_t num_positions) {
-    const ops::AttentionSpec& spec = layers_.front().attention;
-    const int64_t made = rotary_.cos_th.defined() ? rotary_.cos_th.size(0) : 0;
-    if (made == num_positions || (made > num_positions && ops::serves_shorter(spec.rotation)))
-      return;
-    rotary_ = ops::make_rotary_table(num_positions, spec.heads.head_dim, spec.rotation,
+  ops::RotaryTable& rotary_of(const ops::AttentionSpec& spec) {
+    return spec.window && config_.window_rope_theta ? window_rotary_ : rotary_;
+  }
+
+  void grow_rotary_tables(int64_t num_positions) {
+    for (const Layer& layer : layers_) {
+      const ops::AttentionSpec& spec = layer.attention;
+      ops::RotaryTable& table = rotary_of(spec);
+      const int64_t made = table.cos_th.defined() ? table.cos_th.size(0) : 0;
+      const bool is_enough = made > num_positions && ops::serves_shorter(spec.rotation);
+      if (made == num_positions || is_enough) continue;
+      table = ops::make_rotary_table(num_positions, spec.heads.head_dim, spec.rotation,
                                      dtype_ == at::kDouble ? at::kDouble : at::kFloat,
                                      embed_.value.device());
+    }
   }
 
   config::ModelConfig config_;
@@ -302,7 +325,7 @@ class Llama final : public Model {
   tensor::Parameter embed_, norm_, embed_norm_;
   ops::StackedWeight head_;
   std::vector<Layer> layers_;
-  ops::RotaryTable rotary_;
+  ops::RotaryTable rotary_, window_rotary_;
 };
 
 }  // namespace

@@ -38,7 +38,10 @@ const char* torch_name(ExportType type) {
 std::vector<tensor::NamedTensor> converted(LoadedModel& loaded, ExportType type) {
   std::vector<tensor::NamedTensor> values =
       train::stored_values(loaded.config.model, *loaded.arena);
+  const bool less_one = config::exports_gains_less_one(loaded.config.model);
   for (tensor::NamedTensor& tensor : values) {
+    if (less_one && tensor.value.dim() == 1 && tensor.name.ends_with("norm.weight"))
+      tensor.value = tensor.value.detach() - 1.0;
     tensor.value = tensor.value.detach().cpu().to(scalar_type(type)).contiguous();
     if (!at::isfinite(tensor.value).all().item<bool>()) {
       throw base::Error(tensor.name,
@@ -51,8 +54,8 @@ std::vector<tensor::NamedTensor> converted(LoadedModel& loaded, ExportType type)
 
 std::string config_text(const LoadedModel& loaded, ExportType type) {
   const data::Tokenizer& tokenizer = *loaded.tokenizer;
-  Json json =
-      Json::parse(config::hugging_face_config(loaded.config.model, tokenizer.end_of_text()));
+  Json json = Json::parse(config::hugging_face_config(loaded.config.model, tokenizer.end_of_text(),
+                                                      {}, config::HfFile::exported));
   json["torch_dtype"] = torch_name(type);
   return json.dump(2) + "\n";
 }

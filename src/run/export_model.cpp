@@ -15,7 +15,7 @@ std::string without_slash(std::string path) {
 
 // Both formats are those of programs that have the architectures of transformers.
 void accept_architecture(const config::ModelConfig& model) {
-  const std::string gap = config::hugging_face_gap(model);
+  const std::string gap = config::hugging_face_gap(model, config::HfFile::exported);
   if (gap.empty()) return;
   throw base::Error("this model cannot be exported: ", gap,
                     ". That must be decided before training, by the settings of model");

@@ -56,6 +56,11 @@ config::ModelConfig stored_shape(const std::string& folder) {
   return config::from_hugging_face(base::read_text(path), path);
 }
 
+bool stored_gains_less_one(const std::string& folder) {
+  const std::string path = config_path(folder);
+  return config::stores_gains_less_one(base::read_text(path), path);
+}
+
 bool is_model_folder(const std::string& path) {
   base::FileSystem& files = base::real_file_system();
   return files.exists(config_path(path)) && store::has_weight_files(path) &&
@@ -81,7 +86,7 @@ LoadedModel load_foreign_model(const std::string& folder,
   std::iota(order.begin(), order.end(), size_t{0});
   loaded.arena = std::make_unique<tensor::Arena>(specs, order, at::kFloat, place.device);
   train::load_foreign_weights(folder, loaded.config.model, /*resize_vocabulary=*/false,
-                              *loaded.arena);
+                              stored_gains_less_one(folder), *loaded.arena);
   loaded.model =
       model::make_llama(loaded.config.model, loaded.config.precision, place.path, *loaded.arena);
   loaded.model->weights_changed();

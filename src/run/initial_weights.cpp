@@ -14,8 +14,9 @@ namespace {
 // Settings of a model that its weights do not depend on.
 bool may_differ(const std::string& setting, bool resize_vocabulary) {
   return setting == "model.context" || setting == "model.rope_theta" ||
-         setting == "model.document_start" || setting.starts_with("model.rope_scaling") ||
-         setting.starts_with("model.init.") || (resize_vocabulary && setting == "model.vocabulary");
+         setting == "model.window_rope_theta" || setting == "model.document_start" ||
+         setting.starts_with("model.rope_scaling") || setting.starts_with("model.init.") ||
+         (resize_vocabulary && setting == "model.vocabulary");
 }
 
 // The folder's model must be the configuration's, also where the shapes of tensors do not show it.
@@ -65,8 +66,9 @@ void load_initial_weights(Session& session) {
   accept_shape(config, stored_shape(folder));
   warn_of_other_tokenizer(folder, *session.prepared().data.tokenizer);
   train::Trainer& trainer = session.trainer();
-  const train::ForeignWeights read = train::load_foreign_weights(
-      folder, config.model, config.init->resize_vocabulary, trainer.arena);
+  const train::ForeignWeights read =
+      train::load_foreign_weights(folder, config.model, config.init->resize_vocabulary,
+                                  stored_gains_less_one(folder), trainer.arena);
   trainer.model.weights_changed();
   base::print_line(base::str("init     weights of ", folder, " (", read.description(), ")"));
 }

@@ -57,7 +57,7 @@ std::string model_card(const LoadedModel& loaded, const std::string& name) {
       loaded.is_foreign ? "a Hugging Face model in another number type.\n\n"
                         : "it was trained from a JSON configuration, which stands below.\n\n",
       "| | |\n|---|---|\n");
-  text += row("architecture", config::hugging_face_architecture(model));
+  text += row("architecture", config::hugging_face_architecture(model, config::HfFile::exported));
   text += row("parameters", base::with_commas(num_parameters(loaded)));
   text += row("shape", base::str(model.layers, " layers, width ", model.width, ", ", model.heads,
                                  " heads, vocabulary ", *model.vocabulary));

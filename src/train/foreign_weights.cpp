@@ -35,8 +35,11 @@ at::Tensor with_rows(const at::Tensor& rows, int64_t wanted) {
 class Loader {
  public:
   Loader(const std::string& folder, const config::ModelConfig& model, bool resize_vocabulary,
-         tensor::Arena& arena)
-      : folder_(folder), model_(model), resize_(resize_vocabulary) {
+         bool gains_less_one, tensor::Arena& arena)
+      : folder_(folder),
+        model_(model),
+        resize_(resize_vocabulary),
+        gains_less_one_(gains_less_one) {
     for (tensor::Parameter& parameter : arena.parameters())
       targets_.emplace(parameter.spec.name, parameter.value.detach());
   }
@@ -74,7 +77,8 @@ class Loader {
       throw base::Error(where, " belongs to no parameter of the model that config.json describes; ",
                         "muonlab would compute something else with the rest");
     }
-    copy(value, target->second, view.name, where);
+    const bool is_gain = value.dim() == 1 && view.name.ends_with("norm.weight");
+    copy(is_gain && gains_less_one_ ? value + 1.0 : value, target->second, view.name, where);
     targets_.erase(target);
   }
 
@@ -125,7 +129,7 @@ class Loader {
 
   const std::string& folder_;
   const config::ModelConfig& model_;
-  bool resize_;
+  bool resize_, gains_less_one_;
   std::map<std::string, at::Tensor> targets_;  // not yet read
   at::Tensor embedding_, head_;                // as stored; the head of a tied model
   std::string head_place_;
@@ -148,9 +152,10 @@ std::string ForeignWeights::description() const {
 }
 
 ForeignWeights load_foreign_weights(const std::string& folder, const config::ModelConfig& model,
-                                    bool resize_vocabulary, tensor::Arena& arena) {
+                                    bool resize_vocabulary, bool gains_less_one,
+                                    tensor::Arena& arena) {
   const at::NoGradGuard no_grad;
-  return Loader(folder, model, resize_vocabulary, arena).load();
+  return Loader(folder, model, resize_vocabulary, gains_less_one, arena).load();
 }
 
 }  // namespace muonlab::train

@@ -1,4 +1,4 @@
-// config.json of Llama 3, Mistral, Qwen2, Qwen3 and Gemma 2 in and out.
+// config.json of Llama 3, Mistral, Qwen2, Qwen3, Gemma 2 and 3 in and out.
 #include <functional>
 
 #include <nlohmann/json.hpp>
@@ -31,9 +31,7 @@ Json file(const std::string& type, const Json& changes = Json::object()) {
   return json;
 }
 
-ModelConfig read(const Json& json, HfUse use = HfUse::weights) {
-  return from_hugging_face(json.dump(), "config.json", use);
-}
+ModelConfig read(const Json& json) { return from_hugging_face(json.dump(), "config.json"); }
 
 TEST(ModelFamilies, Llama3Rope) {
   ModelConfig m = family_model();
@@ -91,9 +89,9 @@ TEST(ModelFamilies, Biases) {
   EXPECT_TRUE(m.ffn_bias);
 }
 
-TEST(ModelFamilies, Gemma2ForItsShapeAlone) {
+TEST(ModelFamilies, Gemma2) {
   const Json json = file("gemma2", {{"query_pre_attn_scalar", 64}, {"sliding_window", 32}});
-  const ModelConfig m = read(json, HfUse::shape);
+  const ModelConfig m = read(json);
   EXPECT_EQ(m.score_cap, 50);
   EXPECT_EQ(m.logit_cap, 30);
   EXPECT_EQ(m.attention_scale, 0.125);
@@ -101,15 +99,101 @@ TEST(ModelFamilies, Gemma2ForItsShapeAlone) {
   EXPECT_TRUE(m.post_norm);
   EXPECT_EQ(m.activation, Activation::gelu_tanh);
   EXPECT_EQ(m.window_pattern, "wf");
-  EXPECT_EQ(hugging_face_architecture(m), "MuonlabForCausalLM");
-  try {
-    read(json);
-    ADD_FAILURE();
-  } catch (const ConfigError& e) {
-    EXPECT_NE(std::string(e.what()).find("stores the gains of its norms less one"),
-              std::string::npos)
-        << e.what();
+  EXPECT_TRUE(stores_gains_less_one(json.dump(), "config.json"));
+  EXPECT_FALSE(stores_gains_less_one(file("llama").dump(), "config.json"));
+}
+
+// As Gemma 3 1B has it, by transformers 4.
+Json gemma3(const Json& changes = Json::object()) {
+  Json json = file("gemma3_text", {{"query_pre_attn_scalar", 64},
+                                   {"sliding_window", 32},
+                                   {"sliding_window_pattern", 3},
+                                   {"rope_theta", 1000000},
+                                   {"rope_local_base_freq", 10000},
+                                   {"rope_scaling", nullptr},
+                                   {"attn_logit_softcapping", nullptr},
+                                   {"final_logit_softcapping", nullptr}});
+  json.update(changes);
+  return json;
+}
+
+TEST(ModelFamilies, Gemma3) {
+  const ModelConfig m = read(gemma3());
+  EXPECT_EQ(m.qk_norm, QkNorm::gain);
+  EXPECT_EQ(m.score_cap, 0);
+  EXPECT_EQ(m.logit_cap, 0);
+  EXPECT_EQ(m.window, 32);
+  EXPECT_EQ(m.window_pattern, "wwf");
+  EXPECT_EQ(m.rope_theta, 1e6);
+  EXPECT_EQ(m.window_rope_theta, 1e4);
+  EXPECT_TRUE(m.post_norm);
+  Json six = gemma3();
+  six.erase("sliding_window_pattern");
+  EXPECT_EQ(read(six).window_pattern, "wwwwwf") << "its default";
+  // As transformers 5 stores it.
+  Json five = six;
+  for (const char* key : {"rope_theta", "rope_local_base_freq", "rope_scaling"}) five.erase(key);
+  five["rope_parameters"] = {
+      {"full_attention", {{"rope_type", "default"}, {"rope_theta", 1e6}}},
+      {"sliding_attention", {{"rope_type", "default"}, {"rope_theta", 1e4}}}};
+  EXPECT_EQ(read(five), read(six));
+  five.erase("rope_parameters");
+  EXPECT_EQ(read(five), read(six)) << "its defaults";
+  // Gemma 3 4B scales the rotation of its full layers.
+  const ModelConfig scaled =
+      read(gemma3({{"rope_scaling", {{"factor", 8.0}, {"rope_type", "linear"}}}}));
+  EXPECT_EQ(std::get<LinearScaling>(scaled.rope_scaling).factor, 8);
+}
+
+TEST(ModelFamilies, WhatGemma3DoesNotComputeIsRefused) {
+  const auto refused = [](const Json& changes) {
+    try {
+      read(gemma3(changes));
+    } catch (const ConfigError& e) {
+      return std::string(e.what());
+    }
+    return std::string();
+  };
+  const std::pair<Json, const char*> cases[] = {
+      {{{"attn_logit_softcapping", 50.0}}, "attn_logit_softcapping: is not supported in a Gemma 3"},
+      {{{"use_bidirectional_attention", true}}, "use_bidirectional_attention"},
+      {{{"rope_parameters", {{"rope_type", "default"}}}}, "rope_parameters.rope_type: is not supp"},
+      {{{"rope_parameters", {{"full_attention", {{"rope_theta", 5.0}}}}}},
+       "rope_parameters.full_attention: its rope_theta is 5, but rope_theta is 1000000"},
+      {{{"rope_parameters", {{"sliding_attention", {{"rope_type", "linear"}, {"factor", 2.0}}}}}},
+       "rope_parameters.sliding_attention: a scaling in layers with the window"},
+      {{{"embedding_multiplier", 2.0}}, "embedding_multiplier"},
+      {{{"mlp_bias", true}}, "mlp_bias: a gemma3_text has no such biases"},
+      {{{"model_type", "gemma3"}}, "\"gemma3\" is not a model that muonlab computes"}};
+  for (const auto& [changes, text] : cases)
+    EXPECT_NE(refused(changes).find(text), std::string::npos) << text << "\n" << refused(changes);
+}
+
+// A checkpoint holds the gains themselves, so it is no Gemma; an export is one.
+TEST(ModelFamilies, GemmasAreExported) {
+  const std::pair<Json, const char*> cases[] = {
+      {file("gemma2", {{"query_pre_attn_scalar", 64}, {"sliding_window", 32}}),
+       "Gemma2ForCausalLM"},
+      {gemma3(), "Gemma3ForCausalLM"},
+      {gemma3({{"final_logit_softcapping", 30.0}, {"attention_bias", true}}), "Gemma3ForCausalLM"},
+      {gemma3({{"rope_scaling", {{"factor", 8.0}, {"rope_type", "linear"}}}}),
+       "Gemma3ForCausalLM"}};
+  for (const auto& [json, name] : cases) {
+    const ModelConfig m = read(json);
+    EXPECT_EQ(hugging_face_architecture(m), "MuonlabForCausalLM");
+    EXPECT_NE(hugging_face_gap(m).find("less one"), std::string::npos);
+    EXPECT_EQ(read(Json::parse(hugging_face_config(m))), m) << "its checkpoint";
+    EXPECT_EQ(hugging_face_architecture(m, HfFile::exported), name);
+    EXPECT_EQ(hugging_face_gap(m, HfFile::exported), "");
+    EXPECT_TRUE(exports_gains_less_one(m));
+    const std::string exported = hugging_face_config(m, 1, {}, HfFile::exported);
+    EXPECT_EQ(read(Json::parse(exported)), m) << exported;
+    EXPECT_TRUE(stores_gains_less_one(exported, "config.json"));
   }
+  ModelConfig other = read(gemma3());
+  other.embedding_scale = 7;
+  EXPECT_FALSE(exports_gains_less_one(other));
+  EXPECT_NE(hugging_face_gap(other, HfFile::exported), "");
 }
 
 struct Family {
@@ -161,6 +245,10 @@ TEST(ModelFamilies, OwnModelsAreReadBackAndSaidToBeOwn) {
       {[](auto& m) { m.rotary_fraction = 0.5; }, "it rotates a share of each head"},
       {[](auto& m) { m.attention_scale = 0.12; }, "its scale of attention is not 1/sqrt(head_dim)"},
       {[](auto& m) { m.embedding_norm = QkNorm::gain; }, "it has a norm after the embedding"},
+      {[](auto& m) { m.value_residual = ValueResidual::learned; },
+       "it mixes the first layer's values into those of later layers"},
+      {[](auto& m) { m.window = 5, m.window_rope_theta = 100.0; },
+       "it has two rotary thetas, which is Gemma 3's"},
       {[](auto& m) { m.window = 5, m.window_pattern = "wf"; },
        "windows are Mistral's (gated, in every layer, no biases), Qwen2's and Qwen3's there"}};
   for (const auto& [change, gap] : models) {

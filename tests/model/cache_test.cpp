@@ -72,6 +72,7 @@ TEST(KeyValueCache, ReadsALongTextInPieces) {
 TEST(KeyValueCache, KnowsTheFurtherSettings) {
   config::ModelConfig config = support::model_shape(2, 36, 6, 3, 10, 50, 83, 70);
   config.init.std = 0.2;
+  config.value_residual = config::ValueResidual::learned;
   config.attention_bias = config::AttentionBias::all;
   config.ffn_bias = true;
   config.rotary_fraction = 0.4;

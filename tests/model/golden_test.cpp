@@ -16,8 +16,9 @@ namespace {
 
 config::ModelConfig model_config(const nlohmann::json& hf) {
   if (hf.contains("hf_config")) {
-    return config::from_hugging_face(hf.at("hf_config").dump(), "config.json",
-                                     config::HfUse::shape);
+    config::ModelConfig model = config::from_hugging_face(hf.at("hf_config").dump(), "config.json");
+    if (hf.contains("value_residual")) model.value_residual = config::ValueResidual::learned;
+    return model;
   }
   config::ModelConfig model;
   model.layers = hf.at("num_hidden_layers");

@@ -123,6 +123,11 @@ std::vector<config::ModelConfig> family_models() {
       [](auto& m) { m.rotary_fraction = 0.4; },
       [](auto& m) { m.rope_scaling = config::Llama3Scaling(); },
       [](auto& m) { m.window = 5, m.window_pattern = "wf"; },
+      [](auto& m) { m.window = 5, m.window_pattern = "fw", m.window_rope_theta = 20.0; },
+      [](auto& m) { m.layers = 3, m.value_residual = config::ValueResidual::fixed; },
+      [](auto& m) {
+        m.value_residual = config::ValueResidual::learned, m.value_residual_share = 0.3;
+      },
       [](auto& m) { m.document_start = 7; },
       [](auto& m) { m.embedding_norm = config::QkNorm::no_gain; },
       [](auto& m) { m.embedding_norm = config::QkNorm::gain; },
@@ -157,7 +162,9 @@ TEST(Llama, FamiliesFusedEqualReferenceInDouble) {
 }
 
 TEST(Llama, FamiliesEqualCentralDifferences) {
-  config::ModelConfig config = model_shape(1, 4, 2, 1, 4, 6, 5, 4);
+  config::ModelConfig config = model_shape(3, 4, 2, 1, 4, 6, 5, 4);
+  config.value_residual = config::ValueResidual::learned;
+  config.value_residual_share = 0.35;
   config.attention_bias = config::AttentionBias::all;
   config.ffn_bias = config.head_bias = config.post_norm = true;
   config.embedding_norm = config::QkNorm::gain;
@@ -167,6 +174,8 @@ TEST(Llama, FamiliesEqualCentralDifferences) {
   config.attention_scale = 0.9;
   config.rotary_fraction = 0.5;
   config.window = 2;
+  config.window_pattern = "wf";
+  config.window_rope_theta = 7.0;
   config.document_start = 3;
   config.init.std = 0.5;
   tensor::Arena arena = make_arena(config, at::kDouble);
@@ -200,6 +209,7 @@ TEST(Llama, ReferenceEqualsCentralDifferences) {
 // What probes of the curvature need: a Hessian-vector product through the whole model.
 TEST(Llama, ReferenceIsTwiceDifferentiable) {
   config::ModelConfig config = model_shape(2, 8, 2, 1, 4, 12, 11, 6);
+  config.value_residual = config::ValueResidual::learned;
   config.qk_norm = config::QkNorm::gain;
   config.init.std = 0.3;
   tensor::Arena arena = make_arena(config, at::kDouble);

@@ -42,7 +42,8 @@ const std::vector<std::string> kFamily{"model.attention_bias=all", "model.ffn_bi
                                        "model.head_bias=true",     "model.logit_cap=5",
                                        "model.window=5",           "model.embedding_norm=gain",
                                        "model.post_norm=true",     "model.rotary_fraction=0.5",
-                                       "model.document_start=256", "train.z_loss=0.001"};
+                                       "model.document_start=256", "train.z_loss=0.001",
+                                       "model.layers=2",           "model.value_residual=learned"};
 
 class ResumeExactly : public CheckpointTest,
                       public testing::WithParamInterface<std::vector<std::string>> {};

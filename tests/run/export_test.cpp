@@ -83,6 +83,55 @@ TEST_F(Export, AFolderIsTheSameModel) {
   }
 }
 
+// A Gemma stores the gains of its norms less one, and is read so.
+TEST_F(Export, AGemmaKeepsItsGainsThereLessOne) {
+  const std::vector<std::string> gemma2{"model.activation=gelu_tanh",
+                                        "model.post_norm=true",
+                                        "model.window=8",
+                                        "model.window_pattern=wf",
+                                        "model.score_cap=50",
+                                        "model.embedding_scale=5.656854249492381"};
+  std::vector<std::string> gemma3 = gemma2;
+  gemma3[4] = "model.qk_norm=gain";
+  gemma3.push_back("model.window_rope_theta=100");
+  for (const std::vector<std::string>& settings : {gemma2, gemma3}) {
+    Session session(prepare(config::parse_config(kExported, "tiny.json", settings).run));
+    for (tensor::Parameter& parameter : session.trainer().arena.parameters()) {
+      const at::NoGradGuard no_grad;
+      if (!parameter.is_matrix())
+        parameter.value.add_(0.3 * at::sin(at::arange(parameter.value.numel())));
+    }
+    const std::string path = train::save_checkpoint(
+        session.trainer(),
+        store::CheckpointWriter(base::real_file_system(), folder_ / base::str("g", ++count_), 0));
+    const std::string there = export_to(path, {});
+    const std::string model_type = json_in(there, "config.json")["model_type"];
+    EXPECT_EQ(model_type, settings == gemma2 ? "gemma2" : "gemma3_text");
+    LoadedModel ours = load_model(path), theirs = load_model(there);
+    for (const tensor::Parameter& parameter : ours.arena->parameters()) {
+      EXPECT_TRUE(
+          at::allclose(theirs.arena->find(parameter.spec.name).value, parameter.value, 0, 2e-7))
+          << parameter.spec.name;
+    }
+    EXPECT_LT((logits(there) - logits(path)).abs().max().item<double>(), 1e-4);
+    const store::SafetensorsFile stored(base::join_path(there, store::kWeightsFile));
+    for (const store::TensorView& view : stored.tensors()) {
+      if (view.name != "model.norm.weight") continue;
+      EXPECT_EQ(reinterpret_cast<const float*>(view.bytes.data())[0], 0.0f) << "a gain of one";
+    }
+    EXPECT_NE(refusal(path, {.format = ExportFormat::gguf, .out = folder_ / "g.gguf"})
+                  .find("cannot be exported to GGUF"),
+              std::string::npos);
+  }
+}
+
+TEST_F(Export, ValueResidualsAreRefusedByName) {
+  const std::string path = checkpoint({"model.value_residual=learned"});
+  EXPECT_NE(refusal(path, {}).find("it mixes the first layer's values into those of later layers"),
+            std::string::npos)
+      << refusal(path, {});
+}
+
 TEST_F(Export, NothingIsWrittenOver) {
   const std::string path = checkpoint();
   base::make_directories(folder_ / "there");

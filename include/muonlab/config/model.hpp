@@ -34,6 +34,14 @@ struct EnumNames<AttentionBias> {
   static constexpr std::array<std::string_view, 3> names{"none", "qkv", "all"};
 };
 
+// Whether the values of the first layer are mixed into those of later layers (value residual,
+// arXiv 2410.17897): by a share that stays as it is, or by one that each layer learns.
+enum class ValueResidual { none, fixed, learned };
+template <>
+struct EnumNames<ValueResidual> {
+  static constexpr std::array<std::string_view, 3> names{"none", "fixed", "learned"};
+};
+
 // How a soft cap bends x to stay within (-cap, cap): cap tanh(x / cap) (Gemma 2), or
 // x / sqrt(1 + (x / cap)^2) (modded-nanogpt).
 enum class CapForm { tanh, rsqrt };
@@ -67,6 +75,7 @@ struct ModelConfig {
   CapForm logit_cap_form = CapForm::tanh;
   double rotary_fraction = 1.0;
   RopeScaling rope_scaling = NoScaling{};
+  std::optional<double> window_rope_theta;
   AttentionBias attention_bias = AttentionBias::none;
   bool ffn_bias = false;
   bool head_bias = false;
@@ -76,8 +85,11 @@ struct ModelConfig {
   QkNorm embedding_norm = QkNorm::none;
   double embedding_scale = 1.0;
   bool post_norm = false;
+  ValueResidual value_residual = ValueResidual::none;
+  double value_residual_share = 0.5;
   InitConfig init;
 
+  bool learns_values() const { return value_residual == ValueResidual::learned; }
   // Whether a layer's attention has the window.
   bool has_window(int64_t layer) const {
     return window && window_pattern[static_cast<size_t>(layer) % window_pattern.size()] == 'w';
@@ -135,6 +147,11 @@ struct ModelConfig {
                 .quiet = true});
     visit("rope_scaling", self.rope_scaling,
           Field{.help = "scaling of the rotary frequencies for longer contexts", .quiet = true});
+    visit("window_rope_theta", self.window_rope_theta,
+          Field{.help = "base of the rotary frequencies in layers with the window, where nothing "
+                        "scales them (Gemma 3); default: as in the other layers",
+                .min = 0,
+                .above_min = true});
     visit(
         "attention_bias", self.attention_bias,
         Field{.help = "biases of the attention: none, qkv (Qwen2), or all (o too)", .quiet = true});
@@ -162,6 +179,15 @@ struct ModelConfig {
     visit("post_norm", self.post_norm,
           Field{.help = "RMSNorm also on what attention and feed-forward add (Gemma 2)",
                 .quiet = true});
+    visit("value_residual", self.value_residual,
+          Field{.help = "mix the first layer's values into those of later layers (ResFormer): v "
+                        "becomes (1 - share) v + share v_first; fixed, or a learned share a layer",
+                .quiet = true});
+    visit("value_residual_share", self.value_residual_share,
+          Field{.help = "that share; where it is learned, the share that training starts with",
+                .min = 0,
+                .max = 1,
+                .quiet = true});
     visit("init", self.init, Field{.help = "initial weights"});
   }
 };
@@ -170,9 +196,10 @@ struct ModelConfig {
 class InitialWeights {
  public:
   explicit InitialWeights(const ModelConfig& model);
-  // The standard deviation of a matrix's or bias's initial values; 0 for zeros. A norm's gain is
-  // one.
+  // The standard deviation of a matrix's or bias's initial values; 0 for zeros.
   double deviation(const ParameterSpec& spec) const;
+  // What a parameter of the role norm holds at first: one, or the share of a value residual.
+  double constant(const ParameterSpec& spec) const;
 
  private:
   struct Rule {
@@ -181,8 +208,12 @@ class InitialWeights {
   };
   InitConfig init_;
   int64_t layers_;
+  double value_residual_share_;
   std::vector<Rule> rules_;
 };
+
+// Whether this is a layer's learned share of the first layer's values, a number of role norm.
+bool is_value_residual(const ParameterSpec& spec);
 
 // Every parameter in model order: embedding, layers, final norm, head (absent when tied). REQUIRES:
 // resolved.

@@ -62,16 +62,26 @@ struct AttentionSpec {
   }
 };
 
+// The rotation of a layer. REQUIRES: resolved.
+inline Rotation rotation_of(const config::ModelConfig& model, int64_t layer) {
+  Rotation rotation{.theta = model.rope_theta,
+                    .fraction = model.rotary_fraction,
+                    .scaling = model.rope_scaling,
+                    .context = model.context};
+  if (model.window_rope_theta && model.has_window(layer)) {
+    rotation.theta = *model.window_rope_theta;
+    rotation.scaling = config::NoScaling{};
+  }
+  return rotation;
+}
+
 // The attention of a layer. REQUIRES: resolved.
 inline AttentionSpec attention_spec(const config::ModelConfig& model, int64_t layer) {
   return {.heads = {.queries = model.heads,
                     .keys = model.kv_heads.value(),
                     .head_dim = model.head_dim.value()},
           .norm = {.mode = model.qk_norm, .eps = model.norm_eps},
-          .rotation = {.theta = model.rope_theta,
-                       .fraction = model.rotary_fraction,
-                       .scaling = model.rope_scaling,
-                       .context = model.context},
+          .rotation = rotation_of(model, layer),
           .scale = model.attention_scale,
           .score_cap = model.score_cap,
           .window = model.has_window(layer) ? model.window : std::nullopt,

@@ -21,9 +21,11 @@ struct ForeignWeights {
 
 // Reads fp32, bf16, fp16 or double weights into the arena. Every parameter of the model must be
 // there with its shape, and nothing else may be; resize_vocabulary lets the embedding and the head
-// have another number of rows: what is missing becomes the mean of the rows that are there. Throws
+// have another number of rows: what is missing becomes the mean of the rows that are there.
+// gains_less_one: what the file holds of the gains of norms. Throws
 // base::Error naming file and tensor; NonFinite for a value that is not finite.
 ForeignWeights load_foreign_weights(const std::string& folder, const config::ModelConfig& model,
-                                    bool resize_vocabulary, tensor::Arena& arena);
+                                    bool resize_vocabulary, bool gains_less_one,
+                                    tensor::Arena& arena);
 
 }  // namespace muonlab::train
