@@ -9,6 +9,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/base/text_table.hpp"
+#include "muonlab/config/batch_sizes.hpp"
 #include "muonlab/config/error.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/config/model_hf.hpp"
@@ -27,7 +28,10 @@ struct ConfigOptions {
 
 std::string length_text(const config::RunConfig& run) {
   const int64_t tokens_per_step = run.train.batch * run.model.context;
-  const std::string step = base::with_commas(tokens_per_step) + " tokens";
+  const config::BatchSizes batches(run);
+  const std::string step =
+      batches.grow() ? base::str(batches.text(), " samples of ", run.model.context, " tokens")
+                     : base::with_commas(tokens_per_step) + " tokens";
   if (run.train.steps) return base::str(base::with_commas(*run.train.steps), " steps of ", step);
   const std::string length =
       run.train.tokens ? base::human_count(static_cast<double>(*run.train.tokens)) + " tokens"

@@ -6,12 +6,38 @@
 #include "installed.hpp"
 #include "json_result.hpp"
 #include "muonlab/base/clock.hpp"
+#include "muonlab/base/log.hpp"
+#include "muonlab/base/text.hpp"
 #include "muonlab/base/usage_error.hpp"
 #include "muonlab/comm/launch.hpp"
+#include "muonlab/config/load.hpp"
 #include "muonlab/run/train_run.hpp"
+#include "muonlab/study/sweep/estimate.hpp"
 #include "run_json.hpp"
 
 namespace muonlab::app {
+
+namespace {
+
+// --dry-run: the start page, then time and disk.
+void describe(const run::TrainRequest& request) {
+  const config::LoadedConfig loaded =
+      config::load_config(find_installed(request.config_path), request.settings);
+  for (const std::string& dropped : loaded.dropped) base::log_info("dropped  ", dropped);
+  std::cout << run::describe_run(loaded.run) << "\n" << std::flush;
+  const config::RunConfig run = study::DataSizes().complete(loaded.run);
+  if (const double flops = study::run_flops(run); flops > 0) {
+    const study::Rate rate = study::measure_rate(run);
+    std::cout << "time     about " << base::human_duration(flops / rate.flops_per_s)
+              << " on this machine (" << rate.source << ")\n";
+  }
+  const study::DiskUse disk = study::run_disk(run);
+  std::cout << "disk     about " << base::human_bytes(disk.running) << " while it trains, "
+            << base::human_bytes(disk.finished) << " when it is finished\n"
+            << "Nothing was started (--dry-run).\n";
+}
+
+}  // namespace
 
 void add_train(CLI::App& app, Exit& exit) {
   CLI::App* command = app.add_subcommand(
@@ -68,9 +94,15 @@ void add_train(CLI::App& app, Exit& exit) {
   add_max_time(*command,
                "stop after this time, 3h or 90min, and save; the same command resumes. Leave time "
                "for the last step and the save");
+  auto dry_run = std::make_shared<bool>(false);
+  command
+      ->add_flag("--dry-run", *dry_run,
+                 "show model, plan, memory, time and assignment of a new run, and start nothing; "
+                 "the data need not be there")
+      ->group("Run");
   auto json = std::make_shared<bool>(false);
   add_json(*command, *json);
-  command->callback([request, processes, json, &exit] {
+  command->callback([request, processes, dry_run, json, &exit] {
     if (request->config_path.empty() == request->resume.empty()) {
       throw base::UsageError(
           "train takes a configuration file or --resume RUN; see `muonlab train --help`");
@@ -78,6 +110,13 @@ void add_train(CLI::App& app, Exit& exit) {
     if (!request->resume.empty() && (!request->run_dir.empty() || !request->from.empty())) {
       throw base::UsageError(
           "--resume RUN names the run and its start by itself; leave --run-dir and --from out");
+    }
+    if (*dry_run) {
+      if (request->config_path.empty() || !request->from.empty() || *processes > 0 || *json)
+        throw base::UsageError(
+            "--dry-run describes a new run of one process in text; leave --resume, --from, "
+            "--processes and --json out");
+      return describe(*request);
     }
     if (*processes != 1) request->identity = comm::identity_from_environment();
     const int started = request->identity.size;

@@ -1,5 +1,6 @@
 // Whether warm-ups and decays fit into the length of a run.
 #include "config/checker.hpp"
+#include "muonlab/config/batch_sizes.hpp"
 #include "muonlab/config/resolve.hpp"
 
 namespace muonlab::config {
@@ -12,8 +13,10 @@ struct LengthProblem {
   std::string setting, text;
 };
 
-// What is wrong with a schedule over so many steps, and in which of its settings.
-std::optional<LengthProblem> length_problem(const ScheduleConfig& schedule, int64_t steps) {
+// What is wrong with a schedule over so many steps, the last of which have one batch from
+// `first_full` on; and in which of its settings.
+std::optional<LengthProblem> length_problem(const ScheduleConfig& schedule, int64_t steps,
+                                            int64_t first_full) {
   const auto [warmup, setting] = std::visit(
       [&](const auto& s) {
         return std::pair(warmup_steps(s, steps), s.warmup_tokens     ? "warmup_tokens"
@@ -35,6 +38,11 @@ std::optional<LengthProblem> length_problem(const ScheduleConfig& schedule, int6
         wsd->decay_tokens ? "decay_tokens" : "decay_steps",
         base::str(plain(decay), " steps of decay are more than the run's ", steps_text(steps))};
   }
+  if (wsd->decay_tokens && decay > static_cast<double>(steps - first_full + 1)) {
+    return LengthProblem{"decay_tokens",
+                         base::str("the decay begins before step ", first_full,
+                                   ", while train.batch_ramp grows the batch; give decay_steps")};
+  }
   if (warmup > 0 && static_cast<double>(warmup) > room) {
     return LengthProblem{
         setting,
@@ -45,7 +53,13 @@ std::optional<LengthProblem> length_problem(const ScheduleConfig& schedule, int6
   return std::nullopt;
 }
 
+// Steps at the start of a run that take so many tokens.
 int64_t steps_of(int64_t tokens, const RunConfig& run) {
+  return BatchSizes(run).steps_for((tokens - 1) / run.model.context + 1);
+}
+
+// Steps at the end of a run, after any ramp.
+int64_t last_steps_of(int64_t tokens, const RunConfig& run) {
   return (tokens - 1) / (run.train.batch * run.model.context) + 1;
 }
 
@@ -63,7 +77,7 @@ ScheduleConfig schedule_of(const RunConfig& run, const OptimizerConfig& optimize
       [&](const auto& rule) {
         ScheduleConfig schedule = rule.schedule.value_or(run.schedule);
         auto* wsd = std::get_if<WsdSchedule>(&schedule);
-        if (wsd && wsd->decay_tokens) wsd->decay_steps = steps_of(*wsd->decay_tokens, run);
+        if (wsd && wsd->decay_tokens) wsd->decay_steps = last_steps_of(*wsd->decay_tokens, run);
         if (wsd && rule.decay_fraction) {
           wsd->decay_fraction = *rule.decay_fraction;
           wsd->decay_steps.reset();
@@ -80,8 +94,15 @@ ScheduleConfig schedule_of(const RunConfig& run, const OptimizerConfig& optimize
 
 std::vector<Problem> schedule_problems(const RunConfig& run, int64_t steps) {
   std::vector<Problem> problems;
+  const int64_t first_full = BatchSizes(run).stages().back().first_step;
+  if (first_full > steps) {
+    problems.push_back(
+        {"", "train.batch_ramp",
+         base::str("its stages take ", steps_text(first_full - 1),
+                   " and leave nothing of the run's ", steps_text(steps), " for train.batch")});
+  }
   const auto check = [&](const std::string& path, const ScheduleConfig& schedule) {
-    const std::optional<LengthProblem> found = length_problem(schedule, steps);
+    const std::optional<LengthProblem> found = length_problem(schedule, steps, first_full);
     const auto same = [&](const Problem& p) { return p.path.starts_with(path); };
     if (found && std::none_of(problems.begin(), problems.end(), same))
       problems.push_back({"", path + "." + found->setting, found->text});

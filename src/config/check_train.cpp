@@ -1,4 +1,5 @@
 #include <array>
+#include <numeric>
 
 #include "config/checker.hpp"
 
@@ -46,15 +47,59 @@ int64_t largest_divisor(int64_t n, int64_t most) {
   return d;
 }
 
+void check_stage(Checker& c, const std::string& path, const BatchStage& stage) {
+  if (stage.batch == 0 && !c.problems.touches(path + ".batch")) c.fail(path, "batch is missing");
+  const int lengths =
+      stage.steps.has_value() + stage.tokens.has_value() + stage.fraction.has_value();
+  if (lengths != 1 && !c.problems.touches(path))
+    c.fail(path, "give its length by exactly one of steps, tokens, fraction");
+  if (stage.fraction && c.run.train.epochs) {
+    c.fail(path + ".fraction",
+           "is a share of train.steps or train.tokens, and the length is given by train.epochs; "
+           "give the stage's steps or tokens");
+  }
+}
+
+void check_ramp(Checker& c) {
+  const TrainConfig& train = c.run.train;
+  for (size_t i = 0; i < train.batch_ramp.size(); ++i) {
+    const BatchStage& stage = train.batch_ramp[i];
+    const std::string path = item_path("train.batch_ramp", i);
+    check_stage(c, path, stage);
+    if (c.problems.touches("train.batch_ramp")) continue;
+    const bool is_last = i + 1 == train.batch_ramp.size();
+    const int64_t next = is_last ? train.batch : train.batch_ramp[i + 1].batch;
+    if (next > 0 && stage.batch > next) {
+      c.fail(path + ".batch", base::str(stage.batch, " is above the ", next, " of ",
+                                        is_last ? "train.batch" : "the next stage",
+                                        ", which follows; a ramp does not fall"));
+    }
+  }
+}
+
+// The largest number that divides the batch of every stage.
+int64_t common_divisor(const TrainConfig& train) {
+  int64_t divisor = train.batch;
+  for (const BatchStage& stage : train.batch_ramp) divisor = std::gcd(divisor, stage.batch);
+  return divisor;
+}
+
 void check_batch(Checker& c) {
   TrainConfig& train = c.run.train;
-  if (c.problems.touches("train.batch") || c.problems.touches("train.micro_batch")) return;
+  if (c.problems.touches("train.batch")) return;
+  check_ramp(c);
+  if (c.problems.touches("train.batch_ramp") || c.problems.touches("train.micro_batch")) return;
   if (!train.micro_batch) {
-    train.micro_batch = largest_divisor(train.batch, 8);
-  } else if (train.batch % *train.micro_batch != 0) {
+    train.micro_batch = largest_divisor(common_divisor(train), 8);
+  } else if (*train.micro_batch != kAutomatic && train.batch % *train.micro_batch != 0) {
     c.fail("train.micro_batch",
            base::str("the batch of ", train.batch, " is no multiple of ", *train.micro_batch,
                      "; its divisor below is ", largest_divisor(train.batch, *train.micro_batch)));
+  } else if (*train.micro_batch != kAutomatic && common_divisor(train) % *train.micro_batch != 0) {
+    c.fail("train.micro_batch",
+           base::str("a batch of train.batch_ramp is no multiple of ", *train.micro_batch,
+                     "; the divisor of all batches below is ",
+                     largest_divisor(common_divisor(train), *train.micro_batch)));
   }
   if (train.micro_batch == train.batch) {
     c.without_effect(train.reduction, std::nullopt, "train.reduction", "train.micro_batch",

@@ -32,7 +32,7 @@ std::string type_text(const Field& field) {
   } else if constexpr (std::is_same_v<T, bool>) {
     return "true | false";
   } else if constexpr (std::is_same_v<T, int64_t>) {
-    return bounded("integer", field);
+    return bounded("integer", field) + (field.automatic ? " | auto" : "");
   } else if constexpr (std::is_same_v<T, double>) {
     return bounded("number", field);
   } else if constexpr (std::is_same_v<T, std::string>) {

@@ -43,6 +43,7 @@ const std::vector<WellKnown>& well_known() {
       {"train.tokens", {"max_tokens", "num_tokens", "total_tokens", "train_tokens"}},
       {"train.batch",
        {"batch_size", "global_batch_size", "train_batch_size", "per_device_train_batch_size"}},
+      {"train.batch_ramp", {"rampup_batch_size", "batch_size_warmup", "batch_size_schedule"}},
       {"model.window_rope_theta", {"rope_local_base_freq", "local_rope_theta"}},
       {"train.micro_batch", {"micro_batch_size", "device_batch_size", "mbs"}},
       {"train.micro_batch",

@@ -69,6 +69,10 @@ class Reader {
   }
 
   void field(const Value& value, const std::string& path, const Field& field, int64_t& out) {
+    if (field.automatic && value.is(Kind::string) && value.text == "auto") {
+      out = kAutomatic;
+      return;
+    }
     if (value.is(Kind::real)) {
       const bool whole = value.real == std::floor(value.real);
       if (whole && std::abs(value.real) < 9e18) {
@@ -79,7 +83,8 @@ class Reader {
       }
       return wrong(value, path, whole ? "an integer of at most 64 bits" : "an integer");
     }
-    if (!value.is(Kind::integer)) return wrong(value, path, "an integer");
+    if (!value.is(Kind::integer))
+      return wrong(value, path, field.automatic ? "an integer or \"auto\"" : "an integer");
     store(value, path, field, value.integer, out);
   }
 

@@ -85,7 +85,9 @@ Json schema_of(const Field& field) {
   } else if constexpr (std::is_same_v<T, bool>) {
     return {{"type", {"boolean", "null"}}};
   } else if constexpr (std::is_same_v<T, int64_t>) {
-    return number_schema<int64_t>("integer", field);
+    Json number = number_schema<int64_t>("integer", field);
+    if (!field.automatic) return number;
+    return {{"anyOf", Json::array({std::move(number), {{"const", "auto"}}})}};
   } else if constexpr (std::is_same_v<T, double>) {
     return number_schema<double>("number", field);
   } else {

@@ -55,7 +55,11 @@ Value to_value(const T& in) {
     Value out = Value::object();
     T::fields(in, [&](std::string_view name, const auto& member, const Field& field) {
       if constexpr (OptionalField<std::decay_t<decltype(member)>>) {
-        if (member) out.set(name, to_value(*member));
+        if (!member) return;
+        Value value = to_value(*member);
+        if (field.automatic && value.is(Value::Kind::integer) && value.integer == kAutomatic)
+          value = Value::of(std::string_view("auto"));
+        out.set(name, std::move(value));
       } else {
         Value value = to_value(member);
         if (field.quiet && compact(value) == quiet_defaults<T>().at(name)) return;

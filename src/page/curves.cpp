@@ -63,6 +63,7 @@ std::string curve_json(const Curve& curve, Grids& grids) {
       base::str("{\"g\":", grids.index(curve.steps), ",\"y\":", numbers(curve.values));
   if (curve.seconds.size() == curve.steps.size() && !curve.seconds.empty())
     out += ",\"s\":" + numbers(curve.seconds);
+  if (!curve.tokens.empty()) out += ",\"t\":" + numbers(curve.tokens);
   return out + "}";
 }
 
@@ -92,6 +93,7 @@ Curve thinned(const Curve& curve, size_t most) {
     out.steps.push_back(curve.steps[place]);
     out.values.push_back(curve.values[value]);
     if (curve.seconds.size() == n) out.seconds.push_back(curve.seconds[place]);
+    if (curve.tokens.size() == n) out.tokens.push_back(curve.tokens[place]);
   };
   for (size_t b = 0; b < buckets; ++b) {
     const size_t first = b * n / buckets, end = (b + 1) * n / buckets;

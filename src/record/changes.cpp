@@ -25,7 +25,7 @@ constexpr const char* kSameContent = "another place: allowed where the content i
 
 constexpr const char* kOtherWindows = "validation losses before and after do not compare";
 
-constexpr std::array<Class, 37> kClasses{{
+constexpr std::array<Class, 38> kClasses{{
     {"name", ChangeClass::safe, true, "safe"},
     {"threads", ChangeClass::safe, true, kRounding},
     {"device", ChangeClass::safe, true, kRounding},
@@ -42,6 +42,7 @@ constexpr std::array<Class, 37> kClasses{{
     {"train.tokens", ChangeClass::length, false, kLength},
     {"train.epochs", ChangeClass::length, false, kLength},
     {"train.batch", ChangeClass::training, false, "changes the batch from here on"},
+    {"train.batch_ramp*", ChangeClass::training, false, "changes the batch from here on"},
     {"train.clip", ChangeClass::training, false, kUpdates},
     {"train.qk_clip", ChangeClass::training, false, kUpdates},
     {"train.z_loss", ChangeClass::training, false, kUpdates},

@@ -1,5 +1,6 @@
 #include "muonlab/record/run_record.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <map>
 
@@ -67,6 +68,18 @@ void read_timing(const std::string& path, RunRecord& record) {
 }
 
 }  // namespace
+
+double RunRecord::tokens_after(double step) const {
+  const auto next = std::find_if(train.begin(), train.end(), [&](const TrainPoint& point) {
+    return static_cast<double>(point.step) >= step;
+  });
+  if (next == train.end()) return step * static_cast<double>(tokens_per_step);
+  const TrainPoint before = next == train.begin() ? TrainPoint{} : *(next - 1);
+  const double share =
+      (step - static_cast<double>(before.step)) / static_cast<double>(next->step - before.step);
+  return static_cast<double>(before.tokens) +
+         share * static_cast<double>(next->tokens - before.tokens);
+}
 
 std::string data_identity(const RunFolder& folder) {
   const std::vector<store::CheckpointEntry> entries = store::list_checkpoints(folder.checkpoints());

@@ -22,7 +22,7 @@ Console::Console(const train::Plan& plan, double flops_per_token, double peak_gf
       live_(1, kPlainInterval_s) {}
 
 std::string Console::line(const train::StepRecord& record) const {
-  const double tokens_per_s = static_cast<double>(plan_.tokens_per_step) / seconds_per_step_;
+  const double tokens_per_s = 1.0 / seconds_per_token_;
   const std::string progress = base::str(record.step, "/", plan_.steps);
   const std::string step =
       "step " + base::pad_left(progress, 2 * base::str(plan_.steps).size() + 1);
@@ -34,7 +34,7 @@ std::string Console::line(const train::StepRecord& record) const {
       peak_gflops_ > 0
           ? "  " + peak_share_text(tokens_per_s * flops_per_token_ / (peak_gflops_ * 1e9))
           : "";
-  const double left_s = static_cast<double>(plan_.steps - record.step) * seconds_per_step_;
+  const double left_s = static_cast<double>(plan_.tokens - record.tokens) * seconds_per_token_;
   const std::string left =
       record.step == plan_.steps ? "" : "  " + base::human_duration(left_s) + " left";
   // A narrow terminal keeps what changes decisions.
@@ -46,8 +46,9 @@ std::string Console::line(const train::StepRecord& record) const {
 
 void Console::stepped(const train::StepRecord& record) {
   // The first step warms caches up; the average forgets it within a few steps.
-  const double weight = seconds_per_step_ == 0 ? 1.0 : 0.2;
-  seconds_per_step_ += weight * (record.total_s - seconds_per_step_);
+  const double weight = seconds_per_token_ == 0 ? 1.0 : 0.2;
+  const double now = record.total_s / static_cast<double>(plan_.tokens_of(record.step));
+  seconds_per_token_ += weight * (now - seconds_per_token_);
   last_ = record;
   live_.update(line(record));
 }

@@ -28,7 +28,7 @@ class Console {
 
   const train::Plan& plan_;
   double flops_per_token_, peak_gflops_;
-  double seconds_per_step_ = 0;  // moving average
+  double seconds_per_token_ = 0;  // moving average
   std::string last_validation_;
   train::StepRecord last_;
   base::LiveLine live_;

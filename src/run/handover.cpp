@@ -1,6 +1,8 @@
 #include "handover.hpp"
 
+#include <algorithm>
 #include <cstdlib>
+#include <numeric>
 
 #include <ATen/core/grad_mode.h>
 #include <nlohmann/json.hpp>
@@ -137,14 +139,22 @@ void check_processes(const Prepared& prepared) {
                       "\"cpu\", or start one process");
   }
   const train::Plan& plan = prepared.plan;
-  if (plan.num_micro_batches % processes == 0) return;
+  int64_t common = 0;  // divisor of what every step has
+  for (const config::BatchSizes::Stage& stage : plan.batches.stages())
+    common = std::gcd(common, stage.batch / plan.micro_batch);
+  if (common % processes == 0) return;
+  const auto refused = std::find_if(
+      plan.batches.stages().begin(), plan.batches.stages().end(),
+      [&](const auto& stage) { return stage.batch / plan.micro_batch % processes != 0; });
   std::vector<std::string> possible;
-  for (int64_t n = 1; n <= plan.num_micro_batches; ++n) {
-    if (plan.num_micro_batches % n == 0) possible.push_back(std::to_string(n));
+  for (int64_t n = 1; n <= common; ++n) {
+    if (common % n == 0) possible.push_back(std::to_string(n));
   }
+  const bool of_ramp = refused + 1 != plan.batches.stages().end();
   throw base::Error(processes, " processes cannot share ",
-                    number_text(plan.num_micro_batches, "micro-batch"), " a step (train.batch ",
-                    plan.batch, ", train.micro_batch ", plan.micro_batch, ") evenly; possible are ",
+                    number_text(refused->batch / plan.micro_batch, "micro-batch"), " a step (",
+                    of_ramp ? "train.batch_ramp has a batch of " : "train.batch ", refused->batch,
+                    ", train.micro_batch ", plan.micro_batch, ") evenly; possible are ",
                     base::join(possible, ", "), " processes, or another train.micro_batch");
 }
 

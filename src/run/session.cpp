@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 #include <numeric>
 
 #include "load_model.hpp"
@@ -65,31 +66,88 @@ int64_t usual_threads(int processes_here) {
   return std::max(1, base::usable_processors() / processes_here);
 }
 
-Prepared prepare(const config::RunConfig& asked, int processes_here) {
+uint64_t usable_bytes(const Prepared& prepared) {
+  return prepared.place.device.is_cpu()
+             ? base::usable_memory_bytes() / static_cast<uint64_t>(prepared.processes_here)
+             : static_cast<uint64_t>(tensor::plugin::gpu().free_bytes);
+}
+
+bool is_estimated(const tensor::Place& place) {
+  return place.device.is_cpu() || place.path == tensor::Path::cuda;
+}
+
+void check_memory(const Prepared& prepared) {
+  if (is_estimated(prepared.place))
+    train::check_memory(prepared.plan, prepared.config, usable_bytes(prepared));
+}
+
+namespace {
+
+// What does not depend on the data.
+Prepared begin(const config::RunConfig& asked, int processes_here, int processes) {
   Prepared prepared{.config = asked,
                     .place = {at::kCPU, tensor::Path::cpu},
                     .data = {},
                     .plan = {},
                     .routing = {}};
+  prepared.processes = processes;
+  prepared.processes_here = processes_here;
   config::RunConfig& config = prepared.config;
   if (!config.threads) config.threads = usual_threads(processes_here);
   prepared.place = decide_place(config);
   if (!config.eval.windows) config.eval.windows = config::EvalWindows::spread;
-  if (config.train.accumulates() && !config.train.reduction)
-    config.train.reduction = config::Reduction::exact;
+  return prepared;
+}
+
+// The micro-batch, the plan and the routing. REQUIRES: a vocabulary.
+void decide(Prepared& prepared, int64_t samples_per_epoch, int64_t validation_windows) {
+  config::RunConfig& config = prepared.config;
+  config::TrainConfig& train = config.train;
+  prepared.chose_micro_batch = train.micro_batch == config::kAutomatic;
+  if (prepared.chose_micro_batch && !is_estimated(prepared.place)) {
+    throw base::Error("train.micro_batch: \"auto\" knows no estimate of the memory that the ",
+                      "reference kernels take on a GPU; set a number");
+  }
+  if (prepared.chose_micro_batch)
+    train::choose_micro_batch(config, usable_bytes(prepared), prepared.processes);
+  if (!train.accumulates()) train.reduction.reset();
+  if (train.accumulates() && !train.reduction) train.reduction = config::Reduction::exact;
+  prepared.plan = train::make_plan(config, samples_per_epoch, validation_windows);
+  prepared.routing = optim::route(config::parameter_specs(config.model), config);
+}
+
+}  // namespace
+
+Prepared prepare(const config::RunConfig& asked, int processes_here, int processes) {
+  Prepared prepared = begin(asked, processes_here, processes);
+  config::RunConfig& config = prepared.config;
   prepared.data = data::open_dataset(config.data, config.model.context, config.seed);
   complete_vocabulary(config, prepared.data.tokenizer->vocabulary());
   check_tail(config, prepared.data);
-  prepared.plan = train::make_plan(config, prepared.data);
-  if (config.device == config::Device::cpu)
-    train::check_memory(prepared.plan, config,
-                        base::usable_memory_bytes() / static_cast<uint64_t>(processes_here));
-  else if (prepared.place.path == tensor::Path::cuda)
-    train::check_memory(prepared.plan, config,
-                        static_cast<uint64_t>(tensor::plugin::gpu().free_bytes));
+  decide(prepared, prepared.data.train->samples_per_epoch(),
+         prepared.data.valid->samples_per_epoch());
+  check_memory(prepared);
   if (prepared.place.path == tensor::Path::cuda)
     prepared.attention = ops::choose_gpu_attention(config, prepared.place.device);
-  prepared.routing = optim::route(config::parameter_specs(config.model), config);
+  return prepared;
+}
+
+Prepared outline(const config::RunConfig& asked) {
+  Prepared prepared = begin(asked, 1, 1);
+  config::RunConfig& config = prepared.config;
+  try {
+    prepared.data = data::open_dataset(config.data, config.model.context, config.seed);
+  } catch (const base::Error& error) {
+    if (!config.model.vocabulary || config.train.epochs) throw;
+    prepared.data.description = base::str("missing: ", error.what());
+    decide(prepared, 1, config.eval.samples);
+    prepared.plan.epochs = std::numeric_limits<double>::quiet_NaN();
+    return prepared;
+  }
+  complete_vocabulary(config, prepared.data.tokenizer->vocabulary());
+  check_tail(config, prepared.data);
+  decide(prepared, prepared.data.train->samples_per_epoch(),
+         prepared.data.valid->samples_per_epoch());
   return prepared;
 }
 

@@ -43,6 +43,21 @@ void accept_branch(const train::SavedState& saved, const Prepared& prepared) {
   }
 }
 
+// A micro-batch that was left to the program stays what the run began with, also where another one
+// would fit now, and so does the order in which its gradients are summed.
+void keep_micro_batch(const train::SavedState& saved, Prepared& prepared) {
+  const config::TrainConfig& before = saved.trainer.config.train;
+  config::TrainConfig& now = prepared.config.train;
+  const std::vector<config::BatchSizes::Stage>& stages = prepared.plan.batches.stages();
+  const bool divides = std::all_of(stages.begin(), stages.end(), [&](const auto& stage) {
+    return stage.batch % *before.micro_batch == 0;
+  });
+  if (!prepared.chose_micro_batch || !divides) return;
+  now.micro_batch = before.micro_batch;
+  if (!now.accumulates()) now.reduction.reset();
+  if (now.accumulates() && !now.reduction) now.reduction = config::Reduction::exact;
+}
+
 // A budget of tokens or epochs is for the whole run, so the plan depends on what is done of it.
 void plan_from(const train::SavedState& saved, Prepared& prepared) {
   prepared.plan = train::make_plan(prepared.config, prepared.data, saved.trainer.state);
@@ -136,7 +151,9 @@ Start find_start(const record::RunFolder& folder, const std::string& from, Prepa
   if (newest) {
     if (!from.empty()) accept_from(from, folder);
     start.own.emplace(std::move(*newest));
+    keep_micro_batch(*start.own, prepared);
     plan_from(*start.own, prepared);
+    if (prepared.chose_micro_batch) check_memory(prepared);
   } else if (!from.empty()) {
     if (prepared.config.init) {
       throw base::Error(

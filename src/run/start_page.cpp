@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
 #include <vector>
 
 #include "muonlab/base/error.hpp"
@@ -48,9 +49,33 @@ std::string plan_line(const Prepared& prepared) {
   const char* device = config.device == config::Device::cuda ? ", cuda" : "";
   const std::string processes =
       prepared.processes == 1 ? "" : base::str(prepared.processes, " processes of ");
-  return base::str(with_commas(plan.steps), " steps of ", with_commas(plan.tokens_per_step),
-                   " tokens (", shape, "), ", precision, ", ", processes, *config.threads,
-                   *config.threads == 1 ? " thread" : " threads", device);
+  return base::str(with_commas(plan.steps), " steps of ", plan.batches.grow() ? "up to " : "",
+                   with_commas(plan.tokens_per_step), " tokens (", shape, "), ", precision, ", ",
+                   processes, *config.threads, *config.threads == 1 ? " thread" : " threads",
+                   device);
+}
+
+// "steps 101 to 200: 4 x 8 x 256", a stage of a batch that grows.
+std::vector<std::string> stage_lines(const train::Plan& plan) {
+  std::vector<std::array<std::string, 3>> rows;
+  const std::vector<config::BatchSizes::Stage>& stages = plan.batches.stages();
+  for (size_t i = 0; i < stages.size(); ++i) {
+    const int64_t last = i + 1 < stages.size() ? stages[i + 1].first_step - 1 : plan.steps;
+    const int64_t micro = stages[i].batch / plan.micro_batch;
+    rows.push_back(
+        {base::str("steps ", with_commas(stages[i].first_step), " to ", with_commas(last)),
+         with_commas(stages[i].batch * plan.context),
+         base::str(micro, " x ", plan.micro_batch, " x ", plan.context)});
+  }
+  std::array<size_t, 2> widths{};
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::vector<std::string> lines;
+  for (const auto& row : rows)
+    lines.push_back(base::str(base::pad_right(row[0], widths[0]), "  ",
+                              base::pad_left(row[1], widths[1]), " tokens a step (", row[2], ")"));
+  return lines;
 }
 
 // Label, what is on the left, and what stands to the right of it or, on a terminal too narrow for
@@ -89,14 +114,18 @@ std::string start_page(const Prepared& prepared) {
   const std::string sizes =
       base::str(human_count(static_cast<double>(plan.num_parameters)), " parameters, ",
                 human_count(static_cast<double>(plan.num_matrix_parameters)), " in matrices");
-  const std::string length = base::str(human_count(static_cast<double>(plan.tokens)), " tokens, ",
-                                       base::significant(plan.epochs, 3), " epochs");
-  std::vector<Line> lines{
-      {"model", model_line(config.model), sizes},
-      {"data", prepared.data.description, ""},
-      {"plan", plan_line(prepared), length},
-      {"memory", base::str("about ", base::human_bytes(static_cast<uint64_t>(plan.memory_bytes))),
-       ""}};
+  std::string length = human_count(static_cast<double>(plan.tokens)) + " tokens";
+  if (std::isfinite(plan.epochs)) length += ", " + base::significant(plan.epochs, 3) + " epochs";
+  std::vector<Line> lines{{"model", model_line(config.model), sizes},
+                          {"data", prepared.data.description, ""},
+                          {"plan", plan_line(prepared), length}};
+  if (plan.batches.grow()) {
+    for (const std::string& line : stage_lines(plan))
+      lines.push_back({lines.back()[0] == "plan" ? "ramp" : "", line, ""});
+  }
+  lines.push_back({"memory",
+                   base::str("about ", base::human_bytes(static_cast<uint64_t>(plan.memory_bytes))),
+                   ""});
   const std::string gap = config::hugging_face_gap(config.model);
   if (!gap.empty())
     lines.push_back({"note", "transformers will not load its checkpoints: " + gap, ""});

@@ -130,8 +130,7 @@ TrainResult lead(const TrainRequest& request, Handover& handover) {
                               "the run " + folder.path());
   base::FileSystem& files = held.files();
   tensor::start_runtime(asked.config.threads.value_or(usual_threads(processes_here)));
-  Prepared prepared = prepare(asked.config, processes_here);
-  prepared.processes = request.identity.size;
+  Prepared prepared = prepare(asked.config, processes_here, request.identity.size);
 
   std::optional<Start> start = find_start(folder, request.from, prepared, files);
   print_line("run      " + describe_start(*start, folder));

@@ -91,7 +91,7 @@ class Recorder {
     events.stepped = [this](const train::StepRecord& record) {
       if (ends_for_lost_folder()) return;
       guard_.check();
-      metrics_.step(record, trainer_.plan.tokens_per_step);
+      metrics_.step(record, trainer_.plan.tokens_of(record.step));
       if (tensorboard_) tensorboard_->catch_up();
       console_.stepped(record);
       settle(!kWait);

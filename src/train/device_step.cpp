@@ -48,16 +48,20 @@ DeviceStep::DeviceStep(Trainer& trainer) {
   status_ = at::zeros({tensor::kStepStatusNumbers}, ids.dtype(at::kDouble));
   loss_ = at::zeros({}, status_.options());
   feed_ = std::make_unique<BatchFeed>(device, plan.micro_batch, plan.context);
-  const bool graphs =
-      device.is_cuda() && trainer.config.train.graph == config::GraphMode::automatic;
-  forward_backward_ = std::make_unique<Part>(graphs);
-  update_ = std::make_unique<Part>(graphs);
+  graphs_ = device.is_cuda() && trainer.config.train.graph == config::GraphMode::automatic;
+  update_ = std::make_unique<Part>(graphs_);
 }
 
 DeviceStep::~DeviceStep() = default;
 
+void DeviceStep::use_micro_batches(int64_t num_micro_batches) {
+  if (num_micro_batches == num_micro_batches_) return;
+  num_micro_batches_ = num_micro_batches;
+  forward_backward_ = std::make_unique<Part>(graphs_);
+}
+
 void DeviceStep::forward_backward(Trainer& trainer) {
-  const double share = 1.0 / static_cast<double>(trainer.plan.num_micro_batches);
+  const double share = 1.0 / static_cast<double>(num_micro_batches_);
   const at::Tensor loss =
       trainer.model.forward(tokens_bt_, targets_bt_, trainer.config.train.z_loss);
   model::backward(loss, share);
@@ -74,7 +78,7 @@ void DeviceStep::share(Trainer& trainer, const at::Tensor& losses) {
   comm::Communicator& processes = trainer.processes();
   if (processes.alone()) return;
   gather_gradients(trainer);
-  const double share = 1.0 / static_cast<double>(trainer.plan.num_micro_batches);
+  const double share = 1.0 / static_cast<double>(num_micro_batches_);
   const at::Tensor all = processes.all_gather(losses).flatten();
   for (int64_t micro = 0; micro < all.numel(); ++micro) status_[0].add_(all[micro], share);
 }
@@ -88,12 +92,14 @@ void DeviceStep::update(Trainer& trainer) {
 StepRecord DeviceStep::run(Trainer& trainer) {
   const Plan& plan = trainer.plan;
   TrainState& state = trainer.state;
-  StepRecord record{.step = state.step + 1, .tokens = state.tokens + plan.tokens_per_step};
+  StepRecord record{.step = state.step + 1};
+  record.tokens = state.tokens + plan.tokens_of(record.step);
   record.lr = trainer.optimizer.learning_rates(record.step, plan.steps);
   Lap lap;
 
   trainer.optimizer.begin_step(record.step, plan.steps);
   GradientSum& sum = gradient_sum(trainer);
+  use_micro_batches(sum.num_micro_batches());
   sum.start();
   status_.zero_();
   const bool is_last = record.step == plan.steps;
@@ -109,7 +115,10 @@ StepRecord DeviceStep::run(Trainer& trainer) {
     if (micro + 1 < sum.end()) {
       feed_->fetch(*trainer.data.train, first_of(state.next_sample, micro + 1));
     } else if (!is_last) {
-      feed_->fetch(*trainer.data.train, first_of(state.next_sample + plan.batch, sum.begin()));
+      const int64_t begin = plan.micro_batches_of(record.step + 1) / trainer.processes().size() *
+                            trainer.processes().rank();
+      feed_->fetch(*trainer.data.train,
+                   first_of(state.next_sample + plan.batches.at(record.step), begin));
     }
   }
   sum.finish();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include <nlohmann/json.hpp>
 
@@ -13,23 +14,22 @@
 namespace muonlab::train {
 namespace {
 
-// Steps that take `left`, rounded up; for what was exceeded, steps too many, as a negative number.
-int64_t steps_for(int64_t left, int64_t per_step) {
-  return left >= 0 ? left / per_step + (left % per_step != 0) : left / per_step;
-}
-
 // A shape may be too large for any machine, and for int64.
 int64_t saturated(double value) {
   return value < 9e18 ? static_cast<int64_t>(value) : int64_t{9'000'000'000'000'000'000};
 }
 
-int64_t planned_steps(const config::TrainConfig& train, int64_t tokens_per_step,
-                      int64_t samples_per_epoch, const TrainState& done) {
+int64_t planned_steps(const config::TrainConfig& train, const Plan& plan, const TrainState& done) {
   if (train.steps) return *train.steps;
-  if (train.tokens) return done.step + steps_for(*train.tokens - done.tokens, tokens_per_step);
-  const double samples = train.epochs.value_or(1.0) * static_cast<double>(samples_per_epoch);
+  if (train.tokens) {
+    const int64_t left = *train.tokens - done.tokens;
+    const int64_t samples = left / plan.context + (left > 0 && left % plan.context != 0);
+    return done.step + plan.batches.steps_for(samples, done.step);
+  }
+  const double samples = train.epochs.value_or(1.0) * static_cast<double>(plan.samples_per_epoch);
   const int64_t budget = saturated(std::ceil(samples * (1 - 1e-12)));  // 0.1 * 30 is 3
-  return std::max<int64_t>(1, done.step + steps_for(budget - done.next_sample, train.batch));
+  return std::max<int64_t>(
+      1, done.step + plan.batches.steps_for(budget - done.next_sample, done.step));
 }
 
 // Of everything that grows with the number of parameters.
@@ -72,15 +72,16 @@ Plan make_plan(const config::RunConfig& run, int64_t samples_per_epoch, int64_t 
                const TrainState& done) {
   Plan plan;
   plan.batch = run.train.batch;
-  plan.micro_batch = *run.train.micro_batch;
+  plan.batches = config::BatchSizes(run);
+  plan.micro_batch = std::max<int64_t>(1, *run.train.micro_batch);
   plan.num_micro_batches = plan.batch / plan.micro_batch;
   plan.context = run.model.context;
   plan.tokens_per_step = plan.batch * plan.context;
   plan.samples_per_epoch = samples_per_epoch;
-  plan.steps = planned_steps(run.train, plan.tokens_per_step, plan.samples_per_epoch, done);
-  const int64_t steps_left = std::max<int64_t>(0, plan.steps - done.step);
-  plan.tokens = done.tokens + steps_left * plan.tokens_per_step;
-  plan.epochs = static_cast<double>(done.next_sample + steps_left * plan.batch) /
+  plan.steps = planned_steps(run.train, plan, done);
+  const int64_t samples_left = plan.batches.samples(done.step, plan.steps);
+  plan.tokens = done.tokens + samples_left * plan.context;
+  plan.epochs = static_cast<double>(done.next_sample + samples_left) /
                 static_cast<double>(plan.samples_per_epoch);
   plan.eval_windows = std::min(run.eval.samples, validation_windows);
   double parameters = 0, matrix_parameters = 0;  // exact up to 2^53
@@ -92,6 +93,25 @@ Plan make_plan(const config::RunConfig& run, int64_t samples_per_epoch, int64_t 
   plan.num_matrix_parameters = saturated(matrix_parameters);
   plan.memory_bytes = estimate_memory(run, plan);
   return plan;
+}
+
+void choose_micro_batch(config::RunConfig& run, uint64_t usable_bytes, int processes) {
+  if (run.train.micro_batch != config::kAutomatic) return;
+  int64_t largest = run.train.batch;
+  for (const config::BatchStage& stage : run.train.batch_ramp)
+    largest = std::gcd(largest, stage.batch);
+  const double budget = 0.9 * static_cast<double>(usable_bytes);
+  config::RunConfig tried = run;
+  for (int64_t size = largest; size >= 1; --size) {
+    if (largest % size != 0 || largest / size % processes != 0) continue;
+    tried = run;
+    tried.train.micro_batch = size;
+    if (tried.train.accumulates() && !tried.train.reduction)
+      tried.train.reduction = config::Reduction::exact;
+    const Plan plan = make_plan(tried, 1, run.eval.samples);  // of any data
+    if (static_cast<double>(plan.memory_bytes) <= budget) break;
+  }
+  run.train.micro_batch = std::max<int64_t>(1, *tried.train.micro_batch);
 }
 
 void check_memory(const Plan& plan, const config::RunConfig& run, uint64_t usable_bytes) {
@@ -112,19 +132,23 @@ void check_memory(const Plan& plan, const config::RunConfig& run, uint64_t usabl
 }
 
 std::string plan_json(const Plan& plan) {
-  const nlohmann::ordered_json json{{"steps", plan.steps},
-                                    {"tokens", plan.tokens},
-                                    {"batch", plan.batch},
-                                    {"micro_batch", plan.micro_batch},
-                                    {"num_micro_batches", plan.num_micro_batches},
-                                    {"context", plan.context},
-                                    {"tokens_per_step", plan.tokens_per_step},
-                                    {"samples_per_epoch", plan.samples_per_epoch},
-                                    {"epochs", plan.epochs},
-                                    {"eval_windows", plan.eval_windows},
-                                    {"num_parameters", plan.num_parameters},
-                                    {"num_matrix_parameters", plan.num_matrix_parameters},
-                                    {"memory_bytes", plan.memory_bytes}};
+  nlohmann::ordered_json json{{"steps", plan.steps},
+                              {"tokens", plan.tokens},
+                              {"batch", plan.batch},
+                              {"micro_batch", plan.micro_batch},
+                              {"num_micro_batches", plan.num_micro_batches},
+                              {"context", plan.context},
+                              {"tokens_per_step", plan.tokens_per_step},
+                              {"samples_per_epoch", plan.samples_per_epoch},
+                              {"epochs", plan.epochs},
+                              {"eval_windows", plan.eval_windows},
+                              {"num_parameters", plan.num_parameters},
+                              {"num_matrix_parameters", plan.num_matrix_parameters},
+                              {"memory_bytes", plan.memory_bytes}};
+  if (plan.batches.grow()) {
+    for (const config::BatchSizes::Stage& stage : plan.batches.stages())
+      json["stages"].push_back({{"first_step", stage.first_step}, {"batch", stage.batch}});
+  }
   return json.dump(2) + "\n";
 }
 

@@ -16,7 +16,7 @@ Sharpness SharpnessProbe::measure_step(Trainer& trainer) {
   tensor::Arena& arena = trainer.arena;
   const Plan& plan = trainer.plan;
   std::vector<Batch> batches;
-  for (int64_t micro = 0; micro < plan.num_micro_batches; ++micro) {
+  for (int64_t micro = 0; micro < plan.micro_batches_of(trainer.state.step); ++micro) {
     batches.push_back(read_batch(*trainer.data.train, first_sample_ + micro * plan.micro_batch,
                                  plan.micro_batch, plan.context, arena.values().device()));
   }

@@ -25,7 +25,7 @@ namespace {
 // of several processes was asked to stop, all know it now.
 double mean_loss(Trainer& trainer, const at::Tensor& losses) {
   comm::Communicator& processes = trainer.processes();
-  const int64_t share = losses.numel();
+  const int64_t share = losses.numel(), count = share * processes.size();
   at::Tensor own = at::zeros({share + 1}, at::kDouble);
   own.narrow(0, 0, share).copy_(losses);
   own[share] = std::max(base::stop_requested(), trainer.stop_here);
@@ -34,7 +34,7 @@ double mean_loss(Trainer& trainer, const at::Tensor& losses) {
   double mean = 0;
   for (int rank = 0; rank < processes.size(); ++rank) {
     for (int64_t micro = 0; micro < share; ++micro)
-      mean += all[rank][micro].item<double>() / static_cast<double>(trainer.plan.num_micro_batches);
+      mean += all[rank][micro].item<double>() / static_cast<double>(count);
   }
   return mean;
 }
@@ -52,9 +52,11 @@ void scale_gradients(Trainer& trainer, double factor) {
 }  // namespace
 
 GradientSum& gradient_sum(Trainer& trainer) {
-  if (!trainer.gradient_sum) {
+  const int64_t count = trainer.plan.micro_batches_of(trainer.state.step + 1);
+  if (!trainer.gradient_sum || trainer.gradient_sum->num_micro_batches() != count) {
+    trainer.gradient_sum.reset();  // its buffers go before there are new ones
     trainer.gradient_sum = std::make_shared<GradientSum>(
-        trainer.arena, trainer.processes(), trainer.plan.num_micro_batches,
+        trainer.arena, trainer.processes(), count,
         trainer.config.train.reduction.value_or(config::Reduction::exact),
         trainer.optimizer.shares());
   }
@@ -86,7 +88,7 @@ void finish_step(Trainer& trainer, StepRecord& record) {
   state.step = record.step;
   trainer.average.add(trainer.arena, state.step,
                       WeightAverage::first_step(trainer.config.train, plan.steps));
-  state.next_sample += plan.batch;
+  state.next_sample += plan.batches.at(record.step);
   state.tokens = record.tokens;
   record.total_s = record.forward_s + record.backward_s + record.optimizer_s;
 }
@@ -99,11 +101,13 @@ StepRecord train_step(Trainer& trainer) {
   const Plan& plan = trainer.plan;
   TrainState& state = trainer.state;
   const at::Device device = trainer.arena.values().device();
-  StepRecord record{.step = state.step + 1, .tokens = state.tokens + plan.tokens_per_step};
+  StepRecord record{.step = state.step + 1};
+  record.tokens = state.tokens + plan.tokens_of(record.step);
   Lap lap;
 
   QkClip qk_clip(trainer);
   GradientSum& sum = gradient_sum(trainer);
+  const double share = 1.0 / static_cast<double>(sum.num_micro_batches());
   at::Tensor losses = at::zeros({sum.end() - sum.begin()}, at::kDouble);
   sum.start();
   for (int64_t micro = sum.begin(); micro < sum.end(); ++micro) {
@@ -114,7 +118,7 @@ StepRecord train_step(Trainer& trainer) {
         trainer.model.forward(batch.tokens_bt, batch.targets_bt, trainer.config.train.z_loss);
     losses[micro - sum.begin()] = loss.item<double>();
     record.forward_s += lap();
-    model::backward(loss, 1.0 / static_cast<double>(plan.num_micro_batches));
+    model::backward(loss, share);
     qk_clip.see(batch.tokens_bt);
     sum.take();
     record.backward_s += lap();

@@ -58,7 +58,7 @@ std::vector<std::string> TokenRowsProbe::measure(Trainer& trainer) {
   base::check(!before_.empty(), "token rows of a step that was not announced");
   if (counts_.empty()) counts_ = counts_of_run(trainer, config_.count_tokens);
   const std::vector<int64_t> in_step =
-      counts_of(trainer, first_sample_, trainer.plan.num_micro_batches * trainer.plan.micro_batch);
+      counts_of(trainer, first_sample_, trainer.plan.batches.at(trainer.state.step));
   std::map<int, Group> groups;
   for (size_t id = 0; id < counts_.size(); ++id) {
     Group& group = groups[std::bit_width(static_cast<uint64_t>(counts_[id]))];

@@ -119,6 +119,21 @@ TEST_F(ProcessesTest, GiveTheBytesOfOneWithEveryRule) {
         << file;
 }
 
+TEST_F(ProcessesTest, GrowTheBatchTogether) {
+  const std::vector<std::string> ramp{
+      "train.batch=8", R"(train.batch_ramp=[{"batch":2,"steps":3},{"batch":4,"tokens":256}])"};
+  expect_the_same({2}, ramp);
+  const std::string plan = slurp(scratch_ / "one/plan.json");
+  EXPECT_NE(plan.find("\"first_step\": 6"), std::string::npos) << plan;
+  EXPECT_EQ(train_by(4, "four", ramp).code, 1) << "the first stage has two micro-batches";
+  // Killed in a stage and resumed by another number of processes.
+  run_with_kills("killed", 2,
+                 {"--set", "train.steps=12", "--set", "train.micro_batch=1", "--set", ramp[0],
+                  "--set", ramp[1]},
+                 5);
+  expect_equal_runs("one", "killed", kLast);
+}
+
 TEST_F(ProcessesTest, TheFastOrderTrainsButPromisesNothing) {
   const Result fast = train_by(2, "fast", {"train.reduction=fast"});
   EXPECT_EQ(fast.code, 0) << fast.err;

@@ -161,6 +161,10 @@ TEST(Errors, OfTheLength) {
   expect_error(R"({"train": {"steps": 5, "tokens": $99}})",
                "train.tokens: train.steps gives the length already; keep one of them");
   expect_error(R"({"train": {"steps": 5, "batch": $0}})", "train.batch: 0 is below the minimum 1");
+  expect_error(R"({"train": {"steps": 5, "micro_batch": $"all"}})",
+               R"(train.micro_batch: expected an integer or "auto", got the string "all")");
+  expect_error(R"({"train": {"steps": 5, "micro_batch": $0}})",
+               "train.micro_batch: 0 is below the minimum 1");
   expect_error(R"({"train": {"steps": 5, "batch": 30, "micro_batch": $8}})",
                "train.micro_batch: the batch of 30 is no multiple of 8; its divisor below is 6");
   expect_error(R"({"train": {"steps": 5}, "schedule": {"kind": "cosine", "warmup": $5}})",

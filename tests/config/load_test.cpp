@@ -57,6 +57,15 @@ TEST_F(Load, TheSmallestConfigIsFilledIn) {
   EXPECT_TRUE(std::holds_alternative<AdamWConfig>(run.optimizers.at("adam")));
 }
 
+TEST_F(Load, AMicroBatchMayBeLeftToTheProgram) {
+  const RunConfig run = parse(minimal(), {"train.micro_batch=auto"});
+  EXPECT_EQ(run.train.micro_batch, kAutomatic);
+  const std::string dumped = dump_config(run);
+  EXPECT_NE(dumped.find(R"("micro_batch": "auto")"), std::string::npos) << dumped;
+  EXPECT_EQ(parse(dumped).train.micro_batch, kAutomatic);
+  EXPECT_NE(parse(minimal()), run) << "the two are different configurations";
+}
+
 TEST_F(Load, DefaultsFollowTheOtherFields) {
   EXPECT_EQ(parse(R"({"train": {"steps": 1, "batch": 12}})").train.micro_batch, 6);
   EXPECT_EQ(parse(R"({"train": {"steps": 1, "batch": 11}})").train.micro_batch, 1);

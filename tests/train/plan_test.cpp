@@ -57,6 +57,30 @@ TEST(CheckMemory, CountsParametersOfAnySizeWithoutOverflow) {
   EXPECT_NE(refusal(absurd, uint64_t{1} << 50), "");
 }
 
+TEST(MicroBatch, AutoTakesTheLargestThatLeavesATenthOfTheMemory) {
+  const Planned asked = planned({"train.batch=48", "train.micro_batch=auto"});
+  const auto chosen = [&](double usable) {
+    config::RunConfig run = asked.run;
+    choose_micro_batch(run, static_cast<uint64_t>(usable), 1);
+    return *run.train.micro_batch;
+  };
+  const auto needed = [](int64_t size) {
+    const std::string reduction = size < 48 ? "train.reduction=exact" : "train.reduction=null";
+    const Planned p = planned({"train.batch=48", base::str("train.micro_batch=", size), reduction});
+    return static_cast<double>(p.plan.memory_bytes);
+  };
+  for (const int64_t size : {12, 16, 24, 48}) {
+    EXPECT_EQ(chosen(needed(size) / 0.9 + 2), size);
+    EXPECT_LT(chosen(needed(size) / 0.9 - 2), size);
+  }
+  EXPECT_EQ(chosen(1e15), 48);
+  EXPECT_EQ(chosen(1e6), 1) << "too large at any size, which check_memory says";
+
+  config::RunConfig given = planned({"train.batch=48", "train.micro_batch=4"}).run;
+  choose_micro_batch(given, uint64_t{1} << 50, 1);
+  EXPECT_EQ(given.train.micro_batch, 4);
+}
+
 // 1,000 samples of 256 tokens an epoch.
 Plan plan_after(std::vector<std::string> settings, const TrainState& done = {}) {
   settings.push_back("train.micro_batch=null");

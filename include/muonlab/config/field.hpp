@@ -12,6 +12,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -26,7 +27,11 @@ struct Field {
   // Left out of a resolved configuration while it has its default. For settings that are younger
   // than stored runs, whose resolved configurations must not change.
   bool quiet = false;
+  bool automatic = false;  // an integer that may be "auto" as well, kAutomatic
 };
+
+// What an integer setting holds that is left to the program.
+inline constexpr int64_t kAutomatic = 0;
 
 // Specialize for each enum: static constexpr std::array<std::string_view, N> names, by enumerator.
 template <class Enum>

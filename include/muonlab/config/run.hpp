@@ -63,12 +63,36 @@ struct InitFromConfig {
   }
 };
 
+// A stage of a batch that grows. Its length is given by exactly one of steps, tokens and fraction.
+struct BatchStage {
+  int64_t batch = 0;
+  std::optional<int64_t> steps, tokens;
+  std::optional<double> fraction;
+  bool operator==(const BatchStage&) const = default;
+  template <class Self, class Visit>
+  static void fields(Self& self, Visit&& visit) {
+    visit("batch", self.batch,
+          Field{.help = "samples per step in this stage", .min = 1, .max = 1 << 20});
+    visit("steps", self.steps, Field{.help = "its length in steps", .min = 1, .max = 1e9});
+    visit("tokens", self.tokens,
+          Field{.help = "its length in tokens, instead of steps; the last step is rounded up",
+                .min = 1,
+                .max = 1e15});
+    visit("fraction", self.fraction,
+          Field{.help = "its length as a share of train.steps or train.tokens, instead of steps",
+                .min = 0,
+                .max = 1,
+                .above_min = true});
+  }
+};
+
 // Length is given by exactly one of steps, tokens and epochs.
 struct TrainConfig {
   std::optional<int64_t> steps;
   std::optional<int64_t> tokens;
   std::optional<double> epochs;
   int64_t batch = 32;
+  std::vector<BatchStage> batch_ramp;
   std::optional<int64_t> micro_batch;
   // absent: one micro-batch a step, or open: a new run is exact, a run that has begun keeps its own
   std::optional<Reduction> reduction{};
@@ -87,12 +111,15 @@ struct TrainConfig {
     visit("epochs", self.epochs,
           Field{.help = "length in passes over the data", .min = 0, .max = 1e6, .above_min = true});
     visit("batch", self.batch, Field{.help = "samples per step", .min = 1, .max = 1 << 20});
-    visit(
-        "micro_batch", self.micro_batch,
-        Field{
-            .help =
-                "samples per forward pass; the batch must be a multiple of it; default: at most 8",
-            .min = 1});
+    visit("batch_ramp", self.batch_ramp,
+          Field{.help = "smaller batches that the run begins with, stage after stage; then "
+                        "train.batch holds",
+                .quiet = true});
+    visit("micro_batch", self.micro_batch,
+          Field{.help = "samples per forward pass; the batch must be a multiple of it; auto: the "
+                        "most that fit into memory by the estimate; default: at most 8",
+                .min = 1,
+                .automatic = true});
     visit("reduction", self.reduction,
           Field{.help = "how gradients of several micro-batches are summed: exact, the same bytes "
                         "with any number of processes; or fast; default: exact; a run that resumes "

@@ -14,6 +14,7 @@ namespace muonlab::page {
 struct Curve {
   std::vector<int64_t> steps;
   std::vector<double> values, seconds;
+  std::vector<double> tokens{};  // where they are no multiple of the steps
 };
 
 // At most `most` points: where there are more, the least and the greatest of every bucket of steps,

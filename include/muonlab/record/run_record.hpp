@@ -45,6 +45,9 @@ struct RunRecord {
   History history{};            // empty for a run made before there was one
   std::string data_identity{};  // see below
 
+  // Tokens that the run has trained on after so many steps, as its metrics have it; between two
+  // steps in proportion.
+  double tokens_after(double step) const;
   bool finished() const { return state == RunState::finished; }
   bool diverged() const { return state == RunState::diverged; }
 };

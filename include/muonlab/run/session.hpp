@@ -29,11 +29,24 @@ struct Prepared {
   train::Plan plan;
   optim::Routing routing;
   int processes = 1;        // that work on the run
+  int processes_here = 1;   // of them on this machine, whose processors and memory they share
   std::string attention{};  // what was measured to choose a GPU's attention
+  bool chose_micro_batch = false;  // train.micro_batch was "auto"
 };
 // Throws base::Error for everything that does not fit together (vocabulary, context, plan,
-// routing). processes_here: of the run, on this machine, whose processors and memory they share.
-Prepared prepare(const config::RunConfig& config, int processes_here = 1);
+// routing).
+Prepared prepare(const config::RunConfig& config, int processes_here = 1, int processes = 1);
+// The same for a run that is only to be described, which may need more memory than there is. Data
+// that cannot be opened are described as missing where plan and model are known without them; the
+// plan's epochs are then no number.
+Prepared outline(const config::RunConfig& config);
+// Memory that a process of the run may take: of the machine, or what is free on the GPU.
+uint64_t usable_bytes(const Prepared& prepared);
+// Whether there is an estimate of a run's memory: the reference kernels take more on a GPU than
+// any.
+bool is_estimated(const tensor::Place& place);
+// Refuses a run whose estimate is above the memory that a process of it may take.
+void check_memory(const Prepared& prepared);
 
 // The compute threads of a process where the configuration leaves them open.
 int64_t usual_threads(int processes_here);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "muonlab/comm/identity.hpp"
+#include "muonlab/config/run.hpp"
 #include "muonlab/train/loop.hpp"
 
 namespace muonlab::run {
@@ -29,6 +30,11 @@ struct TrainResult {
 // Installs the signal handlers, prints to standard output. Throws base::Error (bad configuration,
 // refused changes, damaged checkpoints, a non-finite loss with the last good checkpoint named).
 TrainResult train_run(const TrainRequest& request);
+
+// `muonlab train --dry-run`: what the start of a run would print, with a line where this machine
+// has less memory than it takes. Starts nothing and needs no data where the configuration says the
+// vocabulary and the length.
+std::string describe_run(const config::RunConfig& run);
 
 // `muonlab init`: the step-0 checkpoint of a configuration at `folder`, which may not exist yet.
 void write_initial_checkpoint(const std::string& config_path,

@@ -27,6 +27,8 @@ class DeviceStep {
   // Enqueues a part of the step: by calling it, or as a graph.
   class Part;
 
+  // A step with another number of micro-batches: the graph holds what one of them counts.
+  void use_micro_batches(int64_t num_micro_batches);
   void forward_backward(Trainer& trainer);
   void share(Trainer& trainer, const at::Tensor& losses);
   void update(Trainer& trainer);
@@ -35,6 +37,8 @@ class DeviceStep {
   at::Tensor status_;                  // tensor::StepStatus
   at::Tensor loss_;                    // of the micro-batch, where several processes share a step
   std::unique_ptr<BatchFeed> feed_;
+  bool graphs_ = false;  // whether parts are recorded
+  int64_t num_micro_batches_ = 0;
   std::unique_ptr<Part> forward_backward_, update_;
 };
 

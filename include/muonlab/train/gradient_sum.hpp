@@ -40,6 +40,7 @@ class GradientSum {
   GradientSum(tensor::Arena& arena, comm::Communicator& processes, int64_t num_micro_batches,
               config::Reduction reduction, std::vector<optim::Share> shares);
 
+  int64_t num_micro_batches() const { return num_micro_batches_; }
   // The micro-batches of this process.
   int64_t begin() const { return begin_; }
   int64_t end() const { return end_; }

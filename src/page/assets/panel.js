@@ -73,7 +73,7 @@ class Panel {
 
   axisOf(series, curve) {
     const steps = this.spec.grids[curve.g];
-    if (this.state.axis === "tokens") return steps.map((step) => step * series.k);
+    if (this.state.axis === "tokens") return curve.t || steps.map((step) => step * series.k);
     if (this.state.axis === "time") return curve.s || [];
     return steps;
   }

@@ -97,7 +97,7 @@ std::optional<Reached> reach(const record::RunRecord& run, double target) {
         step -= static_cast<double>(now.step - before->step) * (target - now.loss) /
                 (before->loss - now.loss);
       }
-      return Reached{step, step * static_cast<double>(run.tokens_per_step)};
+      return Reached{step, run.tokens_after(step)};
     }
     before = &now;
   }

@@ -35,6 +35,23 @@ std::vector<double> seconds_at(const record::RunRecord& run, const std::vector<i
   return seconds;
 }
 
+// Tokens up to each of the steps (rising); empty where every step has as many.
+std::vector<double> tokens_at(const record::RunRecord& run, const std::vector<int64_t>& steps) {
+  const auto usual = [&](const record::TrainPoint& point) {
+    return point.tokens == point.step * run.tokens_per_step;
+  };
+  if (std::all_of(run.train.begin(), run.train.end(), usual)) return {};
+  std::vector<double> tokens;
+  size_t next = 0;
+  for (int64_t step : steps) {
+    while (next < run.train.size() && run.train[next].step < step) ++next;
+    const bool is_known = next < run.train.size() && run.train[next].step == step;
+    tokens.push_back(is_known ? static_cast<double>(run.train[next].tokens)
+                              : run.tokens_after(static_cast<double>(step)));
+  }
+  return tokens;
+}
+
 template <class Points, class Value>
 std::optional<Curve> curve_of(const record::RunRecord& run, const Points& points, Value&& value,
                               size_t most) {
@@ -45,6 +62,7 @@ std::optional<Curve> curve_of(const record::RunRecord& run, const Points& points
     curve.values.push_back(value(point));
   }
   curve.seconds = seconds_at(run, curve.steps);
+  curve.tokens = tokens_at(run, curve.steps);
   return page::thinned(curve, most);
 }
 

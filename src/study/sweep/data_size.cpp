@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "muonlab/base/error.hpp"
+#include "muonlab/config/batch_sizes.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/data/corpus.hpp"
 #include "muonlab/data/shard.hpp"
@@ -43,8 +44,11 @@ config::RunConfig DataSizes::complete(config::RunConfig run) {
   if (run.train.epochs && size.num_tokens > run.model.context) {
     // As train::make_plan counts them.
     const auto samples = static_cast<double>((size.num_tokens - 1) / run.model.context);
+    const config::BatchSizes batches(run);
     run.train.steps = std::max<int64_t>(
-        1, std::llround(*run.train.epochs * samples / static_cast<double>(run.train.batch)));
+        1, batches.grow()
+               ? batches.steps_for(std::llround(*run.train.epochs * samples))
+               : std::llround(*run.train.epochs * samples / static_cast<double>(run.train.batch)));
     run.train.epochs.reset();
   }
   return run;

@@ -35,13 +35,14 @@ double step_flops(const config::RunConfig& run) {
 
 double run_flops(const config::RunConfig& run) {
   if (!run.model.vocabulary || run.train.epochs) return 0;
-  const auto steps = static_cast<double>(plan_of(run).steps);
+  const train::Plan plan = plan_of(run);
+  const auto steps = static_cast<double>(plan.steps);
   const double validations =
       run.eval.every > 0 ? steps / static_cast<double>(run.eval.every) + 1 : 2;
   const double validation_tokens = static_cast<double>(run.eval.samples * run.model.context);
   // A validation is a forward pass, a third of a step's arithmetic.
-  return steps * step_flops(run) +
-         validations * validation_tokens * model::flops_per_token(run.model) / 3;
+  return (static_cast<double>(plan.tokens) + validations * validation_tokens / 3) *
+         model::flops_per_token(run.model);
 }
 
 int64_t run_memory_bytes(const config::RunConfig& run) {
@@ -68,7 +69,9 @@ Rate usual_rate(const config::RunConfig& run) {
   return {kUsualShare * peak, "half of the measured rate of matrix products"};
 }
 
-Rate measure_rate(const config::RunConfig& run) {
+Rate measure_rate(const config::RunConfig& asked) {
+  config::RunConfig run = asked;
+  run.train.batch_ramp.clear();  // its first steps would be smaller ones
   const Rate estimate = usual_rate(run);
   if (run.model.vocabulary && step_flops(run) / estimate.flops_per_s > kLongStep_s) return estimate;
   try {

@@ -6,6 +6,7 @@
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/config/batch_sizes.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/study/sweep/data_fit.hpp"
 #include "muonlab/study/sweep/estimate.hpp"
@@ -69,6 +70,11 @@ Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
     const auto bytes = static_cast<uint64_t>(run_memory_bytes(run));
     const bool on_card = runs_on_card(run);
     on_card ? outlook.card_bytes = std::max(outlook.card_bytes, bytes) : memory.emplace_back(bytes);
+    outlook.fills_memory |= run.train.micro_batch == config::kAutomatic;
+    const config::BatchSizes batches(run);
+    std::vector<std::string>& known = outlook.batches;
+    if (batches.grow() && std::find(known.begin(), known.end(), batches.text()) == known.end())
+      known.push_back(batches.text());
     // To know a GPU's speed, a process must use it.
     if (flops == 0 || (on_card && !measure)) continue;
     const auto [rate, is_new] = rates.try_emplace(measure ? shape_of(run) : "");
@@ -88,6 +94,8 @@ std::string cards_text(const Outlook& outlook, const std::vector<Card>& cards) {
   std::string text =
       base::str("gpus     ", cards.size(), " with ", base::human_bytes(cards.front().bytes),
                 "; a run takes about ", base::human_bytes(outlook.card_bytes));
+  if (outlook.fills_memory)
+    return text + " or more, since its train.micro_batch is \"auto\": run one a GPU";
   return base::str(text, ", so that memory allows --jobs ",
                    jobs_that_fit(cards, outlook.card_bytes, base::usable_processors()));
 }
@@ -105,6 +113,8 @@ std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs) {
                       base::with_commas(static_cast<int64_t>(outlook.max_more_trials)),
                       " more runs, as the searches of settings need them (not in the time below)");
   }
+  for (const std::string& batches : outlook.batches)
+    text += "\nbatch    " + batches + " samples a step";
   if (outlook.seconds > 0) {
     text += base::str("\ntime     about ", base::human_duration(outlook.seconds), " (",
                       outlook.rate_source, ")");

@@ -17,9 +17,11 @@ struct Outlook {
   double max_more_trials = 0;  // of searches, beyond num_runs
   double seconds = 0;          // 0: not known
   std::string rate_source;
-  uint64_t memory_bytes = 0;  // of the largest `jobs` cells together; 0: not known
-  uint64_t card_bytes = 0;    // of a GPU's memory, of the largest cell that runs on one
-  uint64_t disk_bytes = 0;    // that the sweep will add
+  uint64_t memory_bytes = 0;           // of the largest `jobs` cells together; 0: not known
+  uint64_t card_bytes = 0;             // of a GPU's memory, of the largest cell that runs on one
+  uint64_t disk_bytes = 0;             // that the sweep will add
+  bool fills_memory = false;           // a cell takes all there is: its train.micro_batch is "auto"
+  std::vector<std::string> batches{};  // of cells whose batch grows, each once
 };
 // `measure`: times some steps of every shape for the seconds; else they follow from the rate of
 // matrix products.

@@ -84,6 +84,14 @@ void check_resources(const Outlook& outlook, const SweepFolder& folder, int jobs
   }
 }
 
+// Runs that each take what memory there is cannot share it.
+void check_sharing(const Outlook& outlook, const std::vector<Card>& cards, int jobs) {
+  const int alone = std::max(1, static_cast<int>(cards.size()));
+  if (!outlook.fills_memory || jobs <= alone) return;
+  throw base::Error("train.micro_batch is \"auto\", with which a run takes all the memory there ",
+                    "is; set it to a number, or give --jobs ", alone);
+}
+
 // The cells by state, for --dry-run.
 void print_cells(SweepQueue& queue) {
   const SweepPlan plan = queue.outline();
@@ -223,6 +231,7 @@ SweepEnd run_sweep(const SweepRequest& request) {
   if (!request.slurm) {
     check_resources(outlook, folder, jobs);
     check_cards(outlook, cards, jobs);
+    check_sharing(outlook, cards, jobs);
   }
 
   base::install_signal_handlers(
