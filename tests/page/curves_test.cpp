@@ -50,7 +50,11 @@ TEST(Curves, ThePanelsJsonSharesStepsAndLeavesGaps) {
       {"a", "seed 1", 2, 0, 64, {Curve{{1, 2}, {0.123456789, NAN}, {}}, std::nullopt}});
   panel.charts[0].series.push_back(
       {"a", "seed 2", 2, 0, 64, {Curve{{1, 2}, {3, 4}, {0.5, 1}}, std::nullopt}});
+  panel.charts[0].series.push_back(
+      {"a", "seed 3", 2, 0, 64, {Curve{{1, 2}, {3, 4}, {}, {32, 96}}, std::nullopt}});
   const nlohmann::json json = nlohmann::json::parse(panel_json(panel));
+  EXPECT_EQ(json["charts"][0]["series"][2]["m"][0]["t"], nlohmann::json::parse("[32,96]"));
+  EXPECT_FALSE(json["charts"][0]["series"][1]["m"][0].contains("t"));
   EXPECT_EQ(json["grids"], nlohmann::json::parse("[[1,2]]"));
   EXPECT_EQ(json["axes"], nlohmann::json::parse(R"(["step","time"])"));
   EXPECT_EQ(json["seeds"], 1);

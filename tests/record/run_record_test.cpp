@@ -51,6 +51,19 @@ TEST(RunRecord, ReadsAFolderAndKeepsTheLastFormOfAStep) {
   EXPECT_EQ(record.num_parameters, 1000);
 }
 
+TEST(RunRecord, TokensAreCountedFromTheMetricsWhereTheBatchGrows) {
+  RunRecord run;
+  run.tokens_per_step = 300;  // of the last steps
+  run.train = {{1, 100, 0, 0}, {2, 200, 0, 0}, {3, 500, 0, 0}, {5, 1100, 0, 0}};
+  EXPECT_EQ(run.tokens_after(0), 0);
+  EXPECT_EQ(run.tokens_after(2), 200);
+  EXPECT_EQ(run.tokens_after(2.5), 350);
+  EXPECT_EQ(run.tokens_after(4), 800) << "a step whose line is missing";
+  EXPECT_EQ(run.tokens_after(5), 1100);
+  run.train.clear();
+  EXPECT_EQ(run.tokens_after(4), 1200) << "no metrics at all";
+}
+
 TEST(RunRecord, WhatIsNoRunIsNamed) {
   const base::TemporaryFolder folder;
   try {
