@@ -46,8 +46,8 @@ TEST_F(TrainCommand, ADryRunDescribesARunAndStartsNothing) {
              R"(train.batch_ramp=[{"batch":2,"steps":3},{"batch":4,"fraction":0.2}])"});
   ASSERT_EQ(planned.code, 0) << planned.err;
   for (const char* text :
-       {"30 steps of up to 256 tokens", "steps 1 to 3    64 tokens a step (1 x 2 x 32)",
-        "steps 4 to 9   128 tokens a step (2 x 2 x 32)",
+       {"30 steps of up to 256 tokens", "steps 1 to 3     64 tokens a step (1 x 2 x 32)",
+        "steps 4 to 9    128 tokens a step (2 x 2 x 32)",
         "steps 10 to 30  256 tokens a step (4 x 2 x 32)", "layers 0-1", "time     about",
         "Nothing was started (--dry-run)."}) {
     EXPECT_NE(planned.out.find(text), std::string::npos) << text << "\n" << planned.out;
@@ -64,9 +64,9 @@ TEST_F(TrainCommand, TheBenchmarkOfModdedNanogptIsPlannedWithoutItsData) {
   EXPECT_EQ(checked.code, 0) << checked.out << checked.err;
   const Result planned = run_program(scratch_.path(), {"train", file, "--dry-run"});
   ASSERT_EQ(planned.code, 0) << planned.err;
-  for (const char* text : {"3,251 steps of 524,288 tokens (8 x 64 x 1024)", "1.7",
-                           "data     missing: ", "model.layers.0.self_attn.q_proj",
-                           "time     about", "disk     about"}) {
+  for (const char* text :
+       {"3,251 steps of 524,288 tokens (8 x 64 x 1024)", "1.7",
+        "data     missing: ", "layers 0-11: q k v o", "time     about", "disk     about"}) {
     EXPECT_NE(planned.out.find(text), std::string::npos) << text << "\n" << planned.out;
   }
 }
