@@ -77,7 +77,10 @@ class Written {
 // The model's logits behind a growing text: each token is read once, until the context is full.
 class Reader {
  public:
-  explicit Reader(LoadedModel& loaded) : loaded_(loaded), context_(loaded.config.model.context) {}
+  explicit Reader(LoadedModel& loaded)
+      : loaded_(loaded),
+        context_(loaded.config.model.context),
+        has_cache_(loaded.model->has_cache()) {}
 
   at::Tensor next(const std::vector<int32_t>& ids) {
     const auto total = static_cast<int64_t>(ids.size());
@@ -111,7 +114,7 @@ class Reader {
  private:
   LoadedModel& loaded_;
   int64_t context_;
-  bool has_cache_;                // knows what the model computes
+  bool has_cache_;                // else every token is read again for the next one
   int64_t begin_ = 0, read_ = 0;  // the model has read the ids from begin_ to read_
   model::KeyValueCache cache_;
 };

@@ -9,9 +9,10 @@
 namespace muonlab::run {
 namespace {
 
-LoadedModel byte_model(int64_t context) {
+LoadedModel byte_model(int64_t context, std::optional<int64_t> window = {}) {
   LoadedModel loaded;
   loaded.config.model = support::model_shape(2, 16, 2, 1, 8, 24, 257, context);
+  loaded.config.model.window = window;
   loaded.config.model.init.std = 0.3;
   loaded.arena = std::make_unique<tensor::Arena>(support::make_arena(loaded.config.model));
   model::initialize(loaded.config.model, 2, *loaded.arena);
@@ -45,6 +46,13 @@ TEST(Generate, TheCacheGivesTheTextOfRecomputing) {
     const std::vector<int32_t> prompt{first, 5, 9};
     EXPECT_EQ(generate(loaded, prompt, greedy, ignore), recomputed(loaded, {first, 5, 9}, 40));
   }
+}
+
+TEST(Generate, AModelWithoutACacheReadsTheTextAgain) {
+  LoadedModel windowed = byte_model(64, 4);
+  ASSERT_FALSE(windowed.model->has_cache());
+  EXPECT_EQ(generate(windowed, {3, 5, 9}, {.temperature = 0, .max_tokens = 20}, ignore),
+            recomputed(windowed, {3, 5, 9}, 20));
 }
 
 TEST(Generate, WritesBeyondAFullContext) {
