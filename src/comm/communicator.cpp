@@ -200,6 +200,7 @@ void Communicator::connect_device() {
     impl_->device_group =
         connect_by_nccl(c10::make_intrusive<c10d::PrefixStore>("nccl", impl_->store),
                         impl_->identity.rank, impl_->identity.size);
+    impl_->watch->end_with_others();
   } catch (const base::Error&) {
     throw;
   } catch (const std::exception& failure) {

@@ -36,6 +36,7 @@ struct Peer {
   double changed_s = 0;  // when its count was last seen to change
   bool left = false;
   std::string reason{};
+  double told_s = 0;  // when the reason was first seen
 };
 
 }  // namespace
@@ -52,7 +53,7 @@ struct Watch::State {
   std::condition_variable wake{};
   std::vector<Peer> peers{};
   double store_answered_s = 0;
-  bool ending = false, asker_ended = false, left = false;
+  bool ending = false, asker_ended = false, left = false, ends_with_others = false;
   int64_t count = 0;
 
   void ask();
@@ -76,6 +77,7 @@ void Watch::State::ask() {
     if (counted != peer.count) peer.changed_s = base::monotonic_seconds();
     peer.count = counted;
     peer.left = has_left;
+    if (peer.reason.empty()) peer.told_s = base::monotonic_seconds();
     peer.reason = reason;
   }
   const std::lock_guard guard(lock);
@@ -107,6 +109,9 @@ void Watch::State::judge(double now_s) {
   for (size_t p = 0; p < peers.size(); ++p) {
     if (p != rank && !peers[p].left && now_s - peers[p].changed_s > patience_s)
       end_process(base::str(names[p], " has not answered", patience));
+    const bool told = ends_with_others && p != rank && !peers[p].reason.empty();
+    if (told && now_s - peers[p].told_s > patience_s)
+      end_process(base::str(names[p], " stopped: ", peers[p].reason));
   }
 }
 
@@ -119,7 +124,10 @@ void Watch::State::judge_until_the_end() {
     const double paused_s = now_s - before_s - 2 * kPeriod_s;
     if (paused_s > 0) {
       store_answered_s += paused_s;
-      for (Peer& peer : peers) peer.changed_s += paused_s;
+      for (Peer& peer : peers) {
+        peer.changed_s += paused_s;
+        peer.told_s += paused_s;
+      }
     }
     before_s = now_s;
     judge(now_s);
@@ -148,6 +156,11 @@ Watch::~Watch() {
   }
   if (asker_.joinable()) asker_.join();
   judge_.join();
+}
+
+void Watch::end_with_others() {
+  const std::lock_guard guard(state_->lock);
+  state_->ends_with_others = true;
 }
 
 void Watch::leave(const std::string& reason) {

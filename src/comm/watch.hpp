@@ -30,6 +30,9 @@ class Watch {
   // Why a call failed with `failure`: which process is gone, or the reason that one gave when it
   // left. Takes up to three seconds, in which a dead process' count is seen to stand still.
   Cause explain(const std::string& failure);
+  // From now on a reason that another process leaves ends this one after patience_s as well: for
+  // calls that do not fail when the other is gone, as those of a GPU.
+  void end_with_others();
   // Leaves `reason` for the others; an orderly end has none.
   void leave(const std::string& reason);
 
