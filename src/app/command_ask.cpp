@@ -45,7 +45,7 @@ Answer answer_of(run::LoadedModel& loaded, const data::Question& question) {
   // Training puts the end of the document before in front of a question.
   std::vector<int32_t> prompt{tokenizer.end_of_text()};
   for (const int32_t id : tokenizer.encode(question.text)) prompt.push_back(id);
-  const std::vector<int32_t> truth = tokenizer.encode(" " + question.answer + ".");
+  const std::vector<int32_t> truth = tokenizer.encode_rest(" " + question.answer + ".");
   const run::Sampling likeliest{.temperature = 0,
                                 .top_k = 0,
                                 .seed = 1,

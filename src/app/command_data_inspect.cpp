@@ -76,8 +76,8 @@ nlohmann::ordered_json inspect(const std::string& path, const InspectOptions& op
     row("begins",
         nlohmann::json(ids).dump() + "  (made with another tokenizer than the one at hand)");
   } else {
-    json["text"] = tokenizer->decode(ids);
-    row("begins", record::json_text(nlohmann::json(tokenizer->decode(ids))));
+    json["text"] = tokenizer->decode_start(ids);
+    row("begins", record::json_text(nlohmann::json(tokenizer->decode_start(ids))));
   }
   constexpr size_t kIndent = 2;
   std::cout << table.text(base::table_width(), kIndent);

@@ -78,7 +78,7 @@ void add_export(CLI::App& app, Exit&) {
       ->type_name("SIZE")
       ->capture_default_str();
   command->add_flag("--no-tokenizer", options->no_tokenizer,
-                    "gguf: leave the tokenizer out, for one that the format cannot hold");
+                    "leave the tokenizer out, for one that the format cannot hold");
   add_json(*command, options->json);
   command->callback([options] {
     const JsonResult result(options->json);
@@ -88,8 +88,6 @@ void add_export(CLI::App& app, Exit&) {
     request.type = parse_type(options->dtype);
     request.max_file_bytes = parse_bytes(options->max_size);
     request.with_tokenizer = !options->no_tokenizer;
-    if (!gguf && options->no_tokenizer)
-      throw base::UsageError("--no-tokenizer is for --to gguf; a folder has the tokenizer always");
     if (gguf && !request.out.ends_with(".gguf"))
       throw base::UsageError("--out: a GGUF file's name ends in .gguf");
     const run::Exported exported = run::export_model(request);

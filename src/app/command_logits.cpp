@@ -57,7 +57,9 @@ class LogitsLine {
     const nlohmann::json& value = json_[is_text ? text_key : ids_key];
     if (is_text) {
       if (!value.is_string()) fail(base::str("\"", text_key, "\" is not a text"));
-      const auto made = loaded_.tokenizer->encode(value.get<std::string>());
+      const bool starts = ids.empty() || ids.back() == loaded_.tokenizer->end_of_text();
+      const auto made = starts ? loaded_.tokenizer->encode(value.get<std::string>())
+                               : loaded_.tokenizer->encode_rest(value.get<std::string>());
       ids.insert(ids.end(), made.begin(), made.end());
       return;
     }

@@ -32,7 +32,9 @@ class Bar {
 };
 
 inline constexpr const char* kFilesHelp =
-    "text and JSON files (.txt .jsonl .ndjson .json, also with .gz or .zst), or folders of them";
+    "text, JSON and Parquet files (.txt .jsonl .ndjson .json, also with .gz or .zst, and "
+    ".parquet), or "
+    "folders of them";
 
 // How text is taken from FILES.
 void add_read_options(CLI::App& command, data::ReadOptions& read);

@@ -112,7 +112,8 @@ double tokens_per_name(const Biographies& people, const Tokenizer& tokenizer) {
   const int64_t probes = std::min<int64_t>(people.num_classes(), 1024);
   size_t ids = 0;
   for (int64_t i = 0; i < probes; ++i) {
-    ids += tokenizer.encode(" " + people.person(i * people.num_classes() / probes).name).size();
+    ids +=
+        tokenizer.encode_rest(" " + people.person(i * people.num_classes() / probes).name).size();
   }
   return static_cast<double>(ids) / static_cast<double>(probes);
 }

@@ -8,6 +8,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "data/parquet_stream.hpp"
 #include "muonlab/base/file.hpp"
 
 namespace muonlab::data {
@@ -134,10 +135,11 @@ class GzipStream : public ByteStream {
 
 }  // namespace
 
-std::unique_ptr<ByteStream> open_stream(const Input& input) {
+std::unique_ptr<ByteStream> open_stream(const Input& input, const std::string& field) {
   switch (input.packing) {
     case Packing::none: return std::make_unique<FileStream>(input.path);
     case Packing::gzip: return std::make_unique<GzipStream>(input.path);
+    case Packing::parquet: return open_parquet(input, field);
     case Packing::zstd: return std::make_unique<ZstdStream>(input.path);
   }
   throw base::Bug("a packing without a stream");

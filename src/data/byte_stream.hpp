@@ -18,7 +18,7 @@ class ByteStream {
 };
 
 // Throws Error naming the file: when it cannot be read, when compressed data are damaged or cut
-// short.
-std::unique_ptr<ByteStream> open_stream(const Input& input);
+// short. `field`: the column of a Parquet file, whose rows come as JSON lines.
+std::unique_ptr<ByteStream> open_stream(const Input& input, const std::string& field = "text");
 
 }  // namespace muonlab::data

@@ -11,6 +11,7 @@ namespace muonlab::data {
 ChunkReader::ChunkReader(const std::vector<Input>& inputs, const ReadOptions& options,
                          size_t chunk_bytes, Cut cut)
     : inputs_(inputs),
+      field_(options.field),
       split_at_(options.split_at),
       chunk_bytes_(std::max(chunk_bytes, 2 * kMaxPretokenBytes)),
       last_safe_cut_(std::move(cut)) {
@@ -19,14 +20,17 @@ ChunkReader::ChunkReader(const std::vector<Input>& inputs, const ReadOptions& op
 
 // Where documents are split the cut lies in the last of them, before anything that may turn out to
 // be the beginning of a separator.
-size_t ChunkReader::text_cut(std::string_view text) const {
+size_t ChunkReader::text_cut(std::string_view text) {
+  begins_document_ = false;
   if (split_at_.empty()) return last_safe_cut_(text);
   size_t start = 0;
   for (size_t at = 0; (at = text.find(split_at_, start)) != std::string_view::npos;)
     start = at + split_at_.size();
   const std::string_view last = text.substr(start);
   const size_t held_back = std::min(last.size(), split_at_.size() - 1);
-  return start + last_safe_cut_(last.substr(0, last.size() - held_back));
+  const size_t inside = last_safe_cut_(last.substr(0, last.size() - held_back));
+  begins_document_ = inside == 0;
+  return start + inside;
 }
 
 bool ChunkReader::cut(const Input& input, bool at_end, Chunk& chunk) {
@@ -50,12 +54,13 @@ std::optional<Chunk> ChunkReader::next() {
   if (current_ == inputs_.size()) return std::nullopt;
   const Input& input = inputs_[current_];
   if (!stream_) {
-    stream_ = open_stream(input);
+    stream_ = open_stream(input, field_);
     splitter_.emplace(input.path);
   }
   Chunk chunk;
   chunk.input = &input;
   chunk.first_line = line_;
+  chunk.begins_document = begins_document_;
   bool at_end = false, whole = false;
   while (!whole) {
     const size_t old_size = rest_.size();
@@ -79,6 +84,7 @@ std::optional<Chunk> ChunkReader::next() {
     chunk.done_bytes = finished_bytes_;
     stream_.reset();
     line_ = 1;
+    begins_document_ = true;
     ++current_;
   }
   return chunk;

@@ -22,11 +22,12 @@ inline constexpr size_t kMaxJsonValueBytes = 64 << 20;
 
 struct Chunk {
   const Input* input = nullptr;
-  std::string text;            // of JSON: a value a line
-  int64_t first_line = 1;      // of the file
-  std::vector<int64_t> lines;  // of JSON that is no JSON lines: where each value begins
-  bool ends_document = false;  // of a text: this is its last chunk
-  uint64_t done_bytes = 0;     // of all inputs, on disk, when this chunk had been read
+  std::string text;             // of JSON: a value a line
+  int64_t first_line = 1;       // of the file
+  std::vector<int64_t> lines;   // of JSON that is no JSON lines: where each value begins
+  bool begins_document = true;  // no chunk before this one holds text of its first document
+  bool ends_document = false;   // of a text: this is its last chunk
+  uint64_t done_bytes = 0;      // of all inputs, on disk, when this chunk had been read
 };
 
 class ChunkReader {
@@ -43,10 +44,10 @@ class ChunkReader {
  private:
   // Fills the chunk from rest_ and takes from it what is whole; false when more must be read.
   bool cut(const Input& input, bool at_end, Chunk& chunk);
-  size_t text_cut(std::string_view text) const;
+  size_t text_cut(std::string_view text);
 
   const std::vector<Input>& inputs_;
-  std::string split_at_;
+  std::string field_, split_at_;
   size_t chunk_bytes_;
   Cut last_safe_cut_;
   uint64_t total_bytes_ = 0, finished_bytes_ = 0;
@@ -55,6 +56,7 @@ class ChunkReader {
   std::optional<JsonSplitter> splitter_;
   std::string rest_;  // read, but not yet handed out
   int64_t line_ = 1;
+  bool begins_document_ = true;  // of the next chunk
 };
 
 }  // namespace muonlab::data

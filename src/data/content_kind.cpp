@@ -29,7 +29,7 @@ constexpr const char* kToText = "convert it to a text file first";
 constexpr const char* kNotHere = "name text files, or folders of them";
 
 constexpr std::array kSignatures{
-    Signature{"PAR1"sv, "Parquet data", kToJsonLines},
+    Signature{"PAR1"sv, "Parquet data", kUnpack},
     Signature{"ARROW1"sv, "Arrow data", kToJsonLines},
     Signature{"\xFF\xFF\xFF\xFF"sv, "an Arrow stream", kToJsonLines},
     Signature{"Obj\x01"sv, "Avro data", kToJsonLines},
@@ -76,6 +76,7 @@ size_t count_control(std::string_view head) {
 Packing packing_of(std::string_view head) {
   if (head.starts_with("\x1F\x8B"sv)) return Packing::gzip;
   if (head.starts_with("\x28\xB5\x2F\xFD"sv)) return Packing::zstd;
+  if (head.starts_with("PAR1"sv)) return Packing::parquet;
   const bool skippable =
       head.size() >= 4 && (head[0] & 0xF0) == 0x50 && head.substr(1, 3) == "\x2A\x4D\x18"sv;
   return skippable ? Packing::zstd : Packing::none;

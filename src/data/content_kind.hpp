@@ -13,7 +13,7 @@ namespace muonlab::data {
 Packing packing_of(std::string_view head);
 
 // Why `head`, the beginning of an unpacked file, is not UTF-8 text, and what to do about it, as in
-// "holds Parquet data; convert it to JSON lines first". Absent for text, also where some bytes of
+// "holds Avro data; convert it to JSON lines first". Absent for text, also where some bytes of
 // it are not UTF-8.
 std::optional<std::string> why_no_text(std::string_view head);
 

@@ -249,10 +249,12 @@ Converted write_shards(const Inputs& inputs, const TokenFileOptions& options,
   base::remove_tree(partial);
   base::make_directories(partial);
   ShardSeries series(*tokenizer, partial, kShardTokens);
+  bool starts = true;
   each_chunk(inputs, progress, [&](std::span<const int32_t> ids) {
     const auto ends = std::ranges::count(ids, tokenizer->end_of_text());
-    series.add(ids,
-               tokenizer->decode(ids).size() - static_cast<uint64_t>(ends) * kEndOfText.size());
+    const std::string text = starts ? tokenizer->decode_start(ids) : tokenizer->decode(ids);
+    series.add(ids, text.size() - static_cast<uint64_t>(ends) * kEndOfText.size());
+    starts = !ids.empty() && ids.back() == tokenizer->end_of_text();
   });
   series.close();
   const std::map<std::string, std::string> described = tokenizer->files();

@@ -31,11 +31,14 @@ void read_texts(const std::string& path, const ReadOptions& options, const Token
   ChunkReader reader(list.inputs, options, kChunkBytes,
                      [&](std::string_view text) { return tokenizer.last_safe_cut(text); });
   Document document;
+  bool starts = true;
   BadLines bad;
   while (const auto chunk = reader.next()) {
     document.file = chunk->input->path;
     for_each_text(*chunk, options, bad, [&](std::string_view text, bool ends_document) {
-      const std::vector<int32_t> ids = tokenizer.encode(text);
+      const std::vector<int32_t> ids =
+          starts ? tokenizer.encode(text) : tokenizer.encode_rest(text);
+      starts = ends_document || (starts && text.empty());
       document.ids.insert(document.ids.end(), ids.begin(), ids.end());
       document.text_bytes += text.size();
       if (!ends_document) return;
@@ -64,7 +67,8 @@ void read_shard(const Shard& shard, const Tokenizer& tokenizer, const Visit& vis
   const auto end_of_text = static_cast<int32_t>(shard.header().end_of_text);
   Document document{.file = shard.path(), .ids = {}, .text_bytes = 0};
   const auto finish = [&] {
-    if (!is_ids_tokenizer(tokenizer)) document.text_bytes = tokenizer.decode(document.ids).size();
+    if (!is_ids_tokenizer(tokenizer))
+      document.text_bytes = tokenizer.decode_start(document.ids).size();
     if (!document.ids.empty()) visit(document);
     document.ids.clear();
   };

@@ -64,15 +64,18 @@ void Shard::read_foreign(const TokenFileOptions& options) {
 }
 
 void Shard::count_foreign(const Tokenizer* tokenizer) {
-  std::vector<uint32_t> lengths;
+  std::vector<uint32_t> lengths, start_lengths;  // within a text, at its beginning
   if (tokenizer) {
     for (int32_t id = 0; id < tokenizer->vocabulary(); ++id) {
       const bool ends = id == static_cast<int32_t>(header_.end_of_text);
       lengths.push_back(ends ? 0 : static_cast<uint32_t>(tokenizer->decode({&id, 1}).size()));
+      start_lengths.push_back(
+          ends ? 0 : static_cast<uint32_t>(tokenizer->decode_start({&id, 1}).size()));
     }
     header_.tokenizer_hash = *base::parse_hash(tokenizer->hash());
   }
   base::Hasher hasher;
+  bool starts = true;
   std::vector<int32_t> ids;
   std::vector<std::byte> stored;
   for (uint64_t first = 0; first < header_.num_tokens; first += ids.size()) {
@@ -83,7 +86,8 @@ void Shard::count_foreign(const Tokenizer* tokenizer) {
       std::memcpy(stored.data() + i * header_.id_bytes, &ids[i], header_.id_bytes);
       const auto id = static_cast<uint32_t>(ids[i]);
       header_.num_documents += id == header_.end_of_text;
-      if (id < lengths.size()) header_.text_bytes += lengths[id];
+      if (id < lengths.size()) header_.text_bytes += (starts ? start_lengths : lengths)[id];
+      starts = id == header_.end_of_text;
     }
     hasher.add(stored);
   }

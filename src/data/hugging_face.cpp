@@ -52,6 +52,19 @@ Json merges(const std::vector<HfPiece>& pieces) {
   return result;
 }
 
+Json byte_fallback_bpe(const Json& vocabulary, const Json& pairs) {
+  return {{"type", "BPE"},
+          {"dropout", nullptr},
+          {"unk_token", nullptr},  // every character has bytes
+          {"continuing_subword_prefix", nullptr},
+          {"end_of_word_suffix", nullptr},
+          {"fuse_unk", true},
+          {"byte_fallback", true},
+          {"ignore_merges", false},
+          {"vocab", vocabulary},
+          {"merges", pairs}};
+}
+
 }  // namespace
 
 std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>& pieces, bool bpe,
@@ -60,16 +73,7 @@ std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>
   if (bpe) {
     Json vocabulary = Json::object();
     for (size_t id = 0; id < pieces.size(); ++id) vocabulary[pieces[id].text] = id;
-    model = {{"type", "BPE"},
-             {"dropout", nullptr},
-             {"unk_token", nullptr},  // every character has bytes
-             {"continuing_subword_prefix", nullptr},
-             {"end_of_word_suffix", nullptr},
-             {"fuse_unk", true},
-             {"byte_fallback", true},
-             {"ignore_merges", false},
-             {"vocab", vocabulary},
-             {"merges", merges(pieces)}};
+    model = byte_fallback_bpe(vocabulary, merges(pieces));
   } else {
     Json vocabulary = Json::array();
     for (const HfPiece& piece : pieces) vocabulary.push_back({piece.text, piece.score});
@@ -99,6 +103,48 @@ std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>
       {"added_tokens", added},     {"normalizer", nullptr}, {"pre_tokenizer", split},
       {"post_processor", nullptr}, {"decoder", decoder},    {"model", model}};
   return files(tokenizer, pieces[end_of_text].text, "sentencepiece");
+}
+
+std::map<std::string, std::string> hugging_face_normalizing_files(
+    const std::vector<SentencePiece>& pieces, const ModelSettings& settings, int end_of_text) {
+  constexpr int kUnknown = 2, kControl = 3, kUserDefined = 4, kByte = 6;
+  const std::string& end = pieces[static_cast<size_t>(end_of_text)].text;
+  const std::string config = tokenizer_config_file(end, "sentencepiece", settings.add_dummy_prefix);
+  std::map<std::string, std::string> made{{"tokenizer_config.json", config}};
+  if (settings.model_type != 2 || !settings.character_map.empty() ||
+      settings.remove_extra_whitespaces)
+    return made;
+  std::vector<HfPiece> parts;
+  Json vocabulary = Json::object(), added = Json::array();
+  for (const SentencePiece& piece : pieces) {
+    const int id = static_cast<int>(parts.size());
+    vocabulary[piece.text] = id;
+    parts.push_back({piece.text, piece.score, piece.type >= kUnknown && piece.type < kByte,
+                     piece.type == kByte});
+    if (piece.type != kControl && piece.type != kUserDefined) continue;
+    added.push_back(added_token(id, piece.text));
+    added.back()["special"] = piece.type == kControl;
+  }
+  constexpr const char* kSpace = "\u2581";
+  const auto replace = [](const char* what, const char* with) {
+    return Json{{"type", "Replace"}, {"pattern", {{"String", what}}}, {"content", with}};
+  };
+  const Json normalizers =
+      Json::array({Json{{"type", "Prepend"}, {"prepend", kSpace}}, replace(" ", kSpace)});
+  const Json decoders =
+      Json::array({replace(kSpace, " "), Json{{"type", "ByteFallback"}}, Json{{"type", "Fuse"}},
+                   Json{{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}});
+  const Json tokenizer = {{"version", "1.0"},
+                          {"truncation", nullptr},
+                          {"padding", nullptr},
+                          {"added_tokens", added},
+                          {"normalizer", {{"type", "Sequence"}, {"normalizers", normalizers}}},
+                          {"pre_tokenizer", nullptr},
+                          {"post_processor", nullptr},
+                          {"decoder", {{"type", "Sequence"}, {"decoders", decoders}}},
+                          {"model", byte_fallback_bpe(vocabulary, merges(parts))}};
+  made["tokenizer.json"] = tokenizer.dump() + "\n";
+  return made;
 }
 
 std::map<std::string, std::string> hugging_face_byte_files() {
@@ -131,14 +177,15 @@ std::map<std::string, std::string> hugging_face_byte_files() {
   return files(tokenizer, kEndOfText, "byte");
 }
 
-std::string tokenizer_config_file(std::string_view end_of_text_token, std::string_view kind) {
+std::string tokenizer_config_file(std::string_view end_of_text_token, std::string_view kind,
+                                  bool adds_space) {
   const Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"},
                        {"eos_token", end_of_text_token},
                        {"muonlab", {{"tokenizer", kind}}},
                        {"clean_up_tokenization_spaces", false},
                        // Programs that make another format of the tokenizer would else put a space
                        // and a start id before every text.
-                       {"add_prefix_space", false},
+                       {"add_prefix_space", adds_space},
                        {"add_bos_token", false},
                        {"add_eos_token", false},
                        // A text that happens to hold the name of a special piece is text.

@@ -6,6 +6,7 @@
 
 #include "data/byte_stream.hpp"
 #include "data/content_kind.hpp"
+#include "data/parquet_stream.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/readable_file.hpp"
 
@@ -14,7 +15,8 @@ namespace muonlab::data {
 namespace {
 
 constexpr size_t kHeadBytes = 1 << 16;
-constexpr const char* kKnown = ".txt, .jsonl, .ndjson or .json, plain or with .gz or .zst behind";
+constexpr const char* kKnown =
+    ".txt, .jsonl, .ndjson or .json, plain or with .gz or .zst behind, or .parquet";
 
 // The name without .gz or .zst.
 std::string_view unpacked_name(std::string_view name) {
@@ -28,6 +30,7 @@ std::optional<InputKind> kind_of(std::string_view name) {
   if (name.ends_with(".txt")) return InputKind::text;
   if (name.ends_with(".jsonl") || name.ends_with(".ndjson")) return InputKind::json_lines;
   if (name.ends_with(".json")) return InputKind::json;
+  if (name.ends_with(".parquet")) return InputKind::json_lines;
   return std::nullopt;
 }
 
@@ -41,6 +44,12 @@ std::string head_of(const std::string& path) {
 Input describe(const std::string& path) {
   Input input{path, kind_of(path).value_or(InputKind::text), packing_of(head_of(path)),
               base::real_file_system().size(path)};
+  if (input.packing == Packing::parquet || path.ends_with(".parquet")) {
+    require_parquet_reader(path);
+    input.kind = InputKind::json_lines;
+    input.packing = Packing::parquet;
+    return input;
+  }
   if (input.packing == Packing::none && unpacked_name(path) != path) {
     throw base::Error(path,
                       ": is named like compressed data, but holds none; fetch it again, or "

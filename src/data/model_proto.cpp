@@ -17,6 +17,7 @@ class Fields {
 
   bool next() {
     if (at_ == bytes_.size()) return false;
+    const size_t begin = at_;
     const uint64_t tag = varint();
     number = static_cast<int>(tag >> 3);
     value = 0;
@@ -28,12 +29,14 @@ class Fields {
       case 5: content = take(4); break;
       default: fail();
     }
+    whole = bytes_.substr(begin, at_ - begin);
     return true;
   }
 
   int number = 0;
   uint64_t value = 0;        // of a varint field
   std::string_view content;  // of the others
+  std::string_view whole;    // with its number
 
  private:
   uint64_t varint() {
@@ -71,19 +74,35 @@ ModelSettings read_model_settings(std::string_view bytes, const std::string& lab
       Fields trainer(model.content, label);
       while (trainer.next()) {
         if (trainer.number == 3) settings.model_type = static_cast<int>(trainer.value);
+        if (trainer.number == 24) settings.treat_whitespace_as_suffix = trainer.value != 0;
         if (trainer.number == 35) settings.byte_fallback = trainer.value != 0;
       }
     } else if (model.number == 3) {
       Fields normalizer(model.content, label);
       while (normalizer.next()) {
-        if (normalizer.number == 2) settings.has_character_map = !normalizer.content.empty();
+        if (normalizer.number == 2) settings.character_map = normalizer.content;
         if (normalizer.number == 3) settings.add_dummy_prefix = normalizer.value != 0;
         if (normalizer.number == 4) settings.remove_extra_whitespaces = normalizer.value != 0;
         if (normalizer.number == 5) settings.escape_whitespaces = normalizer.value != 0;
       }
+    } else if (model.number == 5) {
+      Fields denormalizer(model.content, label);
+      while (denormalizer.next())
+        settings.denormalizes |= denormalizer.number == 2 && !denormalizer.content.empty();
     }
   }
   return settings;
+}
+
+std::string without_normalization(std::string_view bytes, const std::string& label) {
+  // normalizer_spec = 3 with add_dummy_prefix = 3 and remove_extra_whitespaces = 4 set to false
+  std::string result("\x1A\x04\x18\x00\x20\x00", 6);
+  Fields model(bytes, label);
+  while (model.next()) {
+    constexpr int kNormalizer = 3, kSelfTest = 4;
+    if (model.number != kNormalizer && model.number != kSelfTest) result += model.whole;
+  }
+  return result;
 }
 
 std::vector<SentencePiece> read_sentence_pieces(std::string_view bytes, const std::string& label) {
@@ -105,7 +124,7 @@ std::vector<SentencePiece> read_sentence_pieces(std::string_view bytes, const st
 
 SentencePieceKind sentencepiece_kind(std::string_view bytes, const std::string& label) {
   const ModelSettings settings = read_model_settings(bytes, label);
-  return {settings.model_type == 2, settings.has_character_map, settings.add_dummy_prefix,
+  return {settings.model_type == 2, !settings.character_map.empty(), settings.add_dummy_prefix,
           settings.remove_extra_whitespaces};
 }
 

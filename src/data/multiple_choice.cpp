@@ -116,7 +116,7 @@ class ChoiceLine {
       const std::string_view text = base::trim(answer);
       if (text.empty()) fail("an answer is empty");
       question.choices.push_back(
-          {tokenizer_.encode(before.empty() ? std::string(text) : base::str(" ", text)),
+          {before.empty() ? tokenizer_.encode(text) : tokenizer_.encode_rest(base::str(" ", text)),
            text.size()});
     }
     question.right = right_answer();

@@ -4,8 +4,8 @@
 #include <sentencepiece_processor.h>
 
 #include "data/hugging_face.hpp"
-#include "data/model_proto.hpp"
 #include "data/pretoken_cache.hpp"
+#include "data/sentencepiece_model.hpp"
 #include "data/token_texts.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/hash.hpp"
@@ -17,46 +17,19 @@ namespace muonlab::data {
 
 namespace {
 
-constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";  // U+2581, sentencepiece's space
-
-std::string with_spaces(std::string_view piece) {
-  std::string text;
-  for (size_t at = 0; at < piece.size();) {
-    const bool space = piece.substr(at, kSpaceSymbol.size()) == kSpaceSymbol;
-    text += space ? ' ' : piece[at];
-    at += space ? kSpaceSymbol.size() : 1;
-  }
-  return text;
-}
-
 class SentencePieceTokenizer : public Tokenizer {
  public:
-  SentencePieceTokenizer(std::string model_bytes, const std::string& label)
-      : model_(std::move(model_bytes)), owner_(PretokenCache::new_owner()) {
-    const ModelSettings settings = read_model_settings(model_, label);
-    const auto refuse = [&](const std::string& what) {
-      throw base::Error(
-          label, ": this sentencepiece model ", what,
-          "; muonlab needs exact round trips, train one with `muonlab data tokenizer`");
-    };
-    if (settings.model_type != 1 && settings.model_type != 2) refuse("is neither BPE nor unigram");
-    if (!settings.byte_fallback) refuse("has no byte fallback");
-    if (settings.has_character_map) refuse("normalizes its text");
-    if (settings.add_dummy_prefix) refuse("adds a space before the text");
-    if (settings.remove_extra_whitespaces) refuse("removes white space");
-    if (!settings.escape_whitespaces) refuse("does not escape spaces");
-    bpe_ = settings.model_type == 2;
-    if (const auto status = processor_.LoadFromSerializedProto(model_); !status.ok()) {
-      refuse(std::string("cannot be loaded (") + status.error_message() + ")");
-    }
-    if (processor_.eos_id() < 0) refuse("has no end-of-text id");
+  SentencePieceTokenizer(std::string model_bytes, const std::string& label, bool bpe)
+      : model_(std::move(model_bytes)), bpe_(bpe), owner_(PretokenCache::new_owner()) {
+    const auto refuse = [&](const std::string& what) { refuse_model(label, what); };
+    load_pieces(processor_, model_, label);
     read_pieces();
     for (const int32_t id : byte_ids_) {
       if (id < 0) refuse("lacks some of the 256 byte pieces");
     }
     if (const std::string piece = crossing_piece(); !piece.empty()) {
       refuse(base::str("has pieces that reach over the end of a word, such as \"", piece,
-                       "\" (split_by_whitespace=false or treat_whitespace_as_suffix=true)"));
+                       "\" (split_by_whitespace=false)"));
     }
     hash_ = base::hash_text("muonlab pretokens 1\n" + model_).hex();
   }
@@ -141,7 +114,7 @@ class SentencePieceTokenizer : public Tokenizer {
 
   std::string model_, hash_;
   sentencepiece::SentencePieceProcessor processor_;
-  bool bpe_ = true;
+  bool bpe_;
   uint64_t owner_;
   std::vector<std::string> texts_;
   std::array<int32_t, 256> byte_ids_;
@@ -149,9 +122,44 @@ class SentencePieceTokenizer : public Tokenizer {
 
 }  // namespace
 
+std::string with_spaces(std::string_view piece) {
+  std::string text;
+  for (size_t at = 0; at < piece.size();) {
+    const bool space = piece.substr(at, kSpaceSymbol.size()) == kSpaceSymbol;
+    text += space ? ' ' : piece[at];
+    at += space ? kSpaceSymbol.size() : 1;
+  }
+  return text;
+}
+
+void refuse_model(const std::string& label, const std::string& what) {
+  throw base::Error(label, ": this sentencepiece model ", what,
+                    "; take another one, or train one with `muonlab data tokenizer`");
+}
+
+void load_pieces(sentencepiece::SentencePieceProcessor& processor, const std::string& model,
+                 const std::string& label) {
+  if (const auto status = processor.LoadFromSerializedProto(model); !status.ok())
+    refuse_model(label, std::string("cannot be loaded (") + status.error_message() + ")");
+  if (processor.eos_id() < 0) refuse_model(label, "has no end-of-text id");
+}
+
 std::shared_ptr<const Tokenizer> make_sentencepiece_tokenizer(std::string model_bytes,
                                                               const std::string& label) {
-  return std::make_shared<SentencePieceTokenizer>(std::move(model_bytes), label);
+  const ModelSettings settings = read_model_settings(model_bytes, label);
+  if (settings.model_type != 1 && settings.model_type != 2)
+    refuse_model(label, "is neither BPE nor unigram");
+  if (!settings.byte_fallback)
+    refuse_model(label, "has no byte fallback, so characters that it does not know would be lost");
+  if (!settings.escape_whitespaces) refuse_model(label, "does not escape spaces");
+  if (settings.denormalizes) refuse_model(label, "changes texts when it decodes them");
+  if (settings.treat_whitespace_as_suffix)
+    refuse_model(label, "puts spaces at the end of words (treat_whitespace_as_suffix=true)");
+  if (settings.character_map.empty() && !settings.add_dummy_prefix &&
+      !settings.remove_extra_whitespaces)
+    return std::make_shared<SentencePieceTokenizer>(std::move(model_bytes), label,
+                                                    settings.model_type == 2);
+  return make_normalizing_tokenizer(std::move(model_bytes), settings, label);
 }
 
 }  // namespace muonlab::data

@@ -17,7 +17,7 @@ void ShardSeries::add(std::span<const int32_t> ids, uint64_t text_bytes) {
       return;
     }
     const auto part = ids.first(space);
-    // Where the tokenizer normalizes the text, the ids' bytes differ from the text's.
+    // Where the tokenizer changes the text, the ids' bytes differ from the text's.
     const uint64_t part_bytes =
         space == ids.size() ? text_bytes : std::min(text_bytes, bytes_of(part));
     writer_->add(part, part_bytes);

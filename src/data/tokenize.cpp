@@ -38,8 +38,10 @@ EncodedChunk encode_chunk(const Tokenizer& tokenizer, const Chunk& chunk,
                           const ReadOptions& options) {
   EncodedChunk result;
   result.done_bytes = chunk.done_bytes;
+  bool starts = chunk.begins_document;
   for_each_text(chunk, options, result.bad_lines, [&](std::string_view text, bool ends_document) {
-    const auto ids = tokenizer.encode(text);
+    const auto ids = starts ? tokenizer.encode(text) : tokenizer.encode_rest(text);
+    starts = ends_document || (starts && text.empty());
     result.ids.insert(result.ids.end(), ids.begin(), ids.end());
     // Whether an empty end of a document that began in an earlier chunk counts the writer knows.
     if (ends_document && !text.empty()) result.ids.push_back(tokenizer.end_of_text());

@@ -1,3 +1,5 @@
+#include <map>
+
 #include <ATen/ATen.h>
 #include <nlohmann/json.hpp>
 
@@ -86,6 +88,16 @@ Exported export_hugging_face(LoadedModel& loaded, const ExportRequest& request,
     base::write_atomically(base::join_path(folder, name), text);
     add(name, text.size());
   };
+  std::map<std::string, std::string> tokenizer_files;
+  if (request.with_tokenizer) tokenizer_files = loaded.tokenizer->files();
+  if (tokenizer_files.contains("tokenizer.model") && !tokenizer_files.contains("tokenizer.json")) {
+    throw base::Error(
+        "transformers would make other ids: the tokenizer is a sentencepiece model that is "
+        "unigram, "
+        "changes characters or removes spaces, which a tokenizer.json cannot say exactly. "
+        "--no-tokenizer writes "
+        "the model alone, for ids that the sentencepiece package makes");
+  }
   const std::vector<tensor::NamedTensor> values = converted(loaded, request.type);
   const std::vector<store::WeightFile> parts =
       store::share_out(tensor::store_views(values), request.max_file_bytes);
@@ -96,7 +108,7 @@ Exported export_hugging_face(LoadedModel& loaded, const ExportRequest& request,
   if (parts.size() > 1) write(store::kWeightsIndex, store::weights_index(parts));
   write("config.json", config_text(loaded, request.type));
   write("generation_config.json", generation_config(loaded));
-  for (const auto& [name, bytes] : loaded.tokenizer->files()) write(name, bytes);
+  for (const auto& [name, bytes] : tokenizer_files) write(name, bytes);
   write("README.md", model_card(loaded, model_name(loaded)));
   if (data::is_ids_tokenizer(*loaded.tokenizer)) {
     exported.notes.push_back(

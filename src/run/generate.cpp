@@ -41,13 +41,14 @@ size_t withheld_bytes(const std::string& text, const std::vector<std::string>& s
 // The text of the ids so far, handed over piece by piece.
 class Written {
  public:
-  Written(const data::Tokenizer& tokenizer, const std::vector<std::string>& stops,
+  // `starts`: the ids are the beginning of a text.
+  Written(const data::Tokenizer& tokenizer, bool starts, const std::vector<std::string>& stops,
           const std::function<void(const std::string&)>& piece)
-      : tokenizer_(tokenizer), stops_(stops), piece_(piece) {}
+      : tokenizer_(tokenizer), starts_(starts), stops_(stops), piece_(piece) {}
 
   // False where a stop string has come: the text ends before it.
   bool update(std::span<const int32_t> ids) {
-    text_ = tokenizer_.decode(ids);
+    text_ = starts_ ? tokenizer_.decode_start(ids) : tokenizer_.decode(ids);
     size_t end = std::string::npos;
     for (const std::string& stop : stops_) end = std::min(end, text_.find(stop));
     if (end != std::string::npos) {
@@ -68,6 +69,7 @@ class Written {
   }
 
   const data::Tokenizer& tokenizer_;
+  bool starts_;
   const std::vector<std::string>& stops_;
   const std::function<void(const std::string&)>& piece_;
   std::string text_;
@@ -131,7 +133,7 @@ std::vector<int32_t> generate(LoadedModel& loaded, std::vector<int32_t> prompt,
   std::vector<int32_t> ids = std::move(prompt);
   const base::Philox random(static_cast<uint64_t>(sampling.seed), base::Purpose::sampling);
   Reader reader(loaded);
-  Written written(tokenizer, sampling.stop, piece);
+  Written written(tokenizer, ids.back() == tokenizer.end_of_text(), sampling.stop, piece);
   for (int64_t n = 0; n < sampling.max_tokens; ++n) {
     const at::Tensor logits_v = reader.next(ids);
     // Padding above the tokenizer's ids is never drawn.

@@ -46,6 +46,7 @@ store::GgufPairs from_sentencepiece(const std::string& model, const data::Tokeni
   const data::SentencePieceKind kind = data::sentencepiece_kind(model, "tokenizer.model");
   if (!kind.bpe) refuse("the tokenizer is a unigram model");
   if (kind.normalizes) refuse("the tokenizer normalizes its text");
+  if (kind.removes_spaces) refuse("the tokenizer removes spaces");
   Tokens tokens(static_cast<size_t>(vocabulary));
   std::vector<float> scores(static_cast<size_t>(vocabulary), 0);
   const auto pieces = data::read_sentence_pieces(model, "tokenizer.model");

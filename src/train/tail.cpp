@@ -48,7 +48,8 @@ TailExam::TailExam(const std::vector<data::Question>& questions, const data::Tok
     // The question ends at a border of pretokens, so its ids begin those of the whole document.
     for (const std::string& part : {question.text, " " + question.answer + "."}) {
       asked.prompt = static_cast<int64_t>(asked.ids.size());
-      const std::vector<int32_t> ids = tokenizer.encode(part);
+      const std::vector<int32_t> ids =
+          asked.prompt == 1 ? tokenizer.encode(part) : tokenizer.encode_rest(part);
       asked.ids.insert(asked.ids.end(), ids.begin(), ids.end());
     }
     num_groups_ = std::max(num_groups_, asked.group + 1);

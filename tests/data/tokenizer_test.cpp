@@ -235,12 +235,15 @@ TEST(Tokenizer, AModelWithPiecesAcrossWordsIsRefused) {
     return std::string();
   };
   EXPECT_EQ(error(""), "");
-  for (const char* setting : {"--split_by_whitespace=false", "--treat_whitespace_as_suffix=true"}) {
-    EXPECT_NE(error(setting).find("m.model: this sentencepiece model has pieces that reach over "
-                                  "the end of a word, such as \""),
+  for (const char* more : {"", " --add_dummy_prefix=true"}) {
+    const std::string text = error(std::string("--split_by_whitespace=false") + more);
+    EXPECT_NE(text.find("m.model: this sentencepiece model has pieces that reach over the end of a "
+                        "word, such as \""),
               std::string::npos)
-        << setting << error(setting);
+        << text;
   }
+  EXPECT_NE(error("--treat_whitespace_as_suffix=true").find("puts spaces at the end of words"),
+            std::string::npos);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Text to token ids and back, exactly: decode(encode(bytes)) == bytes for every sequence of bytes,
-// valid UTF-8 or not. Only a tokenizer.json that asks for the normalization form NFC gives the
-// text in that form back.
+// valid UTF-8 or not. Only two kinds give a changed text back: a tokenizer.json that asks for the
+// normalization form NFC, and sentencepiece models that add a space before a text or normalize it.
 #pragma once
 
 #include <cstdint>
@@ -22,12 +22,18 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  // No end-of-text is added. Cutting the text at last_safe_cut() and joining the ids gives the
-  // same.
+  // The ids of a text from its beginning. No end-of-text is added.
   virtual std::vector<int32_t> encode(std::string_view text) const = 0;
-  // The bytes that ids stand for; end-of-text gives kEndOfText. One id may be a part of a
-  // character. Throws Error for an id outside [0, vocabulary()).
+  // The ids of text that has text before it, which decides whether a tokenizer adds a space there.
+  // Where a text is cut at last_safe_cut(), encode() of the first part and encode_rest() of the
+  // others give the ids of the whole.
+  virtual std::vector<int32_t> encode_rest(std::string_view text) const { return encode(text); }
+  // The bytes that ids from the middle of a text stand for; end-of-text gives kEndOfText, and
+  // behind it a text begins. One id may be a part of a character. Throws Error for an id outside
+  // [0, vocabulary()).
   virtual std::string decode(std::span<const int32_t> ids) const = 0;
+  // The same for ids from the beginning of a text, without a space that encode() added.
+  virtual std::string decode_start(std::span<const int32_t> ids) const { return decode(ids); }
 
   // The last place in `text` (> 0) where it may be cut whatever follows it, given that text begins
   // at such a place; 0 if there is none yet.
@@ -49,9 +55,10 @@ class Tokenizer {
 // One id a byte, end-of-text 256.
 std::shared_ptr<const Tokenizer> make_byte_tokenizer();
 
-// From the bytes of a sentencepiece .model (BPE or unigram, byte fallback, identity normalization,
-// white space kept, an end-of-sentence id). Throws Error saying which of these is missing; `label`
-// names the model in messages.
+// From the bytes of a sentencepiece .model (BPE or unigram) with byte fallback and an
+// end-of-sentence id. A model that neither adds a space nor normalizes is read as muonlab's own
+// are, others (Llama 2, Mistral) as sentencepiece does. Throws Error saying what is missing;
+// `label` names the model in messages.
 std::shared_ptr<const Tokenizer> make_sentencepiece_tokenizer(std::string model_bytes,
                                                               const std::string& label);
 

@@ -15,8 +15,8 @@ struct ExportRequest {
   ExportFormat format = ExportFormat::hugging_face;
   ExportType type = ExportType::fp32;       // q8_0: GGUF only
   uint64_t max_file_bytes = 5'000'000'000;  // of weights; Hugging Face only
-  bool with_tokenizer = true;               // GGUF only; the folder always has it
-  std::string out{};                        // a new folder, or a new file for GGUF
+  bool with_tokenizer = true;
+  std::string out{};  // a new folder, or a new file for GGUF
 };
 
 struct Exported {
