@@ -11,6 +11,7 @@
 
 #include "data/shard_header.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/text.hpp"
 
 namespace muonlab::data {
 
@@ -134,10 +135,30 @@ ShardHeader ShardWriter::finish() {
   return header_;
 }
 
+namespace {
+
+// The files whose names match the last part of a path, such as "fineweb_train_*.bin".
+std::vector<std::string> matching_files(const std::string& path) {
+  base::FileSystem& files = base::real_file_system();
+  const std::string folder = base::parent_path(path);
+  const std::string pattern = path.substr(path.rfind('/') + 1);
+  std::vector<std::string> found;
+  if (pattern.find_first_of("*?[") == std::string::npos || !files.is_directory(folder)) return {};
+  for (const std::string& name : files.list(folder)) {
+    if (base::glob_match(pattern, name)) found.push_back(base::join_path(folder, name));
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+}  // namespace
+
 std::vector<std::string> shard_paths(const std::string& path, const std::string& asked_by) {
   base::FileSystem& files = base::real_file_system();
   const std::string asked = asked_by.empty() ? "" : " (" + asked_by + ")";
   if (!files.exists(path)) {
+    const std::vector<std::string> found = matching_files(path);
+    if (!found.empty()) return found;
     throw base::Error(path, ": no such shard or folder", asked,
                       "; make it with `muonlab data tokens`");
   }

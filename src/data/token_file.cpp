@@ -181,7 +181,16 @@ class TokenFileReader {
                         ": its first line does not end in |2 or |4, the bytes of an id; set "
                         "data.format to uint16 or uint32");
     }
-    return width == "2" ? 2 : 4;
+    const uint32_t id_bytes = width == "2" ? 2 : 4;
+    const std::string rest = text.substr(std::min(text.size(), line.size() + 1));
+    const std::string count = rest.substr(0, rest.find('\n'));
+    const std::string held = std::to_string(file_.size() / id_bytes);
+    if (!count.empty() && count.find_first_not_of("0123456789") == std::string::npos &&
+        count != held) {
+      throw base::Error(file_.path(), ": holds ", held, " ids, but ", path, " says ", count,
+                        "; the file is damaged, get it again");
+    }
+    return id_bytes;
   }
 
   const base::ReadableFile& file_;

@@ -283,6 +283,8 @@ TEST(TokenFile, MalformedFilesAreRefused) {
   }
   Known metadata{"k.ds", "datatrove", raw(2), 0, "k.ds.metadata", "gpt2\n400\n"};
   expect_refused(metadata, "metadata without a width");
+  metadata.beside_bytes = "gpt2|2\n401\n0.4 KT";
+  expect_refused(metadata, "another number of ids");
   EXPECT_GE(kinds, 100);
 }
 
@@ -302,6 +304,21 @@ TEST(TokenFile, WhatIsNotSupportedIsNamed) {
   EXPECT_NE(refusal(scratch.write("d.bin", llmc(20240520, 2, 2)), byte_options(0))
                 .find("llm.c version (offset 4) is 2, but 1 belongs to the magic 20240520"),
             std::string::npos);
+}
+
+TEST(TokenFiles, APatternNamesFiles) {
+  const ScratchFolder folder("token_file_patterns");
+  for (const char* name : {"web_train_000002.bin", "web_train_000001.bin", "web_val_000000.bin"})
+    folder.write(name, "ids");
+  EXPECT_EQ(
+      shard_paths(folder / "web_train_*.bin"),
+      (std::vector<std::string>{folder / "web_train_000001.bin", folder / "web_train_000002.bin"}));
+  EXPECT_EQ(shard_paths(folder / "web_val_00000?.bin").size(), 1u);
+  EXPECT_EQ(error_of([&] { shard_paths(folder / "web_test_*.bin", "data.valid"); }),
+            folder /
+                "web_test_*.bin: no such shard or folder (data.valid); make it with `muonlab "
+                "data tokens`");
+  EXPECT_NE(error_of([&] { shard_paths(folder / "no/web_*.bin"); }), "no error");
 }
 
 }  // namespace
