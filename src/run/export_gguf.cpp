@@ -105,6 +105,8 @@ class GgufExport {
       result_.notes.push_back(base::str(other_rows_, " matrices whose rows are no multiple of ",
                                         store::kGgufBlock, " numbers are stored as F16"));
     }
+    const std::string note = gguf_tokenizer_note(*loaded_.tokenizer);
+    if (request_.with_tokenizer && !note.empty()) result_.notes.push_back(note);
     return std::move(result_);
   }
 

@@ -22,6 +22,8 @@ std::string model_card(const LoadedModel& loaded, const std::string& name);
 // The keys tokenizer.* of a GGUF file with `vocabulary` ids. Throws base::Error where llama.cpp
 // would make other ids.
 store::GgufPairs gguf_tokenizer(const data::Tokenizer& tokenizer, int64_t vocabulary);
+// For which texts llama.cpp makes other ids with what gguf_tokenizer() writes; empty: for none.
+std::string gguf_tokenizer_note(const data::Tokenizer& tokenizer);
 
 // A name for the model in what is written: that of its run.
 std::string model_name(const LoadedModel& loaded);

@@ -152,6 +152,27 @@ store::GgufPairs from_json(const std::string& text, const data::Tokenizer& token
 
 }  // namespace
 
+std::string gguf_tokenizer_note(const data::Tokenizer& tokenizer) {
+  const auto files = tokenizer.files();
+  const auto model = files.find("tokenizer.model");
+  if (model == files.end()) {
+    const auto json = files.find("tokenizer.json");
+    const bool normalizes =
+        json != files.end() &&
+        member(PlainJson::parse(json->second), "normalizer").dump().find("NFC") !=
+            std::string::npos;
+    if (!normalizes) return "";
+    return "llama.cpp does not normalize texts (NFC), as this tokenizer does: its ids are others "
+           "where an accent is a character of its own behind its letter";
+  }
+  // Models that add a space are those of others, whose texts are not split into words first.
+  if (data::sentencepiece_kind(model->second, model->first).adds_space) return "";
+  return "llama.cpp does not split a text into words before it applies a sentencepiece model, as "
+         "muonlab does: its ids are others where two spaces follow each other, and rarely "
+         "elsewhere. They stand for the same text. A tokenizer of `muonlab data tokenizer --kind "
+         "byte_bpe` has the same ids everywhere";
+}
+
 store::GgufPairs gguf_tokenizer(const data::Tokenizer& tokenizer, int64_t vocabulary) {
   if (data::is_ids_tokenizer(tokenizer)) refuse("the model has token ids without a tokenizer");
   const auto files = tokenizer.files();
