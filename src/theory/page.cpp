@@ -25,9 +25,10 @@ size_t count_holding(const Result& result) {
 
 std::string verdict_line(const Record& record) {
   const size_t count = record.result.claims.size(), holding = count_holding(record.result);
-  std::string text = holding == count && count > 0 ? str("All ", count, " claims hold.")
-                                                   : str(holding, " of ", count, " claims hold; ",
-                                                         count - holding, " do not.");
+  std::string text = holding == count && count > 0
+                         ? str("All ", count, " claims hold.")
+                         : str(holding, " of ", count, " claims hold; ", count - holding,
+                               count - holding == 1 ? " does not." : " do not.");
   if (!record.complete)
     text +=
         " The run was interrupted: what is missing was not checked. The tables hold what was "
@@ -44,8 +45,9 @@ std::string claim_row(const Claim& claim) {
   }
   const std::string note =
       claim.note.empty() ? "" : "<br><small>" + escape(claim.note) + "</small>";
-  const std::string whose = str(claim.owner == ClaimOwner::paper ? "paper" : "ours",
-                                claim.source.empty() ? "" : ", " + escape(claim.source));
+  const std::string owner = claim.owner == ClaimOwner::paper ? "paper" : "ours";
+  const bool more = !claim.source.empty() && claim.source != owner;
+  const std::string whose = owner + (more ? ", " + escape(claim.source) : "");
   const auto figure = [](const char* name, const std::string& html) {
     return str("<td class=\"n\" data-name=\"", name, "\">", html, "</td>");
   };

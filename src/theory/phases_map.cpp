@@ -111,11 +111,12 @@ void claim_regions(const PhasesConfig& config, Context& context, Result& result)
               "who is ahead, from s = 20 until SignSVD has learned its last mode",
               {"a", "b", "lead_at_20", "last_time", "lead_at_last", "winner", "predicted"}};
   const KeptTables kept(result, {&table});
+  const double top = std::max(2.0, *std::ranges::max_element(config.map_target));
   page::XyPlot plot{
       .title = base::str("Who wins, n = ", config.map_inputs),
       .note = "Grey lines: our boundaries a = 1 and a = max(2, 2b + 1). The paper's are not known.",
       .x = {.name = "exponent a of the covariance"},
-      .y = {.name = "exponent b of the target"},
+      .y = {.name = "exponent b of the target", .range = std::pair{-0.05 * top, 1.05 * top}},
       .series = {}};
   for (int winner = 0; winner < 3; ++winner) {
     plot.series.push_back({.label = kWinnerNames[winner],

@@ -61,7 +61,7 @@ TEST(TheoryOutput, WritesTablesRecordAndPage) {
   EXPECT_EQ(json["tables"]["curve"]["columns"]["x"][0], 0.1);
   const std::string page = base::read_text(folder / "index.html");
   EXPECT_NE(page.find("One is &lt;near&gt; two."), std::string::npos);
-  EXPECT_NE(page.find("1 of 2 claims hold; 1 do not."), std::string::npos);
+  EXPECT_NE(page.find("1 of 2 claims hold; 1 does not."), std::string::npos);
 }
 
 TEST(TheoryOutput, AnotherResultReplacesItsOwnFilesOnly) {
