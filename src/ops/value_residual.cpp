@@ -12,12 +12,12 @@ class MixValues : public torch::autograd::Function<MixValues> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& qkv,
                             const at::Tensor& first_nk, const at::Tensor& share,
-                            const at::Tensor& share_grad, int64_t first_column) {
-    const bool is_learned = share_grad.defined();
+                            const std::optional<at::Tensor>& share_grad, int64_t first_column) {
+    const bool is_learned = share_grad.has_value();
     context->mark_dirty({qkv});
     context->saved_data["first_column"] = first_column;
     context->saved_data["share"] = share;
-    if (is_learned) context->saved_data["share_grad"] = share_grad;
+    if (is_learned) context->saved_data["share_grad"] = *share_grad;
     const at::Tensor own_nk = qkv.narrow(1, first_column, first_nk.size(1));
     const at::Tensor wide_nk = own_nk.to(share.scalar_type());
     const at::Tensor gap_nk = first_nk.to(share.scalar_type()) - wide_nk;
@@ -55,7 +55,9 @@ at::Tensor mix_values(tensor::Path path, const at::Tensor& qkv, const at::Tensor
                       const tensor::Parameter& share, const Heads& heads) {
   const int64_t first_column = first_value_column(heads);
   if (is_fused(path)) {
-    return MixValues::apply(qkv, first_nk, share.value.detach(), share.grad, first_column);
+    // Autograd takes no undefined tensor as an input.
+    const auto grad = share.grad.defined() ? std::optional(share.grad) : std::nullopt;
+    return MixValues::apply(qkv, first_nk, share.value.detach(), grad, first_column);
   }
   const at::Tensor own_nk = qkv.narrow(1, first_column, heads.key_width());
   const at::ScalarType dtype = share.value.scalar_type();
