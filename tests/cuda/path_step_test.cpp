@@ -74,6 +74,14 @@ TEST(CudaPathStep, TwentyStepsHaveTheProcessorsLosses) {
                       2e-4);
 }
 
+// The graph of a micro-batch holds its share of the step, which changes with the batch.
+TEST(CudaPathStep, TheBatchGrowsAndValuesAreMixed) {
+  const std::vector<std::string> settings{
+      kLength, "train.batch=8", R"(train.batch_ramp=[{"batch":2,"steps":4},{"batch":4,"steps":5}])",
+      "model.layers=3", "model.value_residual=learned"};
+  expect_equal_losses(settings, 2e-4);
+}
+
 TEST(CudaPathStep, RulesThatNeedTheHostUpdateAfterTheStep) {
   expect_equal_losses({kLength, "optimizers.muon.orthogonalizer=svd"}, 2e-4);
   expect_equal_losses({kLength, "optimizers.adam={\"rule\":\"sgd\",\"lr\":0.01,\"momentum\":0.9}"},
