@@ -18,7 +18,7 @@ class DoubleArray {
   DoubleArray(std::string_view units, std::string_view texts, const std::string& label)
       : units_(units.size() / sizeof(uint32_t)), texts_(texts), label_(label) {
     if (units.size() % sizeof(uint32_t) != 0) fail();
-    std::memcpy(units_.data(), units.data(), units.size());
+    if (!units.empty()) std::memcpy(units_.data(), units.data(), units.size());
   }
 
   void collect(uint32_t at, std::string& from, std::vector<CharacterRule>& rules) const {
