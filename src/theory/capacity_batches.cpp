@@ -120,7 +120,7 @@ void claim_batches(const CapacityConfig& config, const Batches& found, Result& r
                            .accepted = at_least(1.5)});
   result.claims.push_back(
       {.statement = "Muon's critical batch grows like d^(alpha + 1/2): the exponent.",
-       .source = "ours, from theorem \"multi\"",
+       .source = "from theorem \"multi\"",
        .owner = ClaimOwner::ours,
        .measured = fit.slope,
        .predicted = config.alpha + 0.5,
