@@ -43,7 +43,12 @@ bool SweepRunner::run() {
     look_around();
     start_what_can();
     // Nothing runs and nothing can be started: done, unless other processes train cells.
-    if (running_.empty() && !others_run()) break;
+    if (running_.empty() && !others_run()) {
+      // One of them may have ended a search since the last look, so that there is more to do.
+      if (!queue_.look_around()) break;
+      plan_again();
+      continue;
+    }
     show();
     base::wait_for_child(kWait_s);
   }
