@@ -5,6 +5,7 @@
 
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/batch_sizes.hpp"
 #include "muonlab/config/load.hpp"
@@ -40,6 +41,26 @@ std::string rates_text(const RateSearch& search) {
   return base::join(texts, ", ");
 }
 
+// A line for every search in `after` that has found its rates and had not before.
+std::vector<std::string> found_rates(const std::vector<RateSearch>& before,
+                                     const std::vector<RateSearch>& after) {
+  std::vector<std::string> lines;
+  for (const RateSearch& search : after) {
+    const auto same = [&](const RateSearch& other) {
+      return other.block == search.block && other.row == search.row &&
+             other.rates.front().paths == search.rates.front().paths;
+    };
+    const auto earlier = std::find_if(before.begin(), before.end(), same);
+    if (!search.best || (earlier != before.end() && earlier->best)) continue;
+    lines.push_back(base::str("rates    ", search.block.empty() ? "" : search.block + ", ",
+                              search.row, ": ", rates_text(search), " (best of ",
+                              search.trials.size(), ")",
+                              search.at_edge ? "; still at the grid's edge" : "",
+                              search.out_of_runs ? "; stopped at max_runs" : ""));
+  }
+  return lines;
+}
+
 }  // namespace
 
 Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
@@ -55,7 +76,7 @@ Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
   for (const Cell& cell : plan.cells) {
     if (!queue.is_wanted(cell)) continue;
     const CellState state = queue.is_planned(cell) ? queue.status(cell).state : CellState::queued;
-    if (state == CellState::finished || state == CellState::diverged) {
+    if (has_ended(state)) {
       ++outlook.num_finished;
       continue;
     }
@@ -131,23 +152,10 @@ std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs) {
   return text;
 }
 
-std::vector<std::string> found_rates(const std::vector<RateSearch>& before,
-                                     const std::vector<RateSearch>& after) {
-  std::vector<std::string> lines;
-  for (const RateSearch& search : after) {
-    const auto same = [&](const RateSearch& other) {
-      return other.block == search.block && other.row == search.row &&
-             other.rates.front().paths == search.rates.front().paths;
-    };
-    const auto earlier = std::find_if(before.begin(), before.end(), same);
-    if (!search.best || (earlier != before.end() && earlier->best)) continue;
-    lines.push_back(base::str("rates    ", search.block.empty() ? "" : search.block + ", ",
-                              search.row, ": ", rates_text(search), " (best of ",
-                              search.trials.size(), ")",
-                              search.at_edge ? "; still at the grid's edge" : "",
-                              search.out_of_runs ? "; stopped at max_runs" : ""));
-  }
-  return lines;
+void plan_again(SweepQueue& queue) {
+  const std::vector<RateSearch> before = queue.plan().searches;
+  if (queue.refresh()) write_sweep_record(queue.folder(), queue.sweep(), queue.plan());
+  for (const std::string& line : found_rates(before, queue.plan().searches)) base::print_line(line);
 }
 
 }  // namespace muonlab::study

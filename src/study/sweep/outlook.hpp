@@ -31,8 +31,8 @@ std::string cards_text(const Outlook& outlook, const std::vector<Card>& cards);
 // "sweep    runs/tiny_gated" with what is planned, the line of cells, the time, memory and disk
 // they take.
 std::string outlook_text(const Outlook& outlook, SweepQueue& queue, int jobs);
-// A line for every search in `after` that has found its rates and had not before.
-std::vector<std::string> found_rates(const std::vector<RateSearch>& before,
-                                     const std::vector<RateSearch>& after);
+// Plans anew from what is known, keeps the plan in the sweep's folder where it changed, and prints
+// a line for every search that has found its rates by that.
+void plan_again(SweepQueue& queue);
 
 }  // namespace muonlab::study

@@ -129,11 +129,10 @@ void SweepQueue::look_at(const Cell& cell, Known& known) {
 
 bool SweepQueue::claim(const Cell& cell) {
   try {
-    claims_[cell.name] =
-        std::make_unique<base::FileLock>(folder_.claim(cell.name), "the cell " + cell.name);
+    claims_.emplace(cell.name, std::make_unique<base::FileLock>(folder_.claim(cell.name),
+                                                                "the cell " + cell.name));
     return true;
   } catch (const base::InUse&) {
-    claims_.erase(cell.name);
     return false;
   }
 }
@@ -175,12 +174,9 @@ bool SweepQueue::look_around() {
   for (const Cell& cell : plan_.cells) {
     if (started_.contains(cell.name) || !is_wanted(cell)) continue;
     Known& now = known(cell);
-    const CellState before = now.status.state;
-    if (before == CellState::finished || before == CellState::diverged || now.given_up) continue;
-    if (!now.changes.empty()) continue;
+    if (has_ended(now.status.state) || now.given_up || !now.changes.empty()) continue;
     look_at(cell, now);
-    const CellState state = now.status.state;
-    ended |= state == CellState::finished || state == CellState::diverged;
+    ended |= has_ended(now.status.state);
   }
   return ended;
 }
@@ -203,8 +199,7 @@ CellStatus SweepQueue::ended(const Cell& cell, int exit_code) {
   release(cell);
   CellStatus status = cell_status(folder_, cell.name);
   // The process is gone, but what is there does not say that the run is complete.
-  if (status.state != CellState::finished && status.state != CellState::diverged)
-    status.state = CellState::failed;
+  if (!has_ended(status.state)) status.state = CellState::failed;
   known_[cell.name] = {status, {}, {}};
   return status;
 }

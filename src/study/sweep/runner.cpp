@@ -46,7 +46,7 @@ bool SweepRunner::run() {
     if (running_.empty() && !others_run()) {
       // One of them may have ended a search since the last look, so that there is more to do.
       if (!queue_.look_around()) break;
-      plan_again();
+      plan_again(queue_);
       continue;
     }
     show();
@@ -60,15 +60,9 @@ bool SweepRunner::run() {
 void SweepRunner::look_around() {
   const double now = base::monotonic_seconds();
   if (now < next_look_s_) return;
-  if (queue_.look_around()) plan_again();
+  if (queue_.look_around()) plan_again(queue_);
   const double took = base::monotonic_seconds() - now;
   next_look_s_ = now + std::max(kLook_s, kLookShare * took);
-}
-
-void SweepRunner::plan_again() {
-  const std::vector<RateSearch> before = queue_.plan().searches;
-  if (queue_.refresh()) write_sweep_record(queue_.folder(), queue_.sweep(), queue_.plan());
-  for (const std::string& line : found_rates(before, queue_.plan().searches)) print_line(line);
 }
 
 void SweepRunner::start_what_can() {
@@ -139,7 +133,7 @@ void SweepRunner::ended(const Job& job, int exit_code) {
     measured_flops_ += share * flops_of(job.cell);
     measured_s_ += job.watch.seconds();
   }
-  if (job.cell.tuning) plan_again();
+  if (job.cell.tuning) plan_again(queue_);
 }
 
 bool SweepRunner::others_run() {
@@ -209,7 +203,7 @@ void SweepRunner::show() {
     if (is_running || !queue_.is_wanted(cell)) continue;
     const CellState state = queue_.status(cell).state;
     progress.elsewhere += state == CellState::running;
-    progress.done += state == CellState::finished || state == CellState::diverged;
+    progress.done += has_ended(state);
     progress.failed += state == CellState::failed;
     if (state != CellState::queued && state != CellState::running) continue;
     ++progress.queued;

@@ -37,7 +37,6 @@ class SweepRunner {
   };
 
   void look_around();
-  void plan_again();
   void start_what_can();
   void start(const Cell& cell);
   std::optional<size_t> card_for(const Cell& cell) const;

@@ -38,10 +38,6 @@ std::string without_patterns(const std::string& path) {
   return result;
 }
 
-bool is_open(CellState state) {
-  return state != CellState::finished && state != CellState::diverged;
-}
-
 std::string run(const std::vector<std::string>& command) {
   const base::ProgramResult result = base::run_program(command);
   if (result.exit_code == 0) return result.output;
@@ -90,7 +86,7 @@ std::string SlurmSweep::path(const std::string& name) const {
 std::vector<std::string> SlurmSweep::list_searches() const {
   size_t open = 0;
   for (const Cell& cell : queue_.plan().cells) {
-    if (cell.tuning && queue_.is_wanted(cell)) open += is_open(queue_.status(cell).state);
+    if (cell.tuning && queue_.is_wanted(cell)) open += !has_ended(queue_.status(cell).state);
   }
   return std::vector<std::string>(std::min(open, kMostSearchTasks), "tune-*");
 }
@@ -99,7 +95,8 @@ std::vector<std::string> SlurmSweep::list_cells() {
   std::vector<std::string> names;
   for (const Cell& cell : queue_.outline().cells) {
     if (cell.tuning || !queue_.is_wanted(cell)) continue;
-    if (!queue_.is_planned(cell) || is_open(queue_.status(cell).state)) names.push_back(cell.name);
+    if (!queue_.is_planned(cell) || !has_ended(queue_.status(cell).state))
+      names.push_back(cell.name);
   }
   return names;
 }

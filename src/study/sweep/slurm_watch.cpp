@@ -36,12 +36,6 @@ SweepProgress progress_of(SweepQueue& queue) {
   return progress;
 }
 
-void plan_again(SweepQueue& queue) {
-  const std::vector<RateSearch> before = queue.plan().searches;
-  if (queue.refresh()) write_sweep_record(queue.folder(), queue.sweep(), queue.plan());
-  for (const std::string& line : found_rates(before, queue.plan().searches)) print_line(line);
-}
-
 // Grows whenever a cell was trained further.
 int64_t steps_done(SweepQueue& queue) {
   int64_t steps = 0;

@@ -31,12 +31,15 @@ class Queue {
     return record::RunFolder(folder().cell(cell));
   }
   SweepQueue& queue() {
-    if (!queue_) {
-      queue_.emplace(SweepPlanner(config::load_sweep(scratch_ / "sweep.json")), folder(), "",
-                     redo_changed_);
-      queue_->refresh();
-    }
+    if (!queue_) queue_.emplace(another());
     return *queue_;
+  }
+  // Of another sweep that works on the same folder.
+  SweepQueue another() const {
+    SweepQueue queue(SweepPlanner(config::load_sweep(scratch_ / "sweep.json")), folder(), "",
+                     redo_changed_);
+    queue.refresh();
+    return queue;
   }
 
  private:
@@ -86,8 +89,7 @@ TEST(SweepQueue, ACellThatAnotherProcessHasWaitsAndIsStartedAgain) {
 TEST(SweepQueue, SweepsOfOneFolderDivideTheCells) {
   Queue sweep;
   SweepQueue& one = sweep.queue();
-  SweepQueue other(SweepPlanner(one.sweep()), sweep.folder(), "", false);
-  other.refresh();
+  SweepQueue other = sweep.another();
   const Cell cell = *one.next();
   EXPECT_EQ(cell.name, "a-s1");
   EXPECT_EQ(next_name(other), "b-s1");
@@ -103,24 +105,21 @@ TEST(SweepQueue, SweepsOfOneFolderDivideTheCells) {
 TEST(SweepQueue, ACellThatFailedInAnotherSweepIsNotTriedAgainAtOnce) {
   Queue sweep;
   SweepQueue& one = sweep.queue();
-  SweepQueue other(SweepPlanner(one.sweep()), sweep.folder(), "", false);
-  other.refresh();
+  SweepQueue other = sweep.another();
   EXPECT_EQ(other.status(other.plan().cells[0]).state, CellState::queued);
   const Cell cell = *one.next();
   one.started(cell);
   one.ended(cell, 1);
   EXPECT_EQ(next_name(other), "b-s1");
   EXPECT_EQ(other.status(cell).state, CellState::failed);
-  SweepQueue later(SweepPlanner(one.sweep()), sweep.folder(), "", false);
-  later.refresh();
+  SweepQueue later = sweep.another();
   EXPECT_EQ(next_name(later), "a-s1") << "a sweep that begins later tries once more";
 }
 
 TEST(SweepQueue, ACellThatAnotherSweepFinishedCountsAsNews) {
   Queue sweep;
   SweepQueue& one = sweep.queue();
-  SweepQueue other(SweepPlanner(one.sweep()), sweep.folder(), "", false);
-  other.refresh();
+  SweepQueue other = sweep.another();
   EXPECT_EQ(other.status(other.plan().cells[0]).state, CellState::queued);
   const Cell cell = *one.next();
   one.started(cell);

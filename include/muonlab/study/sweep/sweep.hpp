@@ -46,6 +46,10 @@ class SweepFolder {
 };
 
 enum class CellState { queued, running, finished, diverged, failed };
+// No step of the cell is left to train.
+inline bool has_ended(CellState state) {
+  return state == CellState::finished || state == CellState::diverged;
+}
 
 struct CellStatus {
   CellState state = CellState::queued;
