@@ -85,6 +85,31 @@ def add_value_residuals(model):
             lambda module, inputs, output, share=share: (1 - share) * output + share * values["first"])
 
 
+def is_omitted(name, qk_norm):
+    return qk_norm == "no_gain" and (".q_norm." in name or ".k_norm." in name)
+
+
+def draw(model, generator, gain=1.0, qk_norm=None):
+    """Random parameters, in place, and a batch: tokens and targets. Gains lie around gain; omitted ones are one."""
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            noise = torch.randn(p.shape, generator=generator)
+            if is_omitted(name, qk_norm):
+                p.fill_(1.0)
+            elif name.endswith(".value_residual"):
+                p.copy_(0.4 + 0.2 * noise)
+            elif name.endswith(".bias"):
+                p.copy_(0.3 * noise)
+            elif p.ndim == 1:
+                p.copy_(gain + 0.1 * noise)
+            elif "embed_tokens" in name or "lm_head" in name:
+                p.copy_(0.5 * noise)
+            else:
+                p.copy_(noise / math.sqrt(p.shape[1]))
+    window = torch.randint(VOCABULARY, (BATCH, TIME + 1), generator=generator)
+    return window[:, :-1].contiguous(), window[:, 1:].contiguous()
+
+
 def make_family_case(seed, model_type, changes, value_residuals=False):
     """Gemma stores its norms' gains less one; param and grad hold the gains themselves."""
     fields = family_config(model_type, changes)
@@ -97,21 +122,7 @@ def make_family_case(seed, model_type, changes, value_residuals=False):
     if value_residuals:
         add_value_residuals(model)
     generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            noise = torch.randn(p.shape, generator=generator)
-            if name.endswith(".value_residual"):
-                p.copy_(0.4 + 0.2 * noise)
-            elif name.endswith(".bias"):
-                p.copy_(0.3 * noise)
-            elif p.ndim == 1:
-                p.copy_(1 - offset + 0.1 * noise)
-            elif "embed_tokens" in name or "lm_head" in name:
-                p.copy_(0.5 * noise)
-            else:
-                p.copy_(noise / math.sqrt(p.shape[1]))
-    window = torch.randint(VOCABULARY, (BATCH, TIME + 1), generator=generator)
-    tokens, targets = window[:, :-1].contiguous(), window[:, 1:].contiguous()
+    tokens, targets = draw(model, generator, gain=1 - offset)
     model.double()
     logits = model(input_ids=tokens).logits
     loss = torch.nn.functional.cross_entropy(logits.view(-1, VOCABULARY), targets.view(-1))
@@ -157,27 +168,11 @@ def build_model(config):
     return getattr(transformers, config["architecture"])(hf_config)
 
 
-def is_omitted(name, qk_norm):
-    return qk_norm == "no_gain" and (".q_norm." in name or ".k_norm." in name)
-
-
 def make_model_case(seed, case):
     config = model_config(*case)
     generator = torch.Generator().manual_seed(seed)
     model = build_model(config)
-    with torch.no_grad():
-        for name, p in model.named_parameters():
-            noise = torch.randn(p.shape, generator=generator)
-            if is_omitted(name, config["qk_norm"]):
-                p.fill_(1.0)
-            elif p.ndim == 1:
-                p.copy_(1 + 0.1 * noise)
-            elif "embed_tokens" in name or "lm_head" in name:
-                p.copy_(0.5 * noise)
-            else:
-                p.copy_(noise / math.sqrt(p.shape[1]))
-    window = torch.randint(VOCABULARY, (BATCH, TIME + 1), generator=generator)
-    tokens, targets = window[:, :-1].contiguous(), window[:, 1:].contiguous()
+    tokens, targets = draw(model, generator, qk_norm=config["qk_norm"])
 
     tensors = {"tokens": tokens, "targets": targets}
     parameters = {n: p for n, p in model.named_parameters() if not is_omitted(n, config["qk_norm"])}

@@ -1,5 +1,6 @@
 // muonlab sample: text from a model.
 #include <signal.h>
+#include <unistd.h>
 
 #include <functional>
 #include <iostream>
@@ -58,13 +59,17 @@ nlohmann::ordered_json write_samples(run::LoadedModel& loaded, const SampleOptio
   return samples;
 }
 
-volatile sig_atomic_t ended_by_key = 0;
+volatile sig_atomic_t writes_text = 0, ended_by_key = 0;
 struct TextEnded {};
 
-// Ctrl-C ends the text that is being written; while a line is typed it ends the reading.
+// Ctrl-C ends the text that is being written; while a line is typed it ends the program, at once,
+// since a flag set just before the read would not be seen until the line is complete.
 void note_interrupts() {
   struct sigaction action {};
-  action.sa_handler = [](int) { ended_by_key = 1; };
+  action.sa_handler = [](int) {
+    if (!writes_text) ::_exit(base::exit_code::kInterrupted);
+    ended_by_key = 1;
+  };
   ::sigemptyset(&action.sa_mask);
   ::sigaction(SIGINT, &action, nullptr);
 }
@@ -79,15 +84,13 @@ std::string write_until_interrupted(run::LoadedModel& loaded, const std::string&
       if (ended_by_key) throw TextEnded{};
     });
   } catch (const TextEnded&) {
-    ended_by_key = 0;
     std::cout << "\n";
   }
   return made;
 }
 
 // Each line is continued as a text of its own; an empty line continues the last text further.
-// Returns the exit code.
-int converse(run::LoadedModel& loaded, const SampleOptions& options) {
+void converse(run::LoadedModel& loaded, const SampleOptions& options) {
   const bool shows_prompt = base::is_terminal(0);
   run::Sampling sampling = options.sampling;
   std::string text = options.prompt, line;
@@ -99,12 +102,14 @@ int converse(run::LoadedModel& loaded, const SampleOptions& options) {
   while ((shows_prompt && std::cout << "> " << std::flush), std::getline(std::cin, line)) {
     if (!line.empty()) text = line;
     if (text.empty()) continue;
+    writes_text = 1;
     std::cout << line << std::flush;
     text += write_until_interrupted(loaded, text, sampling);
+    writes_text = 0;
+    ended_by_key = 0;
     ++sampling.seed;
   }
   if (shows_prompt) std::cout << "\n";
-  return ended_by_key ? base::exit_code::kInterrupted : base::exit_code::kDone;
 }
 
 void add_choice_options(CLI::App& command, run::Sampling& sampling) {
@@ -141,7 +146,7 @@ void add_choice_options(CLI::App& command, run::Sampling& sampling) {
 
 }  // namespace
 
-void add_sample(CLI::App& app, Exit& exit) {
+void add_sample(CLI::App& app) {
   CLI::App* command = app.add_subcommand("sample", R"(Generate text from a model.
 
   muonlab sample runs/quickstart --prompt "Question:"
@@ -166,7 +171,7 @@ void add_sample(CLI::App& app, Exit& exit) {
   add_choice_options(*command, options->sampling);
   add_json(*command, options->json);
   add_device(*command, options->device);
-  command->callback([options, &exit] {
+  command->callback([options] {
     const JsonResult result(options->json);
     for (const std::string& stop : options->sampling.stop) {
       if (stop.empty()) throw base::UsageError("--stop: an empty text ends every text at once");
@@ -177,7 +182,7 @@ void add_sample(CLI::App& app, Exit& exit) {
       throw base::UsageError("--json and --interactive exclude each other");
     run::LoadedModel loaded = run::load_model(options->model, options->device);
     if (options->interactive) {
-      exit.code = converse(loaded, *options);
+      converse(loaded, *options);
       return;
     }
     const nlohmann::ordered_json samples = write_samples(loaded, *options);

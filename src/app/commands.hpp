@@ -47,7 +47,7 @@ void add_completion(CLI::App& app, Exit& exit);
 void add_new(CLI::App& app, Exit& exit);
 void add_lr_find(CLI::App& app, Exit& exit);
 void add_eval(CLI::App& app, Exit& exit);
-void add_sample(CLI::App& app, Exit& exit);
+void add_sample(CLI::App& app);
 void add_logits(CLI::App& app, Exit& exit);
 void add_export(CLI::App& app, Exit& exit);
 void add_inspect(CLI::App& app, Exit& exit);

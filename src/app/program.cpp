@@ -43,7 +43,7 @@ std::unique_ptr<CLI::App> make_program(Exit& exit) {
   add_compare(program, exit);
   add_metrics(program, exit);
   add_eval(program, exit);
-  add_sample(program, exit);
+  add_sample(program);
   add_logits(program, exit);
   add_export(program, exit);
   add_inspect(program, exit);

@@ -114,35 +114,68 @@ std::optional<int> ChildProcess::poll() {
   return exit_code_;
 }
 
-ProgramResult run_program(const std::vector<std::string>& command) {
+ProgramOutput::ProgramOutput(const std::vector<std::string>& command, bool with_errors) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) throw io_error("make a pipe for", command.front(), errno);
-  Descriptor read_end(ends[0]);
+  output_ = ends[0];
   const std::vector<char*> arguments = pointers(command);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
-  pid_t id = -1;
+  if (with_errors) ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+  sigset_t of_writing;
+  ::sigemptyset(&of_writing);
+  ::sigaddset(&of_writing, SIGPIPE);
+  posix_spawnattr_t signals;
+  ::posix_spawnattr_init(&signals);
+  ::posix_spawnattr_setsigdefault(&signals, &of_writing);
+  ::posix_spawnattr_setflags(&signals, POSIX_SPAWN_SETSIGDEF);
   const int number =
-      ::posix_spawnp(&id, arguments[0], &actions, nullptr, arguments.data(), environ);
+      ::posix_spawnp(&id_, arguments[0], &actions, &signals, arguments.data(), environ);
+  ::posix_spawnattr_destroy(&signals);
   ::posix_spawn_file_actions_destroy(&actions);
   ::close(ends[1]);
-  if (number == ENOENT) return {kCannotRun, command.front() + ": there is no such program\n"};
-  if (number != 0) throw io_error("start", command.front(), number);
+  if (number == 0) return;
+  exit_code_ = kCannotRun;
+  if (number == ENOENT) return;
+  ::close(output_);
+  throw io_error("start", command.front(), number);
+}
+
+ProgramOutput::~ProgramOutput() {
+  ::close(output_);
+  wait();
+}
+
+size_t ProgramOutput::read(std::span<char> out) {
+  size_t count = 0;
+  while (count < out.size()) {
+    const ssize_t got = ::read(output_, out.data() + count, out.size() - count);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    count += static_cast<size_t>(got);
+  }
+  return count;
+}
+
+int ProgramOutput::wait() {
+  int status = 0;
+  if (exit_code_) return *exit_code_;
+  while (::waitpid(id_, &status, 0) < 0 && errno == EINTR) {
+  }
+  exit_code_ = exit_code_of(status);
+  return *exit_code_;
+}
+
+ProgramResult run_program(const std::vector<std::string>& command) {
+  ProgramOutput program(command, true);
   ProgramResult result;
   char bytes[4096];
-  while (true) {
-    const ssize_t length = ::read(read_end.value(), bytes, sizeof bytes);
-    if (length < 0 && errno == EINTR) continue;
-    if (length <= 0) break;
-    result.output.append(bytes, static_cast<size_t>(length));
-  }
-  int status = 0;
-  while (::waitpid(id, &status, 0) < 0 && errno == EINTR) {
-  }
-  result.exit_code = exit_code_of(status);
+  while (const size_t count = program.read(bytes)) result.output.append(bytes, count);
+  result.exit_code = program.wait();
+  if (result.exit_code == kCannotRun && result.output.empty())
+    result.output = command.front() + ": there is no such program\n";
   return result;
 }
 

@@ -1,12 +1,8 @@
 #include "data/parquet_stream.hpp"
 
-#include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
 
 #include "muonlab/base/error.hpp"
@@ -26,62 +22,6 @@ std::string reader_program() {
       named != nullptr ? named : base::join_path(base::parent_path(base::own_program()), kReader);
   return ::access(path.c_str(), X_OK) == 0 ? path : "";
 }
-
-// What a program writes to its standard output.
-class ProgramOutput {
- public:
-  explicit ProgramOutput(std::vector<std::string> command) {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw base::io_error("open a pipe to", command[0], errno);
-    output_ = ends[0];
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    std::vector<char*> arguments;
-    for (std::string& argument : command) arguments.push_back(argument.data());
-    arguments.push_back(nullptr);
-    const int problem =
-        ::posix_spawn(&id_, arguments[0], &actions, nullptr, arguments.data(), environ);
-    posix_spawn_file_actions_destroy(&actions);
-    ::close(ends[1]);
-    if (problem != 0) {
-      ::close(output_);
-      throw base::io_error("start", command[0], problem);
-    }
-  }
-  // The program's next write fails, and ends it.
-  ~ProgramOutput() {
-    ::close(output_);
-    if (id_ > 0) end();
-  }
-  ProgramOutput(const ProgramOutput&) = delete;
-  ProgramOutput& operator=(const ProgramOutput&) = delete;
-
-  // Fills `out` unless the end comes first.
-  size_t read(std::span<char> out) {
-    size_t count = 0;
-    while (count < out.size()) {
-      const ssize_t got = ::read(output_, out.data() + count, out.size() - count);
-      if (got < 0 && errno == EINTR) continue;
-      if (got <= 0) break;
-      count += static_cast<size_t>(got);
-    }
-    return count;
-  }
-
-  // Waits for the end; its status as waitpid gives it.
-  int end() {
-    int status = 0;
-    while (id_ > 0 && ::waitpid(id_, &status, 0) < 0 && errno == EINTR) {
-    }
-    id_ = -1;
-    return status;
-  }
-
- private:
-  pid_t id_ = -1;
-  int output_ = -1;
-};
 
 // The reader's first line says how many rows there are, and a line that begins with '!' says why
 // it stopped; the others are JSON and are handed on.
@@ -154,7 +94,7 @@ class ParquetStream : public ByteStream {
         if (found != std::string::npos) end = old_size + found;
         continue;
       }
-      if (!raw_.empty() || program_.end() != 0) fail(raw_);
+      if (!raw_.empty() || program_.wait() != 0) fail(raw_);
       return false;
     }
     lines_ = raw_.substr(0, end + 1);
@@ -169,7 +109,7 @@ class ParquetStream : public ByteStream {
   static constexpr size_t kPart = 1 << 16;
   std::string path_;
   uint64_t file_bytes_, num_rows_ = 1, rows_read_ = 0;
-  ProgramOutput program_;
+  base::ProgramOutput program_;
   std::string raw_, lines_;  // as they came; whole lines for read()
 };
 

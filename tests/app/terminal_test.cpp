@@ -20,12 +20,7 @@ class OnTerminal {
     if (pid_ != 0) return;
     if (chdir(folder.c_str()) != 0) _exit(126);
     setenv("TERM", "xterm", 1);
-    std::string program = MUONLAB_BINARY;
-    std::vector<char*> argv{program.data()};
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    execv(MUONLAB_BINARY, argv.data());
-    _exit(127);
+    support::become_program(std::move(arguments));
   }
   ~OnTerminal() { close(descriptor_); }
 
@@ -76,6 +71,14 @@ TEST_F(Terminal, SampleTalksUntilCtrlD) {
   left.until("> ");
   left.type("half a line\x03");
   EXPECT_EQ(left.wait(), 130);
+
+  // Between the prompt and the read as well.
+  for (int i = 0; i < 10; ++i) {
+    OnTerminal soon(scratch_.path(), {"sample", "r", "--interactive"}, 60, 24);
+    soon.until("this command.");
+    soon.type("\x03");
+    EXPECT_EQ(soon.wait(), 130);
+  }
 }
 
 TEST_F(Terminal, FollowedPlotsFitIntoTheTerminal) {

@@ -34,6 +34,38 @@ TEST(Process, ItsExitCodeAndOutputAreKept) {
   EXPECT_EQ(read_text(output), "one\ntwo\nnothing to read\n");
 }
 
+TEST(Process, ItsOutputIsReadWhileItRuns) {
+  ProgramOutput program({"sh", "-c", "printf 0123456789; echo aside >&2; read line; exit 3"});
+  char part[4] = {};
+  EXPECT_EQ(program.read(part), 4u);
+  EXPECT_EQ(std::string(part, 4), "0123");
+  char rest[64] = {};
+  EXPECT_EQ(program.read(rest), 6u);
+  EXPECT_EQ(program.wait(), 3);
+  EXPECT_EQ(program.wait(), 3);
+}
+
+TEST(Process, OneThatNobodyReadsAnyMoreEnds) {
+  std::signal(SIGPIPE, SIG_IGN);  // as the program has it
+  const Stopwatch watch;
+  {
+    ProgramOutput program({"sh", "-c", "while :; do echo more; done"});
+    char part[4];
+    program.read(part);
+  }
+  std::signal(SIGPIPE, SIG_DFL);
+  EXPECT_LT(watch.seconds(), 10);
+}
+
+TEST(Process, RunToItsEndGivesAllItWrote) {
+  const ProgramResult both = run_program({"sh", "-c", "echo one; echo two >&2; exit 7"});
+  EXPECT_EQ(both.exit_code, 7);
+  EXPECT_EQ(both.output, "one\ntwo\n");
+  const ProgramResult missing = run_program({"no-such-program-as-this"});
+  EXPECT_EQ(missing.exit_code, 127);
+  EXPECT_EQ(missing.output, "no-such-program-as-this: there is no such program\n");
+}
+
 TEST(Process, SettingsOfItsEnvironmentAreAddedToOurs) {
   const TemporaryFolder folder;
   const std::string output = folder / "out.txt";

@@ -46,6 +46,16 @@ class Scratch {
   std::filesystem::path path_;
 };
 
+// Runs the program in this process, the child of a fork.
+[[noreturn]] inline void become_program(std::vector<std::string> arguments) {
+  std::string program = MUONLAB_BINARY;
+  std::vector<char*> argv{program.data()};
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  execv(MUONLAB_BINARY, argv.data());
+  _exit(127);
+}
+
 class Process {
  public:
   Process(const std::filesystem::path& folder, std::vector<std::string> arguments)
@@ -58,12 +68,7 @@ class Process {
     if (chdir(folder_.c_str()) != 0) _exit(126);
     dup2(open(out_.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0644), 1);
     dup2(open(err_.c_str(), O_CREAT | O_WRONLY | O_TRUNC, 0644), 2);
-    std::string program = MUONLAB_BINARY;
-    std::vector<char*> argv{program.data()};
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-    execv(MUONLAB_BINARY, argv.data());
-    _exit(127);
+    become_program(std::move(arguments));
   }
   pid_t id() const { return pid_; }
   void signal(int number) const { kill(pid_, number); }

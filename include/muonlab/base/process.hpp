@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,12 +34,33 @@ class ChildProcess {
   std::optional<int> exit_code_;
 };
 
+// What a started program writes, read while it runs. Its standard input is empty.
+class ProgramOutput {
+ public:
+  // A program found as the shell finds it (PATH); one that there is not has written nothing and
+  // ended with 127. `with_errors`: its standard error is read as well, instead of being this
+  // process's. Throws IoError when no process can be started.
+  explicit ProgramOutput(const std::vector<std::string>& command, bool with_errors = false);
+  ~ProgramOutput();  // a program that still writes ends by SIGPIPE; waits for its end
+  ProgramOutput(const ProgramOutput&) = delete;
+  ProgramOutput& operator=(const ProgramOutput&) = delete;
+
+  // Fills `out` unless the end comes first; how many bytes came.
+  size_t read(std::span<char> out);
+  // Waits for the end; the exit code as ChildProcess::poll gives it.
+  int wait();
+
+ private:
+  int id_ = -1;
+  int output_ = -1;
+  std::optional<int> exit_code_;
+};
+
 struct ProgramResult {
   int exit_code = 0;   // 127: there is no such program
   std::string output;  // standard output and error
 };
-// Runs a program found as the shell finds it (PATH) with empty standard input and waits for its
-// end. Throws IoError when no process can be started.
+// Runs a program as ProgramOutput does and waits for its end.
 ProgramResult run_program(const std::vector<std::string>& command);
 
 // In single quotes, as the shell, bash and zsh read them.
