@@ -33,6 +33,7 @@ std::string length_text(const config::RunConfig& run) {
       batches.grow() ? base::str(batches.text(), " samples of ", run.model.context, " tokens")
                      : base::with_commas(tokens_per_step) + " tokens";
   if (run.train.steps) return base::str(base::with_commas(*run.train.steps), " steps of ", step);
+  if (run.train.seconds) return base::human_duration(*run.train.seconds) + " in steps of " + step;
   const std::string length =
       run.train.tokens ? base::human_count(static_cast<double>(*run.train.tokens)) + " tokens"
                        : base::significant(*run.train.epochs, 6) +

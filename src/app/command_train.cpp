@@ -26,7 +26,10 @@ void describe(const run::TrainRequest& request) {
   for (const std::string& dropped : loaded.dropped) base::log_info("dropped  ", dropped);
   std::cout << run::describe_run(loaded.run) << "\n" << std::flush;
   const config::RunConfig run = study::DataSizes().complete(loaded.run);
-  if (const double flops = study::run_flops(run); flops > 0) {
+  if (run.train.seconds) {
+    std::cout << "time     " << base::human_duration(*run.train.seconds)
+              << " of training (train.seconds), validations and saves beside\n";
+  } else if (const double flops = study::run_flops(run); flops > 0) {
     const study::Rate rate = study::measure_rate(run);
     std::cout << "time     about " << base::human_duration(flops / rate.flops_per_s)
               << " on this machine (" << rate.source << ")\n";

@@ -16,18 +16,23 @@ void choose_length(Checker& c) {
     bool given;
     int layer;
   };
-  std::array<Length, 3> lengths{{{"steps", train.steps.has_value(), 0},
+  std::array<Length, 4> lengths{{{"steps", train.steps.has_value(), 0},
                                  {"tokens", train.tokens.has_value(), 0},
-                                 {"epochs", train.epochs.has_value(), 0}}};
+                                 {"epochs", train.epochs.has_value(), 0},
+                                 {"seconds", train.seconds.has_value(), 0}}};
   const Length* winner = nullptr;
   for (Length& length : lengths) {
     if (!length.given) continue;
     length.layer = c.layer(base::str("train.", length.name));
     if (!winner || length.layer > winner->layer) winner = &length;
   }
-  if (!winner) return c.fail("train", "the length is missing; give one of steps, tokens, epochs");
+  if (!winner)
+    return c.fail("train", "the length is missing; give one of steps, tokens, epochs, seconds");
+  const Length &steps = lengths[0], &seconds = lengths[3];
+  const bool measured =
+      c.stored && steps.given && seconds.given && steps.layer == seconds.layer && winner == &steps;
   for (const Length& length : lengths) {
-    if (!length.given || &length == winner) continue;
+    if (!length.given || &length == winner || (measured && &length == &seconds)) continue;
     const std::string path = base::str("train.", length.name);
     if (length.layer == winner->layer) {
       c.fail(path,
@@ -36,9 +41,10 @@ void choose_length(Checker& c) {
       c.dropped.push_back(base::str(path, ": train.", winner->name, " gives the length"));
     }
   }
-  if (winner->name != lengths[0].name) train.steps.reset();
-  if (winner->name != lengths[1].name) train.tokens.reset();
-  if (winner->name != lengths[2].name) train.epochs.reset();
+  if (winner != &steps) train.steps.reset();
+  if (winner != &lengths[1]) train.tokens.reset();
+  if (winner != &lengths[2]) train.epochs.reset();
+  if (winner != &seconds && !measured) train.seconds.reset();
 }
 
 int64_t largest_divisor(int64_t n, int64_t most) {
@@ -53,10 +59,11 @@ void check_stage(Checker& c, const std::string& path, const BatchStage& stage) {
       stage.steps.has_value() + stage.tokens.has_value() + stage.fraction.has_value();
   if (lengths != 1 && !c.problems.touches(path))
     c.fail(path, "give its length by exactly one of steps, tokens, fraction");
-  if (stage.fraction && c.run.train.epochs) {
+  const TrainConfig& train = c.run.train;
+  if (stage.fraction && !train.steps && (train.epochs || train.seconds)) {
     c.fail(path + ".fraction",
-           "is a share of train.steps or train.tokens, and the length is given by train.epochs; "
-           "give the stage's steps or tokens");
+           base::str("is a share of train.steps or train.tokens, and the length is given by train.",
+                     train.epochs ? "epochs" : "seconds", "; give the stage's steps or tokens"));
   }
 }
 
@@ -140,7 +147,7 @@ void check_checkpoints(Checker& c) {
 
 void check_train(Checker& c) {
   if (!c.problems.touches("train.steps") && !c.problems.touches("train.tokens") &&
-      !c.problems.touches("train.epochs")) {
+      !c.problems.touches("train.epochs") && !c.problems.touches("train.seconds")) {
     choose_length(c);
   }
   check_batch(c);

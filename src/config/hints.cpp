@@ -39,6 +39,7 @@ const std::vector<WellKnown>& well_known() {
       {"train.steps",
        {"max_steps", "max_iters", "num_steps", "num_iterations", "total_steps", "train_steps",
         "n_steps", "iterations", "iters"}},
+      {"train.seconds", {"max_seconds", "time_budget", "train_seconds", "time_limit"}},
       {"train.epochs", {"num_train_epochs", "num_epochs", "max_epochs", "n_epochs"}},
       {"train.tokens", {"max_tokens", "num_tokens", "total_tokens", "train_tokens"}},
       {"train.batch",

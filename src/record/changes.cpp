@@ -25,7 +25,7 @@ constexpr const char* kSameContent = "another place: allowed where the content i
 
 constexpr const char* kOtherWindows = "validation losses before and after do not compare";
 
-constexpr std::array<Class, 38> kClasses{{
+constexpr std::array<Class, 39> kClasses{{
     {"name", ChangeClass::safe, true, "safe"},
     {"threads", ChangeClass::safe, true, kRounding},
     {"device", ChangeClass::safe, true, kRounding},
@@ -41,6 +41,7 @@ constexpr std::array<Class, 38> kClasses{{
     {"train.steps", ChangeClass::length, false, kLength},
     {"train.tokens", ChangeClass::length, false, kLength},
     {"train.epochs", ChangeClass::length, false, kLength},
+    {"train.seconds", ChangeClass::length, false, kLength},
     {"train.batch", ChangeClass::training, false, "changes the batch from here on"},
     {"train.batch_ramp*", ChangeClass::training, false, "changes the batch from here on"},
     {"train.clip", ChangeClass::training, false, kUpdates},

@@ -1,3 +1,4 @@
+#include "fill_seconds.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/run/session.hpp"
@@ -7,7 +8,8 @@
 namespace muonlab::run {
 
 std::string describe_run(const config::RunConfig& run) {
-  const Prepared prepared = outline(run);
+  Prepared prepared = outline(run);
+  fill_seconds(prepared);
   std::string text = start_page(prepared);
   if (!is_estimated(prepared.place)) return text;
   const auto needed = static_cast<uint64_t>(prepared.plan.memory_bytes);

@@ -42,6 +42,7 @@ config::RunConfig constant_rates(config::RunConfig config, const RateRange& rang
   config.train.steps = range.steps;
   config.train.tokens.reset();
   config.train.epochs.reset();
+  config.train.seconds.reset();
   config.train.batch_ramp.clear();
   config.train.average = 0;
   config.probes = {};

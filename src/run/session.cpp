@@ -138,7 +138,7 @@ Prepared outline(const config::RunConfig& asked) {
   try {
     prepared.data = data::open_dataset(config.data, config.model.context, config.seed);
   } catch (const base::Error& error) {
-    if (!config.model.vocabulary || config.train.epochs) throw;
+    if (!config.model.vocabulary || config.train.epochs || config.train.seconds) throw;
     prepared.data.description = base::str("missing: ", error.what());
     decide(prepared, 1, config.eval.samples);
     prepared.plan.epochs = std::numeric_limits<double>::quiet_NaN();

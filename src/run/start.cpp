@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "fill_seconds.hpp"
 #include "fresh_start.hpp"
 #include "initial_weights.hpp"
 #include "muonlab/base/error.hpp"
@@ -152,6 +153,7 @@ Start find_start(const record::RunFolder& folder, const std::string& from, Prepa
     if (!from.empty()) accept_from(from, folder);
     start.own.emplace(std::move(*newest));
     keep_micro_batch(*start.own, prepared);
+    fill_seconds_as(*start.own, prepared);
     plan_from(*start.own, prepared);
     if (prepared.chose_micro_batch) check_memory(prepared);
   } else if (!from.empty()) {
@@ -161,8 +163,11 @@ Start find_start(const record::RunFolder& folder, const std::string& from, Prepa
           "them out");
     }
     start.branch.emplace(record::open_checkpoint(from));
+    fill_seconds(prepared, start.branch->step());
     plan_from(*start.branch, prepared);
     accept_branch(*start.branch, prepared);
+  } else {
+    fill_seconds(prepared);
   }
   return start;
 }

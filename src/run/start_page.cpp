@@ -119,9 +119,18 @@ std::string start_page(const Prepared& prepared) {
   std::vector<Line> lines{{"model", model_line(config.model), sizes},
                           {"data", prepared.data.description, ""},
                           {"plan", plan_line(prepared), length}};
+  if (config.train.seconds) {
+    lines.push_back({"length",
+                     base::human_duration(*config.train.seconds) +
+                         " of training at the speed measured when it began",
+                     ""});
+  }
   if (plan.batches.grow()) {
-    for (const std::string& line : stage_lines(plan))
-      lines.push_back({lines.back()[0] == "plan" ? "ramp" : "", line, ""});
+    std::string label = "ramp";
+    for (const std::string& line : stage_lines(plan)) {
+      lines.push_back({label, line, ""});
+      label.clear();
+    }
   }
   lines.push_back({"memory",
                    base::str("about ", base::human_bytes(static_cast<uint64_t>(plan.memory_bytes))),

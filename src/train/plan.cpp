@@ -21,6 +21,7 @@ int64_t saturated(double value) {
 
 int64_t planned_steps(const config::TrainConfig& train, const Plan& plan, const TrainState& done) {
   if (train.steps) return *train.steps;
+  if (train.seconds) return done.step + 1;
   if (train.tokens) {
     const int64_t left = *train.tokens - done.tokens;
     const int64_t samples = left / plan.context + (left > 0 && left % plan.context != 0);

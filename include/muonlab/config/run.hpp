@@ -86,11 +86,13 @@ struct BatchStage {
   }
 };
 
-// Length is given by exactly one of steps, tokens and epochs.
+// Length is given by exactly one of steps, tokens, epochs and seconds; of a run that has begun with
+// seconds, `steps` is what it measured to fill them.
 struct TrainConfig {
   std::optional<int64_t> steps;
   std::optional<int64_t> tokens;
   std::optional<double> epochs;
+  std::optional<double> seconds;
   int64_t batch = 32;
   std::vector<BatchStage> batch_ramp;
   std::optional<int64_t> micro_batch;
@@ -110,6 +112,13 @@ struct TrainConfig {
     visit("tokens", self.tokens, Field{.help = "length in tokens", .min = 1, .max = 1e15});
     visit("epochs", self.epochs,
           Field{.help = "length in passes over the data", .min = 0, .max = 1e6, .above_min = true});
+    visit("seconds", self.seconds,
+          Field{.help = "length in seconds of training, without validations and saves: the first "
+                        "start measures a step and plans as many as fill them",
+                .min = 0,
+                .max = 1e9,
+                .above_min = true,
+                .quiet = true});
     visit("batch", self.batch, Field{.help = "samples per step", .min = 1, .max = 1 << 20});
     visit("batch_ramp", self.batch_ramp,
           Field{.help = "smaller batches that the run begins with, stage after stage; then "

@@ -44,8 +44,8 @@ void choose_micro_batch(config::RunConfig& run, uint64_t usable_bytes, int proce
 // `done` is what a resumed run or a branch has behind it. A length in tokens or epochs is a budget
 // for the whole run: what `done` has left of it is filled with steps of the batch asked for now,
 // the last one rounded up, so that no run ends short of what was asked. Throws base::Error when the
-// data is too short for the context or for one step. A micro-batch that is not chosen yet counts as
-// 1.
+// data is too short for the context or for one step. What is not chosen yet counts as 1: a
+// micro-batch, and the steps that fill train.seconds.
 Plan make_plan(const config::RunConfig& run, const data::Dataset& data,
                const TrainState& done = {});
 // The same from the numbers of samples of an epoch and of validation windows, for data that are not

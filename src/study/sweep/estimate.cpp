@@ -34,7 +34,7 @@ double step_flops(const config::RunConfig& run) {
 }  // namespace
 
 double run_flops(const config::RunConfig& run) {
-  if (!run.model.vocabulary || run.train.epochs) return 0;
+  if (!run.model.vocabulary || run.train.epochs || run.train.seconds) return 0;
   const train::Plan plan = plan_of(run);
   const auto steps = static_cast<double>(plan.steps);
   const double validations =

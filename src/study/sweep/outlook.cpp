@@ -84,7 +84,7 @@ Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
     data_fit.check(cell.config, queue.sweep().path, "cell " + cell.name);
     const config::RunConfig run = data_sizes.complete(cell.config);
     const double flops = run_flops(run);
-    outlook.num_unknown += flops == 0;
+    outlook.num_unknown += flops == 0 && !run.train.seconds;
     const DiskUse disk = run_disk(run);
     outlook.disk_bytes += disk.finished;
     running_disk = std::max(running_disk, disk.running);
@@ -96,6 +96,11 @@ Outlook look_ahead(SweepQueue& queue, int jobs, bool measure) {
     std::vector<std::string>& known = outlook.batches;
     if (batches.grow() && std::find(known.begin(), known.end(), batches.text()) == known.end())
       known.push_back(batches.text());
+    if (run.train.seconds) {
+      if (outlook.rate_source.empty()) outlook.rate_source = "train.seconds";
+      outlook.seconds += *run.train.seconds / jobs;
+      continue;
+    }
     // To know a GPU's speed, a process must use it.
     if (flops == 0 || (on_card && !measure)) continue;
     const auto [rate, is_new] = rates.try_emplace(measure ? shape_of(run) : "");
