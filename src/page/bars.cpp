@@ -37,12 +37,30 @@ double nice_step(double span) {
   return 10 * power;
 }
 
-// Holds zero, the bars and the marks, and the intervals as far as they reach no more than the bars'
-// own span beyond.
+// The longest bars or marks, fewer than half of them, that are more than four times as long as all
+// the others would make these too short to compare: the length that is drawn instead.
+double longest_drawn(const std::vector<Bar>& bars) {
+  std::vector<double> lengths;
+  for (const Bar& bar : bars) {
+    for (const std::optional<double>& end : {bar.value, bar.mark}) {
+      if (end && std::isfinite(*end)) lengths.push_back(std::abs(*end));
+    }
+  }
+  std::sort(lengths.rbegin(), lengths.rend());
+  for (size_t i = (std::max<size_t>(lengths.size(), 1) - 1) / 2; i > 0; --i) {
+    if (lengths[i] > 0 && lengths[i - 1] > 4 * lengths[i]) return 1.5 * lengths[i];
+  }
+  return std::numeric_limits<double>::infinity();
+}
+
+// Holds zero, the bars and the marks but for their longest ones, and the intervals as far as they
+// reach no more than the bars' own span beyond.
 Axis axis_of(const std::vector<Bar>& bars) {
   double low = 0, high = 0;
+  const double longest = longest_drawn(bars);
   const auto take = [&](double value) {
     if (!std::isfinite(value)) return;
+    value = std::clamp(value, -longest, longest);
     low = std::min(low, value);
     high = std::max(high, value);
   };
@@ -88,16 +106,20 @@ std::string symbol(const std::string& x, const char* path, const std::string& fi
              "\" fill=\"", fill, "\" stroke=\"", stroke, "\" stroke-width=\"1.5\"/></svg>");
 }
 
+// Where a bar or an interval goes on beyond the drawing.
+std::string arrow(const Axis& axis, double end) {
+  const char* path = end > axis.high ? "M2 0L-6 -5L-6 5Z" : "M-2 0L6 -5L6 5Z";
+  return symbol(axis.at(end), path, "var(--ink)", "var(--ink)");
+}
+
 // A line over the interval: a bar across at an end that the axis holds, an arrow at one beyond it.
 std::string whisker(const Axis& axis, const std::pair<double, double>& interval) {
   const std::string ink = "var(--ink)";
   std::string text =
       line(axis.at(interval.first), axis.at(interval.second), kMiddle, kMiddle, ink, 1.5);
-  for (const bool right : {false, true}) {
-    const double end = right ? interval.second : interval.first;
-    text += axis.holds(end)
-                ? line(axis.at(end), axis.at(end), kMiddle - 4, kMiddle + 4, ink, 1.5)
-                : symbol(axis.at(end), right ? "M2 0L-6 -5L-6 5Z" : "M-2 0L6 -5L6 5Z", ink, ink);
+  for (const double end : {interval.first, interval.second}) {
+    text += axis.holds(end) ? line(axis.at(end), axis.at(end), kMiddle - 4, kMiddle + 4, ink, 1.5)
+                            : arrow(axis, end);
   }
   return text;
 }
@@ -128,6 +150,7 @@ std::string drawing(const BarChart& chart, const Axis& axis, const Bar& bar) {
                 base::fixed(width, 2), "%\" height=\"", 2 * kHalfBar, "\" rx=\"2\" fill=\"",
                 colour(bar.colour), "\"", bar.marker ? " fill-opacity=\"0.6\"" : "", "/>");
     if (bar.interval) text += whisker(axis, *bar.interval);
+    if (!axis.holds(*bar.value)) text += arrow(axis, *bar.value);
   }
   if (bar.mark) text += symbol(axis.at(*bar.mark), kDiamond, "var(--bg)", "var(--ink)");
   return str("<svg role=\"img\" aria-label=\"", escape(spoken(chart, axis, bar)), "\">", text,

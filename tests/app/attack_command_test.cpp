@@ -139,6 +139,15 @@ TEST_F(AttackCommand, WhatABatchSystemSendsSavesAndEndsTheRun) {
 
 TEST_F(AttackCommand, APeriodicSaveMayFailAndTheLastOneMayNot) {
   Process process = long_run("a");
+  const auto is_saved = [&] {
+    std::error_code missing;
+    for (const auto& entry : fs::directory_iterator(scratch_ / "a/checkpoints", missing)) {
+      if (entry.path().filename().string().starts_with("step-")) return true;
+    }
+    return false;
+  };
+  while (process.running() && !is_saved())
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   // Files of more than 64 KiB cannot be written: the model cannot, its record can.
   const rlimit small{65536, RLIM_INFINITY};
   ASSERT_EQ(::prlimit(process.id(), RLIMIT_FSIZE, &small, nullptr), 0);

@@ -157,7 +157,7 @@ INSTANTIATE_TEST_SUITE_P(
              "data.tokenizer.path: is missing; name a .model file from `muonlab data tokenizer`"}));
 
 TEST(Errors, OfTheLength) {
-  expect_error("${}", "train: the length is missing; give one of steps, tokens, epochs");
+  expect_error("${}", "train: the length is missing; give one of steps, tokens, epochs, seconds");
   expect_error(R"({"train": {"steps": 5, "tokens": $99}})",
                "train.tokens: train.steps gives the length already; keep one of them");
   expect_error(R"({"train": {"steps": 5, "batch": $0}})", "train.batch: 0 is below the minimum 1");

@@ -210,7 +210,8 @@ TEST_F(Load, PositionsSurviveMerging) {
       (Lines{"base.json:2:23: model.layers: 0 is below the minimum 1",
              "base.json:3:44: optimizers.adam: unknown key \"beta\" for the rule \"adamw\"; did "
              "you mean \"betas\"?",
-             "mine.json:2:11: train: the length is missing; give one of steps, tokens, epochs",
+             "mine.json:2:11: train: the length is missing; give one of steps, tokens, epochs, "
+             "seconds",
              "mine.json:2:21: train.batch: -1 is below the minimum 1",
              "--set 1: seed: expected an integer, got the string \"x\""}));
 }

@@ -77,6 +77,25 @@ TEST(Bars, AnEndBeyondTheDrawingIsAnArrow) {
   EXPECT_EQ(arrows({-INFINITY, INFINITY}), std::pair(true, true));
 }
 
+TEST(Bars, OneThatDwarfsTheOthersIsCutOff) {
+  const auto widths = [](double longest) {
+    const std::string html = bar_chart({.name = "shares",
+                                        .bars = {{.label = "a", .value = 100.0},
+                                                 {.label = "b", .value = 80.0},
+                                                 {.label = "c", .value = longest, .text = "c"}}});
+    const bool is_cut = html.find("M-2 0L6 -5L6 5Z") != std::string::npos;
+    return std::pair(numbers_after(html, "<rect[^>]* width="), is_cut);
+  };
+  const auto [whole, is_whole_cut] = widths(-390.0);
+  EXPECT_FALSE(is_whole_cut);
+  EXPECT_NEAR(whole[2], 3.9 * whole[0], 0.1);
+  const auto [cut, is_cut] = widths(-1064.0);
+  EXPECT_TRUE(is_cut);
+  EXPECT_NEAR(cut[1], 0.8 * cut[0], 0.02) << "the others still compare";
+  EXPECT_LT(cut[2], 2 * cut[0]);
+  EXPECT_GT(cut[2], 1.4 * cut[0]);
+}
+
 TEST(Bars, AScaleHasTwoLabelsAtLeast) {
   const std::string html =
       bar_chart({.name = "gains",
