@@ -77,6 +77,25 @@ class SweepCommand : public ::testing::Test {
 };
 class SweepCommandSlow : public SweepCommand {};
 
+// Gains over another baseline than Adam are not called gains over Adam.
+TEST_F(SweepCommand, SaysWhatItCompares) {
+  const Result places = sweep({"--jobs", "2"});
+  EXPECT_NE(places.out.find("Muon on    val. loss"), std::string::npos) << places.out;
+  EXPECT_NE(places.out.find("gain over Adam"), std::string::npos) << places.out;
+
+  const std::string orders = R"({"base": "base.json", "axes": {"order": {
+    "before": {"optimizers.muon.order": "before"},
+    "none": {"optimizers.muon.order": "none"}}},
+    "compare": {"axis": "order", "baseline": "none", "reference": "before"},
+    "labels": {"before": "with momentum", "none": "without momentum"}})";
+  write(orders);
+  const Result other = sweep({"--out", "orders"});
+  EXPECT_EQ(other.out.find("Adam"), std::string::npos) << other.out;
+  EXPECT_NE(other.out.find("  order "), std::string::npos) << other.out;
+  EXPECT_NE(other.out.find("gain over without momentum"), std::string::npos) << other.out;
+  EXPECT_NE(other.out.find("With momentum "), std::string::npos) << other.out;
+}
+
 TEST_F(SweepCommand, RunsEveryCellOnceAndAnswers) {
   const Result first = sweep({"--jobs", "2"});
   EXPECT_EQ(first.code, 0) << first.out << first.err;

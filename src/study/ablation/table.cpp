@@ -168,7 +168,8 @@ std::string ablation_table(std::span<const AblationAnswer> blocks, size_t width)
                   [](const AblationAnswer& block) { return block.gain_is_certain(); })) {
     columns.push_back(recovered_column(blocks));
   }
-  Column reach{"steps to " + words.baseline + "'s loss",
+  const std::string whose = words.baseline == AblationWords().baseline ? "Adam" : "the baseline";
+  Column reach{"steps to " + whose + "'s loss",
                texts_of(blocks, [](const RowAnswer& row) { return reach_text(row.reach); })};
   if (std::any_of(reach.cells.begin(), reach.cells.end(),
                   [](const std::string& cell) { return cell != "-"; })) {

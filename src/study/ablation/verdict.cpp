@@ -76,29 +76,27 @@ std::string share_with_interval(const Estimate& share) {
 std::string gain_sentence(const AblationAnswer& answer) {
   const AblationWords& words = answer.words;
   const RowAnswer& reference = answer.reference_row();
+  const std::string who = capitalized(words.treatment);
   if (!reference.gain) {
     return "No seed has both ends of the comparison yet, so " + words.treatment +
            "'s gain is unknown.";
   }
   const Estimate& gain = *reference.gain;
-  const std::string size =
-      base::str(words.treatment, gain.value < 0 ? " loses " : " gains ", amount_text(gain),
-                gain.value < 0 ? " against " : " over ", words.baseline);
+  const std::string size = base::str(who, gain.value < 0 ? " loses " : " gains ", amount_text(gain),
+                                     gain.value < 0 ? " against " : " over ", words.baseline);
   if (!reference.p) return size + " on one seed, which cannot tell that from noise.";
   const std::string p = " (" + p_text(*reference.p) + ")";
   if (*reference.p >= kSignificance) {
-    return base::str(words.treatment, "'s gain cannot be told from noise",
-                     gain.n == 2 ? " on two seeds" : "", p, ": it is ", gain.value < 0 ? "-" : "",
-                     base::fixed(std::abs(gain.value), 4),
+    return base::str(who, "'s gain cannot be told from noise", gain.n == 2 ? " on two seeds" : "",
+                     p, ": it is ", gain.value < 0 ? "-" : "", base::fixed(std::abs(gain.value), 4),
                      gain.interval ? base::str(" [", base::fixed(gain.interval->low, 4), ", ",
                                                base::fixed(gain.interval->high, 4), "]")
                                    : "",
                      ".");
   }
   if (gain.value < 0)
-    return words.treatment + " does worse than " + words.baseline + " by " + amount_text(gain) + p +
-           ".";
-  return words.treatment + "'s gain is significant" + p + ".";
+    return who + " does worse than " + words.baseline + " by " + amount_text(gain) + p + ".";
+  return who + "'s gain is significant" + p + ".";
 }
 
 // Of a row on enough seeds to have a test.

@@ -62,8 +62,10 @@ std::string run_command(const ReportRun& run) {
   if (!run.record.history.changed().empty()) return "";
   const std::string from =
       run.branched_from.empty() ? "" : " --from " + shell_word(run.branched_from);
-  return str("muonlab train ", shell_word(run.record.path + "/resolved.json"), " --run-dir ",
-             shell_word(run.record.path + "-again"), from);
+  const config::TrainConfig& train = run.record.config.train;
+  const std::string length = train.seconds ? str(" --set train.steps=", *train.steps) : "";
+  return str("muonlab train ", shell_word(run.record.path + "/resolved.json"), length,
+             " --run-dir ", shell_word(run.record.path + "-again"), from);
 }
 
 std::vector<std::string> change_texts(const record::RunRecord& run) {

@@ -2,9 +2,15 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <set>
 
+#include "muonlab/base/file.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/config/load.hpp"
+#include "muonlab/config/resolve.hpp"
+#include "muonlab/config/routing.hpp"
+#include "muonlab/record/run_folder.hpp"
 #include "muonlab/record/run_record.hpp"
 
 namespace muonlab::study {
@@ -17,12 +23,80 @@ const config::Axis* compared_axis(const config::SweepConfig& config) {
   return found == config.axes.end() ? nullptr : &*found;
 }
 
+// The rules that train the matrices of each role.
+using Rules = std::map<config::Role, std::set<std::string>>;
+
+Rules matrix_rules(config::RunConfig run) {
+  Rules rules;
+  if (!run.model.vocabulary) run.model.vocabulary = 1;  // no matrix depends on it
+  const std::vector<config::ParameterSpec> parameters = config::parameter_specs(run.model);
+  const std::vector<size_t> lines = config::first_matches(run.assign, parameters);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const config::Role role = parameters[i].role;
+    if (lines[i] == config::kNoLine || !config::is_matrix_role(role)) continue;
+    std::visit([&](const auto& rule) { rules[role].emplace(rule.kName); },
+               run.optimizers.at(run.assign[lines[i]].optimizer));
+  }
+  return rules;
+}
+
+// Of a row; none where no run of it has begun.
+Rules rules_of(const SweepResult& sweep, const std::string& block, const std::string& row) {
+  for (const Point& point : sweep.points) {
+    if (point.block != block || point.row != row) continue;
+    const std::string path = record::RunFolder(sweep.cells[point.cell].path).resolved();
+    if (!base::real_file_system().exists(path)) continue;
+    return matrix_rules(config::parse_stored_config(base::read_text(path), path).run);
+  }
+  return {};
+}
+
+bool uses(const Rules& rules, const std::string& name) {
+  return std::any_of(rules.begin(), rules.end(),
+                     [&](const auto& role) { return role.second.contains(name); });
+}
+
+// Whether all matrices are trained by these rules alone.
+bool uses_only(const Rules& rules, const std::set<std::string>& names) {
+  return std::all_of(rules.begin(), rules.end(), [&](const auto& role) {
+    return std::includes(names.begin(), names.end(), role.second.begin(), role.second.end());
+  });
+}
+
+// "Adam" and "Muon" where the rows are about these, and "Muon on" where they say on what it is;
+// otherwise the rows' own labels.
+AblationWords words_of(const SweepResult& sweep, const config::Axis& axis,
+                       const std::string& block) {
+  const config::SweepConfig& config = sweep.config;
+  const Rules baseline = rules_of(sweep, block, config.baseline),
+              reference = rules_of(sweep, block, config.reference);
+  const bool from_adam = !baseline.empty() && uses_only(baseline, {"adamw"}) &&
+                         !uses_only(reference, {"adamw"}),
+             to_muon = uses(reference, "muon") && !uses(baseline, "muon");
+  AblationWords words;
+  if (!from_adam) words.baseline = config.label(config.baseline);
+  if (!to_muon) words.treatment = config.label(config.reference);
+  std::set<Rules> begun;
+  size_t num_begun = 0;
+  bool only_these = true;
+  for (const config::AxisValue& value : axis.values) {
+    const Rules rules = rules_of(sweep, block, value.name);
+    if (rules.empty()) continue;
+    only_these &= uses_only(rules, {"adamw", "muon"});
+    begun.insert(rules);
+    ++num_begun;
+  }
+  if (!from_adam || !to_muon || !only_these || begun.size() < num_begun) words.rows = axis.name;
+  return words;
+}
+
 Ablation ablation_of(const SweepResult& sweep, const config::Axis& axis, const std::string& block) {
   const config::SweepConfig& config = sweep.config;
   Ablation ablation{.title = block_title(config, block),
                     .rows = {},
                     .baseline = config.baseline,
-                    .reference = config.reference};
+                    .reference = config.reference,
+                    .words = words_of(sweep, axis, block)};
   for (const config::AxisValue& value : axis.values) {
     AblationRow row{.name = value.name, .label = config.label(value.name)};
     if (const auto paper = config.paper.find(value.name); paper != config.paper.end())
