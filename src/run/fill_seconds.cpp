@@ -12,8 +12,6 @@
 namespace muonlab::run {
 namespace {
 
-constexpr int kWarmUps = 2;  // not timed: memory is allocated, caches fill
-constexpr int kLeast = 3;    // steps to time
 constexpr double kShare = 0.05, kMost_s = 10;
 constexpr int64_t kNoEnd = 1'000'000'000;
 
@@ -22,20 +20,21 @@ struct Pace {
   int num_steps;
 };
 
-// Of steps of the largest batch whose learning rates are zero.
+// Of steps of the largest batch whose learning rates are zero, the first of which, where memory is
+// allocated and caches fill, does not count.
 Pace measure(config::RunConfig run, double seconds) {
   run.train.steps = kNoEnd;
   run.train.seconds.reset();
   run.train.batch_ramp.clear();
   Session session(prepare(run));
   session.trainer().optimizer.scale_rates(0);
-  for (int i = 0; i < kWarmUps; ++i) train::train_step(session.trainer());
+  train::train_step(session.trainer());
   const base::Stopwatch watch;
   int count = 0;
-  while (count < kLeast || watch.seconds() < std::min(kShare * seconds, kMost_s)) {
+  do {
     train::train_step(session.trainer());
     ++count;
-  }
+  } while (watch.seconds() < std::min(kShare * seconds, kMost_s));
   return {watch.seconds() / count, count};
 }
 
