@@ -30,7 +30,7 @@ void report(const ReportArguments& arguments) {
               << "/report.html. Ctrl-C ends the watching, not the runs.\n"
               << std::flush;
     while (!data.complete && !base::stop_requested()) {
-      if (!data.runs.empty()) study::write_report(data, folder, kWatch_s);
+      if (data.begun) study::write_report(data, folder, kWatch_s);
       wait_unless_stopped(kWatch_s);
       data = study::collect_report(arguments.paths);
     }

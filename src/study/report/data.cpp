@@ -109,6 +109,9 @@ void add_sweep(ReportData& data, const std::string& path, bool only_one) {
     data.complete = data.complete && over;
   }
   data.complete = data.complete && sweep.num_waiting == 0;
+  data.begun |= std::any_of(sweep.cells.begin(), sweep.cells.end(), [](const CellResult& cell) {
+    return cell.status.state != CellState::queued;
+  });
   data.sweeps.push_back(sweep);
 }
 
@@ -155,6 +158,7 @@ ReportData collect_report(const std::vector<std::string>& paths) {
   }
   const size_t num_sweep_runs = data.runs.size();
   for (const std::string& path : data.paths) add_runs(data, path);
+  data.begun |= !data.runs.empty();
   group_rows(data, num_sweep_runs);
   std::stable_sort(data.runs.begin(), data.runs.end(), [](const ReportRun& a, const ReportRun& b) {
     return std::tuple(a.block, a.row, a.record.config.seed) <

@@ -126,12 +126,28 @@ std::string runs_tables(const ReportData& data) {
   return html;
 }
 
+// Before a sweep has begun a run of its table.
+std::string searching_html(const ReportData& data) {
+  size_t finished = 0, all = 0;
+  for (const SweepResult& sweep : data.sweeps) {
+    for (const CellResult& cell : sweep.cells) {
+      finished += cell.status.state == CellState::finished;
+      all += cell.tuning;
+    }
+  }
+  return str("<p>The runs of the table begin when their settings are found. ", finished, " of ",
+             all, " runs of the searches have finished; searches may ask for more.</p>\n");
+}
+
 std::string subtitle(const ReportData& data) {
   const auto finished = std::count_if(data.runs.begin(), data.runs.end(),
                                       [](const ReportRun& run) { return run.record.finished(); });
   const std::string made = base::iso_utc_now().substr(0, 16);
-  return str(data.runs.size(), data.runs.size() == 1 ? " run" : " runs", ", ", finished,
-             " finished; made ", made.substr(0, 10), " ", made.substr(11), " UTC");
+  const std::string state = data.runs.empty()
+                                ? "searching"
+                                : str(data.runs.size(), data.runs.size() == 1 ? " run" : " runs",
+                                      ", ", finished, " finished");
+  return str(state, "; made ", made.substr(0, 10), " ", made.substr(11), " UTC");
 }
 
 void refuse_foreign(const std::string& path, std::string_view mark) {
@@ -153,12 +169,18 @@ std::string summary_html(const ReportData& data) {
 }
 
 std::string report_html(const ReportData& data, double reload_s) {
-  base::check(!data.runs.empty(), "a report of no run");
+  base::check(data.begun, "a report of no run");
   page::Document document(data.title, subtitle(data));
   document.set_reload(reload_s);
   const auto add = [&](const char* id, const char* heading, const std::string& html) {
     if (!html.empty()) document.section(id, heading, html);
   };
+  if (data.runs.empty()) {
+    add("searching", "Searching", searching_html(data));
+    add("rates", "Rates", rates_html(data));
+    add("commands", "Commands", commands_html(data));
+    return document.html();
+  }
   add("notices", "Before you read", notices_html(data));
   add("verdict", "Verdict", verdict_html(data));
   add("ablation", "Ablation", ablation_html(data));
@@ -183,7 +205,7 @@ std::string default_report_folder(const std::vector<std::string>& paths) {
 }
 
 ReportFiles write_report(const ReportData& data, const std::string& folder, double reload_s) {
-  if (data.runs.empty()) {
+  if (!data.begun) {
     throw base::Error(data.paths.front(),
                       ": no cell of the sweep has begun yet; `muonlab sweep` runs them");
   }

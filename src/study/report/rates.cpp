@@ -1,4 +1,8 @@
 // How a sweep's learning rates were found.
+#include <algorithm>
+#include <cmath>
+#include <set>
+
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/page/html.hpp"
@@ -9,6 +13,7 @@ namespace muonlab::study {
 namespace {
 
 using base::fixed;
+using base::str;
 using page::escape;
 using page::TableCell;
 
@@ -36,14 +41,38 @@ std::string loss_text(const CellStatus& status) {
   if (!status.val_loss) return "no loss";
   const bool sound = status.doubt == record::LossDoubt::none;
   return fixed(*status.val_loss, 4) +
-         (sound ? "" : base::str(" (", record::doubt_text(status.doubt), ")"));
+         (sound ? "" : str(" (", record::doubt_text(status.doubt), ")"));
+}
+
+// Of the full length, by the seed of the search.
+bool is_whole(const Trial& trial) { return trial.steps == 0 && !trial.seed; }
+
+// "embed.lr", "qk.decay and 5 more".
+std::string short_name(const config::RateGrid& rate) {
+  constexpr std::string_view kSection = "optimizers.";
+  const std::string& path = rate.paths.front();
+  const std::string name = path.starts_with(kSection) ? path.substr(kSection.size()) : path;
+  return rate.paths.size() == 1 ? name : str(name, " and ", rate.paths.size() - 1, " more");
+}
+
+// All values of a search over few settings; of one over many, what differs from its first trial.
+bool lists_differences(const RateSearch& search) { return search.rates.size() > 3; }
+
+std::string values_text(const RateSearch& search, const Trial& trial) {
+  if (!lists_differences(search)) return rates_text(trial.rates);
+  std::vector<std::string> changes;
+  for (size_t i = 0; i < trial.rates.size(); ++i) {
+    if (trial.rates[i] != search.trials.front().rates[i])
+      changes.push_back(short_name(search.rates[i]) + " " + base::exact(trial.rates[i]));
+  }
+  return changes.empty() ? "the first" : base::join(changes, ", ");
 }
 
 // What tells a trial from the others of its search: its settings, its steps, its seed.
-std::string trial_text(const Trial& trial) {
-  std::string text = rates_text(trial.rates);
-  if (trial.steps > 0) text += base::str("; ", trial.steps, " steps");
-  if (trial.seed) text += base::str("; seed ", *trial.seed);
+std::string trial_text(const RateSearch& search, const Trial& trial) {
+  std::string text = values_text(search, trial);
+  if (trial.steps > 0) text += str("; ", trial.steps, " steps");
+  if (trial.seed) text += str("; seed ", *trial.seed);
   return text;
 }
 
@@ -54,7 +83,7 @@ std::string losses_along(const SweepResult& sweep, const RateSearch& search, siz
     std::vector<double> rates = *search.best;
     rates[i] = value;
     for (const Trial& trial : search.trials) {
-      if (trial.rates != rates || trial.steps > 0 || trial.seed) continue;
+      if (trial.rates != rates || !is_whole(trial)) continue;
       const std::string text =
           escape(base::exact(value) + ": " + loss_text(sweep.cells[trial.cell].status));
       losses.push_back(rates == *search.best ? "<strong>" + text + "</strong>" : text);
@@ -63,24 +92,69 @@ std::string losses_along(const SweepResult& sweep, const RateSearch& search, siz
   return base::join(losses, ", ");
 }
 
-// Of a search over several settings: each of them alone, and whether its best value is inside.
+// Of a search over several settings: each that matters in this row, and whether its best value is
+// inside.
 std::string settings_html(const SweepResult& sweep, const RateSearch& search) {
   std::vector<std::vector<TableCell>> rows;
+  std::vector<std::string> idle;
   for (size_t i = 0; i < search.rates.size(); ++i) {
     const std::vector<double>& grid = search.rates[i].grid;
     const double taken = (*search.best)[i];
     const bool at_edge = (taken == grid.front() && taken > 0) || taken == grid.back();
-    const bool matters = has_effect(search, i);
-    rows.push_back({{escape(base::join(search.rates[i].paths, " = "))},
-                    {matters ? "<strong>" + escape(base::exact(taken)) + "</strong>" : "–", true},
-                    {!matters  ? "no effect in this row"
-                     : at_edge ? "at the edge of what was tried"
-                               : "inside"},
-                    {matters ? losses_along(sweep, search, i) : ""}});
+    if (!has_effect(search, i)) {
+      idle.push_back(short_name(search.rates[i]));
+      continue;
+    }
+    rows.push_back({{str("<span title=\"", escape(base::join(search.rates[i].paths, " = ")), "\">",
+                         escape(short_name(search.rates[i])), "</span>")},
+                    {"<strong>" + escape(base::exact(taken)) + "</strong>", true},
+                    {at_edge ? "at the edge of what was tried" : "inside"},
+                    {losses_along(sweep, search, i)}});
   }
   const std::vector<TableCell> head{
       {"setting"}, {"taken", true}, {"the best is"}, {"losses along it, the others as taken"}};
-  return page::table("what the search took", head, rows);
+  return page::table("what the search took", head, rows) +
+         (idle.empty() ? ""
+                       : "<p class=\"note\">Without effect in this row: " +
+                             escape(base::join(idle, ", ")) + ".</p>\n");
+}
+
+// The lowest loss of a search that goes on; infinite where it has none yet.
+double lowest_so_far(const SweepResult& sweep, const RateSearch& search) {
+  double lowest = INFINITY;
+  for (const Trial& trial : search.trials) {
+    if (is_whole(trial))
+      lowest = std::min(lowest, loss_for_search(sweep.cells[trial.cell].status).value_or(INFINITY));
+  }
+  return lowest;
+}
+
+// Trials that a setting without effect makes the same run stand once. Where what was tried may be
+// long, it stands last, so that a narrow screen shows the losses.
+std::string trials_table(const SweepResult& sweep, const RateSearch& search) {
+  const double lowest = lowest_so_far(sweep, search);
+  const bool is_long = lists_differences(search);
+  std::set<size_t> shown;
+  std::vector<std::vector<TableCell>> rows;
+  for (const Trial& trial : search.trials) {
+    const bool taken = search.best && *search.best == trial.rates;
+    if (!shown.insert(trial.cell).second && !taken) continue;
+    const CellStatus& status = sweep.cells[trial.cell].status;
+    const bool leads = !search.best && is_whole(trial) && std::isfinite(lowest) &&
+                       loss_for_search(status) == lowest;
+    const std::string loss = loss_text(status), note = taken ? "taken" : leads ? "best so far" : "";
+    std::vector<TableCell> cells{{escape(trial_text(search, trial)), !is_long},
+                                 {taken || leads ? "<strong>" + loss + "</strong>" : loss, true},
+                                 {note}};
+    if (is_long) std::rotate(cells.begin(), cells.begin() + 1, cells.end());
+    rows.push_back(std::move(cells));
+  }
+  std::vector<TableCell> head{is_long ? TableCell{"what differs from the first"}
+                                      : TableCell{escape(rate_names(search)), true},
+                              {"final validation loss", true},
+                              {""}};
+  if (is_long) std::rotate(head.begin(), head.begin() + 1, head.end());
+  return page::table("losses by learning rate", head, rows);
 }
 
 }  // namespace
@@ -89,25 +163,14 @@ std::string rates_html(const ReportData& data) {
   std::string html;
   for (const SweepResult& sweep : data.sweeps) {
     for (const RateSearch& search : sweep.searches) {
-      std::vector<std::vector<TableCell>> rows;
-      for (const Trial& trial : search.trials) {
-        const bool best = search.best && *search.best == trial.rates;
-        const std::string loss = loss_text(sweep.cells[trial.cell].status);
-        rows.push_back({{escape(trial_text(trial)), true},
-                        {best ? "<strong>" + loss + "</strong>" : loss, true},
-                        {best ? "taken" : ""}});
-      }
-      const std::vector<TableCell> head{
-          {escape(rate_names(search)), true}, {"final validation loss", true}, {""}};
       const std::string block = block_title(sweep.config, search.block);
       html += "<h3>" +
               escape((block.empty() ? "" : block + ": ") + sweep.config.label(search.row)) +
               (search.own_rates ? ", for this row alone" : "") + "</h3>\n";
-      const std::string trials = page::table("losses by learning rate", head, rows);
+      const std::string trials = trials_table(sweep, search);
       if (search.rates.size() > 1 && search.best) {
         html += settings_html(sweep, search) + "<details><summary>All " +
-                std::to_string(search.trials.size()) + " trials</summary>\n" + trials +
-                "</details>\n";
+                std::to_string(num_runs(search)) + " trials</summary>\n" + trials + "</details>\n";
       } else {
         html += trials;
       }

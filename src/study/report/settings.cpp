@@ -191,6 +191,7 @@ std::string commands_html(const ReportData& data) {
     html += "<p>The sweep. The same command resumes it where it stopped:</p>\n<pre>" +
             escape(sweep.command) + "</pre>\n";
   }
+  if (data.runs.empty()) return html;
   html +=
       "<p>Every run again, from its resolved configuration; on the same machine and build it gives "
       "the same bytes of "

@@ -29,13 +29,8 @@ std::string what_would_settle(const SweepResult& sweep, const std::vector<Ablati
 }  // namespace
 
 std::string sweep_answer_text(const std::string& path, size_t width) {
-  const SweepResult sweep = read_sweep(path);
-  const auto has_begun = [&](const Point& point) {
-    const record::RunFolder run(sweep.cells[point.cell].path);
-    return base::real_file_system().exists(run.resolved());
-  };
-  if (std::none_of(sweep.points.begin(), sweep.points.end(), has_begun)) return "";
   const ReportData data = collect_report({path});
+  if (!data.begun) return "";
   std::vector<AblationAnswer> answers;  // of the blocks whose rows can be compared
   for (const ReportBlock& block : data.blocks) {
     if (block.answer) answers.push_back(*block.answer);

@@ -53,9 +53,8 @@ std::vector<std::string> found_rates(const std::vector<RateSearch>& before,
     const auto earlier = std::find_if(before.begin(), before.end(), same);
     if (!search.best || (earlier != before.end() && earlier->best)) continue;
     lines.push_back(base::str("rates    ", search.block.empty() ? "" : search.block + ", ",
-                              search.row, ": ", rates_text(search), " (best of ",
-                              search.trials.size(), ")",
-                              search.at_edge ? "; still at the grid's edge" : "",
+                              search.row, ": ", rates_text(search), " (best of ", num_runs(search),
+                              ")", search.at_edge ? "; still at the grid's edge" : "",
                               search.out_of_runs ? "; stopped at max_runs" : ""));
   }
   return lines;

@@ -129,7 +129,7 @@ std::optional<Settings> SweepPlanner::search_row(SweepPlan& plan, const Block& b
       search.best || !guess ? search.best : std::optional(start_of(stage.rates));
   if (!search.best && !search.all_diverged) {
     plan.max_more_trials +=
-        std::max(0.0, config::num_trials(stage) - static_cast<double>(search.trials.size()));
+        std::max(0.0, config::num_trials(stage) - static_cast<double>(num_runs(search)));
   }
   plan.searches.push_back(std::move(search));
   return rates ? std::optional(rate_settings(stage.rates, *rates)) : std::nullopt;

@@ -57,12 +57,6 @@ class Searcher {
     }
   }
 
-  size_t num_runs() const {
-    std::set<size_t> cells;
-    for (const Trial& trial : search_.trials) cells.insert(trial.cell);
-    return cells.size();
-  }
-
   const config::TuneStage& stage_;
   RateSearch& search_;
 
@@ -152,7 +146,7 @@ class CoordinateSearcher : Searcher {
 
   // Infinite where max_runs leaves no run for it.
   std::optional<double> affordable_loss(const Rates& point) {
-    if (find(point, 0, {}) || num_runs() < static_cast<size_t>(stage_.max_runs))
+    if (find(point, 0, {}) || num_runs(search_) < static_cast<size_t>(stage_.max_runs))
       return loss_of(point);
     search_.out_of_runs = true;
     return kNone;
@@ -231,6 +225,12 @@ class Confirmation : Searcher {
 };
 
 }  // namespace
+
+size_t num_runs(const RateSearch& search) {
+  std::set<size_t> cells;
+  for (const Trial& trial : search.trials) cells.insert(trial.cell);
+  return cells.size();
+}
 
 bool has_effect(const RateSearch& search, size_t i) {
   if (!search.best) return true;

@@ -123,23 +123,6 @@ TEST(Report, RulesOfAnyNameHaveColoursOfTheirOwn) {
   }
 }
 
-TEST(Report, ASearchShowsItsRatesExactlyAndTheFateOfEachTrial) {
-  const TemporaryFolder folder;
-  const std::string sweep = make_sweep(folder / "trial"), plan_path = sweep + "/plan.json";
-  nlohmann::json plan = nlohmann::json::parse(base::read_text(plan_path));
-  plan["searches"][0]["trials"] = {{{"rates", {0.00123456}}, {"cell", "paper-adam-s1"}},
-                                   {{"rates", {0.5}}, {"cell", "fair-vo-s2"}},
-                                   {{"rates", {0.25}}, {"cell", "fair-vo-s1"}}};
-  write(plan_path, plan.dump());
-  write(sweep + "/failures/fair-vo-s2.json", R"({"exit_code": 3})");
-  make_run(sweep + "/cells/fair-vo-s1", 1, true, 99.0, "fair-vo-s1");
-  const std::string html = report_html(collect_report({sweep}));
-  for (const char* text :
-       {">0.00123456<", ">3.0300</td>", ">diverged</td>", ">99.0000 (the loss exploded)</td>"}) {
-    EXPECT_NE(html.find(text), std::string::npos) << text;
-  }
-}
-
 TEST(Report, RareFactsAreComparedSeedBySeed) {
   const TemporaryFolder folder;
   const std::string sweep = make_sweep(folder / "trial");

@@ -109,6 +109,7 @@ struct ReportData {
   std::vector<ReportBlock> blocks;
   std::vector<ReportRun> runs;    // by block, row, seed; without the runs of a search for rates
   bool complete = true;           // nothing is left to run
+  bool begun = false;             // a run, or a trial of a search, has begun
   Comparability comparability{};  // of all runs
   size_t num_groups = 1;          // of comparable runs
 };

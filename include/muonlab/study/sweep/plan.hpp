@@ -76,6 +76,9 @@ struct RateSearch {
   bool all_diverged = false;  // all trials are known and none of them has a loss: no best
 };
 
+// The runs of its trials. Trials that a setting without effect makes the same run count once.
+size_t num_runs(const RateSearch& search);
+
 // Whether setting i of the search changes anything in its row: Muon's rate does not where nothing
 // is on Muon. True where only one of its values was tried beside the best values of the others.
 bool has_effect(const RateSearch& search, size_t i);
