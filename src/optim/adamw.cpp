@@ -3,7 +3,6 @@
 #include <cmath>
 
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include "muonlab/optim/rule.hpp"
 #include "muonlab/tensor/plugin.hpp"
@@ -86,8 +85,8 @@ class AdamW final : public Rule {
     float* w = range_.values.mutable_data_ptr<float>() + segment.begin;
     float* m = first_.mutable_data_ptr<float>() + segment.begin;
     float* v = second_.mutable_data_ptr<float>() + segment.begin;
-    at::parallel_for(0, segment.end - segment.begin, 1 << 14, [&](int64_t begin, int64_t end) {
-      adamw_range(f, end - begin, g + begin, w + begin, m + begin, v + begin);
+    in_parts(segment.end - segment.begin, [&](int64_t first, int64_t count) {
+      adamw_range(f, count, g + first, w + first, m + first, v + first);
     });
   }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/optim/rule.hpp"
@@ -26,6 +27,10 @@ std::vector<Segment> Range::segments() const {
     segments.push_back({members[i].offset, values.numel(), age[i]});
   }
   return segments;
+}
+
+void in_parts(int64_t n, const std::function<void(int64_t first, int64_t count)>& work) {
+  at::parallel_for(0, n, 1 << 14, [&](int64_t begin, int64_t end) { work(begin, end - begin); });
 }
 
 std::vector<tensor::NamedTensor> named_state(const Range& range, const at::Tensor& flat,

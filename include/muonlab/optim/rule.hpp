@@ -6,6 +6,7 @@
 // the battery (tests/optim/rules_test.cpp).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,9 @@ struct Range {
   // shape.
   at::Tensor view(const at::Tensor& flat, const Member& member) const;
 };
+
+// work(first, count) on parts of n elements, on the computing threads.
+void in_parts(int64_t n, const std::function<void(int64_t first, int64_t count)>& work);
 
 // Where in a run an update is. `step` is the run's, counted from 1, and for random numbers and
 // courses over the run: what depends on how much the state has seen takes Range::ages.

@@ -44,11 +44,6 @@ Subject subject(const std::string& label) {
   return {base::join(parts, ", ") + " and " + last, true};
 }
 
-std::string capitalized(std::string text) {
-  if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
-  return text;
-}
-
 std::string amount_text(double loss) { return base::fixed(std::abs(loss), 4); }
 
 // The size of a gain with its interval: "0.0530 [0.0410, 0.0650]"; a loss is shown as a positive
@@ -175,6 +170,11 @@ std::string on_seeds(int64_t part, int64_t all) {
 }
 
 }  // namespace
+
+std::string capitalized(std::string text) {
+  if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
+  return text;
+}
 
 std::vector<std::string> broken_run_sentences(const AblationAnswer& answer) {
   std::vector<std::string> sentences;

@@ -80,8 +80,9 @@ std::string ends_sentence(const AblationAnswer& answer) {
   const auto loss_text = [](const Estimate& loss) {
     return fixed(loss.value, 4) + (loss.standard_error ? " " + error_text(loss) : "");
   };
-  return str(reference.label, " ends at ", loss_text(*reference.loss), ", ", baseline.label, " at ",
-             loss_text(*baseline.loss), ": a gain of ", signed_text(gain.value, 4),
+  return str(capitalized(reference.label), " ends at ", loss_text(*reference.loss), ", ",
+             baseline.label, " at ", loss_text(*baseline.loss), ": a gain of ",
+             signed_text(gain.value, 4),
              gain.interval ? " " + interval_text(*gain.interval, 1, 4) : "", " nats a token, ",
              gain.n, gain.n == 1 ? " seed." : " seeds.");
 }

@@ -211,7 +211,7 @@ TEST(Report, ASweepIsAnsweredBlockByBlock) {
   for (const char* id : {"verdict", "ablation", "rates"}) EXPECT_TRUE(has_section(html, id)) << id;
   EXPECT_NE(html.find("not finished"), std::string::npos);
   EXPECT_NE(html.find("muonlab sweep s.json"), std::string::npos);
-  EXPECT_NE(html.find("all Muon ends at 2.0100 ± 0.0100, all Adam at 3.0150 ± 0.0150"),
+  EXPECT_NE(html.find("All Muon ends at 2.0100 ± 0.0100, all Adam at 3.0150 ± 0.0150"),
             std::string::npos);
   const nlohmann::json json = nlohmann::json::parse(report_json(data));
   EXPECT_EQ(json["ablation"][0]["title"], "protocol paper");
