@@ -106,7 +106,7 @@ std::string symbol(const std::string& x, const char* path, const std::string& fi
              "\" fill=\"", fill, "\" stroke=\"", stroke, "\" stroke-width=\"1.5\"/></svg>");
 }
 
-// Where a bar or an interval goes on beyond the drawing.
+// Marks that a bar or an interval continues beyond the drawing.
 std::string arrow(const Axis& axis, double end) {
   const char* path = end > axis.high ? "M2 0L-6 -5L-6 5Z" : "M-2 0L6 -5L6 5Z";
   return symbol(axis.at(end), path, "var(--ink)", "var(--ink)");

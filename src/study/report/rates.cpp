@@ -44,9 +44,6 @@ std::string loss_text(const CellStatus& status) {
          (sound ? "" : str(" (", record::doubt_text(status.doubt), ")"));
 }
 
-// Of the full length, by the seed of the search.
-bool is_whole(const Trial& trial) { return trial.steps == 0 && !trial.seed; }
-
 // "embed.lr", "qk.decay and 5 more".
 std::string short_name(const config::RateGrid& rate) {
   constexpr std::string_view kSection = "optimizers.";
@@ -83,7 +80,7 @@ std::string losses_along(const SweepResult& sweep, const RateSearch& search, siz
     std::vector<double> rates = *search.best;
     rates[i] = value;
     for (const Trial& trial : search.trials) {
-      if (trial.rates != rates || !is_whole(trial)) continue;
+      if (trial.rates != rates || !trial.is_whole()) continue;
       const std::string text =
           escape(base::exact(value) + ": " + loss_text(sweep.cells[trial.cell].status));
       losses.push_back(rates == *search.best ? "<strong>" + text + "</strong>" : text);
@@ -119,11 +116,11 @@ std::string settings_html(const SweepResult& sweep, const RateSearch& search) {
                              escape(base::join(idle, ", ")) + ".</p>\n");
 }
 
-// The lowest loss of a search that goes on; infinite where it has none yet.
+// The lowest loss that an unfinished search has found; infinite while it has none.
 double lowest_so_far(const SweepResult& sweep, const RateSearch& search) {
   double lowest = INFINITY;
   for (const Trial& trial : search.trials) {
-    if (is_whole(trial))
+    if (trial.is_whole())
       lowest = std::min(lowest, loss_for_search(sweep.cells[trial.cell].status).value_or(INFINITY));
   }
   return lowest;
@@ -140,7 +137,7 @@ std::string trials_table(const SweepResult& sweep, const RateSearch& search) {
     const bool taken = search.best && *search.best == trial.rates;
     if (!shown.insert(trial.cell).second && !taken) continue;
     const CellStatus& status = sweep.cells[trial.cell].status;
-    const bool leads = !search.best && is_whole(trial) && std::isfinite(lowest) &&
+    const bool leads = !search.best && trial.is_whole() && std::isfinite(lowest) &&
                        loss_for_search(status) == lowest;
     const std::string loss = loss_text(status), note = taken ? "taken" : leads ? "best so far" : "";
     std::vector<TableCell> cells{{escape(trial_text(search, trial)), !is_long},

@@ -68,8 +68,10 @@ bool uses_only(const Rules& rules, const std::set<std::string>& names) {
 AblationWords words_of(const SweepResult& sweep, const config::Axis& axis,
                        const std::string& block) {
   const config::SweepConfig& config = sweep.config;
-  const Rules baseline = rules_of(sweep, block, config.baseline),
-              reference = rules_of(sweep, block, config.reference);
+  std::map<std::string, Rules> rules;
+  for (const config::AxisValue& value : axis.values)
+    rules[value.name] = rules_of(sweep, block, value.name);
+  const Rules &baseline = rules[config.baseline], &reference = rules[config.reference];
   const bool from_adam = !baseline.empty() && uses_only(baseline, {"adamw"}) &&
                          !uses_only(reference, {"adamw"}),
              to_muon = uses(reference, "muon") && !uses(baseline, "muon");
@@ -79,11 +81,10 @@ AblationWords words_of(const SweepResult& sweep, const config::Axis& axis,
   std::set<Rules> begun;
   size_t num_begun = 0;
   bool only_these = true;
-  for (const config::AxisValue& value : axis.values) {
-    const Rules rules = rules_of(sweep, block, value.name);
-    if (rules.empty()) continue;
-    only_these &= uses_only(rules, {"adamw", "muon"});
-    begun.insert(rules);
+  for (const auto& [row, own] : rules) {
+    if (own.empty()) continue;
+    only_these &= uses_only(own, {"adamw", "muon"});
+    begun.insert(own);
     ++num_begun;
   }
   if (!from_adam || !to_muon || !only_these || begun.size() < num_begun) words.rows = axis.name;

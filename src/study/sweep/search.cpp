@@ -242,7 +242,7 @@ bool has_effect(const RateSearch& search, size_t i) {
   std::set<size_t> cells;
   int num_values = 0;
   for (const Trial& trial : search.trials) {
-    if (trial.steps > 0 || trial.seed || !in_place(trial)) continue;
+    if (!trial.is_whole() || !in_place(trial)) continue;
     ++num_values;
     cells.insert(trial.cell);
   }

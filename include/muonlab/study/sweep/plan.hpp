@@ -64,6 +64,8 @@ struct Trial {
   std::optional<double> loss;
   int64_t steps = 0;            // train.steps of a round of halving; 0: the full length
   std::optional<int64_t> seed;  // of a finalist's repetition; absent: the search's own
+  // Of the full length, with the search's own seed.
+  bool is_whole() const { return steps == 0 && !seed; }
 };
 struct RateSearch {
   std::string block, row;
