@@ -25,6 +25,11 @@ constexpr size_t kPlainWidth = 160;
 constexpr size_t kNameWidth = 48;
 constexpr int64_t kStepsForSpeed = 10;
 
+// A cell that has only been started does not catch signals yet, and the signal itself ends it.
+bool is_end_by_stop(int exit_code) {
+  return exit_code == base::exit_code::kInterrupted || exit_code == 128 + SIGTERM;
+}
+
 }  // namespace
 
 SweepRunner::SweepRunner(SweepQueue& queue, int jobs, double grace_s, std::string program,
@@ -109,8 +114,7 @@ void SweepRunner::reap() {
     const Job job = std::move(running_[i]);
     running_.erase(running_.begin() + static_cast<ptrdiff_t>(i));
     // A cell that was stopped, or killed since it did not stop, has not failed: it resumes.
-    const bool stopped =
-        base::stop_requested() != 0 && (*code == base::exit_code::kInterrupted || killed_);
+    const bool stopped = base::stop_requested() != 0 && (is_end_by_stop(*code) || killed_);
     stopped ? queue_.stopped(job.cell) : ended(job, *code);
   }
 }

@@ -91,6 +91,14 @@ TEST(SweepRunner, ACellThatSavesAndEndsIsNotKilled) {
   EXPECT_EQ(sweep.output("s3"), "") << "nothing is started after the signal";
 }
 
+// A program that has only been started does not catch signals yet: the signal itself ends it.
+TEST(SweepRunner, ACellThatTheSignalEndsHasNotFailed) {
+  Runner sweep("echo ready\nwhile :; do sleep 0.02; done\n");
+  EXPECT_LT(sweep.stop_after(60), 5);
+  for (const char* cell : {"s1", "s2"})
+    EXPECT_FALSE(sweep.has_failure(cell)) << "it had not begun, and starts with the next sweep";
+}
+
 // The first two wait for each other, so that they run at once.
 constexpr const char* kTellCard =
     "echo \"card ${CUDA_VISIBLE_DEVICES:-any}\"\n"
