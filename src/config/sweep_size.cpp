@@ -23,12 +23,13 @@ double num_points(const SweepConfig& sweep, const Selection& only, const auto& c
 double num_trials(const TuneStage& stage) {
   const double repeats =
       static_cast<double>(stage.finalists) * static_cast<double>(stage.final_seeds.size());
-  if (stage.kind == SearchKind::coordinates) return static_cast<double>(stage.max_runs) + repeats;
   double round = 1;
   for (const RateGrid& rate : stage.rates) round *= static_cast<double>(rate.grid.size());
+  if (stage.kind == SearchKind::coordinates) round = static_cast<double>(stage.max_runs);
   double trials = round;
   for (size_t i = 0; i < stage.rungs.size(); ++i) {
     round = std::ceil(round * stage.keep);
+    if (round == 1 && stage.final_seeds.empty()) break;  // nothing hangs on its run
     trials += round;
   }
   return trials + repeats;

@@ -96,29 +96,36 @@ void TuneReader::read_kind(const Value& item, const std::string& path, TuneStage
                     quote(name) + " is no choice; choices: \"grid\" \"coordinates\" \"halving\"");
     }
   }
-  const auto only_for = [&](const char* key, SearchKind kind, const char* name) -> const Value* {
-    const Value* value = item.find(key);
-    if (!value || stage.kind == kind) return value;
-    problems_.add(value->mark, path + "." + key,
-                  base::str("has no effect; it belongs to \"search\": \"", name, "\""));
-    return nullptr;
-  };
-  if (const Value* runs = only_for("max_runs", SearchKind::coordinates, "coordinates"))
+  if (const Value* runs = item.find("max_runs")) {
+    if (stage.kind != SearchKind::coordinates)
+      problems_.add(runs->mark, path + ".max_runs",
+                    "has no effect; it belongs to \"search\": \"coordinates\"");
     stage.max_runs = count(*runs, path + ".max_runs", stage.max_runs);
-  if (const Value* rungs = only_for("rungs", SearchKind::halving, "halving"))
-    read_rungs(*rungs, path + ".rungs", stage);
-  if (const Value* keep = only_for("keep", SearchKind::halving, "halving")) {
-    if (is_number(*keep) && keep->real > 0 && keep->real < 1) {
-      stage.keep = keep->real;
-    } else {
-      wrong(*keep, path + ".keep", "a share between 0 and 1");
-    }
   }
-  if (stage.kind == SearchKind::halving && stage.rungs.empty() && !item.find("rungs")) {
+  read_rounds(item, path, stage);
+  if (const Value* confirm = item.find("confirm")) read_confirm(*confirm, path + ".confirm", stage);
+}
+
+void TuneReader::read_rounds(const Value& item, const std::string& path, TuneStage& stage) {
+  const Value* rungs = item.find("rungs");
+  const Value* keep = item.find("keep");
+  if (rungs && stage.kind == SearchKind::grid) {
+    problems_.add(rungs->mark, path + ".rungs",
+                  "has no effect; it belongs to \"search\": \"halving\" or \"coordinates\"");
+  } else if (rungs) {
+    read_rungs(*rungs, path + ".rungs", stage);
+  } else if (stage.kind == SearchKind::halving) {
     problems_.add(item.mark, path + ".rungs",
                   "is missing; the steps of the rounds before the full length, [75, 150]");
+  } else if (keep) {
+    problems_.add(keep->mark, path + ".keep", "has no effect without \"rungs\"");
   }
-  if (const Value* confirm = item.find("confirm")) read_confirm(*confirm, path + ".confirm", stage);
+  if (!keep) return;
+  if (is_number(*keep) && keep->real > 0 && keep->real < 1) {
+    stage.keep = keep->real;
+  } else {
+    wrong(*keep, path + ".keep", "a share between 0 and 1");
+  }
 }
 
 void TuneReader::read_rungs(const Value& rungs, const std::string& path, TuneStage& stage) {

@@ -19,6 +19,7 @@ class TuneReader : protected AxisReader {
   void read_rows(const Value& at, const std::string& path, const std::string& compare_axis,
                  TuneStage& stage);
   void read_kind(const Value& item, const std::string& path, TuneStage& stage);
+  void read_rounds(const Value& item, const std::string& path, TuneStage& stage);
   void read_rungs(const Value& rungs, const std::string& path, TuneStage& stage);
   void read_confirm(const Value& confirm, const std::string& path, TuneStage& stage);
   RateGrid rate(const Value& value, const std::string& path);

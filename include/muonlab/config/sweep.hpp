@@ -84,11 +84,12 @@ struct TuneStage {
   Selection only;                 // blocks it is for
   SearchKind kind = SearchKind::grid;
   std::vector<RateGrid> rates;
-  std::optional<int64_t> seed;       // absent: the base's own
-  int64_t max_runs = 50;             // of coordinate steps: trials of one search
-  std::vector<int64_t> rungs;        // of halving: train.steps of the rounds before the full length
-  double keep = 1.0 / 3;             // of halving: share of the trials that the next round takes
-  int64_t finalists = 1;             // the best trials, which are run with final_seeds too;
+  std::optional<int64_t> seed;  // absent: the base's own
+  int64_t max_runs = 50;        // of coordinate steps: trials of one search
+  std::vector<int64_t> rungs;  // train.steps of the rounds before the full length. Coordinate steps
+                               // are made at the first of them; without any, at the full length
+  double keep = 1.0 / 3;       // share of the trials that the next round takes
+  int64_t finalists = 1;       // the best trials, which are run with final_seeds too;
   std::vector<int64_t> final_seeds;  // the mean loss over all seeds then chooses
 };
 

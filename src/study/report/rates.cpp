@@ -80,7 +80,7 @@ std::string losses_along(const SweepResult& sweep, const RateSearch& search, siz
     std::vector<double> rates = *search.best;
     rates[i] = value;
     for (const Trial& trial : search.trials) {
-      if (trial.rates != rates || !trial.is_whole()) continue;
+      if (trial.rates != rates || !is_of_first_round(search, trial)) continue;
       const std::string text =
           escape(base::exact(value) + ": " + loss_text(sweep.cells[trial.cell].status));
       losses.push_back(rates == *search.best ? "<strong>" + text + "</strong>" : text);
@@ -108,8 +108,13 @@ std::string settings_html(const SweepResult& sweep, const RateSearch& search) {
                     {at_edge ? "at the edge of what was tried" : "inside"},
                     {losses_along(sweep, search, i)}});
   }
+  const int64_t steps = search.trials.front().steps;
   const std::vector<TableCell> head{
-      {"setting"}, {"taken", true}, {"the best is"}, {"losses along it, the others as taken"}};
+      {"setting"},
+      {"taken", true},
+      {"the best is"},
+      {str("losses along it", steps > 0 ? str(" after ", steps, " steps") : "",
+           ", the others as taken")}};
   return page::table("what the search took", head, rows) +
          (idle.empty() ? ""
                        : "<p class=\"note\">Without effect in this row: " +
@@ -120,7 +125,7 @@ std::string settings_html(const SweepResult& sweep, const RateSearch& search) {
 double lowest_so_far(const SweepResult& sweep, const RateSearch& search) {
   double lowest = INFINITY;
   for (const Trial& trial : search.trials) {
-    if (trial.is_whole())
+    if (is_of_first_round(search, trial))
       lowest = std::min(lowest, loss_for_search(sweep.cells[trial.cell].status).value_or(INFINITY));
   }
   return lowest;
@@ -137,7 +142,7 @@ std::string trials_table(const SweepResult& sweep, const RateSearch& search) {
     const bool taken = search.best && *search.best == trial.rates;
     if (!shown.insert(trial.cell).second && !taken) continue;
     const CellStatus& status = sweep.cells[trial.cell].status;
-    const bool leads = !search.best && trial.is_whole() && std::isfinite(lowest) &&
+    const bool leads = !search.best && is_of_first_round(search, trial) && std::isfinite(lowest) &&
                        loss_for_search(status) == lowest;
     const std::string loss = loss_text(status), note = taken ? "taken" : leads ? "best so far" : "";
     std::vector<TableCell> cells{{escape(trial_text(search, trial)), !is_long},

@@ -50,6 +50,32 @@ class Searcher {
     return found == search_.trials.end() ? nullptr : &*found;
   }
 
+  // Trains the points for the steps of each rung, then for the full length, and takes the best
+  // share of each round to the next. The last one left needs no run: nothing hangs on it.
+  void promote(std::vector<Rates> points) {
+    std::vector<int64_t> rounds = stage_.rungs;
+    rounds.push_back(0);
+    for (size_t round = 0; round < rounds.size(); ++round) {
+      if (round > 0 && points.size() == 1 && stage_.final_seeds.empty()) break;
+      const auto losses = losses_of(points, rounds[round]);
+      if (!losses) return;
+      std::vector<size_t> order(points.size());
+      std::iota(order.begin(), order.end(), size_t{0});
+      std::stable_sort(order.begin(), order.end(),
+                       [&](size_t a, size_t b) { return (*losses)[a] < (*losses)[b]; });
+      search_.all_diverged = !std::isfinite((*losses)[order.front()]);
+      if (search_.all_diverged) return;
+      const double kept = std::ceil(static_cast<double>(points.size()) * stage_.keep);
+      order.resize(std::min(order.size(), static_cast<size_t>(kept)));
+      std::vector<Rates> next;
+      for (const size_t i : order) {
+        if (std::isfinite((*losses)[i])) next.push_back(points[i]);
+      }
+      points = std::move(next);
+    }
+    take(points.front());
+  }
+
   void take(const Rates& point) {
     search_.best = point;
     for (size_t i = 0; i < point.size(); ++i) {
@@ -105,7 +131,7 @@ class CoordinateSearcher : Searcher {
 
   void run() {
     point_ = start_of(stage_.rates);
-    const std::optional<double> loss = loss_of(point_);
+    const std::optional<double> loss = loss_of(point_, steps());
     if (!loss) return;
     loss_ = *loss;
     size_t unmoved = 0;  // settings in a row whose neighbours are no better
@@ -116,10 +142,19 @@ class CoordinateSearcher : Searcher {
     }
     search_.all_diverged = !std::isfinite(loss_);
     if (search_.all_diverged) return;
-    take(point_);
+    stage_.rungs.empty() ? take(point_) : promote(tried());
   }
 
  private:
+  // The length at which it walks.
+  int64_t steps() const { return stage_.rungs.empty() ? 0 : stage_.rungs.front(); }
+
+  std::vector<Rates> tried() const {
+    std::vector<Rates> points;
+    for (const Trial& trial : search_.trials) points.push_back(trial.rates);
+    return points;
+  }
+
   // Moves along one setting, to the better side, as far as that helps. False while a loss is
   // unknown.
   bool improve(size_t i) {
@@ -146,8 +181,8 @@ class CoordinateSearcher : Searcher {
 
   // Infinite where max_runs leaves no run for it.
   std::optional<double> affordable_loss(const Rates& point) {
-    if (find(point, 0, {}) || num_runs(search_) < static_cast<size_t>(stage_.max_runs))
-      return loss_of(point);
+    if (find(point, steps(), {}) || num_runs(search_) < static_cast<size_t>(stage_.max_runs))
+      return loss_of(point, steps());
     search_.out_of_runs = true;
     return kNone;
   }
@@ -168,29 +203,7 @@ class HalvingSearcher : Searcher {
  public:
   using Searcher::Searcher;
 
-  void run() {
-    std::vector<Rates> points = grid_points(search_.rates);
-    std::vector<int64_t> rounds = stage_.rungs;
-    rounds.push_back(0);
-    for (const int64_t steps : rounds) {
-      const auto losses = losses_of(points, steps);
-      if (!losses) return;
-      std::vector<size_t> order(points.size());
-      std::iota(order.begin(), order.end(), size_t{0});
-      std::stable_sort(order.begin(), order.end(),
-                       [&](size_t a, size_t b) { return (*losses)[a] < (*losses)[b]; });
-      search_.all_diverged = !std::isfinite((*losses)[order.front()]);
-      if (search_.all_diverged) return;
-      const double kept = std::ceil(static_cast<double>(points.size()) * stage_.keep);
-      order.resize(std::min(order.size(), static_cast<size_t>(kept)));
-      std::vector<Rates> next;
-      for (const size_t i : order) {
-        if (std::isfinite((*losses)[i])) next.push_back(points[i]);
-      }
-      points = std::move(next);
-    }
-    take(points.front());
-  }
+  void run() { promote(grid_points(search_.rates)); }
 };
 
 // The best trials of full length are repeated with more seeds, and the mean loss chooses.
@@ -232,6 +245,10 @@ size_t num_runs(const RateSearch& search) {
   return cells.size();
 }
 
+bool is_of_first_round(const RateSearch& search, const Trial& trial) {
+  return trial.steps == search.trials.front().steps && !trial.seed;
+}
+
 bool has_effect(const RateSearch& search, size_t i) {
   if (!search.best) return true;
   const auto in_place = [&](const Trial& trial) {
@@ -242,7 +259,7 @@ bool has_effect(const RateSearch& search, size_t i) {
   std::set<size_t> cells;
   int num_values = 0;
   for (const Trial& trial : search.trials) {
-    if (!trial.is_whole() || !in_place(trial)) continue;
+    if (!is_of_first_round(search, trial) || !in_place(trial)) continue;
     ++num_values;
     cells.insert(trial.cell);
   }

@@ -16,7 +16,7 @@ namespace muonlab::study {
 struct TrialRequest {
   std::string name;           // of the trial among those of its search: "-adam.lr_0.002"
   std::vector<double> rates;  // one a RateGrid
-  int64_t steps = 0;          // train.steps of a round of halving; 0: the full length
+  int64_t steps = 0;          // train.steps of a round before the full length; 0: that
   std::optional<int64_t> seed;
 };
 // The index of the trial's cell in the plan and its loss, absent while unknown and infinite where

@@ -121,6 +121,12 @@ TEST(SweepSearch, SettingsThatAreNoLearningRatesKeepToTheirGrid) {
   EXPECT_EQ(inside.search.best->at(0), 0);
 }
 
+std::map<int64_t, int> runs_by_steps(const Searched& found) {
+  std::map<int64_t, int> runs;
+  for (const Trial& trial : found.search.trials) ++runs[trial.steps];
+  return runs;
+}
+
 TEST(SweepSearch, HalvingPromotesTheBestOfEachRound) {
   config::TuneStage stage;
   stage.kind = config::SearchKind::halving;
@@ -135,11 +141,42 @@ TEST(SweepSearch, HalvingPromotesTheBestOfEachRound) {
     return bowl(t.rates, {2, 2});
   });
   EXPECT_EQ(found.search.best, (std::vector<double>{4, 2}));  // 2 was left behind after 10 steps
-  std::map<int64_t, int> runs;
-  for (const Trial& trial : found.search.trials) ++runs[trial.steps];
-  EXPECT_EQ(runs, (std::map<int64_t, int>{{10, 8}, {20, 4}, {0, 2}}));
+  EXPECT_EQ(runs_by_steps(found), (std::map<int64_t, int>{{10, 8}, {20, 4}, {0, 2}}));
   EXPECT_EQ(config::num_trials(stage), 8 + 4 + 2);
   EXPECT_EQ(found.names().front(), "-adam.lr_1-embed.lr_1-steps_10");
+}
+
+TEST(SweepSearch, TheLastOneLeftIsTakenWithoutARun) {
+  config::TuneStage stage;
+  stage.kind = config::SearchKind::halving;
+  stage.rungs = {10, 20};
+  stage.rates = {searched("optimizers.adam.lr", {1, 2, 4, 8, 16, 32, 64, 128, 256}, 0)};
+  const auto loss = [](const TrialRequest& t) { return bowl(t.rates, {16}); };
+  const Searched found(stage, loss);
+  EXPECT_EQ(found.search.best, std::vector<double>{16});
+  EXPECT_EQ(runs_by_steps(found), (std::map<int64_t, int>{{10, 9}, {20, 3}}));
+  EXPECT_EQ(config::num_trials(stage), 9 + 3);
+
+  stage.final_seeds = {7};  // to be compared over seeds it is needed
+  EXPECT_EQ(runs_by_steps(Searched(stage, loss)),
+            (std::map<int64_t, int>{{0, 2}, {10, 9}, {20, 3}}));
+}
+
+// The walk ends at 0.001 and 0.064, but over more steps half of that second rate is better.
+TEST(SweepSearch, CoordinateStepsAtAShortLengthArePromoted) {
+  config::TuneStage stage = two_rates();
+  stage.rungs = {10, 20};
+  stage.keep = 0.2;
+  const Searched found(stage, [](const TrialRequest& t) {
+    return bowl(t.rates, {0.001, t.steps == 10 ? 0.05 : 0.032});
+  });
+  EXPECT_EQ(found.search.best, (std::vector<double>{0.001, 0.032}));
+  const auto runs = runs_by_steps(found);
+  EXPECT_GT(runs.at(10), 8);
+  EXPECT_EQ(runs.at(20), std::ceil(runs.at(10) * 0.2));
+  EXPECT_EQ(runs.count(0), 0u) << "one was left";
+  EXPECT_EQ(found.names().front(), "-start-steps_10");
+  EXPECT_TRUE(has_effect(found.search, 0));
 }
 
 // A setting that changes nothing gives equal cells, which cost one run and tell of no edge.

@@ -62,10 +62,8 @@ struct Trial {
   std::vector<double> rates;  // one a RateGrid
   size_t cell = 0;
   std::optional<double> loss;
-  int64_t steps = 0;            // train.steps of a round of halving; 0: the full length
+  int64_t steps = 0;            // train.steps of a round before the full length; 0: that length
   std::optional<int64_t> seed;  // of a finalist's repetition; absent: the search's own
-  // Of the full length, with the search's own seed.
-  bool is_whole() const { return steps == 0 && !seed; }
 };
 struct RateSearch {
   std::string block, row;
@@ -80,6 +78,10 @@ struct RateSearch {
 
 // The runs of its trials. Trials that a setting without effect makes the same run count once.
 size_t num_runs(const RateSearch& search);
+
+// Whether the trial is one of those that all have the search's own seed and the length at which it
+// begins, so that their losses can be compared.
+bool is_of_first_round(const RateSearch& search, const Trial& trial);
 
 // Whether setting i of the search changes anything in its row: Muon's rate does not where nothing
 // is on Muon. True where only one of its values was tried beside the best values of the others.
