@@ -8,6 +8,8 @@
     python3 scripts/gpu_parts.py ablation MUONLAB TEXT OUT
                                                      the rows of the paper's claims in configs/paper/small_gated.json, both
                                                      protocols, 3 seeds, on the shards in TEXT; the sweep is kept in OUT
+    python3 scripts/gpu_parts.py size MUONLAB TEXT OUT
+                                                     configs/paper/14m_gated.json and 14m_apart.json at 2,000 steps with 3 seeds
 
 Lines that begin with PASS, FAIL or result are the summary. The exit code is 1 if a line begins with FAIL.
 """
@@ -208,33 +210,55 @@ def speed(program):
 CLAIM_ROWS = ["adam", "all", "vo_ffn", "vo", "ffn", "qk"]
 
 
-def ablation(program, text, out):
-    """The sweep runs for at most 8 minutes; called again with the same OUT it continues."""
-    folder, text = pathlib.Path(out).resolve(), pathlib.Path(text).resolve()
+def read_sweep(name, text):
+    """A sweep of configs/paper, moved to the card and to the shards in `text`."""
     configs = HERE.resolve().parent / "configs" / "paper"
-    lines = (configs / "small_gated.json").read_text().splitlines()
+    lines = (configs / f"{name}.json").read_text().splitlines()
     sweep = json.loads("\n".join(line for line in lines if not line.lstrip().startswith("//")))
     sweep["base"] = str(configs / sweep["base"])
     sweep["settings"].update({"device": "cuda", "train.micro_batch": 32, "data.train": [str(text / "train")],
                               "data.valid": [str(text / "valid")]})
-    sweep["axes"]["row"] = {row: sweep["axes"]["row"][row] for row in CLAIM_ROWS}
-    for part in ("paper", "labels"):
-        sweep[part] = {row: value for row, value in sweep[part].items() if row in CLAIM_ROWS}
+    return sweep
+
+
+def run_sweep(program, sweep, folder, name, limit):
+    """Trains for at most `limit`; called again with the same folder it continues."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "claims.json"
+    path = folder / f"{name}.json"
     path.write_text(json.dumps(sweep, indent=1))
     jobs = max(1, min(8, len(os.sched_getaffinity(0)) // 2))
     begun = time.perf_counter()
-    done = subprocess.run([program, "sweep", str(path), "--out", str(folder / "sweep"), "--jobs", str(jobs), "--max-time", "8min"],
+    done = subprocess.run([program, "sweep", str(path), "--out", str(folder / name), "--jobs", str(jobs), "--max-time", limit],
                           capture_output=True, text=True)
     print(done.stdout, done.stderr)
-    verdict(done.returncode == 0, f"the sweep of {len(CLAIM_ROWS)} rows, 2 protocols and 3 seeds: {time.perf_counter() - begun:.0f} s, "
-            f"{jobs} runs at once" + ("" if done.returncode == 0 else f"; it ended with {done.returncode}"))
+    verdict(done.returncode == 0, f"the sweep {name}: {time.perf_counter() - begun:.0f} s, {jobs} runs at once"
+            + ("" if done.returncode == 0 else f"; it ended with {done.returncode}"))
     for line in done.stdout.splitlines()[-40:]:
         print("result", line)
 
 
-PARTS = {"parity": parity, "resume": resume, "attention": attention, "speed": speed, "ablation": ablation}
+def ablation(program, text, out):
+    folder, text = pathlib.Path(out).resolve(), pathlib.Path(text).resolve()
+    sweep = read_sweep("small_gated", text)
+    sweep["axes"]["row"] = {row: sweep["axes"]["row"][row] for row in CLAIM_ROWS}
+    for part in ("paper", "labels"):
+        sweep[part] = {row: value for row, value in sweep[part].items() if row in CLAIM_ROWS}
+    run_sweep(program, sweep, folder, "claims", "8min")
+
+
+def size(program, text, out):
+    """Twice the steps and one seed more than the sweeps have on a processor; the searches keep their shares of the length."""
+    folder, text = pathlib.Path(out).resolve(), pathlib.Path(text).resolve()
+    for name, limit in (("14m_gated", "3min"), ("14m_apart", "5min")):
+        sweep = read_sweep(name, text)
+        sweep["settings"].update({"train.steps": 2000, "eval.every": 200, "checkpoint.every": 1000})
+        sweep["seeds"] = [1, 2, 3]
+        for stage in sweep["tune"]:
+            stage["rungs"] = [2 * steps for steps in stage["rungs"]]
+        run_sweep(program, sweep, folder, name, limit)
+
+
+PARTS = {"parity": parity, "resume": resume, "attention": attention, "speed": speed, "ablation": ablation, "size": size}
 
 if __name__ == "__main__":
     if len(sys.argv) < 2 or sys.argv[1] not in PARTS:
