@@ -1,11 +1,13 @@
 // How a sweep's learning rates were found.
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/page/html.hpp"
+#include "muonlab/page/xy_plot.hpp"
 #include "muonlab/study/sweep/answer.hpp"
 #include "sections.hpp"
 
@@ -89,6 +91,51 @@ std::string losses_along(const SweepResult& sweep, const RateSearch& search, siz
   return base::join(losses, ", ");
 }
 
+std::string after_steps(const RateSearch& search) {
+  const int64_t steps = search.trials.front().steps;
+  return steps > 0 ? str(" after ", steps, " steps") : "";
+}
+
+// The lowest loss of any trial with each value of a setting; trials that diverged are left out.
+std::map<double, double> lowest_by_value(const SweepResult& sweep, const RateSearch& search,
+                                         size_t i) {
+  std::map<double, double> lowest;
+  for (const Trial& trial : search.trials) {
+    const std::optional<double> loss = loss_for_search(sweep.cells[trial.cell].status);
+    if (!is_of_first_round(search, trial) || !loss || !std::isfinite(*loss)) continue;
+    const auto [found, is_new] = lowest.try_emplace(trial.rates[i], *loss);
+    if (!is_new) found->second = std::min(found->second, *loss);
+  }
+  return lowest;
+}
+
+// A line for each setting whose values are multiples of each other, as rates are and betas are not:
+// how sharp its valley is.
+page::XyPlot loss_plot(const SweepResult& sweep, const RateSearch& search, std::string title) {
+  const bool several = search.rates.size() > 1;
+  page::XyPlot plot{
+      .title = std::move(title),
+      .x = {.name = several ? "multiple of the value taken" : rate_names(search), .log = true},
+      .y = {.name = "lowest validation loss" + after_steps(search)},
+      .series = {}};
+  for (size_t i = 0; i < search.rates.size() && search.best; ++i) {
+    const std::map<double, double> lowest = lowest_by_value(sweep, search, i);
+    const double least = lowest.begin()->first, most = lowest.rbegin()->first;
+    if (lowest.size() < 2 || least <= 0 || most < 2 * least || !has_effect(search, i)) continue;
+    page::XySeries series{.label = several ? short_name(search.rates[i]) : "",
+                          .x = {},
+                          .y = {},
+                          .colour = static_cast<int>(plot.series.size()) % page::kNumColours,
+                          .marker = 1};
+    for (const auto& [value, loss] : lowest) {
+      series.x.push_back(value / (several ? (*search.best)[i] : 1));
+      series.y.push_back(loss);
+    }
+    plot.series.push_back(std::move(series));
+  }
+  return plot;
+}
+
 // Of a search over several settings: each that matters in this row, and whether its best value is
 // inside.
 std::string settings_html(const SweepResult& sweep, const RateSearch& search) {
@@ -108,13 +155,11 @@ std::string settings_html(const SweepResult& sweep, const RateSearch& search) {
                     {at_edge ? "at the edge of what was tried" : "inside"},
                     {losses_along(sweep, search, i)}});
   }
-  const int64_t steps = search.trials.front().steps;
   const std::vector<TableCell> head{
       {"setting"},
       {"taken", true},
       {"the best is"},
-      {str("losses along it", steps > 0 ? str(" after ", steps, " steps") : "",
-           ", the others as taken")}};
+      {"losses along it" + after_steps(search) + ", the others as taken"}};
   return page::table("what the search took", head, rows) +
          (idle.empty() ? ""
                        : "<p class=\"note\">Without effect in this row: " +
@@ -163,12 +208,15 @@ std::string trials_table(const SweepResult& sweep, const RateSearch& search) {
 
 std::string rates_html(const ReportData& data) {
   std::string html;
+  std::vector<page::XyPlot> plots;
   for (const SweepResult& sweep : data.sweeps) {
     for (const RateSearch& search : sweep.searches) {
       const std::string block = block_title(sweep.config, search.block);
-      html += "<h3>" +
-              escape((block.empty() ? "" : block + ": ") + sweep.config.label(search.row)) +
-              (search.own_rates ? ", for this row alone" : "") + "</h3>\n";
+      const std::string title =
+          (block.empty() ? "" : block + ": ") + sweep.config.label(search.row);
+      plots.push_back(loss_plot(sweep, search, title));
+      if (plots.back().series.empty()) plots.pop_back();
+      html += "<h3>" + escape(title) + (search.own_rates ? ", for this row alone" : "") + "</h3>\n";
       const std::string trials = trials_table(sweep, search);
       if (search.rates.size() > 1 && search.best) {
         html += settings_html(sweep, search) + "<details><summary>All " +
@@ -183,9 +231,14 @@ std::string rates_html(const ReportData& data) {
     }
   }
   if (html.empty()) return "";
+  const std::string key =
+      "<p class=\"note\">A point is the lowest loss of any trial that had this value of the "
+      "setting. Where a line is flat, the setting hardly matters. Trials that diverged are left "
+      "out.</p>\n";
   return "<p class=\"note\">Searched at one row of a block. All rows of the block keep the rate "
          "that was taken, unless the search was for its row alone.</p>\n" +
-         html + from_line(data, "metrics.jsonl", "searches");
+         (plots.empty() ? "" : key + page::xy_plots(plots)) + html +
+         from_line(data, "metrics.jsonl", "searches");
 }
 
 }  // namespace muonlab::study

@@ -85,6 +85,23 @@ TEST_F(SearchPage, NamesTheSettingsThatMatterInTheRow) {
   }
 }
 
+TEST_F(SearchPage, DrawsTheLossAlongEachSettingAtTheLengthOfTheSearch) {
+  for (const char* cell : {"first", "other", "third"})
+    make_run(sweep_ + "/cells/" + cell, 1, false, cell == std::string("other") ? 3.25 : 3.5);
+  nlohmann::json& search = plan_["searches"][0];
+  search["best"] = {2, 3, 0, 0.2};
+  for (nlohmann::json& one : search["trials"]) one["steps"] = 20;
+  search["trials"].push_back(trial({2, 3, 0, 0.2}, "whole"));  // promoted, and at another length
+  plan_["cells"].push_back({{"name", "whole"}, {"tuning", true}});
+  make_run(sweep_ + "/cells/whole", 1, false, 2.5);
+  store();
+  const std::string html = page();
+  for (const char* text :
+       {"lowest validation loss after 20 steps against multiple of the value taken: adam.lr\"",
+        "losses along it after 20 steps", "1: 3.5000, <strong>2: 3.2500</strong><"})
+    EXPECT_NE(html.find(text), std::string::npos) << text;
+}
+
 TEST(SearchSection, ShowsItsRatesExactlyAndTheFateOfEachTrial) {
   const TemporaryFolder folder;
   const std::string sweep = make_sweep(folder / "trial"), plan_path = sweep + "/plan.json";
