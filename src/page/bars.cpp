@@ -17,7 +17,7 @@ using base::str;
 
 constexpr double kMiddle = 14.5, kHalfBar = 7;  // px in a row of 29
 // px: a drawing on a small screen, a character below it
-constexpr double kNarrow = 150, kDigit = 6.5;
+constexpr double kNarrow = 100, kDigit = 6.5;
 
 // A linear axis from low to high, in percent of the drawing's width.
 struct Axis {
