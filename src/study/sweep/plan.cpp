@@ -59,35 +59,39 @@ struct SweepPlanner::Request {
   bool tuning = false;
 };
 
+const Cell* SweepPlanner::configured(const Settings& settings, const std::string& name) {
+  const std::string settings_text = base::join(texts(settings), "\n");
+  const auto cached = cache_.find(settings_text);
+  if (cached != cache_.end()) return &cached->second;
+  Cell cell{.name = {}, .tuning = false, .config = {}, .key = {}};
+  // Weights alone are kept of a finished cell, unless a setting below says otherwise.
+  Settings swept{{"checkpoint.final=weights", sweep_.path}};
+  append(swept, settings);
+  try {
+    cell.config = config::load_config(sweep_.base, {}, texts(swept)).run;
+  } catch (const config::ConfigError& error) {
+    problems_.add(error, name, swept);
+    return nullptr;
+  }
+  if (!cell.config.eval.windows) cell.config.eval.windows = windows_;
+  config::TrainConfig& train = cell.config.train;
+  if (train.accumulates() && !train.reduction) train.reduction = reduction_;
+  cell.config.name.clear();
+  cell.key = config::dump_config(cell.config);
+  return &cache_.emplace(settings_text, std::move(cell)).first->second;
+}
+
 std::optional<size_t> SweepPlanner::add_cell(SweepPlan& plan, Request request) {
   if (problems_.is_full()) return std::nullopt;
   const auto named = [&](int64_t seed) {
     return request.tuning ? request.name : base::str(request.name, "s", seed);
   };
   if (request.seed) request.settings.push_back({base::str("seed=", *request.seed), sweep_.path});
-  const std::string settings_text = base::join(texts(request.settings), "\n");
-  auto cached = cache_.find(settings_text);
-  if (cached == cache_.end()) {
-    Cell cell{.name = {}, .tuning = request.tuning, .config = {}, .key = {}};
-    // Weights alone are kept of a finished cell, unless a setting below says otherwise.
-    Settings swept{{"checkpoint.final=weights", sweep_.path}};
-    append(swept, request.settings);
-    try {
-      cell.config = config::load_config(sweep_.base, {}, texts(swept)).run;
-    } catch (const config::ConfigError& error) {
-      problems_.add(error, named(request.seed.value_or(1)), swept);
-      return std::nullopt;
-    }
-    if (!cell.config.eval.windows) cell.config.eval.windows = windows_;
-    config::TrainConfig& train = cell.config.train;
-    if (train.accumulates() && !train.reduction) train.reduction = reduction_;
-    cell.config.name.clear();
-    cell.key = config::dump_config(cell.config);
-    cached = cache_.emplace(settings_text, std::move(cell)).first;
-  }
-  const auto [found, is_new] = index_by_key_.emplace(cached->second.key, plan.cells.size());
+  const Cell* known = configured(request.settings, named(request.seed.value_or(1)));
+  if (!known) return std::nullopt;
+  const auto [found, is_new] = index_by_key_.emplace(known->key, plan.cells.size());
   if (!is_new) return found->second;
-  Cell cell = cached->second;
+  Cell cell = *known;
   cell.name = cell.config.name = named(cell.config.seed);
   cell.tuning = request.tuning;
   if (cell.name.size() > kLongestName) {
@@ -98,6 +102,19 @@ std::optional<size_t> SweepPlanner::add_cell(SweepPlan& plan, Request request) {
   }
   plan.cells.push_back(std::move(cell));
   return plan.cells.size() - 1;
+}
+
+// The rounds before the full length are shorter than it.
+void SweepPlanner::check_rungs(const config::TuneStage& stage, const std::string& row,
+                               const Settings& settings) {
+  if (stage.rungs.empty()) return;
+  const Cell* whole = configured(settings, row);
+  if (!whole || !whole->config.train.steps || stage.rungs.back() < *whole->config.train.steps)
+    return;
+  problems_.add({sweep_.path, "tune",
+                 base::str("rungs go up to ", stage.rungs.back(), " steps, but the runs have ",
+                           *whole->config.train.steps, "; every rung is shorter than a run")},
+                row);
 }
 
 std::optional<Settings> SweepPlanner::search_row(SweepPlan& plan, const Block& block,
@@ -112,6 +129,7 @@ std::optional<Settings> SweepPlanner::search_row(SweepPlan& plan, const Block& b
     }
   }
   append(settings, block.rates_of(row));
+  check_rungs(stage, row, settings);
   RateSearch search{
       .block = block.label, .row = row, .own_rates = stage.own_rates, .rates = stage.rates};
   run_search(stage, search, [&](const TrialRequest& trial) -> TrialAnswer {

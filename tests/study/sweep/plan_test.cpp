@@ -240,6 +240,25 @@ TEST(SweepPlan, RatesAreExactAndTheirCellsHaveNamesOfTheirOwn) {
   EXPECT_NEAR(grid[2], 1.00020001, 1e-12);
 }
 
+TEST(SweepPlan, ARungIsShorterThanTheRuns) {
+  const auto problem = [](const std::string& rungs) {
+    Sweep sweep(base::str(
+        "\"axes\": {", kRows,
+        R"(}, "tune": {"at": {"row": "adam"}, "path": "optimizers.adam.lr", "grid": [0.1, 0.2],)"
+        R"( "search": "halving", "rungs": )",
+        rungs, "}"));
+    try {
+      sweep.plan(kNothingKnown);
+    } catch (const config::ConfigError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(problem("[5, 9]"), "");
+  EXPECT_NE(problem("[5, 10]").find("rungs go up to 10 steps, but the runs have 10"),
+            std::string::npos);
+}
+
 TEST(SweepPlan, SeedsAreThoseOfTheBaseWhereNoneAreGiven) {
   const auto names_with = [](const std::string& seeds) {
     base::TemporaryFolder folder;

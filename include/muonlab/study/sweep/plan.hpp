@@ -116,6 +116,11 @@ class SweepPlanner {
   SweepPlan build(const LossOf& loss_of, bool guess);
   void add_points(SweepPlan& plan, const std::vector<Block>& blocks,
                   const std::vector<Block>& rows);
+  // A cell without a name, as the settings make it; null where they make no configuration. The name
+  // is for the message.
+  const Cell* configured(const config::Settings& settings, const std::string& name);
+  void check_rungs(const config::TuneStage& stage, const std::string& row,
+                   const config::Settings& settings);
   // The index of the cell in the plan; absent where its settings make no configuration.
   std::optional<size_t> add_cell(SweepPlan& plan, Request request);
   // The settings of the block's rates as far as the searches found them; rows that wait for a
