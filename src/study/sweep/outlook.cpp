@@ -31,12 +31,18 @@ std::string counted(int64_t count, const char* one, const char* many) {
   return base::str(base::with_commas(count), " ", count == 1 ? one : many);
 }
 
+// "optimizers.adam.lr = optimizers.embed.lr", "optimizers.qk.decay and 5 more".
+std::string paths_text(const std::vector<std::string>& paths) {
+  if (paths.size() <= 2) return base::join(paths, " = ");
+  return base::str(paths.front(), " and ", paths.size() - 1, " more");
+}
+
 std::string rates_text(const RateSearch& search) {
   std::vector<std::string> texts;
   for (size_t i = 0; i < search.rates.size(); ++i) {
     if (has_effect(search, i))
-      texts.push_back(base::join(search.rates[i].paths, " = ") + " " +
-                      base::exact((*search.best)[i]));
+      texts.push_back(
+          base::str(paths_text(search.rates[i].paths), " ", base::exact((*search.best)[i])));
   }
   return base::join(texts, ", ");
 }
