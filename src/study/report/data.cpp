@@ -108,7 +108,11 @@ void add_sweep(ReportData& data, const std::string& path, bool only_one) {
         cell.status.state != CellState::queued && cell.status.state != CellState::running;
     data.complete = data.complete && over;
   }
-  data.complete = data.complete && sweep.num_waiting == 0;
+  // Points whose search found nothing wait for ever.
+  const bool searches_end =
+      std::all_of(sweep.searches.begin(), sweep.searches.end(),
+                  [](const RateSearch& search) { return search.best || search.all_diverged; });
+  data.complete = data.complete && (sweep.num_waiting == 0 || searches_end);
   data.begun |= std::any_of(sweep.cells.begin(), sweep.cells.end(), [](const CellResult& cell) {
     return cell.status.state != CellState::queued;
   });

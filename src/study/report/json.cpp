@@ -110,7 +110,8 @@ Json search_json(const RateSearch& search) {
           {"trials", trials},
           {"best", search.best ? Json(*search.best) : Json()},
           {"at_edge", search.at_edge},
-          {"out_of_runs", search.out_of_runs}};
+          {"out_of_runs", search.out_of_runs},
+          {"all_diverged", search.all_diverged}};
 }
 
 Json run_json(const ReportData& data, const ReportRun& run) {

@@ -135,6 +135,10 @@ std::string searching_html(const ReportData& data) {
       all += cell.tuning;
     }
   }
+  if (data.complete) {
+    return "<p>The table has no runs, because every trial of a search diverged. Lower its grid in "
+           "the sweep file and run the sweep again.</p>\n";
+  }
   return str("<p>The runs of the table begin when their settings are found. ", finished, " of ",
              all, " runs of the searches have finished; searches may ask for more.</p>\n");
 }
@@ -144,7 +148,7 @@ std::string subtitle(const ReportData& data) {
                                       [](const ReportRun& run) { return run.record.finished(); });
   const std::string made = base::iso_utc_now().substr(0, 16);
   const std::string state = data.runs.empty()
-                                ? "searching"
+                                ? (data.complete ? "no settings found" : "searching")
                                 : str(data.runs.size(), data.runs.size() == 1 ? " run" : " runs",
                                       ", ", finished, " finished");
   return str(state, "; made ", made.substr(0, 10), " ", made.substr(11), " UTC");

@@ -224,6 +224,10 @@ std::string rates_html(const ReportData& data) {
       } else {
         html += trials;
       }
+      if (search.all_diverged)
+        html +=
+            "<p class=\"note\">Every trial diverged or its loss exploded, so no value was "
+            "taken.</p>\n";
       if (search.out_of_runs)
         html += "<p class=\"note\">The search ended at its greatest number of runs.</p>\n";
       if (search.at_edge)

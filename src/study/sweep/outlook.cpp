@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
@@ -47,17 +48,26 @@ std::string rates_text(const RateSearch& search) {
   return base::join(texts, ", ");
 }
 
+// The n-th search of its row, counted from 0.
+using SearchPlace = std::tuple<std::string, std::string, int>;
+std::map<SearchPlace, const RateSearch*> by_place(const std::vector<RateSearch>& searches) {
+  std::map<SearchPlace, const RateSearch*> places;
+  for (const RateSearch& search : searches) {
+    int number = 0;
+    while (!places.try_emplace({search.block, search.row, number}, &search).second) ++number;
+  }
+  return places;
+}
+
 // A line for every search in `after` that has found its rates and had not before.
 std::vector<std::string> found_rates(const std::vector<RateSearch>& before,
                                      const std::vector<RateSearch>& after) {
   std::vector<std::string> lines;
-  for (const RateSearch& search : after) {
-    const auto same = [&](const RateSearch& other) {
-      return other.block == search.block && other.row == search.row &&
-             other.rates.front().paths == search.rates.front().paths;
-    };
-    const auto earlier = std::find_if(before.begin(), before.end(), same);
-    if (!search.best || (earlier != before.end() && earlier->best)) continue;
+  const auto earlier = by_place(before), now = by_place(after);
+  for (const auto& [place, found] : now) {
+    const RateSearch& search = *found;
+    const auto same = earlier.find(place);
+    if (!search.best || (same != earlier.end() && same->second->best)) continue;
     lines.push_back(base::str("rates    ", search.block.empty() ? "" : search.block + ", ",
                               search.row, ": ", rates_text(search), " (best of ", num_runs(search),
                               ")", search.at_edge ? "; still at the grid's edge" : "",

@@ -92,8 +92,12 @@ std::optional<size_t> SweepPlanner::add_cell(SweepPlan& plan, Request request) {
   const auto [found, is_new] = index_by_key_.emplace(known->key, plan.cells.size());
   if (!is_new) return found->second;
   Cell cell = *known;
-  cell.name = cell.config.name = named(cell.config.seed);
+  cell.name = named(cell.config.seed);
   cell.tuning = request.tuning;
+  // Trials of two stages at one row may differ in nothing but what the first one found.
+  for (int number = 2; !names_.insert(cell.name).second; ++number)
+    cell.name = base::str(named(cell.config.seed), "-", number);
+  cell.config.name = cell.name;
   if (cell.name.size() > kLongestName) {
     problems_.add({sweep_.path, "axes",
                    base::str("a cell's name has more than ", kLongestName,
@@ -210,6 +214,7 @@ void SweepPlanner::add_points(SweepPlan& plan, const std::vector<Block>& blocks,
 SweepPlan SweepPlanner::build(const LossOf& loss_of, bool guess) {
   SweepPlan plan;
   index_by_key_.clear();
+  names_.clear();
   problems_ = {};
   const bool compares = !sweep_.compare_axis.empty();
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <span>
+#include <tuple>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -76,13 +77,17 @@ void SweepQueue::move_aside(const Cell& cell, Known& known) {
 }
 
 bool SweepQueue::refresh() {
-  const size_t cells = plan_.cells.size();
-  const int64_t waiting = plan_.num_waiting;
+  const auto state = [this] {
+    const auto is_decided = [](const RateSearch& s) { return s.best || s.all_diverged; };
+    return std::tuple(plan_.cells.size(), plan_.num_waiting,
+                      std::count_if(plan_.searches.begin(), plan_.searches.end(), is_decided));
+  };
+  const auto before = state();
   plan_ = planner_.plan([this](const Cell& cell) { return loss_for_search(known(cell).status); });
   planned_.clear();
   for (const Cell& cell : plan_.cells) planned_[cell.name] = cell.key;
   find_waiting();
-  return plan_.cells.size() != cells || plan_.num_waiting != waiting;
+  return state() != before;
 }
 
 void SweepQueue::find_waiting() {
@@ -109,7 +114,10 @@ bool SweepQueue::is_wanted(const Cell& cell) const {
 }
 
 SweepPlan SweepQueue::outline() {
-  return planner_.outline([this](const Cell& cell) { return loss_for_search(known(cell).status); });
+  return planner_.outline([this](const Cell& cell) -> std::optional<double> {
+    if (!is_planned(cell)) return std::nullopt;
+    return loss_for_search(known(cell).status);
+  });
 }
 
 bool SweepQueue::is_planned(const Cell& cell) const {

@@ -91,19 +91,4 @@ std::optional<double> extend_grid(config::RateGrid& rate, const std::vector<doub
   return next;
 }
 
-bool extend_grids(std::vector<config::RateGrid>& grids, const std::vector<double>& best,
-                  const std::vector<config::RateGrid>& original, bool& at_edge) {
-  bool grew = false;
-  for (size_t i = 0; i < grids.size(); ++i) {
-    const bool low = best[i] == grids[i].grid.front();
-    if (!is_at_edge(grids[i], best[i])) continue;
-    if (extend_grid(grids[i], original[i].grid, low)) {
-      grew = true;
-    } else {
-      at_edge = true;
-    }
-  }
-  return grew;
-}
-
 }  // namespace muonlab::study

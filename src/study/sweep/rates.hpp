@@ -27,10 +27,5 @@ bool is_at_edge(const config::RateGrid& rate, double value);
 // grid. Absent where the grid may not grow, or has grown enough.
 std::optional<double> extend_grid(config::RateGrid& rate, const std::vector<double>& original,
                                   bool low);
-// Where the best rate is at an edge of its grid, extends that grid. True where one grew. `at_edge`
-// becomes true where a grid has grown enough, or cannot grow, and the best is at its edge all the
-// same.
-bool extend_grids(std::vector<config::RateGrid>& grids, const std::vector<double>& best,
-                  const std::vector<config::RateGrid>& original, bool& at_edge);
 
 }  // namespace muonlab::study

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <set>
+#include <tuple>
 
 #include "muonlab/base/text.hpp"
 #include "rates.hpp"
@@ -50,6 +52,30 @@ class Searcher {
     return found == search_.trials.end() ? nullptr : &*found;
   }
 
+  // One point of each run: a setting without effect in the row makes several points the same run,
+  // of which the one nearest to the start of the grids stands for all.
+  std::vector<Rates> distinct(const std::vector<Rates>& points, int64_t steps) const {
+    const Rates start = start_of(stage_.rates);
+    const auto num_at_start = [&](const Rates& point) {
+      size_t count = 0;
+      for (size_t i = 0; i < point.size(); ++i) count += point[i] == start[i];
+      return count;
+    };
+    std::vector<Rates> kept;
+    std::map<size_t, size_t> place;  // in `kept`, by cell
+    for (const Rates& point : points) {
+      const Trial* trial = find(point, steps, {});
+      if (!trial) continue;
+      const auto [found, is_new] = place.try_emplace(trial->cell, kept.size());
+      if (is_new) {
+        kept.push_back(point);
+      } else if (num_at_start(point) > num_at_start(kept[found->second])) {
+        kept[found->second] = point;
+      }
+    }
+    return kept;
+  }
+
   // Trains the points for the steps of each rung, then for the full length, and takes the best
   // share of each round to the next. The last one left needs no run: nothing hangs on it.
   void promote(std::vector<Rates> points) {
@@ -57,8 +83,9 @@ class Searcher {
     rounds.push_back(0);
     for (size_t round = 0; round < rounds.size(); ++round) {
       if (round > 0 && points.size() == 1 && stage_.final_seeds.empty()) break;
+      if (!losses_of(points, rounds[round])) return;
+      points = distinct(points, rounds[round]);
       const auto losses = losses_of(points, rounds[round]);
-      if (!losses) return;
       std::vector<size_t> order(points.size());
       std::iota(order.begin(), order.end(), size_t{0});
       std::stable_sort(order.begin(), order.end(),
@@ -111,17 +138,36 @@ class GridSearcher : Searcher {
   void run() {
     while (true) {
       search_.trials.clear();  // they stand in the order of the grid, also of one that grew
-      const std::vector<Rates> points = grid_points(search_.rates);
-      const auto losses = losses_of(points);
-      if (!losses) return;
-      const auto best = std::min_element(losses->begin(), losses->end());
+      search_.best.reset();
+      const std::vector<Rates> all = grid_points(search_.rates);
+      if (!losses_of(all)) return;
+      const std::vector<Rates> points = distinct(all, 0);
+      const std::vector<double> losses = *losses_of(points);
+      const auto best = std::min_element(losses.begin(), losses.end());
       search_.all_diverged = !std::isfinite(*best);
       if (search_.all_diverged) return;
-      const Rates& point = points[static_cast<size_t>(best - losses->begin())];
-      if (extend_grids(search_.rates, point, stage_.rates, search_.at_edge)) continue;
-      search_.best = point;
-      return;
+      search_.best = points[static_cast<size_t>(best - losses.begin())];
+      if (!extend()) return;
     }
+  }
+
+ private:
+  // The grids at whose edge the best value lies. Says where one of them cannot grow.
+  bool extend() {
+    bool grew = false;
+    search_.at_edge = false;
+    const Rates& best = *search_.best;
+    std::vector<size_t> at_edge;
+    for (size_t i = 0; i < best.size(); ++i) {
+      if (is_at_edge(search_.rates[i], best[i]) && has_effect(search_, i)) at_edge.push_back(i);
+    }
+    for (const size_t i : at_edge) {
+      const bool low = best[i] == search_.rates[i].grid.front();
+      const bool grows = extend_grid(search_.rates[i], stage_.rates[i].grid, low).has_value();
+      grew = grew || grows;
+      search_.at_edge = search_.at_edge || !grows;
+    }
+    return grew;
   }
 };
 
@@ -134,6 +180,7 @@ class CoordinateSearcher : Searcher {
     const std::optional<double> loss = loss_of(point_, steps());
     if (!loss) return;
     loss_ = *loss;
+    if (!std::isfinite(loss_) && !find_finite()) return;
     size_t unmoved = 0;  // settings in a row whose neighbours are no better
     for (size_t i = 0; unmoved < point_.size(); i = (i + 1) % point_.size()) {
       const double before = loss_;
@@ -153,6 +200,26 @@ class CoordinateSearcher : Searcher {
     std::vector<Rates> points;
     for (const Trial& trial : search_.trials) points.push_back(trial.rates);
     return points;
+  }
+
+  // From a start that diverges to the best value of the first setting of which any is finite. False
+  // while a loss is unknown.
+  bool find_finite() {
+    for (size_t i = 0; i < point_.size() && !std::isfinite(loss_); ++i) {
+      std::vector<std::pair<double, Rates>> finite;
+      bool known = true;
+      for (const double value : search_.rates[i].grid) {
+        Rates point = point_;
+        point[i] = value;
+        const std::optional<double> loss = affordable_loss(point);
+        known = known && loss;
+        if (loss && std::isfinite(*loss)) finite.emplace_back(*loss, point);
+      }
+      if (!known) return false;
+      if (!finite.empty())
+        std::tie(loss_, point_) = *std::min_element(finite.begin(), finite.end());
+    }
+    return true;
   }
 
   // Moves along one setting, to the better side, as far as that helps. False while a loss is
@@ -212,28 +279,31 @@ class Confirmation : Searcher {
   using Searcher::Searcher;
 
   void run() {
-    std::vector<Trial> finalists;
+    std::vector<Rates> whole;
     for (const Trial& trial : search_.trials) {
-      if (trial.steps == 0 && std::isfinite(*trial.loss)) finalists.push_back(trial);
+      if (trial.steps == 0 && std::isfinite(*trial.loss)) whole.push_back(trial.rates);
     }
-    std::stable_sort(finalists.begin(), finalists.end(),
-                     [](const Trial& a, const Trial& b) { return *a.loss < *b.loss; });
+    std::vector<Rates> finalists = distinct(whole, 0);
+    std::stable_sort(finalists.begin(), finalists.end(), [&](const Rates& a, const Rates& b) {
+      return *find(a, 0, {})->loss < *find(b, 0, {})->loss;
+    });
     finalists.resize(std::min(finalists.size(), static_cast<size_t>(stage_.finalists)));
     search_.best.reset();
     search_.at_edge = false;
     std::vector<double> sums;
     bool known = true;
-    for (const Trial& finalist : finalists) {
-      sums.push_back(*finalist.loss);
+    for (const Rates& finalist : finalists) {
+      sums.push_back(*find(finalist, 0, {})->loss);
       for (const int64_t seed : stage_.final_seeds) {
-        const std::optional<double> loss = loss_of(finalist.rates, 0, seed);
+        const std::optional<double> loss = loss_of(finalist, 0, seed);
         known = known && loss;
         sums.back() += loss.value_or(0);
       }
     }
     if (!known) return;
     const auto best = std::min_element(sums.begin(), sums.end());
-    take(finalists[static_cast<size_t>(best - sums.begin())].rates);
+    search_.all_diverged = !std::isfinite(*best);
+    if (!search_.all_diverged) take(finalists[static_cast<size_t>(best - sums.begin())]);
   }
 };
 

@@ -240,6 +240,25 @@ TEST(SweepPlan, RatesAreExactAndTheirCellsHaveNamesOfTheirOwn) {
   EXPECT_NEAR(grid[2], 1.00020001, 1e-12);
 }
 
+// Both stages begin with a trial called "start", at what the first one found the second time.
+TEST(SweepPlan, TrialsOfTwoStagesAtOneRowHaveNamesOfTheirOwn) {
+  Sweep sweep(base::str("\"axes\": {", kRows, R"(}, "tune": [
+    {"at": {"row": "adam"}, "search": "coordinates", "path": "optimizers.embed.lr", "grid": [1, 2, 4]},
+    {"at": {"row": "adam"}, "search": "coordinates", "path": "optimizers.adam.lr", "grid": [1, 2, 4]}])"));
+  const LossOf loss = [](const Cell& cell) {
+    return std::optional(std::abs(rate(cell, "embed") - 2.5) + std::abs(rate(cell, "adam") - 3.5));
+  };
+  const SweepPlan plan = sweep.plan(loss);
+  ASSERT_EQ(plan.searches.size(), 2u);
+  EXPECT_EQ(plan.searches[0].best, std::vector<double>{2});
+  EXPECT_EQ(plan.searches[1].best, std::vector<double>{4});
+  const std::vector<std::string> list = names(plan);
+  EXPECT_EQ(std::set<std::string>(list.begin(), list.end()).size(), list.size());
+  const Cell& second = plan.cells[plan.searches[1].trials[0].cell];
+  EXPECT_EQ(second.name, "tune-adam-start-2");
+  EXPECT_EQ(second.config.name, second.name);
+}
+
 TEST(SweepPlan, ARungIsShorterThanTheRuns) {
   const auto problem = [](const std::string& rungs) {
     Sweep sweep(base::str(

@@ -195,6 +195,83 @@ TEST(SweepSearch, ASettingWithoutEffectIsNoEdge) {
   EXPECT_FALSE(has_effect(search, 1));
 }
 
+// Losses over adam.lr and a setting without effect, whose trials are the same cells.
+RateSearch without_effect(const config::TuneStage& stage) {
+  RateSearch search{.block = {}, .row = "adam", .rates = stage.rates};
+  run_search(stage, search, [](const TrialRequest& t) -> TrialAnswer {
+    const double seed = t.seed ? 0.5 : 0;
+    return {static_cast<size_t>(2 * (t.rates[0] + seed)), std::abs(t.rates[0] - 2)};
+  });
+  return search;
+}
+
+TEST(SweepSearch, AGridDoesNotGrowAlongASettingWithoutEffect) {
+  config::TuneStage stage;
+  stage.rates = {searched("optimizers.adam.lr", {1, 2, 4}, 1),
+                 searched("optimizers.muon.lr", {0.001, 0.01, 0.1}, 1)};
+  const RateSearch search = without_effect(stage);
+  EXPECT_EQ(search.best, (std::vector<double>{2, 0.01})) << "what has no effect keeps its middle";
+  EXPECT_EQ(search.rates[1].grid, stage.rates[1].grid);
+  EXPECT_FALSE(search.at_edge);
+
+  stage.kind = config::SearchKind::halving;
+  stage.rungs = {5};
+  stage.keep = 0.5;
+  const RateSearch halved = without_effect(stage);
+  EXPECT_EQ(halved.best, (std::vector<double>{2, 0.01}));
+}
+
+TEST(SweepSearch, FinalistsAreRunsThatDiffer) {
+  config::TuneStage stage;
+  stage.rates = {searched("optimizers.adam.lr", {1, 2, 4}, 1),
+                 searched("optimizers.muon.lr", {0.001, 0.01, 0.1}, 1)};
+  stage.finalists = 2;
+  stage.final_seeds = {7};
+  const RateSearch search = without_effect(stage);
+  std::vector<std::vector<double>> repeated;
+  for (const Trial& trial : search.trials) {
+    if (trial.seed) repeated.push_back(trial.rates);
+  }
+  EXPECT_EQ(repeated, (std::vector<std::vector<double>>{{2, 0.01}, {1, 0.01}}));
+}
+
+TEST(SweepSearch, NoFinalistIsTakenWhereAllDivergeOnTheOtherSeeds) {
+  config::TuneStage stage;
+  stage.rates = {searched("optimizers.adam.lr", {1, 2, 4}, 0)};
+  stage.finalists = 2;
+  stage.final_seeds = {7};
+  const Searched found(stage, [](const TrialRequest& t) {
+    return t.seed ? static_cast<double>(INFINITY) : std::abs(t.rates[0] - 2);
+  });
+  EXPECT_TRUE(found.search.all_diverged);
+  EXPECT_FALSE(found.search.best);
+}
+
+// The decay is at its edge until the rate has moved.
+TEST(SweepSearch, AnEdgeOfAnEarlierRoundIsForgotten) {
+  config::TuneStage stage;
+  stage.rates = {searched("optimizers.adam.lr", {1, 2}, 0),
+                 searched("optimizers.adam.decay", {0.1, 0.2, 0.4}, 0)};
+  const Searched inside(stage, [](const TrialRequest& t) {
+    const bool early = t.rates[0] == 2 && t.rates[1] == 0.4;
+    return std::abs(t.rates[0] - 4) + std::abs(t.rates[1] - 0.2) - (early ? 1.5 : 0);
+  });
+  EXPECT_EQ(inside.search.best, (std::vector<double>{4, 0.2}));
+  EXPECT_FALSE(inside.search.at_edge);
+}
+
+TEST(SweepSearch, CoordinateStepsTryTheWholeGridBeforeTheyGiveUp) {
+  config::TuneStage stage;
+  stage.kind = config::SearchKind::coordinates;
+  stage.rates = {searched("optimizers.muon.lr", {1, 2}, 0),
+                 searched("optimizers.adam.lr", {0.003, 10, 100, 1000}, 2)};
+  const Searched found(stage, [](const TrialRequest& t) {
+    return t.rates[1] > 1 ? static_cast<double>(INFINITY) : bowl(t.rates, {1, 0.003});
+  });
+  ASSERT_TRUE(found.search.best);
+  EXPECT_EQ(*found.search.best, (std::vector<double>{1, 0.003}));
+}
+
 // The second best of one seed wins over three.
 TEST(SweepSearch, FinalistsAreComparedOverAllSeeds) {
   config::TuneStage stage;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -136,6 +137,7 @@ class SweepPlanner {
   config::Reduction reduction_;
   std::map<std::string, Cell> cache_;           // by settings
   std::map<std::string, size_t> index_by_key_;  // of the plan being built
+  std::set<std::string> names_;                 // of its cells
   CellProblems problems_;                       // of the plan being built
 };
 
