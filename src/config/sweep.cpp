@@ -142,6 +142,20 @@ class SweepReader : TuneReader {
           wrong(m.value, child_path(key, m.key), "a number");
         }
       }
+      if (axis && key == std::string_view("labels")) check_labels_differ(*value, *axis);
+    }
+  }
+
+  // Rows with one label could not be told apart in tables and plots.
+  void check_labels_differ(const Value& labels, const Axis& axis) {
+    std::map<std::string, std::string> rows;
+    for (const AxisValue& value : axis.values) {
+      const auto [same, is_new] = rows.emplace(out_.label(value.name), value.name);
+      if (!is_new) {
+        problems_.add(labels.mark, "labels",
+                      base::str(quote(same->second), " and ", quote(value.name),
+                                " are both called ", quote(same->first)));
+      }
     }
   }
 

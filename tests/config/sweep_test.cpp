@@ -108,6 +108,8 @@ TEST(SweepFile, MistakesHaveTheirPlaceAndRemedy) {
       {with("\"seeds\": [1, 2],\n", "\"max_cells\": 0,\n"), "max_cells: expected a count"},
       {with("\"seeds\": [1, 2]", "\"seeds\": [1, 2.5]"), "seeds: expected an array of integers"},
       {with("[0.2, 0.1]", "[0, 0.1]"), "tune[0].grid: 0 is no learning rate, and a grid with it"},
+      {with("\"all\": \"everything\"", "\"all\": \"adam\""),
+       "labels: \"adam\" and \"all\" are both called \"adam\""},
       {with("[0.2, 0.1]", "[0.2, 0.1], \"search\": \"random\""),
        "\"random\" is no choice; choices: \"grid\" \"coordinates\" \"halving\""},
       {with("[0.2, 0.1]", "[0.2, 0.1], \"max_runs\": 5"),

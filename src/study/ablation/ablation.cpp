@@ -129,6 +129,11 @@ bool AblationAnswer::gain_is_certain() const {
   return reference.gain && reference.gain->value > 0 && reference.p && *reference.p < kSignificance;
 }
 
+bool AblationAnswer::gain_is_open() const {
+  const RowAnswer& reference = reference_row();
+  return reference.gain && (!reference.p || *reference.p >= kSignificance);
+}
+
 const RowAnswer& AblationAnswer::row(const std::string& name) const {
   const auto found = std::find_if(rows.begin(), rows.end(),
                                   [&](const RowAnswer& row) { return row.name == name; });

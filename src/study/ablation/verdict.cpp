@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 #include <cmath>
+#include <iterator>
 #include <string_view>
 
 #include "muonlab/base/error.hpp"
@@ -73,8 +74,8 @@ std::string gain_sentence(const AblationAnswer& answer) {
   const RowAnswer& reference = answer.reference_row();
   const std::string who = capitalized(words.treatment);
   if (!reference.gain) {
-    return "No seed has both ends of the comparison yet, so " + words.treatment +
-           "'s gain is unknown.";
+    return "No seed has both ends of the comparison yet, so " + possessive(words.treatment) +
+           " gain is unknown.";
   }
   const Estimate& gain = *reference.gain;
   const std::string size = base::str(who, gain.value < 0 ? " loses " : " gains ", amount_text(gain),
@@ -82,8 +83,9 @@ std::string gain_sentence(const AblationAnswer& answer) {
   if (!reference.p) return size + " on one seed, which cannot tell that from noise.";
   const std::string p = " (" + p_text(*reference.p) + ")";
   if (*reference.p >= kSignificance) {
-    return base::str(who, "'s gain cannot be told from noise", gain.n == 2 ? " on two seeds" : "",
-                     p, ": it is ", gain.value < 0 ? "-" : "", base::fixed(std::abs(gain.value), 4),
+    return base::str(possessive(who), " gain cannot be told from noise",
+                     gain.n == 2 ? " on two seeds" : "", p, ": it is ", gain.value < 0 ? "-" : "",
+                     base::fixed(std::abs(gain.value), 4),
                      gain.interval ? base::str(" [", base::fixed(gain.interval->low, 4), ", ",
                                                base::fixed(gain.interval->high, 4), "]")
                                    : "",
@@ -91,40 +93,50 @@ std::string gain_sentence(const AblationAnswer& answer) {
   }
   if (gain.value < 0)
     return who + " does worse than " + words.baseline + " by " + amount_text(gain) + p + ".";
-  return who + "'s gain is significant" + p + ".";
+  return possessive(who) + " gain is significant" + p + ".";
 }
 
-// Of a row on enough seeds to have a test.
 bool is_noise(const RowAnswer& row) { return !row.p_holm || *row.p_holm >= kSignificance; }
 bool brings_something(const RowAnswer& row) {
   return row.gain && row.gain->value > 0 && !is_noise(row);
+}
+bool is_worse(const RowAnswer& row) { return row.gain && row.gain->value < 0 && !is_noise(row); }
+
+using Rows = std::vector<const RowAnswer*>;
+
+Rows those(const Rows& rows, bool (*is)(const RowAnswer&)) {
+  Rows found;
+  std::copy_if(rows.begin(), rows.end(), std::back_inserter(found),
+               [is](const RowAnswer* row) { return is(*row); });
+  return found;
 }
 
 std::string brings_share(const RowAnswer& row, const AblationWords& words) {
   const Subject who = subject(row.label);
   return base::str(who.text, " ", who.verb("bring"), " ", share_with_interval(*row.recovered),
-                   " of ", words.treatment, "'s gain");
+                   " of ", possessive(words.treatment), " gain");
 }
 
-// About the rows that bring least: those whose gain is noise, or else the last one.
-std::string least_clause(const std::vector<const RowAnswer*>& by_share,
-                         const AblationWords& words) {
-  std::vector<std::string> noise;
-  for (const RowAnswer* row : by_share) {
-    if (is_noise(*row)) noise.push_back(row->label);
+std::string worse_clause(const Rows& worse, const AblationWords& words) {
+  if (worse.size() == 1) {
+    const Subject who = subject(worse[0]->label);
+    return base::str(who.text, who.plural ? " do" : " does", " worse than ", words.baseline, " by ",
+                     amount_text(*worse[0]->gain));
   }
-  const RowAnswer& last = *by_share.back();
-  const Subject who = subject(last.label);
-  if (noise.size() == 1 && noise[0] == last.label) {
+  std::string labels = worse[0]->label;
+  for (size_t i = 1; i < worse.size(); ++i)
+    labels += (i + 1 == worse.size() ? " and " : ", ") + worse[i]->label;
+  return base::str("worse than ", words.baseline, " are ", labels);
+}
+
+std::string noise_clause(const Rows& noise) {
+  if (noise.size() == 1) {
+    const Subject who = subject(noise[0]->label);
     return who.text + " " + who.verb("bring") + " none that can be told from noise";
   }
-  if (!noise.empty())
-    return "what these bring cannot be told from noise: " + base::join(noise, "; ");
-  if (last.gain->value < 0) {
-    return base::str(who.text, who.plural ? " do" : " does", " worse than ", words.baseline, " by ",
-                     amount_text(*last.gain));
-  }
-  return who.text + " " + who.verb("bring") + " " + share_with_interval(*last.recovered);
+  std::vector<std::string> labels;
+  for (const RowAnswer* row : noise) labels.push_back(row->label);
+  return "what these bring cannot be told from noise: " + base::join(labels, "; ");
 }
 
 // Where there is no certain gain of the reference to share, the row with the largest gain of its
@@ -144,7 +156,7 @@ std::string best_row_sentence(const AblationAnswer& answer) {
 // About the gain's shares, which only a gain that is certain has.
 std::string share_sentence(const AblationAnswer& answer) {
   const RowAnswer& reference = answer.reference_row();
-  std::vector<const RowAnswer*> by_share;
+  Rows by_share;
   for (const RowAnswer& row : answer.rows) {
     // Rows of two seeds beside more of the reference are on their way: their noise says nothing
     // yet.
@@ -157,10 +169,20 @@ std::string share_sentence(const AblationAnswer& answer) {
     return a->recovered->value > b->recovered->value;
   });
   if (by_share.empty()) return "";
-  if (!brings_something(*by_share.front())) return "No other row's gain can be told from noise.";
-  std::string text = capitalized(brings_share(*by_share.front(), answer.words));
-  if (by_share.size() > 1) text += "; " + least_clause(by_share, answer.words);
-  return text + ".";
+  const Rows gains = those(by_share, brings_something), worse = those(by_share, is_worse);
+  const Rows noise = those(by_share, is_noise);
+  std::vector<std::string> clauses;
+  if (!gains.empty()) clauses.push_back(brings_share(*gains.front(), answer.words));
+  if (!worse.empty()) clauses.push_back(worse_clause(worse, answer.words));
+  if (!noise.empty())
+    clauses.push_back(gains.empty() ? "no other row's gain can be told from noise"
+                                    : noise_clause(noise));
+  if (clauses.size() == 1 && gains.size() > 1) {
+    const Subject last = subject(gains.back()->label);
+    clauses.push_back(last.text + " " + last.verb("bring") + " " +
+                      share_with_interval(*gains.back()->recovered));
+  }
+  return capitalized(base::join(clauses, "; ")) + ".";
 }
 
 // "V O FFN diverged on 1 of 3 seeds"
@@ -174,6 +196,10 @@ std::string on_seeds(int64_t part, int64_t all) {
 std::string capitalized(std::string text) {
   if (!text.empty()) text[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(text[0])));
   return text;
+}
+
+std::string possessive(const std::string& name) {
+  return name + (name.ends_with('s') ? "'" : "'s");
 }
 
 std::vector<std::string> broken_run_sentences(const AblationAnswer& answer) {
@@ -230,7 +256,7 @@ std::vector<std::string> verdict_sentences(const AblationAnswer& answer) {
   const RowAnswer& reference = answer.reference_row();
   const bool is_loss = reference.p && *reference.p < kSignificance;  // else the gain were certain
   if (reference.gain && !is_loss)
-    add("Shares of " + answer.words.treatment + "'s gain are undefined.");
+    add("Shares of " + possessive(answer.words.treatment) + " gain are undefined.");
   add(best_row_sentence(answer));
   return sentences;
 }

@@ -14,9 +14,10 @@ std::vector<std::string> verdict_sentences(const AblationAnswer& answer);
 // A sentence for every row with seeds that diverged or whose loss tells of a broken run.
 std::vector<std::string> broken_run_sentences(const AblationAnswer& answer);
 
-std::string capitalized(std::string text);  // its first letter
-std::string p_text(double p);               // "p = 2e-6", "p = 0.03", "p < 1e-15"
-std::string percent_text(double share);     // "96 %"
+std::string capitalized(std::string text);        // its first letter
+std::string possessive(const std::string& name);  // "Muon's", "all matrices'"
+std::string p_text(double p);                     // "p = 2e-6", "p = 0.03", "p < 1e-15"
+std::string percent_text(double share);           // "96 %"
 
 constexpr size_t kTextIndent = 2;
 // Words in lines of at most `width`, each with the table's indent; a figure stays on a line with

@@ -1,6 +1,7 @@
 // The answer of an ablation: in words, as bars beside the paper's values, and as a table.
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
@@ -70,7 +71,9 @@ std::string share_cell(const AblationAnswer& answer, const RowAnswer& row) {
 
 std::string gain_text(const Estimate& gain) {
   return signed_text(gain.value, 4) +
-         small(gain.interval ? interval_text(*gain.interval, 1, 3) : "");
+         small(gain.interval
+                   ? interval_text(*gain.interval, 1, std::abs(gain.value) < 0.001 ? 4 : 3)
+                   : "");
 }
 
 std::string ends_sentence(const AblationAnswer& answer) {
@@ -89,7 +92,7 @@ std::string ends_sentence(const AblationAnswer& answer) {
 
 // What would tell a gain from noise.
 std::string next_step(const ReportData& data, const AblationAnswer& answer) {
-  if (data.sweeps.size() != 1 || answer.gain_is_certain()) return "";
+  if (data.sweeps.size() != 1 || !answer.gain_is_open()) return "";
   const SweepResult& sweep = data.sweeps.front();
   return str(
       "<p>More seeds can settle it: add to <code>seeds</code> in the sweep file and run it "
@@ -138,6 +141,18 @@ std::string named(const ReportData& data, const std::string& label) {
   return row ? row_name(*row) : escape(label);
 }
 
+// The rows of all blocks, in the order of the first that has them.
+std::vector<RowAnswer> one_of_each_label(const std::vector<const ReportBlock*>& blocks) {
+  std::vector<RowAnswer> rows;
+  std::set<std::string> labels;
+  for (const ReportBlock* block : blocks) {
+    for (const RowAnswer& row : block->answer->rows) {
+      if (labels.insert(row.label).second) rows.push_back(row);
+    }
+  }
+  return rows;
+}
+
 // Shares of the gain, blocks side by side.
 std::string shares_table(const ReportData& data, const std::vector<const ReportBlock*>& blocks) {
   std::vector<TableCell> head{{"share of the gain"}};
@@ -145,7 +160,7 @@ std::string shares_table(const ReportData& data, const std::vector<const ReportB
     head.push_back({escape(block->title.empty() ? "here" : block->title), true});
   bool paper = false;
   std::vector<std::vector<TableCell>> rows;
-  for (const RowAnswer& first : blocks[0]->answer->rows) {
+  for (const RowAnswer& first : one_of_each_label(blocks)) {
     std::vector<TableCell> cells{{named(data, first.label)}};
     for (const ReportBlock* block : blocks) {
       const auto& list = block->answer->rows;
@@ -273,9 +288,14 @@ std::string verdict_html(const ReportData& data) {
       "initial weights. The first sentence's p is its own, every other after Holm's correction "
       "over the rows.</p>\n";
   for (const ReportBlock* block : blocks) {
-    if (block->answer->gain_is_certain()) continue;
-    html += "<p class=\"note\">undefined: " + escape(block->answer->words.treatment) +
-            "'s gain is not significant, so there is nothing to give shares of.</p>\n";
+    const AblationAnswer& answer = *block->answer;
+    const bool says_undefined =
+        !answer.gain_is_certain() &&
+        std::any_of(answer.rows.begin(), answer.rows.end(),
+                    [](const RowAnswer& row) { return row.recovered.has_value(); });
+    if (!says_undefined) continue;
+    html += "<p class=\"note\">undefined: " + escape(possessive(answer.words.treatment)) +
+            " gain is not significant, so there is nothing to give shares of.</p>\n";
     break;
   }
   if (!data.complete)

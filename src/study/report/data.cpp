@@ -81,9 +81,16 @@ void add_runs(ReportData& data, const std::string& path) {
   }
 }
 
-void add_sweep(ReportData& data, const std::string& path, bool only_one) {
+// Its folder's name where that is of one sweep only, else its path.
+std::string name_among(const std::string& path, const std::vector<std::string>& sweeps) {
+  const std::string name = base::base_name(path);
+  const auto same = [&](const std::string& other) { return base::base_name(other) == name; };
+  return std::count_if(sweeps.begin(), sweeps.end(), same) == 1 ? name : path;
+}
+
+// `name` stands before the titles of its blocks; empty where it is the only sweep.
+void add_sweep(ReportData& data, const std::string& path, const std::string& name) {
   const SweepResult sweep = read_sweep(path);
-  const std::string name = only_one ? "" : base::base_name(path);
   const auto title = [&](const std::string& block) {
     const std::string own = block_title(sweep.config, block);
     return name + (name.empty() || own.empty() ? "" : " ") + own;
@@ -117,6 +124,7 @@ void add_sweep(ReportData& data, const std::string& path, bool only_one) {
     return cell.status.state != CellState::queued;
   });
   data.sweeps.push_back(sweep);
+  data.sweep_names.push_back(name);
 }
 
 // Which losses are comparable. A block that mixes runs whose are not has no answer.
@@ -150,6 +158,7 @@ std::vector<size_t> members(const ReportData& data, size_t block, size_t row) {
 ReportData collect_report(const std::vector<std::string>& paths) {
   ReportData data;
   data.paths = paths;
+  std::vector<std::string> sweeps;
   for (std::string& path : data.paths) {
     while (path.size() > 1 && path.back() == '/') path.pop_back();
     if (!base::real_file_system().exists(path))
@@ -157,9 +166,13 @@ ReportData collect_report(const std::vector<std::string>& paths) {
     if (!base::real_file_system().is_directory(base::join_path(path, ""))) {
       throw base::Error(path, ": is a file; a report is made of a run's or a sweep's folder");
     }
-    for (const std::string& sweep : sweeps_at(path))
-      add_sweep(data, sweep, paths.size() == 1 && sweep == path);
+    for (const std::string& sweep : sweeps_at(path)) {
+      if (std::find(sweeps.begin(), sweeps.end(), sweep) == sweeps.end()) sweeps.push_back(sweep);
+    }
   }
+  const bool is_alone = data.paths == sweeps && sweeps.size() == 1;
+  for (const std::string& sweep : sweeps)
+    add_sweep(data, sweep, is_alone ? "" : name_among(sweep, sweeps));
   const size_t num_sweep_runs = data.runs.size();
   for (const std::string& path : data.paths) add_runs(data, path);
   data.begun |= !data.runs.empty();

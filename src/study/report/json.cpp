@@ -195,7 +195,10 @@ std::string report_json(const ReportData& data) {
     if (block.answer) ablation.push_back(ablation_json(*block.answer));
   }
   for (const SweepResult& sweep : data.sweeps) {
-    for (const RateSearch& search : sweep.searches) searches.push_back(search_json(search));
+    for (const RateSearch& search : sweep.searches) {
+      searches.push_back(search_json(search));
+      searches.back()["sweep"] = sweep.path;
+    }
   }
   json["blocks"] = blocks;
   if (!ablation.empty()) json["ablation"] = ablation;

@@ -209,11 +209,13 @@ std::string trials_table(const SweepResult& sweep, const RateSearch& search) {
 std::string rates_html(const ReportData& data) {
   std::string html;
   std::vector<page::XyPlot> plots;
-  for (const SweepResult& sweep : data.sweeps) {
+  for (size_t i = 0; i < data.sweeps.size(); ++i) {
+    const SweepResult& sweep = data.sweeps[i];
     for (const RateSearch& search : sweep.searches) {
       const std::string block = block_title(sweep.config, search.block);
-      const std::string title =
-          (block.empty() ? "" : block + ": ") + sweep.config.label(search.row);
+      std::string title = data.sweep_names[i];
+      if (!block.empty()) title += (title.empty() ? "" : " ") + block;
+      title += (title.empty() ? "" : ": ") + sweep.config.label(search.row);
       plots.push_back(loss_plot(sweep, search, title));
       if (plots.back().series.empty()) plots.pop_back();
       html += "<h3>" + escape(title) + (search.own_rates ? ", for this row alone" : "") + "</h3>\n";

@@ -16,8 +16,8 @@ namespace {
 // What would tell the gain from noise, where a block cannot.
 std::string what_would_settle(const SweepResult& sweep, const std::vector<AblationAnswer>& answers,
                               size_t width) {
-  const auto is_certain = [](const AblationAnswer& answer) { return answer.gain_is_certain(); };
-  if (answers.empty() || std::all_of(answers.begin(), answers.end(), is_certain)) return "";
+  const auto is_open = [](const AblationAnswer& answer) { return answer.gain_is_open(); };
+  if (std::none_of(answers.begin(), answers.end(), is_open)) return "";
   const std::string fair =
       sweep.searches.empty() ? ", or search the learning rates (\"tune\")," : "";
   return wrapped("To settle what is undefined, add to \"seeds\" in the sweep file" + fair +

@@ -19,11 +19,12 @@ using base::str;
 template <class Key>
 using Traces = std::map<Key, TailTrace> ReportRun::*;
 
-// Every group (or attribute) that some run was asked about.
+// Every group (or attribute) that some run of the block was asked about.
 template <class Key>
-std::set<Key> keys_of(const ReportData& data, Traces<Key> traces) {
+std::set<Key> keys_of(const ReportData& data, size_t block, Traces<Key> traces) {
   std::set<Key> keys;
   for (const ReportRun& run : data.runs) {
+    if (run.block != block) continue;
     for (const auto& [key, trace] : run.*traces) keys.insert(key);
   }
   return keys;
@@ -44,7 +45,7 @@ std::optional<double> last_mean(const ReportData& data, size_t block, size_t row
 template <class Key, class Name>
 std::string heat_html(const ReportData& data, size_t block, Traces<Key> traces, Name&& name,
                       const char* caption) {
-  const std::set<Key> keys = keys_of(data, traces);
+  const std::set<Key> keys = keys_of(data, block, traces);
   page::HeatMap map{.caption = caption, .corner = "at the last probe", .columns = {}, .rows = {}};
   for (const Key& key : keys) map.columns.push_back(name(key));
   for (size_t row = 0; row < data.rows.size(); ++row) {
@@ -64,8 +65,8 @@ page::CurvePanel groups_panel(const ReportData& data, size_t block) {
                    {.name = "loss of the answer", .unit = "nats a token"}},
       .charts = {},
       .small = true};
-  for (int64_t group : keys_of(data, &ReportRun::groups)) {
-    page::CurveChart chart{.title = group_name(data, group), .series = {}};
+  for (int64_t group : keys_of(data, block, &ReportRun::groups)) {
+    page::CurveChart chart{.title = group_name(data, block, group), .series = {}};
     for (const ReportRun& run : data.runs) {
       const auto found = run.groups.find(group);
       if (found == run.groups.end() || run.block != block) continue;
@@ -109,7 +110,7 @@ std::string gains_html(const ReportData& data, size_t block) {
     head.push_back({page::escape(row.label), true});
   std::vector<std::vector<page::TableCell>> lines;
   for (const GroupAnswer& group : groups) {
-    auto& line = lines.emplace_back(1, page::TableCell{group_name(data, group.group)});
+    auto& line = lines.emplace_back(1, page::TableCell{group_name(data, block, group.group)});
     for (const RowAnswer& row : group.answer.rows) line.push_back({accuracy_and_gain(row), true});
   }
   return page::table("accuracy by how often a person is asked about, and by row", head, lines);
@@ -118,14 +119,14 @@ std::string gains_html(const ReportData& data, size_t block) {
 }  // namespace
 
 std::string tail_html(const ReportData& data, page::Document& document) {
-  // Narrow columns: the rarest groups come last, and are what one looks for.
-  const auto group = [&](int64_t key) {
-    const std::optional<int64_t> times = times_asked(data, key);
-    return times ? str(*times, "×") : group_name(data, key);
-  };
   const auto attribute = [](const std::string& key) { return page::escape(key); };
   std::vector<std::string> heat, gains, curves, attributes;
   for (size_t block = 0; block < data.blocks.size(); ++block) {
+    // Narrow columns: the rarest groups come last, and are what one looks for.
+    const auto group = [&](int64_t key) {
+      const std::optional<int64_t> times = times_asked(data, block, key);
+      return times ? str(*times, "×") : group_name(data, block, key);
+    };
     heat.push_back(heat_html<int64_t>(data, block, &ReportRun::groups, group,
                                       "accuracy by row and by how often a person was asked about"));
     gains.push_back(gains_html(data, block));

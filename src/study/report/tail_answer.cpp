@@ -1,5 +1,6 @@
 #include "study/report/tail_answer.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "muonlab/base/error.hpp"
@@ -33,14 +34,17 @@ std::string rare_accuracy(const RowAnswer& row) {
 
 }  // namespace
 
-std::optional<int64_t> times_asked(const ReportData& data, int64_t group) {
-  const auto* people = std::get_if<config::BiographiesConfig>(&data.runs[0].record.config.data);
+std::optional<int64_t> times_asked(const ReportData& data, size_t block, int64_t group) {
+  const auto run = std::find_if(data.runs.begin(), data.runs.end(),
+                                [&](const ReportRun& one) { return one.block == block; });
+  if (run == data.runs.end()) return std::nullopt;
+  const auto* people = std::get_if<config::BiographiesConfig>(&run->record.config.data);
   if (people == nullptr || people->uniform || group < 0 || group > people->m) return std::nullopt;
   return int64_t{1} << (people->m - group);
 }
 
-std::string group_name(const ReportData& data, int64_t group) {
-  const std::optional<int64_t> times = times_asked(data, group);
+std::string group_name(const ReportData& data, size_t block, int64_t group) {
+  const std::optional<int64_t> times = times_asked(data, block, group);
   return times ? base::str("asked ", *times, "×") : base::str("group ", group);
 }
 
@@ -68,7 +72,8 @@ std::vector<GroupAnswer> group_answers(const ReportData& data, size_t block) {
 
 std::string rarest_text(const ReportData& data, size_t width) {
   std::string text;
-  for (const ReportBlock& block : data.blocks) {
+  for (size_t i = 0; i < data.blocks.size(); ++i) {
+    const ReportBlock& block = data.blocks[i];
     if (block.groups.empty()) continue;
     const GroupAnswer& rarest = block.groups.back();
     std::vector<std::string> rows;
@@ -77,7 +82,7 @@ std::string rarest_text(const ReportData& data, size_t width) {
     }
     text += wrapped(base::str("First-token accuracy on the rarest facts (",
                               block.title.empty() ? "" : block.title + ", ",
-                              group_name(data, rarest.group), "): ", base::join(rows, ", ")),
+                              group_name(data, i, rarest.group), "): ", base::join(rows, ", ")),
                     width);
   }
   return text;

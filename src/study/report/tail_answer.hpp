@@ -11,8 +11,9 @@
 namespace muonlab::study {
 
 // How often a person of a group is asked about in the training text, where the corpus says it.
-std::optional<int64_t> times_asked(const ReportData& data, int64_t group);
-std::string group_name(const ReportData& data, int64_t group);  // "asked 4×"; else "group 5"
+std::optional<int64_t> times_asked(const ReportData& data, size_t block, int64_t group);
+std::string group_name(const ReportData& data, size_t block,
+                       int64_t group);  // "asked 4×"; else "group 5"
 std::string accuracy_text(
     const RowAnswer& row);  // "0.790 ± 0.011" of a row of a GroupAnswer that has runs
 

@@ -132,8 +132,7 @@ std::vector<std::string> block_names(const SweepResult& sweep) {
 }
 
 std::string block_title(const config::SweepConfig& config, const std::string& block) {
-  if (block.empty() || config.labels.contains(block))
-    return block.empty() ? "" : config.label(block);
+  if (block.empty()) return "";
   std::vector<std::string> axes;
   for (const config::Axis& axis : config.axes) {
     if (axis.name != config.compare_axis) axes.push_back(axis.name);

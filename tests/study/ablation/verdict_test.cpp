@@ -57,6 +57,27 @@ TEST(AblationVerdict, SeveralRowsOfNoiseAreListed) {
       "noise: Q K; V.");
 }
 
+// A row of a large mean and few agreeing seeds does not hide one that is certain.
+TEST(AblationVerdict, ANoisyRowInFrontHidesNobody) {
+  Ablation ablation = with_gains({{"all", 0.050}, {"V O FFN", 0.048}, {"Q K", 0.060}});
+  ablation.rows.back().losses = {{1, 3.9}, {2, 4.1}, {3, 4.15}};
+  EXPECT_EQ(verdict(ablation)[1],
+            "V, O and the feed-forward matrices bring 96 % [92, 100] of Muon's gain; Q and K bring "
+            "none that can be told from noise.");
+}
+
+TEST(AblationVerdict, RowsThatAreCertainlyWorseAreNamed) {
+  EXPECT_EQ(verdict(with_gains({{"all", 0.050}, {"V O FFN", -0.03}, {"Q K", -0.05}}))[1],
+            "Worse than Adam are V O FFN and Q K.");
+  EXPECT_EQ(
+      verdict(with_gains(
+          {{"all", 0.050}, {"FFN", 0.030}, {"V", 0.0001}, {"V O", -0.03}, {"Q K", -0.05}}))[1],
+      "The feed-forward matrices bring 60 % [57, 64] of Muon's gain; worse than Adam are V O "
+      "and Q K; V brings none that can be told from noise.");
+  EXPECT_EQ(verdict(with_gains({{"all", 0.050}, {"V", 0.0001}}))[1],
+            "No other row's gain can be told from noise.");
+}
+
 TEST(AblationVerdict, AGainWithinTheNoiseIsNotShared) {
   const Sentences sentences =
       verdict(with_gains({{"all", 0.0004}, {"V O + FFN", 0.020}, {"Q K", 0.0001}}));

@@ -263,7 +263,7 @@ TEST(Report, AnUncertainGainIsNotShared) {
   const std::string first = page::escape(std::string(verdict).replace(minus, 2, "[−"));
   EXPECT_NE(html.find("<p class=\"verdict\"><strong>" + first + "</strong>"), std::string::npos);
   EXPECT_NE(html.find(">undefined</td>"), std::string::npos);
-  EXPECT_NE(html.find("Muon's gain is not significant"), std::string::npos);
+  EXPECT_NE(html.find("Muon&#39;s gain is not significant"), std::string::npos);
   EXPECT_NE(html.find("More seeds can settle it"), std::string::npos);
   EXPECT_NE(html.find("gain over all Adam, nats a token"), std::string::npos) << "bars are gains";
 }

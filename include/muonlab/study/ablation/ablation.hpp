@@ -83,6 +83,8 @@ struct AblationAnswer {
   const RowAnswer& reference_row() const { return row(reference); }
   // The reference has a significant gain. Otherwise there is no gain to give shares of.
   bool gain_is_certain() const;
+  // There is a gain, of either sign, that more seeds could tell from noise.
+  bool gain_is_open() const;
 };
 
 enum class RowOrder { as_given, by_loss };  // by_loss: largest paired gain first

@@ -105,6 +105,7 @@ struct ReportData {
   std::string title;
   std::vector<std::string> paths;  // as given
   std::vector<SweepResult> sweeps;
+  std::vector<std::string> sweep_names;  // before the titles of their blocks; empty: it is alone
   std::vector<ReportRow> rows;
   std::vector<ReportBlock> blocks;
   std::vector<ReportRun> runs;    // by block, row, seed; without the runs of a search for rates
