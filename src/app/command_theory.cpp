@@ -88,7 +88,7 @@ void add_theory(CLI::App& app, Exit& exit) {
 
   muonlab theory
   muonlab theory memory
-  muonlab theory memory --set facts=99 --out theory/small
+  muonlab theory memory --set facts=300 --set head_facts=60 --out theory/small
 
 The first lists the experiments. The second runs one: it prints every claim with what was measured, what is accepted
 and the verdict, and writes a page of plots and every curve as numbers. If a claim does not hold, the exit code is 5.)");

@@ -8,6 +8,7 @@
 #include "capacity_parts.hpp"
 #include "capacity_path.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/text.hpp"
 
 namespace muonlab::theory {
 namespace capacity {
@@ -19,6 +20,10 @@ int64_t num_facts(const CapacityConfig& config, int64_t width) {
 int64_t num_asked(const CapacityConfig& config, int64_t width) {
   const double expected = std::pow(static_cast<double>(width), capacity_exponent(config.alpha, 1));
   return std::min(num_facts(config, width), static_cast<int64_t>(4 * expected));
+}
+
+double largest_batch(double alpha, int64_t width) {
+  return 32 * std::pow(static_cast<double>(width), alpha + 0.5);
 }
 
 double num_recovered(const GaussianMemory& memory, const at::Tensor& weights, int64_t asked) {
@@ -40,6 +45,18 @@ void CapacityConfig::check(const config::Fail& fail) const {
   check_widths("widths", widths, 1024);
   check_widths("batch_widths", batch_widths, 256);
   check_widths("path_widths", path_widths, 96);
+  constexpr double kMostSamples = 1e8;  // in one batch, some ten seconds
+  const int64_t widest = batch_widths.back();
+  if (capacity::largest_batch(alpha, widest) > kMostSamples) {
+    double most = alpha;
+    while (most > 1 && capacity::largest_batch(most, widest) > kMostSamples) most -= 0.01;
+    fail("alpha",
+         base::str(base::exact(alpha), " needs batches of ",
+                   base::significant(capacity::largest_batch(alpha, widest), 2),
+                   " samples at d = ", widest, "; at most ", base::significant(kMostSamples, 2),
+                   " are drawn. For batch_widths up to ", widest, " the largest alpha is ",
+                   base::fixed(most, 2)));
+  }
 }
 
 double capacity_exponent(double alpha, int64_t steps) {

@@ -43,13 +43,16 @@ double GaussianMemory::loss(const at::Tensor& weights) const {
   return (p_ * (at::logsumexp(logits, 0) - logits.diagonal())).sum().item<double>();
 }
 
-at::Tensor GaussianMemory::sampled(int64_t samples, int64_t seed) const {
+at::Tensor GaussianMemory::sampled(int64_t samples, int64_t seed,
+                                   const std::function<void()>& tick) const {
+  constexpr int64_t kBetweenTicks = 1 << 20;
   const at::Tensor sums = p_.cumsum(0);
   const double* ends = sums.const_data_ptr<double>();
   at::Tensor counts = at::zeros_like(p_);
   double* to = counts.mutable_data_ptr<double>();
   const base::Philox random(static_cast<uint64_t>(seed), base::Purpose::theory, "batch");
   for (int64_t i = 0; i < samples; ++i) {
+    if (i % kBetweenTicks == 0) tick();
     const double u = random.uniform(static_cast<uint64_t>(i)) * ends[facts() - 1];
     const auto fact = std::lower_bound(ends, ends + facts() - 1, u) - ends;
     to[fact] += 1 / static_cast<double>(samples);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -29,8 +30,10 @@ class GaussianMemory {
   // Of the first `count` facts: whether the largest logit is their own, bool [count].
   at::Tensor recovered(const at::Tensor& weights, int64_t count) const;
   double loss(const at::Tensor& weights) const;
-  // Shares of the facts in a batch of `samples` drawn with replacement.
-  at::Tensor sampled(int64_t samples, int64_t seed) const;
+  // Shares of the facts in a batch of `samples` drawn with replacement. tick() is called several
+  // times a second.
+  at::Tensor sampled(
+      int64_t samples, int64_t seed, const std::function<void()>& tick = [] {}) const;
 
  private:
   at::Tensor objects_, keys_, p_;  // [d, n], [d, n], [n]

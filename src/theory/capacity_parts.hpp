@@ -10,6 +10,8 @@ namespace muonlab::theory::capacity {
 int64_t num_facts(const CapacityConfig& config, int64_t width);
 // Facts beyond these are recovered by chance alone.
 int64_t num_asked(const CapacityConfig& config, int64_t width);
+// The largest batch whose recovered facts are counted at a width.
+double largest_batch(double alpha, int64_t width);
 // How many of the first `asked` facts are recovered.
 double num_recovered(const GaussianMemory& memory, const at::Tensor& weights, int64_t asked);
 

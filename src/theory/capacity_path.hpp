@@ -2,6 +2,7 @@
 // already recovered, and the authors' conjecture, which does not.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "muonlab/theory/capacity.hpp"
@@ -15,7 +16,10 @@ struct Path {
   std::vector<double> counts;  // facts recovered after each step
   std::vector<double> losses;
 };
-Path follow(const CapacityConfig& config, int64_t width, int64_t seed, PathKind kind);
+// tick() is called before every step.
+Path follow(
+    const CapacityConfig& config, int64_t width, int64_t seed, PathKind kind,
+    const std::function<void()>& tick = [] {});
 
 // Both kinds over the widths: claims, tables and plots.
 void run_paths(const CapacityConfig& config, Context& context, Result& result);

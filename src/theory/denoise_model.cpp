@@ -90,7 +90,7 @@ class SeedRun {
     const std::vector<double> single = orthogonalized(clean, signal, level);
     curve.single =
         std::accumulate(single.begin(), single.end(), 0.0) / static_cast<double>(single.size());
-    for (size_t i = 0; i < betas_.size(); ++i) {
+    for (size_t i = 0; i < betas_.size() && base::stop_requested() == 0; ++i) {
       const double beta = betas_[i], steps = static_cast<double>(config_.gradients);
       const double grown = 1 - std::pow(beta, steps);
       const at::Tensor average = clean * grown + averaged_[static_cast<int64_t>(i)] * level;
@@ -112,7 +112,8 @@ class SeedRun {
                                      double level) const {
     std::vector<double> alignments;
     const int64_t window = std::min(config_.window, config_.gradients);
-    for (int64_t t = config_.gradients - window; t < config_.gradients; ++t)
+    for (int64_t t = config_.gradients - window;
+         t < config_.gradients && base::stop_requested() == 0; ++t)
       alignments.push_back(polar_alignment(clean + noise_[t] * level, signal) / signal.nuclear());
     return alignments;
   }
@@ -133,9 +134,10 @@ class SeedRun {
     const double horizon = 2 / (1 - beta) - 1;
     const double entries = static_cast<double>(config_.rows * config_.columns);
     const double bound = level * std::sqrt(entries) / std::pow(horizon, 0.25);
-    bool fails = s[rank].item<double>() > bound;
+    // Written so that what is no number counts as a violation.
+    bool fails = !(s[rank].item<double>() <= bound);
     for (int64_t k = 0; k < rank; ++k)
-      fails |= s[k].item<double>() < grown * signal.values[static_cast<size_t>(k)] - bound;
+      fails |= !(s[k].item<double>() >= grown * signal.values[static_cast<size_t>(k)] - bound);
     curve.violations += fails ? 1 : 0;
     ++curve.checked;
     curve.allowed += 1 / std::sqrt(horizon);
@@ -166,7 +168,8 @@ static void add(Curve& sum, const Curve& one, double share) {
 
 // Seeds side by side on the compute threads.
 Sweeps measure_all(const DenoiseConfig& config, Context& context) {
-  Sweeps sweeps{.betas = decays(config.betas), .levels = {}, .by_beta = {}, .by_noise = {}};
+  Sweeps sweeps{
+      .betas = decays(config.betas), .levels = {}, .by_beta = {}, .by_noise = {}, .at_beta = {}};
   for (int64_t i = 0; i < config.noise_levels; ++i) {
     sweeps.levels.push_back(0.2 * std::pow(25.0, static_cast<double>(i) /
                                                      static_cast<double>(config.noise_levels - 1)));
@@ -176,9 +179,11 @@ Sweeps measure_all(const DenoiseConfig& config, Context& context) {
   const size_t num_levels = sweeps.levels.size();
   sweeps.by_beta.resize(signals.size());
   sweeps.by_noise.resize(signals.size() * num_levels);
+  sweeps.at_beta.resize(signals.size());
   const std::vector<double> one_beta{config.beta};
   const double share = 1 / static_cast<double>(config.seeds);
-  // Two seeds at a time, so that progress is told and a stop is heard between them.
+  // Two seeds at a time, so that progress is told between them. A stop is heard inside and leaves
+  // curves that are too short; the next call of progress() throws before they are used.
   constexpr int64_t kTogether = 2;
   for (int64_t first = 0; first < config.seeds; first += kTogether) {
     const int64_t count = std::min(kTogether, config.seeds - first);
@@ -189,6 +194,7 @@ Sweeps measure_all(const DenoiseConfig& config, Context& context) {
       for (const Signal& signal : signals) {
         if (base::stop_requested() != 0) return;
         curves.push_back(varied.measure(signal, config.noise));
+        curves.push_back(fixed.measure(signal, config.noise));
         for (const double level : sweeps.levels) curves.push_back(fixed.measure(signal, level));
       }
     });
@@ -196,23 +202,25 @@ Sweeps measure_all(const DenoiseConfig& config, Context& context) {
                      0.95 * static_cast<double>(first + count) * share);
     for (const std::vector<Curve>& curves : found) {
       for (size_t r = 0; r < signals.size(); ++r) {
-        const size_t at = r * (num_levels + 1);
+        const size_t at = r * (num_levels + 2);
         add(sweeps.by_beta[r], curves[at], share);
+        add(sweeps.at_beta[r], curves[at + 1], share);
         for (size_t l = 0; l < num_levels; ++l)
-          add(sweeps.by_noise[r * num_levels + l], curves[at + 1 + l], share);
+          add(sweeps.by_noise[r * num_levels + l], curves[at + 2 + l], share);
       }
     }
   }
   return sweeps;
 }
 
-Spike measure_spike(int64_t seeds) {
+Spike measure_spike(int64_t seeds, Context& context) {
   constexpr int64_t kColumns = 20, kFewest = 100;
   const double value = 0.2 * (std::sqrt(kFewest) - std::sqrt(kColumns));
   Spike spike;
   for (int64_t rows = kFewest; rows <= 1600; rows *= 2) {
     double sum = 0;
     for (int64_t seed = 0; seed < seeds; ++seed) {
+      context.progress(base::str("weak signals, ", rows, " rows"), 0.96);
       const auto unit = [&](int64_t size, const char* stream) {
         const at::Tensor v = normal_matrix(size, 1, seed, stream);
         return v / v.norm();

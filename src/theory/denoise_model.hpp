@@ -40,7 +40,8 @@ double polar_alignment(const at::Tensor& gradient, const Signal& signal);
 
 struct Sweeps {
   std::vector<double> betas, levels;
-  std::vector<Curve> by_beta, by_noise;  // by_noise: rank by rank, each level, one decay
+  std::vector<Curve> by_beta, by_noise;  // by_noise: rank by rank, each level, the given decay
+  std::vector<Curve> at_beta;            // at the given decay and noise, a rank each
 };
 
 Sweeps measure_all(const DenoiseConfig& config, Context& context);
@@ -49,6 +50,6 @@ Sweeps measure_all(const DenoiseConfig& config, Context& context);
 struct Spike {
   std::vector<double> rows, alignment;
 };
-Spike measure_spike(int64_t seeds);
+Spike measure_spike(int64_t seeds, Context& context);
 
 }  // namespace muonlab::theory::denoise

@@ -37,14 +37,19 @@ double GapLaw::oscillation(double step) const {
 }
 
 std::vector<double> gd_excess(const GapLaw& law, std::span<const double> p,
-                              std::span<const int64_t> steps) {
+                              std::span<const int64_t> steps, const std::function<void()>& tick) {
+  constexpr int64_t kBetweenTicks = 1 << 20;  // recursions, which take some 20 ms
+  int64_t done = 0;
   const double largest = *std::ranges::max_element(p);
   std::vector<double> out(steps.size(), 0.0);
   for (const double frequency : p) {
     double gap = 0;
     int64_t t = 0;
     for (size_t i = 0; i < steps.size(); ++i) {
-      for (; t < steps[i]; ++t) gap = law.gd(gap, frequency / largest);
+      for (; t < steps[i]; ++t) {
+        if (done++ % kBetweenTicks == 0) tick();
+        gap = law.gd(gap, frequency / largest);
+      }
       out[i] += frequency * law.excess(gap);
     }
   }

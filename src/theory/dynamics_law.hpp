@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -27,8 +28,10 @@ class GapLaw {
 };
 
 // GD's excess loss after each of the given numbers of steps (ascending), over all groups of
-// frequency p; the step is 1 / (the largest frequency of a fact).
-std::vector<double> gd_excess(const GapLaw& law, std::span<const double> p,
-                              std::span<const int64_t> steps);
+// frequency p; the step is 1 / (the largest frequency of a fact). tick() is called several times a
+// second.
+std::vector<double> gd_excess(
+    const GapLaw& law, std::span<const double> p, std::span<const int64_t> steps,
+    const std::function<void()>& tick = [] {});
 
 }  // namespace muonlab::theory

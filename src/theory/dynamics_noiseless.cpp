@@ -5,44 +5,45 @@
 #include "dynamics_parts.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/page/html.hpp"
+#include "muonlab/theory/extreme.hpp"
 #include "muonlab/theory/fit.hpp"
 #include "muonlab/theory/matrices.hpp"
 
 namespace muonlab::theory {
 namespace {
 
-constexpr double kSmallLoss = 1e-8;  // where Muon's path ends
-constexpr int kPerDecade = 12;       // times of GD's curve
+constexpr int kPerDecade = 12;  // times of GD's curve
 
 struct GdCurve {
   std::vector<double> times, losses;
   double late;  // from here on every group is learnt
 };
 
-// Two decades beyond the time at which the rarest group is learnt.
-GdCurve gd_curve(const GapLaw& law, const std::vector<double>& p, double facts) {
-  GdCurve curve{{}, {}, 30 * p.front() / p.back() * std::log(facts)};
+GdCurve gd_curve(const GapLaw& law, const std::vector<double>& p, double late,
+                 const std::function<void()>& tick) {
+  GdCurve curve{{}, {}, late};
   std::vector<int64_t> times;
-  for (double t = 1; t < 100 * curve.late; t *= std::pow(10, 1.0 / kPerDecade)) {
+  for (double t = 1; t < kDecadesBeyond * late; t *= std::pow(10, 1.0 / kPerDecade)) {
     const auto whole = static_cast<int64_t>(std::round(t));
     if (times.empty() || whole > times.back()) times.push_back(whole);
   }
-  curve.losses = gd_excess(law, p, times);
+  curve.losses = gd_excess(law, p, times, tick);
   curve.times.assign(times.begin(), times.end());
   return curve;
 }
 
-struct NoiselessSummary {
-  double muon_rate = 0, gd_slope = 0, gd_constant = 0;  // the ones farthest from theory
-  base::Interval muon_interval, gd_interval;
-  double bound_share = 0;
+// A value for each number of groups.
+struct NoiselessFits {
+  std::vector<Fit> muon, gd;
+  std::vector<double> gd_constants;
+  Largest bound_share;
 };
 
-void keep_farthest(double& kept, double value, double theory) {
-  if (kept == 0 || std::abs(value - theory) > std::abs(kept - theory)) kept = value;
-}
-
 }  // namespace
+
+double steps_to_learn(int64_t groups, double exponent, double facts) {
+  return 30 * std::pow(static_cast<double>(groups), exponent) * std::log(facts);
+}
 
 void noiseless(const DynamicsConfig& config, Context& context, Result& result) {
   Table table{"noiseless", "loss without noise", {"groups", "rule", "step", "loss"}};
@@ -62,7 +63,7 @@ void noiseless(const DynamicsConfig& config, Context& context, Result& result) {
                          .series = {}};
   const auto facts = static_cast<double>(config.facts);
   const GapLaw law(facts, 0);
-  NoiselessSummary summary;
+  NoiselessFits found;
   int colour = 0;
   std::vector<double> group_sizes, deviations;
   for (const int64_t groups : config.groups) {
@@ -73,13 +74,12 @@ void noiseless(const DynamicsConfig& config, Context& context, Result& result) {
     // Muon
     GroupMatrix logits = memory.zero();
     std::vector<double> times, losses, late_times, late_losses;
-    double deviation = 0;
+    Largest deviation;
     for (int64_t t = 1; losses.empty() || losses.back() > kSmallLoss; ++t) {
-      if (t % 16 == 1) context.progress(base::str("without noise, ", groups, " groups"), 0.05);
+      context.progress(base::str("without noise, ", groups, " groups"), 0.05);
       const GroupMatrix direction = memory.polar(memory.gradient(logits));
       logits = logits.stepped(config.muon_step, direction);
-      deviation =
-          std::max(deviation, memory.deviation_from_identity(memory.zero().stepped(1, direction)));
+      deviation.add(memory.deviation_from_identity(memory.zero().stepped(1, direction)));
       times.push_back(static_cast<double>(t));
       losses.push_back(memory.excess(logits));
       table.rows.push_back({m, "Muon", times.back(), losses.back()});
@@ -89,15 +89,15 @@ void noiseless(const DynamicsConfig& config, Context& context, Result& result) {
       }
       base::check(t < 1000000, "Muon's loss falls");
     }
-    const Fit muon_fit = fit_exponential(late_times, late_losses);
+    found.muon.push_back(fit_exponential(late_times, late_losses));
     const double bound = 1 / size + m / size;
-    bounds.rows.push_back({m, size, deviation, bound});
-    summary.bound_share = std::max(summary.bound_share, deviation / bound);
-    keep_farthest(summary.muon_rate, muon_fit.slope, -1);
-    if (summary.muon_rate == muon_fit.slope) summary.muon_interval = muon_fit.slope_interval;
+    bounds.rows.push_back({m, size, deviation.value(), bound});
+    found.bound_share.add(deviation.value() / bound);
     muon_plot.series.push_back({.label = label, .x = times, .y = losses, .colour = colour});
     // GD, step 1 / (the largest frequency of a fact)
-    const GdCurve curve = gd_curve(law, p, facts);
+    const GdCurve curve = gd_curve(
+        law, p, steps_to_learn(groups, config.group_exponent, facts),
+        [&] { context.progress(base::str("GD without noise, ", groups, " groups"), 0.05); });
     std::vector<double> tail_times, tail_losses;
     for (size_t i = 0; i < curve.times.size(); ++i) {
       table.rows.push_back({m, "GD", curve.times[i], curve.losses[i]});
@@ -105,11 +105,9 @@ void noiseless(const DynamicsConfig& config, Context& context, Result& result) {
       tail_times.push_back(curve.times[i]);
       tail_losses.push_back(curve.losses[i]);
     }
-    const Fit gd_fit = fit_power(tail_times, tail_losses);
+    found.gd.push_back(fit_power(tail_times, tail_losses));
     const double step = size / p.front();
-    keep_farthest(summary.gd_slope, gd_fit.slope, -1);
-    if (summary.gd_slope == gd_fit.slope) summary.gd_interval = gd_fit.slope_interval;
-    keep_farthest(summary.gd_constant, tail_losses.back() * step * tail_times.back() / facts, 1);
+    found.gd_constants.push_back(tail_losses.back() * step * tail_times.back() / facts);
     gd_plot.series.push_back({.label = label,
                               .x = curve.times,
                               .y = curve.losses,
@@ -126,30 +124,33 @@ void noiseless(const DynamicsConfig& config, Context& context, Result& result) {
       muon_plot.series.push_back(std::move(law_line));
     }
   }
+  const Fit& gd_fit = farthest_of(found.gd, -1, &Fit::slope);
+  const Fit& muon_fit = farthest_of(found.muon, -1, &Fit::slope);
   result.claims.push_back({.statement = "Without noise GD's loss falls as 1/t (slope of log L over "
                                         "log t, the farthest from -1 of all M).",
                            .source = "theorem 4.1",
-                           .measured = summary.gd_slope,
+                           .measured = gd_fit.slope,
                            .predicted = -1,
                            .accepted = within(-1, 0.05),
-                           .confidence = summary.gd_interval});
-  result.claims.push_back({.statement = "GD's total loss is K/(ηt) (their ratio at the end).",
+                           .confidence = gd_fit.slope_interval});
+  result.claims.push_back({.statement = "GD's total loss is K/(ηt) (their ratio at the end, the "
+                                        "farthest from 1 of all M).",
                            .source = "theorem 4.1",
-                           .measured = summary.gd_constant,
+                           .measured = farthest_of(found.gd_constants, 1),
                            .predicted = 1,
                            .accepted = within(1, 0.05)});
   result.claims.push_back({.statement = "Without noise Muon's loss falls as e^-ηt (slope of log L "
                                         "over ηt, the farthest from -1 of all M).",
                            .source = "theorem 4.2",
-                           .measured = summary.muon_rate,
+                           .measured = muon_fit.slope,
                            .predicted = -1,
                            .accepted = within(-1, 0.05),
-                           .confidence = summary.muon_interval});
+                           .confidence = muon_fit.slope_interval});
   result.claims.push_back(
       {.statement = "Muon's direction is the identity up to 1/C + M/C in every entry (largest "
                     "deviation as a share of the bound).",
        .source = "section 6",
-       .measured = summary.bound_share,
+       .measured = found.bound_share.value(),
        .accepted = at_most(1)});
   result.tables.push_back(std::move(table));
   result.tables.push_back(std::move(bounds));

@@ -12,6 +12,18 @@ void two_phases(const DynamicsConfig& config, Context& context, Result& result);
 void scaling_laws(const DynamicsConfig& config, Context& context, Result& result);
 void random_embeddings(const DynamicsConfig& config, Context& context, Result& result);
 
+// Where Muon's path without noise ends.
+inline constexpr double kSmallLoss = 1e-8;
+// GD without noise: the steps after which the rarest of the groups is learnt. Its curve goes on for
+// two decades.
+double steps_to_learn(int64_t groups, double exponent, double facts);
+inline constexpr double kDecadesBeyond = 100;
+// The two phases are followed at noisy_step and at steps down to this many times smaller.
+inline constexpr double kLargestRefinement = 4;
+
+// The number of groups with which Muon's paths with label noise are followed.
+inline int64_t middle(const std::vector<int64_t>& values) { return values[values.size() / 2]; }
+
 // Muon's excess loss after each step, by the exact reduction.
 std::vector<double> muon_path(const GroupedMemory& memory, double step, int64_t steps,
                               Context& context, const std::string& what, double share);

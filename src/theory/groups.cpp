@@ -7,6 +7,7 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/theory/directions.hpp"
+#include "muonlab/theory/extreme.hpp"
 
 namespace muonlab::theory {
 namespace {
@@ -135,13 +136,13 @@ double GroupedMemory::excess(const GroupMatrix& logits) const {
 }
 
 double GroupedMemory::deviation_from_identity(const GroupMatrix& x) const {
-  double largest = 0;
-  for (double own : x.own) largest = std::max(largest, std::abs(own - 1));
+  Largest found;
+  for (double own : x.own) found.add(std::abs(own - 1));
   if (size_ > 1) {
-    for (double same : x.same) largest = std::max(largest, std::abs(same));
+    for (double same : x.same) found.add(std::abs(same));
   }
-  for (double cross : x.cross) largest = std::max(largest, std::abs(cross));
-  return largest;
+  for (double cross : x.cross) found.add(std::abs(cross));
+  return found.value();
 }
 
 at::Tensor GroupedMemory::whole(const GroupMatrix& x) const {

@@ -8,6 +8,7 @@
 #include "memory_parts.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/theory/directions.hpp"
+#include "muonlab/theory/extreme.hpp"
 #include "muonlab/theory/matrices.hpp"
 
 namespace muonlab::theory {
@@ -31,40 +32,44 @@ std::vector<double> steps_of(const MemoryLab& lab, MemoryRule rule, bool coupled
 }
 
 struct Peaks {
-  double muon = 0, gd = 1, decoupled_sign = 0, coupled_sign = 0;
+  Largest muon;
+  Least gd;
+  Largest decoupled_sign, coupled_sign;
 };
 
 void keep_peak(Peaks& peaks, MemoryRule rule, bool coupled, double peak) {
-  if (rule == MemoryRule::muon) peaks.muon = std::max(peaks.muon, peak);
-  if (rule == MemoryRule::gd) peaks.gd = std::min(peaks.gd, peak);
-  if (rule == MemoryRule::sign) (coupled ? peaks.coupled_sign : peaks.decoupled_sign) = peak;
+  if (rule == MemoryRule::muon) peaks.muon.add(peak);
+  if (rule == MemoryRule::gd) peaks.gd.add(peak);
+  if (rule == MemoryRule::sign) (coupled ? peaks.coupled_sign : peaks.decoupled_sign).add(peak);
 }
 
 void peak_claims(const MemoryLab& lab, const Peaks& peaks, Result& result) {
   result.claims.push_back(
-      {.statement = "One step of Muon leaves hardly any imbalance, whatever the step size and the "
-                    "embedding (largest Δ).",
+      {.statement = base::str("One step of Muon leaves hardly any imbalance, whatever the step "
+                              "size, with ",
+                              lab.embeddings_text(), " (largest Δ)."),
        .source = "figure 3",
-       .measured = peaks.muon,
+       .measured = peaks.muon.value(),
        .accepted = at_most(0.005)});
   result.claims.push_back(
-      {.statement = "One step of GD learns frequent facts and not rare ones (smallest over the "
-                    "embeddings of the largest Δ over step sizes).",
+      {.statement = base::str("One step of GD learns frequent facts and not rare ones, with ",
+                              lab.embeddings_text(), " (largest Δ over step sizes",
+                              lab.models.size() > 1 ? ", the smaller of the two)." : ")."),
        .source = "figure 3",
-       .measured = peaks.gd,
+       .measured = peaks.gd.value(),
        .accepted = at_least(0.9)});
   for (const auto& embedded : lab.models) {
     if (embedded.coupled()) {
       result.claims.push_back({.statement = "SignGD with coupled embeddings is imbalanced like GD "
                                             "(largest Δ).",
                                .source = "figure 3, theorem 5.3",
-                               .measured = peaks.coupled_sign,
+                               .measured = peaks.coupled_sign.value(),
                                .accepted = at_least(0.5)});
     } else {
       result.claims.push_back({.statement = "SignGD with decoupled embeddings is balanced like "
                                             "Muon (largest Δ).",
                                .source = "figure 3, theorem 5.3",
-                               .measured = peaks.decoupled_sign,
+                               .measured = peaks.decoupled_sign.value(),
                                .accepted = at_most(0.005)});
     }
   }
@@ -113,15 +118,15 @@ void spectrum_claims(const MemoryLab& lab, const MemoryLab::Embedded& embedded,
 
 // Imbalance at given losses: matrices at the step sizes that the closed form names.
 void at_losses(const MemoryLab& lab, const MemoryLab::Embedded& embedded, MemoryRule rule,
-               const at::Tensor& unit_logits, Table& table, double& deviation) {
+               const at::Tensor& unit_logits, Table& table, Largest& deviation) {
   const TwoClassMatrix unit = one_step_logits(lab.classes, rule);
   for (double loss : lab.config.losses) {
     const double step = step_for_loss(lab.classes, unit, loss);
     if (std::isnan(step)) continue;
     const MemoryModel::Measure measure = embedded.model.measure(unit_logits * step);
     const double expected = lab.classes.imbalance(scaled(unit, step));
-    deviation = std::max(
-        {deviation, std::abs(measure.imbalance - expected), std::abs(measure.loss - loss)});
+    deviation.add(std::abs(measure.imbalance - expected));
+    deviation.add(std::abs(measure.loss - loss));
     table.rows.push_back(
         {embedded.name, std::string(rule_name(rule)), loss, step, measure.imbalance});
   }
@@ -183,7 +188,7 @@ void iterations(const MemoryLab& lab, Context& context, Result& result) {
       series.x.push_back(measure.loss);
       series.y.push_back(measure.imbalance);
     }
-    table.rows.push_back({set.name, head, tail, *std::ranges::max_element(series.y)});
+    table.rows.push_back({set.name, head, tail, largest_of(series.y)});
     plot.series.push_back(std::move(series));
     if (set.set != config::Orthogonalizer::keller) continue;
     const double predicted = keller_ratio(lab.classes);
@@ -216,7 +221,8 @@ void one_step(const MemoryLab& lab, Context& context, Result& result) {
                   "the least probability of a correct answer.",
                   {}};
   Peaks peaks;
-  double deviation = 0, done = 0;
+  Largest deviation;
+  double done = 0;
   for (const auto& embedded : lab.models) {
     const at::Tensor zero = at::zeros({lab.config.facts, lab.config.facts}, at::kDouble);
     const at::Tensor gradient = embedded.model.gradient(zero);
@@ -241,10 +247,10 @@ void one_step(const MemoryLab& lab, Context& context, Result& result) {
         series.x.push_back(measure.loss);
         series.y.push_back(measure.imbalance);
       }
-      keep_peak(peaks, rule, embedded.coupled(), *std::ranges::max_element(series.y));
+      keep_peak(peaks, rule, embedded.coupled(), largest_of(series.y));
       if (rule == MemoryRule::sign) {
         sign = update;
-        least_loss = *std::ranges::min_element(series.x);
+        least_loss = least_of(series.x);
       }
       if (rule == MemoryRule::muon) muon_logits = logits;
       if (rule != MemoryRule::sign || !embedded.coupled())
@@ -257,12 +263,16 @@ void one_step(const MemoryLab& lab, Context& context, Result& result) {
   }
   peak_claims(lab, peaks, result);
   result.claims.push_back(
-      {.statement =
-           "The curves of GD coincide for both embeddings, and so do Muon's: matrices give "
-           "what the reduction to two classes gives (largest difference of loss and Δ).",
+      {.statement = base::str(
+           lab.models.size() > 1
+               ? "The curves of GD coincide for both embeddings, and so do Muon's: matrices give "
+               : base::str("With ", lab.embeddings_text(), " matrices of GD and of Muon give "),
+           "what the reduction to two classes gives (largest difference of loss and Δ)."),
        .source = "section 4",
-       .measured = deviation,
-       .accepted = at_most(1e-6)});
+       .measured = deviation.value(),
+       .accepted = at_most(1e-6),
+       .note = base::str("Compared at ", at_loss.rows.size(),
+                         " points, at the losses that one step can reach.")});
   result.tables.push_back(std::move(sweep));
   result.tables.push_back(std::move(at_loss));
   result.sections.push_back(std::move(section));

@@ -23,6 +23,10 @@ struct MemoryLab {
   std::vector<Embedded> models;
 
   double facts() const { return static_cast<double>(config.facts); }
+  // "both embeddings" or "coupled embeddings": what a claim was checked for.
+  std::string embeddings_text() const {
+    return models.size() > 1 ? "both embeddings" : models.front().name + " embeddings";
+  }
 };
 
 inline constexpr MemoryRule kMemoryRules[] = {MemoryRule::gd, MemoryRule::sign, MemoryRule::muon};

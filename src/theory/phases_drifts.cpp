@@ -4,6 +4,7 @@
 
 #include "least_squares.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/theory/extreme.hpp"
 #include "muonlab/theory/fit.hpp"
 #include "phases_parts.hpp"
 
@@ -96,23 +97,24 @@ void run_drifts(const PhasesConfig& config, Context& context, Result& result) {
                            .owner = ClaimOwner::ours,
                            .measured = head[2][0],
                            .accepted = at_most(0.4)});
-  double least = INFINITY, most = -INFINITY;
+  Least least;
+  Largest most;
   for (const auto& row : head) {
-    least = std::min(least, row[1]);
-    most = std::max(most, row[1]);
+    least.add(row[1]);
+    most.add(row[1]);
   }
   result.claims.push_back({.statement =
                                "SignSGD does not precondition for a generic covariance: the "
                                "least slope over the three batches, modes 1 to 12.",
                            .source = "abstract",
-                           .measured = least,
+                           .measured = least.value(),
                            .predicted = 1,
                            .accepted = at_least(0.75)});
   result.claims.push_back({.statement =
                                "And its slope has no transition with the batch: the largest "
                                "less the least.",
                            .source = "abstract",
-                           .measured = most - least,
+                           .measured = most.value() - least.value(),
                            .predicted = 0,
                            .accepted = at_most(0.2)});
   result.claims.push_back({.statement = "Where the modes are the coordinate axes, SignSGD has the "

@@ -6,6 +6,7 @@
 #include "least_squares.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/theory/extreme.hpp"
 #include "muonlab/theory/fit.hpp"
 #include "phases_parts.hpp"
 
@@ -60,18 +61,19 @@ constexpr Slope kSlopes[] = {{1.5, 0, -0.67, -0.33},
                              {2.5, 2, -1.2, -1.6},
                              {1.5, 1, NAN, -1.33}};
 
-void claim_slopes(const PhasesConfig& config, Result& result) {
+void claim_slopes(const PhasesConfig& config, Context& context, Result& result) {
   Table table{"slopes",
               "exponents of the loss in time, s from 20 to 200",
               {"a", "b", "svd", "svd_predicted", "sgd", "sgd_predicted"}};
-  double worst = 0;
+  Largest worst;
   for (const Slope& law : kSlopes) {
+    context.progress("exponents of the loss", 0.3);
     const Race found = race(config.map_inputs, law.a, law.b);
     const double svd = found.svd.slope(kFirst, kLastOfSlope),
                  sgd = found.sgd.slope(kFirst, kLastOfSlope);
     table.rows.push_back({law.a, law.b, svd, law.svd, sgd, law.sgd});
-    if (!std::isnan(law.svd)) worst = std::max(worst, std::abs(svd - law.svd));
-    worst = std::max(worst, std::abs(sgd - law.sgd));
+    if (!std::isnan(law.svd)) worst.add(std::abs(svd - law.svd));
+    worst.add(std::abs(sgd - law.sgd));
   }
   result.tables.push_back(std::move(table));
   result.claims.push_back(
@@ -79,17 +81,18 @@ void claim_slopes(const PhasesConfig& config, Result& result) {
                     "over nine exponents.",
        .source = "ours",
        .owner = ClaimOwner::ours,
-       .measured = worst,
+       .measured = worst.value(),
        .predicted = 0,
        .accepted = at_most(0.2),
        .note = "SignSVD: bias s^(-2(a+2b-1)/a), noise s^(-2(a-1)/a). SignSGD: bias "
                "s^(-(a+2b-1)/a), noise s^(-(2a-1)/a)"});
 }
 
-void claim_crossing(const PhasesConfig& config, Result& result) {
+void claim_crossing(const PhasesConfig& config, Context& context, Result& result) {
   Table table{"crossing", "time at which SignSVD comes ahead, a = 1.5 and b = 0", {"n", "time"}};
   std::vector<double> sizes, times;
   for (int64_t n = config.map_inputs; n >= 50 && n > config.map_inputs / 16; n /= 2) {
+    context.progress("time of the crossing", 0.3);
     sizes.push_back(static_cast<double>(n));
     times.push_back(race(n, 1.5, 0).crossing());
     table.rows.push_back({sizes.back(), times.back()});
@@ -190,8 +193,8 @@ void claim_regions(const PhasesConfig& config, Context& context, Result& result)
 
 void run_map(const PhasesConfig& config, Context& context, Result& result) {
   claim_regions(config, context, result);
-  claim_slopes(config, result);
-  claim_crossing(config, result);
+  claim_slopes(config, context, result);
+  claim_crossing(config, context, result);
 }
 
 }  // namespace muonlab::theory::phases

@@ -5,6 +5,7 @@
 #include "least_squares.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/theory/extreme.hpp"
 #include "phases_parts.hpp"
 
 namespace muonlab::theory::phases {
@@ -22,7 +23,7 @@ double simulated_floor(const LeastSquares& problem, SignRule rule, double lr, in
   double sum = 0;
   int64_t count = 0;
   for (int64_t t = 0; t < steps; ++t) {
-    if (t % 50 == 0) context.progress(base::str("noise floor, ", rule_name(rule)), share);
+    context.progress(base::str("noise floor, ", rule_name(rule)), share);
     simulation.step(rule, lr);
     if (t < steps / 3) continue;
     sum += simulation.loss();
@@ -36,7 +37,9 @@ void run_floors(const PhasesConfig& config, Context& context, Result& result) {
               "losses at a constant learning rate, by simulation and by the law",
               {"rule", "a", "batch", "lr", "measured", "law"}};
   const KeptTables kept(result, {&table});
-  double least = INFINITY, most = 0, worst_lr = 0, worst_batch = 0, share = 0.3;
+  Least least;
+  Largest most, worst_lr, worst_batch;
+  double share = 0.3;
   for (const SignRule rule : kRules) {
     const double lr = rule == SignRule::svd ? 2e-3 : 2e-4;
     for (const double a : {0.0, 1.0}) {
@@ -48,13 +51,13 @@ void run_floors(const PhasesConfig& config, Context& context, Result& result) {
         const double law = problem.noise_floor(rule, rate);
         table.rows.push_back(
             {rule_name(rule), a, static_cast<double>(problem.batch), rate, found, law});
-        least = std::min(least, found / law);
-        most = std::max(most, found / law);
+        least.add(found / law);
+        most.add(found / law);
         return found;
       };
       const double base = floor(whole, lr);
-      worst_lr = std::max(worst_lr, std::abs(std::log2(floor(whole, 2 * lr) / base) - 2));
-      worst_batch = std::max(worst_batch, std::abs(std::log2(floor(half, lr) / base) - 1));
+      worst_lr.add(std::abs(std::log2(floor(whole, 2 * lr) / base) - 2));
+      worst_batch.add(std::abs(std::log2(floor(half, lr) / base) - 1));
     }
   }
   result.tables.push_back(std::move(table));
@@ -63,13 +66,13 @@ void run_floors(const PhasesConfig& config, Context& context, Result& result) {
                                         "predict: the largest ratio.",
                            .source = source,
                            .owner = ClaimOwner::ours,
-                           .measured = most,
+                           .measured = most.value(),
                            .predicted = 1,
                            .accepted = at_most(1.7)});
   result.claims.push_back({.statement = "And they are not below the prediction: the least ratio.",
                            .source = source,
                            .owner = ClaimOwner::ours,
-                           .measured = least,
+                           .measured = least.value(),
                            .predicted = 1,
                            .accepted = at_least(1)});
   result.claims.push_back({.statement =
@@ -77,7 +80,7 @@ void run_floors(const PhasesConfig& config, Context& context, Result& result) {
                                "error of the exponent 2.",
                            .source = source,
                            .owner = ClaimOwner::ours,
-                           .measured = worst_lr,
+                           .measured = worst_lr.value(),
                            .predicted = 0,
                            .accepted = at_most(0.05)});
   result.claims.push_back({.statement =
@@ -85,7 +88,7 @@ void run_floors(const PhasesConfig& config, Context& context, Result& result) {
                                "1.",
                            .source = source,
                            .owner = ClaimOwner::ours,
-                           .measured = worst_batch,
+                           .measured = worst_batch.value(),
                            .predicted = 0,
                            .accepted = at_most(0.2)});
 }
@@ -96,7 +99,7 @@ std::vector<double> simulated(const LeastSquares& problem, SignRule rule, double
   Simulation simulation(problem, target, 2);
   std::vector<double> losses{simulation.loss()};
   for (int64_t t = 0; t < steps; ++t) {
-    if (t % 50 == 0) context.progress(base::str("simulation, ", rule_name(rule)), share);
+    context.progress(base::str("simulation, ", rule_name(rule)), share);
     simulation.step(rule, 2 * multiple * problem.half_limit(rule, losses.back()));
     losses.push_back(simulation.loss());
   }
@@ -155,7 +158,8 @@ void run_losses(const PhasesConfig& config, Context& context, Result& result) {
                   "rate is half of its limit for the present loss.",
                   {},
                   ""};
-  double worst = 0, share = 0.65;
+  Largest worst;
+  double share = 0.65;
   for (const Corner& corner : {Corner{0, 0}, Corner{0.6, 1}, Corner{1.5, 0.5}, Corner{2.5, 1}}) {
     const LeastSquares problem{config.outputs, config.inputs, config.batch, corner.a};
     const double unit = static_cast<double>(config.batch) / static_cast<double>(config.outputs);
@@ -187,11 +191,12 @@ void run_losses(const PhasesConfig& config, Context& context, Result& result) {
         line.y.push_back(expected);
         dots.x.push_back(s);
         dots.y.push_back(losses[at]);
-        if (losses[at] > 1e-3 * losses[0])
-          worst = std::max(worst, std::abs(std::log10(losses[at] / expected)));
+        // Written so that a loss that is no number counts.
+        if (!(losses[at] <= 1e-3 * losses[0]))
+          worst.add(std::abs(std::log10(losses[at] / expected)));
       }
       for (size_t t = 0; t < losses.size(); ++t) {
-        if (losses[t] > 1e-2 * losses[0]) continue;
+        if (!(losses[t] <= 1e-2 * losses[0])) continue;
         isotropic[static_cast<int>(rule)] = static_cast<double>(t);
         break;
       }
@@ -214,7 +219,7 @@ void run_losses(const PhasesConfig& config, Context& context, Result& result) {
                                         "ratio.",
                            .source = "ours",
                            .owner = ClaimOwner::ours,
-                           .measured = worst,
+                           .measured = worst.value(),
                            .predicted = 0,
                            .accepted = at_most(0.4)});
   result.tables.push_back(std::move(table));

@@ -1,8 +1,9 @@
 // What the papers and we say about the steps to escape.
-#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <ranges>
 
+#include "muonlab/theory/extreme.hpp"
 #include "saddle_parts.hpp"
 
 namespace muonlab::theory {
@@ -15,13 +16,7 @@ double growth_of(const std::map<int64_t, double>& steps) {
 }
 
 double spread_of(const std::map<int64_t, double>& steps) {
-  double low = std::numeric_limits<double>::infinity(), high = 0;
-  for (const auto& [n, mean] : steps) {
-    if (std::isnan(mean)) return mean;
-    low = std::min(low, mean);
-    high = std::max(high, mean);
-  }
-  return high / low;
+  return largest_of(steps | std::views::values) / least_of(steps | std::views::values);
 }
 
 }  // namespace
@@ -74,17 +69,17 @@ void escape_claims(const SaddleConfig& config, EscapeCurves& curves, Result& res
        .measured = sign_none.rbegin()->second,
        .predicted = predicted,
        .accepted = within_share(predicted, 0.1)});
-  double worst = 0;
+  Largest worst;
   for (bool gap : {true, false}) {
     const auto sign = curve(gap, StepLength::equal_rms, EscapeRule::sign),
                muon = curve(gap, StepLength::equal_rms, EscapeRule::muon);
-    for (const auto& [n, mean] : muon) worst = std::max(worst, sign.at(n) / mean);
+    for (const auto& [n, mean] : muon) worst.add(sign.at(n) / mean);
   }
   result.claims.push_back(
       {.statement = "At equal RMS of the step SignGD is not slower than Muon in this model, at any "
                     "n, with and without a gap (largest ratio of steps).",
        .owner = ClaimOwner::ours,
-       .measured = worst,
+       .measured = worst.value(),
        .accepted = at_most(1),
        .note = "Who is free of the dimension depends on how steps are made comparable."});
   const auto sign_rms = curve(false, StepLength::equal_rms, EscapeRule::sign);

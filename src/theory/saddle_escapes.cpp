@@ -7,6 +7,7 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/statistics.hpp"
+#include "muonlab/theory/extreme.hpp"
 #include "muonlab/theory/fit.hpp"
 #include "muonlab/theory/matrices.hpp"
 #include "saddle_parts.hpp"
@@ -118,10 +119,10 @@ void escapes(const SaddleConfig& config, Context& context, Result& result) {
       for (const auto& [key, counts] : steps) {
         const double mean = base::mean(counts);
         curves[key][n] = mean;
-        table.rows.push_back(
-            {gap ? "above the noise" : "below the noise", std::string(step_length_name(key.length)),
-             std::string(escape_rule_name(key.rule)), static_cast<double>(n), mean,
-             *std::ranges::min_element(counts), *std::ranges::max_element(counts)});
+        table.rows.push_back({gap ? "above the noise" : "below the noise",
+                              std::string(step_length_name(key.length)),
+                              std::string(escape_rule_name(key.rule)), static_cast<double>(n), mean,
+                              least_of(counts), largest_of(counts)});
       }
     }
     done += work(n);

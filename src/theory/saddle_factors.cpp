@@ -1,6 +1,5 @@
 // Two layers W2 W1 that fit a matrix of rank 4, from initial weights near zero: the origin is a
 // saddle, and GD stays there the longer the nearer it starts.
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -11,6 +10,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/theory/directions.hpp"
+#include "muonlab/theory/extreme.hpp"
 #include "muonlab/theory/fit.hpp"
 #include "muonlab/theory/matrices.hpp"
 #include "saddle_parts.hpp"
@@ -88,9 +88,7 @@ double time_to_leave(const std::vector<double>& losses) {
 }
 
 double ratio_of_extremes(const std::vector<double>& values) {
-  if (std::ranges::any_of(values, [](double x) { return std::isnan(x); }))
-    return std::numeric_limits<double>::quiet_NaN();
-  return *std::ranges::max_element(values) / *std::ranges::min_element(values);
+  return largest_of(values) / least_of(values);
 }
 
 }  // namespace

@@ -60,6 +60,38 @@ TEST(Denoise, WeightsAreThoseOfTheRecursion) {
   EXPECT_EQ(weights[0][4].item<double>(), 1);
 }
 
+DenoiseConfig small_denoise() {
+  DenoiseConfig config;
+  config.rows = 16;
+  config.columns = 12;
+  config.gradients = 60;
+  config.seeds = 1;
+  config.ranks = {1, 2};
+  config.betas = 4;
+  config.noise_levels = 3;  // 0.2, 1 and 5
+  config.window = 10;
+  return config;
+}
+
+TEST(Denoise, TheOrdersAreComparedAtTheGivenBeta) {
+  DenoiseConfig config = small_denoise();
+  config.beta = 0.9999;
+  Context context;
+  const denoise::Sweeps sweeps = denoise::measure_all(config, context);
+  for (size_t rank = 0; rank < 2; ++rank)
+    EXPECT_NEAR(sweeps.at_beta[rank].pre[0], sweeps.by_noise[3 * rank + 1].pre[0], 1e-12);
+  Result result;
+  run(config, context, result);
+  const Claim& lead = result.claims[3];
+  EXPECT_EQ(lead.statement.find("At beta 0.9999 averaging first"), 0u) << lead.statement;
+  const double grown = 1 - std::pow(config.beta, 60);
+  const auto lead_of = [&](const denoise::Curve& curve) {
+    return curve.pre[0] - std::max(curve.post[0] / grown, curve.single);
+  };
+  EXPECT_NEAR(lead.measured, std::min(lead_of(sweeps.at_beta[0]), lead_of(sweeps.at_beta[1])),
+              1e-12);
+}
+
 TEST(Denoise, ASmallRunHasEveryClaim) {
   DenoiseConfig config;
   config.rows = 16;

@@ -7,6 +7,8 @@
 #include "muonlab/theory/fit.hpp"
 #include "muonlab/theory/matrices.hpp"
 #include "theory/dynamics_law.hpp"
+#include "theory/dynamics_oscillation.hpp"
+#include "theory/dynamics_parts.hpp"
 #include "theory/groups.hpp"
 
 namespace muonlab::theory {
@@ -95,6 +97,85 @@ TEST(Dynamics, MuonsDirectionIsTheIdentityUpToTheBound) {
     EXPECT_LT(memory.deviation_from_identity(direction), bound);
     EXPECT_GT(memory.deviation_from_identity(direction), 0.1 / static_cast<double>(size));
   }
+}
+
+// As the experiment has them, with one number of groups and hardly any facts for GD.
+DynamicsConfig quick_dynamics() {
+  DynamicsConfig config;
+  config.groups = {8};
+  config.exponents = {2};
+  config.law_facts = 100;
+  return config;
+}
+
+const Claim& dynamics_claim(const Result& result, const std::string& words) {
+  for (const Claim& claim : result.claims) {
+    if (claim.statement.find(words) != std::string::npos) return claim;
+  }
+  throw std::runtime_error("no claim says \"" + words + "\"");
+}
+
+// The excess of single iterates has exponents of -2.18 and -1.81 over these T.
+TEST(Dynamics, MuonsLawInTDoesNotDependOnTheChosenTimes) {
+  for (const std::vector<int64_t>& times : {std::vector<int64_t>{70, 140, 280, 560, 1120},
+                                            std::vector<int64_t>{100, 200, 400, 800, 1600, 3200}}) {
+    DynamicsConfig config = quick_dynamics();
+    config.times = times;
+    Context context;
+    Result result;
+    scaling_laws(config, context, result);
+    const Claim& law = dynamics_claim(result, "T^-2");
+    EXPECT_TRUE(law.holds()) << law.measured;
+    if (times.back() > 2000) {
+      EXPECT_NE(law.note.find("2 of 6 points are left out"), std::string::npos) << law.note;
+    }
+  }
+}
+
+// Single step sizes have exponents of about 1 here, and the first phase had no end.
+TEST(Dynamics, MuonsLawInTheStepDoesNotDependOnTheChosenStep) {
+  DynamicsConfig config = quick_dynamics();
+  for (const double step : {0.04, 0.02}) {
+    config.noisy_step = step;
+    Context context;
+    Result result;
+    two_phases(config, context, result);
+    for (const char* words : {"proportional to η²", "ends at T* = z*/η", "like log(K)/η"}) {
+      const Claim& claim = dynamics_claim(result, words);
+      EXPECT_TRUE(claim.holds()) << claim.statement << claim.measured << claim.note;
+    }
+  }
+}
+
+TEST(Dynamics, PointsAtTheFloorAreLeftOutAndCounted) {
+  const std::vector<double> x{1, 2, 4, 8}, y{1e-2, 2.5e-3, 6.25e-4, 1e-4};
+  const FloorFit all = fit_above({1e-5}, x, y, "T");
+  EXPECT_EQ(all.x, x);
+  const FloorFit three = fit_above({1e-4}, x, y, "T");
+  EXPECT_NEAR(three.fit.slope, -2, 1e-12);
+  EXPECT_EQ(three.note.substr(0, 50), "Fitted to T from 1 to 4. 1 of 4 points are left ou");
+  EXPECT_TRUE(std::isnan(fit_above({1e-3}, x, y, "T").fit.slope)) << "two points are no law";
+  EXPECT_TRUE(std::isnan(fit_above({1}, x, y, "T").fit.slope));
+}
+
+TEST(Dynamics, GdsLimitIsFoundWhateverTheNoise) {
+  DynamicsConfig config;
+  config.facts = 64;
+  config.groups = {4};
+  config.noise = 1e-6;
+  Context context;
+  Result result;
+  two_phases(config, context, result);
+  const Claim& limit = dynamics_claim(result, "GD is stable");
+  EXPECT_GT(limit.measured, 1.9e6);
+  EXPECT_TRUE(limit.holds()) << limit.measured;
+}
+
+TEST(Dynamics, LongPathsOfGdHearAStop) {
+  const std::vector<int64_t> steps{1000000};
+  int64_t ticks = 0;
+  gd_excess(GapLaw(64, 0), power_law(4, 1), steps, [&] { ++ticks; });
+  EXPECT_EQ(ticks, 4);
 }
 
 }  // namespace

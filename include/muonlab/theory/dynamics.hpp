@@ -43,11 +43,9 @@ struct DynamicsConfig {
                 .above_min = true});
     visit("muon_step", self.muon_step,
           Field{.help = "step size of Muon without noise", .min = 0, .max = 2, .above_min = true});
-    visit("noise", self.noise,
-          Field{.help = "label noise a: share of answers drawn at random",
-                .min = 0,
-                .max = 0.9,
-                .above_min = true});
+    visit(
+        "noise", self.noise,
+        Field{.help = "label noise a: share of answers drawn at random", .min = 1e-9, .max = 0.9});
     visit("noisy_step", self.noisy_step,
           Field{.help = "step size of Muon with noise, for the two phases",
                 .min = 0,
