@@ -6,12 +6,11 @@
 
 #include <ATen/ATen.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 #include "comm/gloo.hpp"
+#include "comm/meeting.hpp"
 #include "comm/nccl.hpp"
 #include "comm/watch.hpp"
-#include "muonlab/base/clock.hpp"
 #include "muonlab/base/process.hpp"
 #include "muonlab/base/text.hpp"
 
@@ -28,50 +27,9 @@ constexpr uint32_t kCalls = 1 << 16;
 
 milliseconds in_ms(double seconds) { return milliseconds(static_cast<int64_t>(seconds * 1000)); }
 
-std::string called(int rank, const std::string& host) {
-  return base::str("rank ", rank, " on ", host);
-}
-
 std::string first_line(const char* text) {
   const std::string_view whole(text);
   return std::string(whole.substr(0, whole.find('\n')));
-}
-
-c10::intrusive_ptr<c10d::Store> meet(const Identity& identity, double meeting_s) {
-  c10d::TCPStoreOptions options;
-  options.port = static_cast<uint16_t>(identity.port);
-  options.isServer = identity.rank == 0 && !identity.launcher_keeps_store;
-  options.waitWorkers = false;
-  options.timeout = in_ms(meeting_s);
-  try {
-    auto store = c10::make_intrusive<c10d::TCPStore>(identity.address, options);
-    return c10::make_intrusive<c10d::PrefixStore>("muonlab" + identity.prefix, store);
-  } catch (const std::exception& failure) {
-    throw base::Error("the meeting point of the processes, ", identity.address, ":", identity.port,
-                      options.isServer ? ", could not be opened" : ", does not answer", " (",
-                      first_line(failure.what()),
-                      "). MASTER_ADDR and MASTER_PORT name it: the machine of rank 0 and a port "
-                      "that is free there");
-  }
-}
-
-// The hosts of all ranks, once all have come.
-std::vector<std::string> meet_all(c10d::Store& store, const Identity& identity, double meeting_s) {
-  const auto key = [](int rank) { return base::str("host/", rank); };
-  store.set(key(identity.rank), base::host_name());
-  const base::Stopwatch watch;
-  std::vector<std::string> names;
-  for (int rank = 0; rank < identity.size; ++rank) {
-    try {
-      store.wait({key(rank)}, in_ms(std::max(0.1, meeting_s - watch.seconds())));
-      names.push_back(called(rank, store.get_to_str(key(rank))));
-    } catch (const std::exception&) {
-      throw base::Error("rank ", rank, " of ", identity.size, " processes has not come to ",
-                        identity.address, ":", identity.port, " within ",
-                        base::human_duration(meeting_s));
-    }
-  }
-  return names;
 }
 
 at::Tensor bytes_of(const std::string& text) {
@@ -113,21 +71,21 @@ struct Communicator::Impl {
     if (!missing().empty()) throw base::Error(missing());
     // One machine needs no network; Gloo would take the address of the host's name.
     if (identity.local_size == identity.size) ::setenv("GLOO_SOCKET_IFNAME", "lo", /*overwrite=*/0);
-    store = meet(identity, meeting_s);
+    store = find_meeting_point(identity, meeting_s);
     names = meet_all(*store, identity, meeting_s);
-    try {
-      group = connect_by_gloo(c10::make_intrusive<c10d::PrefixStore>("gloo", store), identity.rank,
-                              identity.size, in_ms(meeting_s));
-    } catch (const std::exception& failure) {
-      throw base::Error("the processes met, but could not be connected (",
-                        first_line(failure.what()),
-                        "). GLOO_SOCKET_IFNAME names the network interface to use");
-    }
-    group->setTimeout(kLongestWait);
     watch = std::make_unique<Watch>(
         store->clone(), identity.rank, names,
         identity.launcher_keeps_store ? "the launcher at " + identity.address : names[0],
         patience_s);
+    try {
+      group = connect_by_gloo(c10::make_intrusive<c10d::PrefixStore>("gloo", store), identity.rank,
+                              identity.size, in_ms(meeting_s));
+    } catch (const std::exception& failure) {
+      throw base::Error("the processes met, but could not be connected: ",
+                        watch->explain(first_line(failure.what())).text,
+                        ". GLOO_SOCKET_IFNAME names the network interface to use");
+    }
+    group->setTimeout(kLongestWait);
   }
 
   template <class Call>
@@ -218,7 +176,7 @@ int Communicator::local_size() const { return impl_->identity.local_size; }
 int64_t Communicator::bytes_sent() const { return impl_->bytes_sent; }
 
 std::string Communicator::name(int rank) const {
-  return alone() ? called(0, base::host_name()) : impl_->names.at(static_cast<size_t>(rank));
+  return alone() ? name_of(0, base::host_name()) : impl_->names.at(static_cast<size_t>(rank));
 }
 
 void Communicator::exchange(const std::vector<Message>& sends,

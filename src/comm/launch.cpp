@@ -13,6 +13,7 @@
 
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
+#include "comm/meeting.hpp"
 #include "muonlab/base/clock.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/log.hpp"
@@ -26,6 +27,7 @@ namespace {
 
 constexpr int kCannotRun = 127;
 constexpr double kGrace_s = 10;
+constexpr const char* kPrefix = "0";  // of the keys at the meeting point
 constexpr int kPassedOn[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
 
 // Signals wait until take() asks for them; those that end a process by default do not end this one.
@@ -34,6 +36,7 @@ class Signals {
   Signals() {
     ::sigemptyset(&asked_);
     ::sigaddset(&asked_, SIGCHLD);
+    ::sigaddset(&asked_, SIGTSTP);
     ::sigaddset(&asked_, SIGALRM);  // of --max-time, which each process counts by itself
     for (const int number : kPassedOn) ::sigaddset(&asked_, number);
     ::signal(SIGPIPE, SIG_IGN);  // of a process that dies while the meeting point answers it
@@ -75,7 +78,7 @@ std::vector<std::string> environment_of(int rank, int size, int port) {
   set("MASTER_ADDR", "127.0.0.1");
   set("MASTER_PORT", std::to_string(port));
   set("TORCHELASTIC_USE_AGENT_STORE", "True");
-  set("TORCHELASTIC_RESTART_COUNT", "0");
+  set("TORCHELASTIC_RESTART_COUNT", kPrefix);
   return all;
 }
 
@@ -108,8 +111,16 @@ class Processes {
     for (size_t rank = 0; rank < ids_.size(); ++rank) {
       if (codes_[rank]) continue;
       ::kill(ids_[rank], number);
-      if (number != SIGKILL) ::kill(ids_[rank], SIGCONT);  // one that was stopped would not hear
+      if (number != SIGKILL && number != SIGSTOP)
+        ::kill(ids_[rank], SIGCONT);  // one that was stopped would not hear
     }
+  }
+
+  // Ctrl-Z reaches this process alone, which therefore stops and continues the others with it.
+  void suspend() const {
+    signal(SIGSTOP);
+    ::raise(SIGSTOP);  // returns after SIGCONT; SIGTSTP is ignored where no shell watches the group
+    signal(SIGCONT);
   }
 
   // Notes which have ended; says so where a signal ended one.
@@ -118,11 +129,13 @@ class Processes {
       int status = 0;
       if (codes_[rank] || ::waitpid(ids_[rank], &status, WNOHANG) != ids_[rank]) continue;
       codes_[rank] = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-      if (WIFSIGNALED(status) && !failed_) {
-        base::log_error("rank ", rank, " (process ", ids_[rank], ") was ended by signal ",
-                        WTERMSIG(status), ", ", ::strsignal(WTERMSIG(status)));
-      }
-      failed_ |= *codes_[rank] != 0;
+      if (*codes_[rank] == 0 || !failure_.empty()) continue;
+      const std::string how = WIFSIGNALED(status)
+                                  ? base::str(" was ended by signal ", WTERMSIG(status), ", ",
+                                              ::strsignal(WTERMSIG(status)))
+                                  : base::str(" ended with exit code ", *codes_[rank]);
+      if (WIFSIGNALED(status)) base::log_error("rank ", rank, " (process ", ids_[rank], ")", how);
+      failure_ = name_of(static_cast<int>(rank), base::host_name()) + how;
     }
   }
 
@@ -132,7 +145,8 @@ class Processes {
     }
     return false;
   }
-  bool failed() const { return failed_; }
+  // How the first that failed has ended, as a sentence; empty where none has failed.
+  const std::string& failure() const { return failure_; }
   bool first_has_ended() const { return codes_[0].has_value(); }
 
   int exit_code() const {
@@ -145,7 +159,7 @@ class Processes {
  private:
   std::vector<int> ids_;
   std::vector<std::optional<int>> codes_;
-  bool failed_ = false;
+  std::string failure_;
 };
 
 c10::intrusive_ptr<c10d::TCPStore> open_store() {
@@ -182,11 +196,20 @@ int launch(const std::vector<std::string>& command, int processes, double patien
   for (int rank = 0; rank < processes; ++rank)
     running.start(command, environment_of(rank, processes, store->getPort()));
   std::optional<base::Stopwatch> since_end;  // of the first that failed, or of rank 0
+  bool is_told = false;
   while (running.any_runs()) {
     const int number = signals.take();
-    if (number != 0 && number != SIGCHLD && number != SIGALRM) running.signal(number);
+    if (number == SIGTSTP) {
+      running.suspend();
+    } else if (number != 0 && number != SIGCHLD && number != SIGALRM) {
+      running.signal(number);
+    }
     running.reap();
-    if (!since_end && (running.failed() || running.first_has_ended())) since_end.emplace();
+    if (!is_told && !running.failure().empty()) {
+      is_told = true;
+      report_absence(*part_of(store, kPrefix), running.failure());
+    }
+    if (!since_end && (is_told || running.first_has_ended())) since_end.emplace();
     if (since_end && since_end->seconds() > patience_s + kGrace_s) running.signal(SIGKILL);
   }
   return running.exit_code();

@@ -56,6 +56,8 @@ struct Watch::State {
   bool ending = false, asker_ended = false, left = false, ends_with_others = false;
   int64_t count = 0;
 
+  // Only while the meeting point answers can a count be seen to stand still.
+  double silence_s(const Peer& peer) const { return store_answered_s - peer.changed_s; }
   void ask();
   void ask_until_the_end();
   void judge(double now_s);
@@ -107,7 +109,7 @@ void Watch::State::judge(double now_s) {
                           ", has not answered", patience));
   }
   for (size_t p = 0; p < peers.size(); ++p) {
-    if (p != rank && !peers[p].left && now_s - peers[p].changed_s > patience_s)
+    if (p != rank && !peers[p].left && silence_s(peers[p]) > patience_s)
       end_process(base::str(names[p], " has not answered", patience));
     const bool told = ends_with_others && p != rank && !peers[p].reason.empty();
     if (told && now_s - peers[p].told_s > patience_s)
@@ -187,7 +189,7 @@ Watch::Cause Watch::explain(const std::string& failure) {
       if (p == state_->rank) continue;
       if (!peer.reason.empty())
         return {base::str(state_->names[p], " stopped: ", peer.reason), true};
-      if (!peer.left && now_s - peer.changed_s > kGone_s)
+      if (!peer.left && state_->silence_s(peer) > kGone_s)
         return {state_->names[p] + " has ended or cannot be reached"};
     }
     if (now_s - state_->store_answered_s > kGone_s) {

@@ -1,12 +1,29 @@
 // Several processes on one run: the same bytes as one, and what happens when one of them is lost.
 #include "train_fixture.hpp"
 
+#include <functional>
+#include <map>
+
 #include "muonlab/comm/communicator.hpp"
+#include "support/processes.hpp"
 
 namespace muonlab::support {
 namespace {
 
 namespace fs = std::filesystem;
+
+struct ProcessFacts {
+  char state = 0;  // T while it is stopped
+  pid_t parent = 0;
+};
+
+ProcessFacts facts_of(pid_t process) {
+  const std::string stat = slurp("/proc/" + std::to_string(process) + "/stat");
+  std::istringstream after(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)));
+  ProcessFacts facts;
+  after >> facts.state >> facts.parent;
+  return facts;
+}
 
 // The processes that `parent` started, in the order in which it did: their ranks.
 std::vector<pid_t> children_of(pid_t parent) {
@@ -14,14 +31,28 @@ std::vector<pid_t> children_of(pid_t parent) {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    const std::string stat = slurp(entry.path() / "stat");
-    std::istringstream after(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)));
-    std::string state;
-    pid_t of = 0;
-    if (after >> state >> of && of == parent) found.push_back(std::stoi(name));
+    const pid_t process = std::stoi(name);
+    if (facts_of(process).parent == parent) found.push_back(process);
   }
   std::sort(found.begin(), found.end());
   return found;
+}
+
+bool has_handler(pid_t process, int signal) {
+  const std::string status = slurp("/proc/" + std::to_string(process) + "/status");
+  const size_t at = status.find("SigCgt:");
+  if (at == std::string::npos) return false;
+  return (std::stoull(status.substr(at + 7), nullptr, 16) >> (signal - 1)) & 1;
+}
+
+// Whether the condition comes true; the limit is only reached where something is broken.
+bool becomes_true(const std::function<bool()>& condition) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
 }
 
 class ProcessesTest : public TrainFixture {
@@ -57,6 +88,21 @@ class ProcessesTest : public TrainFixture {
   std::vector<pid_t> begin(Process& process, const std::string& run_dir) {
     EXPECT_TRUE(process.wait_for(scratch_ / (run_dir + "/metrics.jsonl"), "\"step\":3,"));
     return children_of(process.id());
+  }
+
+  // One process of a run of two, as torchrun starts it; the other one never comes.
+  Process begin_alone(int rank, const std::string& run_dir) {
+    const std::map<std::string, std::string> variables{
+        {"RANK", std::to_string(rank)},
+        {"WORLD_SIZE", "2"},
+        {"LOCAL_RANK", "0"},
+        {"LOCAL_WORLD_SIZE", "2"},
+        {"MASTER_ADDR", "127.0.0.1"},
+        {"MASTER_PORT", std::to_string(free_port())}};
+    for (const auto& [name, value] : variables) ::setenv(name.c_str(), value.c_str(), 1);
+    Process process(scratch_.path(), {"train", "tiny.json", "--run-dir", run_dir});
+    for (const auto& [name, value] : variables) ::unsetenv(name.c_str());
+    return process;
   }
 
   static constexpr const char* kLast = "00000012";
@@ -212,6 +258,57 @@ TEST_F(ProcessesTest, AProcessThatHangsStopsTheOthers) {
   EXPECT_EQ(hung.code, 1);
   EXPECT_NE(hung.err.find("rank 1 on "), std::string::npos) << hung.err;
   EXPECT_NE(hung.err.find("has not answered for 3.0 s"), std::string::npos) << hung.err;
+}
+
+TEST_F(ProcessesTest, ADeathBeforeTheMeetingEndsTheOthers) {
+  for (const size_t victim : {1u, 0u}) {
+    Process process(scratch_.path(), arguments(2, "early"));
+    std::vector<pid_t> ranks;
+    ASSERT_TRUE(becomes_true([&] { return (ranks = children_of(process.id())).size() == 2; }));
+    kill(ranks[victim], SIGKILL);
+    const Result early = process.wait();
+    EXPECT_EQ(early.code, victim == 0 ? 128 + SIGKILL : 1) << early.err;
+    EXPECT_NE(early.err.find(base::str("rank ", victim, " (process ")), std::string::npos)
+        << early.err;
+    EXPECT_NE(early.err.find(base::str("rank ", victim, " on ")), std::string::npos)
+        << "by the other process: " << early.err;
+    EXPECT_FALSE(fs::exists(scratch_ / "early"));
+  }
+}
+
+TEST_F(ProcessesTest, ASignalEndsTheWaitForTheOthers) {
+  for (const int rank : {0, 1}) {  // one waits for the other rank, one for the meeting point
+    Process process = begin_alone(rank, "waiting");
+    ASSERT_TRUE(becomes_true([&] { return has_handler(process.id(), SIGINT); }));
+    process.signal(SIGINT);
+    const Result stopped = process.wait();
+    EXPECT_EQ(stopped.code, 130) << "rank " << rank << ": " << stopped.err;
+    EXPECT_EQ(stopped.err.find("error"), std::string::npos) << stopped.err;
+    EXPECT_FALSE(fs::exists(scratch_ / "waiting"));
+  }
+}
+
+TEST_F(ProcessesTest, AreSuspendedAndContinuedTogether) {
+  common_[0] = "train.steps=400";
+  ASSERT_EQ(train_by(1, "straight").code, 0);
+  std::vector<std::string> all = arguments(2, "suspended");
+  all.insert(all.end(), {"--patience", "4s"});
+  Process process(scratch_.path(), all);
+  std::vector<pid_t> everyone = begin(process, "suspended");
+  ASSERT_EQ(everyone.size(), 2u);
+  everyone.push_back(process.id());
+  process.signal(SIGTSTP);  // Ctrl-Z
+  EXPECT_TRUE(becomes_true([&] {
+    return std::all_of(everyone.begin(), everyone.end(),
+                       [](pid_t one) { return facts_of(one).state == 'T'; });
+  }));
+  const std::string before = slurp(scratch_ / "suspended/metrics.jsonl");
+  std::this_thread::sleep_for(std::chrono::seconds(6));  // longer than the patience
+  EXPECT_EQ(slurp(scratch_ / "suspended/metrics.jsonl"), before);
+  process.signal(SIGCONT);
+  const Result continued = process.wait();
+  ASSERT_EQ(continued.code, 0) << continued.err;
+  expect_equal_runs("straight", "suspended", "00000400");
 }
 
 // One process or all of them killed at any moment, and resumed by another number of processes.

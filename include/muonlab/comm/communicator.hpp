@@ -30,6 +30,12 @@ class Lost : public base::Error {
   bool is_told_;
 };
 
+// A signal asked this process to stop while it waited for the others to come; nothing has begun.
+class Stopped : public base::Error {
+ public:
+  using Error::Error;
+};
+
 // A tensor that goes to `peer`, or that is filled with what comes from it.
 struct Message {
   at::Tensor tensor;
@@ -42,8 +48,9 @@ class Communicator {
   // Meets the other processes and connects to each. A process that then dies or does not answer
   // for `patience_s` seconds (stopped, its host cut off) stops this one: the next call throws Lost;
   // where a call waits already, the process prints the reason and ends with exit code
-  // base::exit_code::kError. Throws base::Error where not all come within `meeting_s` and where
-  // this build has no Gloo.
+  // base::exit_code::kError. Throws base::Error where not all come within `meeting_s`, where one
+  // of them is known to have ended before, and where this build has no Gloo; Stopped where
+  // base::stop_requested() comes true before all have come.
   Communicator(const Identity& identity, double patience_s, double meeting_s);
   ~Communicator();
   Communicator(Communicator&&) noexcept;
