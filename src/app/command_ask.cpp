@@ -107,8 +107,12 @@ void add_ask(CLI::App& app, Exit&) {
                          {"right", answer.right},
                          {"group", question.group}});
     }
-    std::cout << right << " of " << questions.size()
-              << " right (group 0 is asked about most often, group " << rarest << " once)\n";
+    const auto* people = std::get_if<config::BiographiesConfig>(&loaded.config.data);
+    std::cout << right << " of " << questions.size() << " right ("
+              << (people && people->uniform
+                      ? std::string("all people are asked about equally often")
+                      : base::str("group 0 is asked about most often, group ", rarest, " once"))
+              << ")\n";
     if (result.wanted())
       result.print({{"right", right}, {"asked", questions.size()}, {"answers", answers}});
   });

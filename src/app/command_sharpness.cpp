@@ -128,7 +128,8 @@ void print_tables(const std::vector<Probed>& all, const SharpnessOptions& option
   print_updates(all);
   if (options.blocks) print_blocks(all);
   const std::string legend = base::str(
-      "Means over ", options.steps, " steps from each checkpoint, with learning rates as before ",
+      "Means over ", options.steps, options.steps == 1 ? " step" : " steps",
+      " from each checkpoint, with learning rates as before ",
       "the schedule. Z: what a step subtracts from ", base::join(options.params, " "),
       ". I1 = <G, Z> and I2 = <Z, H Z> / 2 predict the decrease I1 - I2 of the batch's loss; ",
       "realised: the decrease itself. NDS = <Z, H Z> / |Z|^2, its parts within layers and across ",

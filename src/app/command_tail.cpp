@@ -76,8 +76,8 @@ void print_tables(const std::vector<Examined>& all, bool held_out) {
              [](size_t row) { return std::string(data::kAttributeNames.at(row)); });
   const std::string legend = base::str(
       "first: share of questions whose first answer token is the likeliest. exact: share of whole "
-      "answers that greedy decoding gets right. loss: nats a token of the answers. A person of "
-      "group g was asked about 2^(m-g) times. Wordings: ",
+      "answers that greedy decoding gets right. loss: nats a token of the answers. Unless "
+      "data.uniform was set, a person of group g was asked about 2^(m-g) times. Wordings: ",
       held_out ? "kept from training for that fact." : "as trained.");
   for (const std::string& line : base::wrap_text(legend, base::table_width()))
     std::cout << line << "\n";

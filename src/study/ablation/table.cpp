@@ -90,6 +90,15 @@ Column recovered_column(std::span<const AblationAnswer> blocks) {
   return column;
 }
 
+// What the blocks call their baseline; "the baseline" where they differ.
+std::string baseline_name(std::span<const AblationAnswer> blocks) {
+  const std::string& name = blocks.front().words.baseline;
+  const bool same = std::all_of(blocks.begin(), blocks.end(), [&](const AblationAnswer& block) {
+    return block.words.baseline == name;
+  });
+  return same ? name : "the baseline";
+}
+
 Column gain_column(std::span<const AblationAnswer> blocks) {
   const bool negative = std::any_of(blocks.begin(), blocks.end(), [](const AblationAnswer& block) {
     return std::any_of(block.rows.begin(), block.rows.end(),
@@ -97,7 +106,7 @@ Column gain_column(std::span<const AblationAnswer> blocks) {
   });
   const int digits = digits_of(blocks, &RowAnswer::gain);
   const auto width = static_cast<size_t>(digits) + (negative ? 3 : 2);  // "-0.003"
-  return {"gain over " + blocks.front().words.baseline, texts_of(blocks, [&](const RowAnswer& row) {
+  return {"gain over " + baseline_name(blocks), texts_of(blocks, [&](const RowAnswer& row) {
             return estimate_text(row.gain, digits, width);
           })};
 }
@@ -168,7 +177,8 @@ std::string ablation_table(std::span<const AblationAnswer> blocks, size_t width)
                   [](const AblationAnswer& block) { return block.gain_is_certain(); })) {
     columns.push_back(recovered_column(blocks));
   }
-  const std::string whose = words.baseline == AblationWords().baseline ? "Adam" : "the baseline";
+  const bool of_adam = baseline_name(blocks) == AblationWords().baseline;
+  const std::string whose = of_adam ? "Adam" : "the baseline";
   Column reach{"steps to " + whose + "'s loss",
                texts_of(blocks, [](const RowAnswer& row) { return reach_text(row.reach); })};
   if (std::any_of(reach.cells.begin(), reach.cells.end(),

@@ -157,6 +157,7 @@ Comparison compare_runs(std::vector<record::RunRecord> runs, std::optional<doubl
     }
     pointers.push_back(&run);
     const RunFigures& figures = comparison.figures.emplace_back(figures_of(run));
+    if (run.diverged()) continue;  // nothing that it reached is a result
     all_validated &= figures.best.has_value();
     if (figures.best) worst = std::max(worst, figures.best->loss);
   }
@@ -165,8 +166,10 @@ Comparison compare_runs(std::vector<record::RunRecord> runs, std::optional<doubl
     throw base::Error(comparison.comparability.reasons.front(),
                       " There is no loss that all could reach; leave --loss out.");
   }
-  if (!target && all_validated && comparison.comparability.losses) comparison.target = worst;
+  if (!target && all_validated && std::isfinite(worst) && comparison.comparability.losses)
+    comparison.target = worst;
   for (size_t i = 0; comparison.target && i < comparison.runs.size(); ++i) {
+    if (comparison.runs[i].diverged()) continue;
     comparison.figures[i].reached = reach(comparison.runs[i], *comparison.target);
   }
   comparison.settings = differing_settings(comparison.runs);

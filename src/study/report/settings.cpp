@@ -48,17 +48,28 @@ std::string role_cell(const ReportRun& run, std::string_view role,
              base::join(shown, " / "), "</td>");
 }
 
+bool has_role(const ReportData& data, size_t block, std::string_view role) {
+  return std::any_of(data.runs.begin(), data.runs.end(), [&](const ReportRun& run) {
+    return run.block == block && std::any_of(run.assignment.begin(), run.assignment.end(),
+                                             [&](const auto& line) { return line.role == role; });
+  });
+}
+
 // One line a distinct assignment of a block, over the roles.
 std::string roles_table(const ReportData& data, size_t block) {
   constexpr const auto& kRoles = config::EnumNames<config::Role>::names;
   const std::vector<std::string> rules = rules_of(data);
+  std::vector<std::string_view> roles;  // a model without biases needs no column for them
+  for (const std::string_view role : kRoles) {
+    if (has_role(data, block, role)) roles.push_back(role);
+  }
   std::string head = "<tr><th scope=\"col\">row</th>", body;
-  for (std::string_view role : kRoles) head += str("<th scope=\"col\">", role, "</th>");
+  for (std::string_view role : roles) head += str("<th scope=\"col\">", role, "</th>");
   for (size_t row = 0; row < data.rows.size(); ++row) {
     const std::vector<size_t> own = members(data, block, row);
     if (own.empty() || data.runs[own[0]].assignment.empty()) continue;
     body += "<tr><th scope=\"row\">" + row_name(data.rows[row]) + "</th>";
-    for (std::string_view role : kRoles) body += role_cell(data.runs[own[0]], role, rules);
+    for (std::string_view role : roles) body += role_cell(data.runs[own[0]], role, rules);
     body += "</tr>\n";
   }
   if (body.empty()) return "";

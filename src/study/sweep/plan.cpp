@@ -5,6 +5,7 @@
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/config/batch_sizes.hpp"
 #include "muonlab/config/load.hpp"
 #include "rates.hpp"
 #include "search.hpp"
@@ -113,11 +114,17 @@ void SweepPlanner::check_rungs(const config::TuneStage& stage, const std::string
                                const Settings& settings) {
   if (stage.rungs.empty()) return;
   const Cell* whole = configured(settings, row);
-  if (!whole || !whole->config.train.steps || stage.rungs.back() < *whole->config.train.steps)
-    return;
+  if (!whole) return;
+  const config::TrainConfig& train = whole->config.train;
+  std::optional<int64_t> steps = train.steps;
+  if (train.tokens)
+    steps = config::BatchSizes(whole->config)
+                .steps_for((*train.tokens + whole->config.model.context - 1) /
+                           whole->config.model.context);
+  if (!steps || stage.rungs.back() < *steps) return;
   problems_.add({sweep_.path, "tune",
                  base::str("rungs go up to ", stage.rungs.back(), " steps, but the runs have ",
-                           *whole->config.train.steps, "; every rung is shorter than a run")},
+                           *steps, "; every rung is shorter than a run")},
                 row);
 }
 

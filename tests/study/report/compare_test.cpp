@@ -206,6 +206,14 @@ TEST(Compare, AnEarlierLossIsNoResultOfADivergedRun) {
   const std::string text = comparison_text(comparison);
   EXPECT_TRUE(holds(text, "  A  a  step 3/4  diverged\n")) << text;
   EXPECT_TRUE(holds(text, "  A      diverged   diverged  6.0000")) << text;
+
+  // The other one's best loss is the target, which the diverged run does not reach.
+  const Comparison three = compare_runs(
+      {run, record("b", kAdam, {7.0}, {7.0, 6.5}), record("c", kAdam, {7.0}, {7.0, 6.0})});
+  EXPECT_EQ(three.target, 6.5);
+  EXPECT_FALSE(three.figures[0].reached);
+  EXPECT_EQ(three.figures[2].reached->step, 1.0);
+  EXPECT_FALSE(compare_runs({run, run}).target);
 }
 
 TEST(Compare, JsonHoldsTheFigures) {

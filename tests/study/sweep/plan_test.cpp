@@ -260,22 +260,33 @@ TEST(SweepPlan, TrialsOfTwoStagesAtOneRowHaveNamesOfTheirOwn) {
 }
 
 TEST(SweepPlan, ARungIsShorterThanTheRuns) {
-  const auto problem = [](const std::string& rungs) {
-    Sweep sweep(base::str(
-        "\"axes\": {", kRows,
-        R"(}, "tune": {"at": {"row": "adam"}, "path": "optimizers.adam.lr", "grid": [0.1, 0.2],)"
-        R"( "search": "halving", "rungs": )",
-        rungs, "}"));
+  const auto problem = [](const std::string& train, const std::string& rungs) {
+    base::TemporaryFolder folder;
+    std::string base_text = kBase;
+    base_text.replace(base_text.find("{\"steps\": 10}"), 13, train);
+    base::write_atomically(folder / "base.json", base_text);
+    base::write_atomically(
+        folder / "sweep.json",
+        base::str(
+            R"({"base": "base.json", "settings": {"model.context": 64}, "axes": {)", kRows,
+            R"(}, "compare": {"axis": "row", "baseline": "adam", "reference": "all"}, "tune": )"
+            R"({"at": {"row": "adam"}, "path": "optimizers.adam.lr", "grid": [0.1, 0.2], )"
+            R"("search": "halving", "rungs": )",
+            rungs, "}}"));
+    SweepPlanner planner(config::load_sweep(folder / "sweep.json"));
     try {
-      sweep.plan(kNothingKnown);
+      planner.plan(kNothingKnown);
     } catch (const config::ConfigError& error) {
       return std::string(error.what());
     }
     return std::string();
   };
-  EXPECT_EQ(problem("[5, 9]"), "");
-  EXPECT_NE(problem("[5, 10]").find("rungs go up to 10 steps, but the runs have 10"),
+  const std::string steps = R"({"steps": 10})", tokens = R"({"tokens": 1000, "batch": 4})";
+  EXPECT_EQ(problem(steps, "[5, 9]"), "");
+  EXPECT_NE(problem(steps, "[5, 10]").find("rungs go up to 10 steps, but the runs have 10"),
             std::string::npos);
+  EXPECT_EQ(problem(tokens, "[3]"), "");
+  EXPECT_NE(problem(tokens, "[3, 4]").find("the runs have 4"), std::string::npos);
 }
 
 TEST(SweepPlan, SeedsAreThoseOfTheBaseWhereNoneAreGiven) {
