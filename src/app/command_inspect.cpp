@@ -35,6 +35,7 @@ struct InspectOptions {
 struct Contents {
   std::string name, dtype;
   std::vector<int64_t> shape;
+  bool readable = true;  // else only the count is known
   int64_t count = 0, zeros = 0, not_finite = 0;
   double sum_of_squares = 0, sum = 0;  // of the finite ones, as the rest
   double least = INFINITY, largest = -INFINITY;
@@ -68,15 +69,13 @@ void each_tensor(const std::string& path, const std::string& pattern,
   }
 }
 
-at::Tensor as_double(const store::TensorView& view) {
-  return tensor::to_tensor(view).to(at::kDouble).reshape({-1});
-}
-
 Contents contents_of(const store::TensorView& view) {
   Contents all{.name = view.name, .dtype = view.dtype, .shape = view.shape};
-  const at::Tensor values = as_double(view);
+  all.readable = tensor::is_readable(view.dtype);
+  all.count = static_cast<int64_t>(view.bytes.size() / store::dtype_size(view.dtype));
+  if (!all.readable) return all;
+  const at::Tensor values = tensor::to_tensor(view).to(at::kDouble).reshape({-1});
   const double* x = values.const_data_ptr<double>();
-  all.count = values.numel();
   for (int64_t i = 0; i < all.count; ++i) {
     if (!std::isfinite(x[i])) {
       ++all.not_finite;
@@ -108,9 +107,11 @@ std::string drawn(const Contents& contents) {
 }
 
 nlohmann::ordered_json json_of(const Contents& one) {
-  nlohmann::ordered_json json{{"name", one.name},   {"dtype", one.dtype},
-                              {"shape", one.shape}, {"count", one.count},
-                              {"zeros", one.zeros}, {"not_finite", one.not_finite}};
+  nlohmann::ordered_json json{
+      {"name", one.name}, {"dtype", one.dtype}, {"shape", one.shape}, {"count", one.count}};
+  if (!one.readable) return json;
+  json["zeros"] = one.zeros;
+  json["not_finite"] = one.not_finite;
   if (one.finite() > 0) {
     json["rms"] = one.rms();
     json["mean"] = one.mean();
@@ -129,18 +130,22 @@ void inspect_one(const std::string& path, const InspectOptions& options) {
   columns.push_back({"not finite", number});
   if (options.histogram) columns.push_back({"min to max"});
   base::TextTable table(columns);
-  int64_t num_tensors = 0, num_values = 0, not_finite = 0;
+  int64_t num_tensors = 0, num_unread = 0, num_values = 0, not_finite = 0;
   each_tensor(path, options.tensors, [&](const store::TensorView& view) {
     const Contents one = contents_of(view);
     ++num_tensors;
-    num_values += one.count;
+    num_unread += one.readable ? 0 : 1;
+    num_values += one.readable ? one.count : 0;
     not_finite += one.not_finite;
     if (options.json) {
       std::cout << record::json_text(json_of(one)) << "\n";
       return;
     }
     const auto figure = [&](double value) {
-      return one.finite() > 0 ? base::significant(value, 4) : "-";
+      return one.readable && one.finite() > 0 ? base::significant(value, 4) : "-";
+    };
+    const auto number = [&](int64_t value) {
+      return one.readable ? base::with_commas(value) : "-";
     };
     std::vector<std::string> cells{one.name,
                                    one.dtype,
@@ -149,9 +154,9 @@ void inspect_one(const std::string& path, const InspectOptions& options) {
                                    figure(one.mean()),
                                    figure(one.least),
                                    figure(one.largest),
-                                   base::with_commas(one.zeros),
-                                   base::with_commas(one.not_finite)};
-    if (options.histogram) cells.push_back(drawn(one));
+                                   number(one.zeros),
+                                   number(one.not_finite)};
+    if (options.histogram) cells.push_back(one.readable ? drawn(one) : "-");
     table.add_row(std::move(cells));
   });
   if (num_tensors == 0) throw base::Error(path, ": no tensor matches ", options.tensors);
@@ -161,13 +166,24 @@ void inspect_one(const std::string& path, const InspectOptions& options) {
             << " numbers, "
             << (not_finite == 0 ? "all finite" : base::with_commas(not_finite) + " not finite")
             << "\n";
+  if (num_unread > 0) {
+    std::cout << base::with_commas(num_unread)
+              << " of the tensors have types whose numbers muonlab neither reads nor counts\n";
+  }
 }
 
 struct Stored {
   std::string dtype;
   std::vector<int64_t> shape;
-  at::Tensor values;
+  at::Tensor values;  // the bytes where the type is not readable
 };
+
+Stored stored_of(const store::TensorView& view) {
+  if (tensor::is_readable(view.dtype)) return {view.dtype, view.shape, tensor::to_tensor(view)};
+  const store::TensorView bytes{
+      view.name, "U8", {static_cast<int64_t>(view.bytes.size())}, view.bytes};
+  return {view.dtype, view.shape, tensor::to_tensor(bytes)};
+}
 
 struct Compared {
   double relative = 0;  // |A - B| / |A|, Frobenius norms
@@ -190,9 +206,8 @@ Compared compare_tensors(const at::Tensor& a, const at::Tensor& b) {
 void inspect_difference(const InspectOptions& options) {
   using enum base::TextColumn::Kind;
   std::map<std::string, Stored> before;
-  each_tensor(options.paths[0], options.tensors, [&](const store::TensorView& view) {
-    before[view.name] = {view.dtype, view.shape, tensor::to_tensor(view)};
-  });
+  each_tensor(options.paths[0], options.tensors,
+              [&](const store::TensorView& view) { before[view.name] = stored_of(view); });
   base::TextTable table({{"tensor"}, {"relative", number}, {"largest", number}, {"remark"}});
   int64_t num_equal = 0, num_other = 0;
   const auto report = [&](const std::string& name, const Compared* found,
@@ -216,8 +231,17 @@ void inspect_difference(const InspectOptions& options) {
     if (stored.shape != view.shape) {
       return report(view.name, nullptr, shape_of(stored.shape) + " and " + shape_of(view.shape));
     }
+    const Stored now = stored_of(view);
+    if (!tensor::is_readable(stored.dtype) || !tensor::is_readable(now.dtype)) {
+      if (stored.dtype != now.dtype)
+        return report(view.name, nullptr, stored.dtype + " and " + now.dtype + ", not compared");
+      if (!at::equal(stored.values, now.values))
+        return report(view.name, nullptr, "other bytes of type " + now.dtype);
+      ++num_equal;
+      return;
+    }
     const Compared found =
-        compare_tensors(stored.values.to(at::kDouble), tensor::to_tensor(view).to(at::kDouble));
+        compare_tensors(stored.values.to(at::kDouble), now.values.to(at::kDouble));
     if (found.equal) {
       ++num_equal;
     } else {

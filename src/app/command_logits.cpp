@@ -29,6 +29,8 @@ class LogitsLine {
       : loaded_(loaded), options_(options), where_(std::move(where)) {}
 
   std::string answer(const std::string& text) {
+    // The parser would take a NUL byte for the end of the line.
+    if (text.find('\0') != text.npos) fail("holds a NUL byte, which is not valid JSON");
     json_ = nlohmann::json::parse(text, nullptr, false);
     if (!json_.is_object()) fail("expected a JSON object, such as {\"text\": \"…\"}");
     std::vector<int32_t> ids;

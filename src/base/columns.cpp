@@ -133,14 +133,19 @@ std::string clip_text(std::string_view text, size_t width) {
 
 std::vector<std::string> wrap_text(std::string_view text, size_t width) {
   std::vector<std::string> lines(1);
+  size_t columns = 0;  // of the last line
   for (const std::string& word : words_of(text)) {
     const std::vector<std::string> parts = parts_of(word, width);
-    const std::string& first = parts.front();
-    if (!lines.back().empty() && display_width(lines.back()) + 1 + display_width(first) > width) {
+    const size_t first_columns = display_width(parts.front());
+    if (!lines.back().empty() && columns + 1 + first_columns > width) {
       lines.emplace_back();
+      columns = 0;
     }
-    lines.back() += (lines.back().empty() ? "" : " ") + first;
+    columns += (lines.back().empty() ? 0 : 1) + first_columns;
+    lines.back() += (lines.back().empty() ? "" : " ") + parts.front();
+    if (parts.size() == 1) continue;
     lines.insert(lines.end(), parts.begin() + 1, parts.end());
+    columns = display_width(lines.back());
   }
   return lines;
 }

@@ -148,7 +148,7 @@ void make_directories(const std::string& path, FileSystem& files) {
 
 void remove_tree(const std::string& path, FileSystem& files) {
   if (!files.exists(path)) return;
-  if (!files.is_directory(path)) {
+  if (files.is_link(path) || !files.is_directory(path)) {
     files.remove_file(path);
     return;
   }

@@ -247,12 +247,13 @@ std::vector<std::string> PosixFileSystem::list(const std::string& path) {
   return names;
 }
 
-// The entry itself, a link not followed; 0 when absent.
-mode_t PosixFileSystem::mode(const std::string& path) const {
+// 0 when absent.
+mode_t PosixFileSystem::mode(const std::string& path, bool follows_links) const {
   try {
     const Spot at = spot("look at", path);
     struct stat found {};
-    if (::fstatat(at.folder, at.name.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0) {
+    const int flags = follows_links && at.follows_links ? 0 : AT_SYMLINK_NOFOLLOW;
+    if (::fstatat(at.folder, at.name.c_str(), &found, flags) == 0) {
       return found.st_mode;
     }
     throw spot_error("look at", at, errno);
@@ -262,9 +263,11 @@ mode_t PosixFileSystem::mode(const std::string& path) const {
   }
 }
 
-bool PosixFileSystem::exists(const std::string& path) { return mode(path) != 0; }
+bool PosixFileSystem::exists(const std::string& path) { return mode(path, false) != 0; }
 
-bool PosixFileSystem::is_directory(const std::string& path) { return S_ISDIR(mode(path)); }
+bool PosixFileSystem::is_directory(const std::string& path) { return S_ISDIR(mode(path, true)); }
+
+bool PosixFileSystem::is_link(const std::string& path) { return S_ISLNK(mode(path, false)); }
 
 uint64_t PosixFileSystem::size(const std::string& path) {
   const Spot at = spot("open", path);

@@ -35,6 +35,7 @@ class PosixFileSystem : public FileSystem {
   std::vector<std::string> list(const std::string& path) override;
   bool exists(const std::string& path) override;
   bool is_directory(const std::string& path) override;
+  bool is_link(const std::string& path) override;
   uint64_t size(const std::string& path) override;
   uint64_t free_space(const std::string& path) override;
 
@@ -45,7 +46,7 @@ class PosixFileSystem : public FileSystem {
  private:
   // Of a file whose bytes are about to change.
   Spot changed_spot(std::string_view operation, const std::string& path) const;
-  mode_t mode(const std::string& path) const;
+  mode_t mode(const std::string& path, bool follows_links) const;
 };
 
 // The path, which may be neither empty nor hold a NUL byte.

@@ -10,7 +10,10 @@ namespace muonlab::data {
 
 namespace {
 
-constexpr size_t kMaxRuleBytes = 1024, kMaxRules = 1 << 21;
+constexpr size_t kMaxRuleBytes = 1024;
+// Units may be shared, so a damaged array can have more paths than there is time for. The largest
+// known map takes about a million steps.
+constexpr size_t kMaxSteps = 1 << 23;
 
 // Units of a double array as Darts-clone stores them (darts.h, DoubleArrayUnit).
 class DoubleArray {
@@ -21,20 +24,22 @@ class DoubleArray {
     if (!units.empty()) std::memcpy(units_.data(), units.data(), units.size());
   }
 
-  void collect(uint32_t at, std::string& from, std::vector<CharacterRule>& rules) const {
-    if (from.size() > kMaxRuleBytes) fail();
+  // Sentencepiece follows the bytes of a text through the array and checks no index, so every unit
+  // that some text leads to must have the whole block of its successors within the array.
+  void collect(uint32_t at, std::string& from, std::vector<CharacterRule>& rules) {
+    if (from.size() > kMaxRuleBytes || ++steps_ > kMaxSteps) fail();
     const uint32_t base = at ^ offset(unit(at));
+    if ((base | 0xFF) >= units_.size()) fail();
     if (((unit(at) >> 8) & 1) != 0) {  // a text ends here
-      const uint32_t value = unit(base) & 0x7FFFFFFF;
-      if (value >= texts_.size() || from.empty()) fail();
+      const uint32_t value = unit(base) & ~kIsValue;
+      if ((unit(base) & kIsValue) == 0 || value >= texts_.size() || from.empty()) fail();
       const std::string_view to = texts_.substr(value);
       if (to.find('\0') == std::string_view::npos) fail();
       rules.push_back({from, std::string(to.substr(0, to.find('\0')))});
-      if (rules.size() > kMaxRules) fail();
     }
-    for (uint32_t byte = 1; byte < 256; ++byte) {
+    for (uint32_t byte = 0; byte < 256; ++byte) {
       const uint32_t next = base ^ byte;
-      if (next >= units_.size() || label(units_[next]) != byte) continue;
+      if (label(units_[next]) != byte) continue;
       from.push_back(static_cast<char>(byte));
       collect(next, from, rules);
       from.pop_back();
@@ -42,8 +47,10 @@ class DoubleArray {
   }
 
  private:
+  static constexpr uint32_t kIsValue = 1u << 31;
+
   static uint32_t offset(uint32_t unit) { return (unit >> 10) << ((unit & (1u << 9)) >> 6); }
-  static uint32_t label(uint32_t unit) { return unit & ((1u << 31) | 0xFF); }
+  static uint32_t label(uint32_t unit) { return unit & (kIsValue | 0xFF); }
   uint32_t unit(uint32_t at) const {
     if (at >= units_.size()) fail();
     return units_[at];
@@ -57,6 +64,7 @@ class DoubleArray {
   std::vector<uint32_t> units_;
   std::string_view texts_;
   const std::string& label_;
+  size_t steps_ = 0;
 };
 
 }  // namespace

@@ -6,7 +6,9 @@
 
 #include "data/shard_series.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/partial_output.hpp"
 #include "muonlab/base/text.hpp"
+#include "muonlab/data/ids_tokenizer.hpp"
 
 namespace muonlab::data {
 namespace {
@@ -24,10 +26,40 @@ struct Inputs {
   std::vector<Shard> shards;
   uint64_t num_tokens = 0, num_documents = 0, vocabulary = 0;
   uint32_t end_of_text = 0;
+  // Of the tokenizer that made the ids, and who names it; empty where that is not known.
+  std::string tokenizer_hash, named_by;
 };
+
+// Empty for a file that does not say which tokenizer made its ids.
+std::string tokenizer_hash_of(const Shard& shard) {
+  const ShardHeader& header = shard.header();
+  const auto without = make_ids_tokenizer(static_cast<int64_t>(header.vocabulary),
+                                          static_cast<int32_t>(header.end_of_text));
+  const std::string hash = header.tokenizer_hash.hex();
+  return shard.format() != "muonlab" || hash == without->hash() ? "" : hash;
+}
+
+// Equal ids of two tokenizers stand for different texts, and nothing would tell them apart later.
+void require_one_tokenizer(Inputs& inputs, const Shard& shard) {
+  const std::string hash = tokenizer_hash_of(shard);
+  if (hash.empty()) return;
+  if (inputs.tokenizer_hash.empty()) {
+    inputs.tokenizer_hash = hash;
+    inputs.named_by = shard.path();
+  }
+  if (hash == inputs.tokenizer_hash) return;
+  throw base::Error(shard.path(), ": made with another tokenizer (hash ", hash, ") than ",
+                    inputs.named_by, " (", inputs.tokenizer_hash,
+                    "), so that equal ids stand for different texts; convert files of one "
+                    "tokenizer together");
+}
 
 Inputs open_inputs(const std::vector<std::string>& paths, const TokenFileOptions& options) {
   Inputs inputs;
+  if (options.tokenizer && !is_ids_tokenizer(*options.tokenizer)) {
+    inputs.tokenizer_hash = options.tokenizer->hash();
+    inputs.named_by = "the one that is named";
+  }
   for (const std::string& path : paths) {
     for (const std::string& shard : shard_paths(path)) {
       inputs.shards.push_back(Shard::open(shard, options));
@@ -39,6 +71,7 @@ Inputs open_inputs(const std::vector<std::string>& paths, const TokenFileOptions
                           inputs.shards.front().path(), " (", first.vocabulary, ", ",
                           first.end_of_text, "); convert files of one tokenizer together");
       }
+      require_one_tokenizer(inputs, inputs.shards.back());
       inputs.num_tokens += header.num_tokens;
       inputs.num_documents += header.num_documents;
     }
@@ -66,35 +99,21 @@ void each_chunk(const Inputs& inputs, const ConvertProgress& progress, Take&& ta
   }
 }
 
-// A file under another name until it is complete.
 class NewFile {
  public:
-  explicit NewFile(std::string path)
-      : path_(std::move(path)), partial_(path_ + ".partial"), file_(files().create(partial_)) {}
-  ~NewFile() {
-    try {
-      if (!complete_ && files().exists(partial_)) files().remove_file(partial_);
-    } catch (const base::Error&) {  // what failed before is what is told
-    }
-  }
-  NewFile(const NewFile&) = delete;
-  NewFile& operator=(const NewFile&) = delete;
+  explicit NewFile(const std::string& path)
+      : output_(path), file_(base::real_file_system().create_new(output_.path())) {}
 
   void write(const std::string& bytes) { file_->write_text(bytes); }
   void complete() {
     file_->sync();
     file_->close();
-    files().rename(partial_, path_);
-    files().sync_directory(base::parent_path(path_));
-    complete_ = true;
+    output_.publish();
   }
-  const std::string& path() const { return path_; }
 
  private:
-  static base::FileSystem& files() { return base::real_file_system(); }
-  std::string path_, partial_;
+  base::PartialOutput output_;
   std::unique_ptr<base::WritableFile> file_;
-  bool complete_ = false;
 };
 
 void refuse_present(const std::string& path) {
@@ -243,12 +262,15 @@ Converted write_shards(const Inputs& inputs, const TokenFileOptions& options,
                       inputs.vocabulary, ", ", inputs.end_of_text, ") are not the tokenizer's (",
                       tokenizer->vocabulary(), ", ", tokenizer->end_of_text(), ")");
   }
+  if (!inputs.tokenizer_hash.empty() && tokenizer->hash() != inputs.tokenizer_hash) {
+    throw base::Error(inputs.named_by, ": made with another tokenizer (hash ",
+                      inputs.tokenizer_hash, ") than the one beside ", inputs.shards.front().path(),
+                      " (", tokenizer->hash(), "); name the right one with --tokenizer");
+  }
   refuse_present(out);
-  base::FileSystem& files = base::real_file_system();
-  const std::string partial = out + ".partial";
-  base::remove_tree(partial);
-  base::make_directories(partial);
-  ShardSeries series(*tokenizer, partial, kShardTokens);
+  base::PartialOutput output(out);
+  base::make_directories(output.path());
+  ShardSeries series(*tokenizer, output.path(), kShardTokens);
   bool starts = true;
   each_chunk(inputs, progress, [&](std::span<const int32_t> ids) {
     const auto ends = std::ranges::count(ids, tokenizer->end_of_text());
@@ -259,10 +281,8 @@ Converted write_shards(const Inputs& inputs, const TokenFileOptions& options,
   series.close();
   const std::map<std::string, std::string> described = tokenizer->files();
   for (const std::string& name : tokenizer->defining_files())
-    base::write_atomically(base::join_path(partial, name), described.at(name));
-  files.sync_directory(partial);
-  files.rename(partial, out);
-  files.sync_directory(base::parent_path(out));
+    base::write_atomically(base::join_path(output.path(), name), described.at(name));
+  output.publish();
   Converted converted{{}, series.totals().num_tokens, series.totals().num_documents};
   for (const std::string& name : series.totals().shards)
     converted.files.push_back(base::join_path(out, name));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include <nlohmann/json.hpp>
 
@@ -15,8 +16,21 @@ namespace {
 
 using Json = nlohmann::json;
 
-// Python's json writes what JSON has no words for. Outside strings they become null.
-std::string without_nan(std::string_view row) {
+// The number at the beginning of a text, or "null" where no double holds it, as 1e999; and its
+// length, 0 where there is no number.
+std::pair<std::string_view, size_t> first_number(std::string_view text) {
+  constexpr std::string_view kFirst = "-0123456789";
+  if (kFirst.find(text[0]) == kFirst.npos) return {"", 0};
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const auto length = static_cast<size_t>(end - text.data());
+  const bool is_held = error != std::errc::result_out_of_range;
+  return {is_held ? text.substr(0, length) : "null", length};
+}
+
+// Python's json writes what JSON has no words for, and JSON allows numbers that no type holds.
+// Outside strings they become null.
+std::string without_odd_numbers(std::string_view row) {
   constexpr std::array<std::string_view, 3> kWords{"NaN", "-Infinity", "Infinity"};
   std::string out;
   bool in_string = false;
@@ -29,6 +43,13 @@ std::string without_nan(std::string_view row) {
       out += "null";
       i += word->size() - 1;
       continue;
+    }
+    if (!in_string) {
+      if (const auto [number, length] = first_number(row.substr(i)); length > 0) {
+        out += number;
+        i += length - 1;
+        continue;
+      }
     }
     out += row[i];
     if (in_string && row[i] == '\\' && i + 1 < row.size()) {
@@ -44,8 +65,11 @@ std::string without_nan(std::string_view row) {
 std::string parse(std::string_view row, Json& value) {
   if (const size_t at = first_invalid_utf8(row); at != std::string_view::npos)
     return not_utf8(row[at]);
+  // JSON holds no NUL byte, and the parser would take one for the end of the line.
+  if (const size_t at = row.find('\0'); at != std::string_view::npos)
+    return base::str("not valid JSON at byte ", at + 1, ": a NUL byte");
   value = Json::parse(row, nullptr, false);
-  if (value.is_discarded()) value = Json::parse(without_nan(row), nullptr, false);
+  if (value.is_discarded()) value = Json::parse(without_odd_numbers(row), nullptr, false);
   if (!value.is_discarded()) return "";
   try {
     value = Json::parse(row);

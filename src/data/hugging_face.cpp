@@ -52,6 +52,24 @@ Json merges(const std::vector<HfPiece>& pieces) {
   return result;
 }
 
+// Piece -> id; of two pieces of one text the last counts. Not through operator[], which would
+// search all members for each.
+template <class Piece>
+Json vocabulary_of(const std::vector<Piece>& pieces) {
+  Json vocabulary = Json::object();
+  auto& members = vocabulary.get_ref<Json::object_t&>();
+  std::unordered_map<std::string_view, size_t> places;
+  for (size_t id = 0; id < pieces.size(); ++id) {
+    const auto [place, is_new] = places.emplace(pieces[id].text, members.size());
+    if (is_new) {
+      members.emplace_back(pieces[id].text, id);
+    } else {
+      members.data()[place->second].second = id;
+    }
+  }
+  return vocabulary;
+}
+
 Json byte_fallback_bpe(const Json& vocabulary, const Json& pairs) {
   return {{"type", "BPE"},
           {"dropout", nullptr},
@@ -71,9 +89,7 @@ std::map<std::string, std::string> hugging_face_files(const std::vector<HfPiece>
                                                       int unknown, int end_of_text) {
   Json model;
   if (bpe) {
-    Json vocabulary = Json::object();
-    for (size_t id = 0; id < pieces.size(); ++id) vocabulary[pieces[id].text] = id;
-    model = byte_fallback_bpe(vocabulary, merges(pieces));
+    model = byte_fallback_bpe(vocabulary_of(pieces), merges(pieces));
   } else {
     Json vocabulary = Json::array();
     for (const HfPiece& piece : pieces) vocabulary.push_back({piece.text, piece.score});
@@ -115,10 +131,9 @@ std::map<std::string, std::string> hugging_face_normalizing_files(
       settings.remove_extra_whitespaces)
     return made;
   std::vector<HfPiece> parts;
-  Json vocabulary = Json::object(), added = Json::array();
+  Json added = Json::array();
   for (const SentencePiece& piece : pieces) {
     const int id = static_cast<int>(parts.size());
-    vocabulary[piece.text] = id;
     parts.push_back({piece.text, piece.score, piece.type >= kUnknown && piece.type < kByte,
                      piece.type == kByte});
     if (piece.type != kControl && piece.type != kUserDefined) continue;
@@ -142,7 +157,7 @@ std::map<std::string, std::string> hugging_face_normalizing_files(
                           {"pre_tokenizer", nullptr},
                           {"post_processor", nullptr},
                           {"decoder", {{"type", "Sequence"}, {"decoders", decoders}}},
-                          {"model", byte_fallback_bpe(vocabulary, merges(parts))}};
+                          {"model", byte_fallback_bpe(vocabulary_of(pieces), merges(parts))}};
   made["tokenizer.json"] = tokenizer.dump() + "\n";
   return made;
 }

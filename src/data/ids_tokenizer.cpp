@@ -65,9 +65,12 @@ std::shared_ptr<const Tokenizer> read_ids_tokenizer(const std::string& json) {
   const auto config = nlohmann::json::parse(json, nullptr, false);
   if (!config.is_object() || !config.contains("muonlab")) return nullptr;
   const auto& own = config["muonlab"];
-  if (!own.is_object() || own.value("tokenizer", "") != "ids") return nullptr;
-  const int64_t vocabulary = own.value("vocabulary", int64_t{0});
-  const int64_t end_of_text = own.value("end_of_text", int64_t{-1});
+  const auto number = [&](const char* name) {
+    const auto found = own.find(name);
+    return found != own.end() && found->is_number_integer() ? found->get<int64_t>() : -1;
+  };
+  if (!own.is_object() || !own.contains("tokenizer") || own["tokenizer"] != "ids") return nullptr;
+  const int64_t vocabulary = number("vocabulary"), end_of_text = number("end_of_text");
   if (vocabulary < 1 || vocabulary > 1 << 24 || end_of_text < 0 || end_of_text >= vocabulary)
     return nullptr;
   return make_ids_tokenizer(vocabulary, static_cast<int32_t>(end_of_text));

@@ -66,10 +66,12 @@ void collect(const std::string& folder, std::vector<std::string>& paths,
   base::FileSystem& files = base::real_file_system();
   for (const std::string& name : files.list(folder)) {
     const std::string path = base::join_path(folder, name);
-    if (files.is_directory(path)) {
+    const bool is_folder = files.is_directory(path);
+    // A link to a folder may lead in a circle.
+    if (is_folder && !files.is_link(path)) {
       collect(path, paths, left_out);
     } else {
-      (kind_of(name) ? paths : left_out).push_back(path);
+      (!is_folder && kind_of(name) ? paths : left_out).push_back(path);
     }
   }
 }

@@ -102,12 +102,11 @@ class ChoiceLine {
       : where_(std::move(where)), tokenizer_(tokenizer) {}
 
   ChoiceQuestion read(std::string_view line) {
+    // JSON holds no NUL byte, and the parser would take one for the end of the line.
+    if (line.find('\0') != line.npos) fail("holds a NUL byte, which is not valid JSON");
     json_ = Json::parse(line, nullptr, false);
     if (!json_.is_object()) fail("expected a JSON object");
-    const Json* context = first_of({"context", "ctx", "question", "goal", "query"});
-    if (!context || !context->is_string())
-      fail("no text \"context\" (or ctx, question, goal, query)");
-    const std::string before(base::trim(context->get<std::string>()));
+    const std::string before = context();
     read_answers();
     ChoiceQuestion question;
     question.context = tokenizer_.encode(before);
@@ -132,6 +131,34 @@ class ChoiceLine {
       if (found != json_.end() && !found->is_null()) return &*found;
     }
     return nullptr;
+  }
+
+  // Of a text and a question about it, one would be left out without a word: both is refused.
+  std::string context() const {
+    const Json* known = nullptr;
+    std::string from, text;
+    for (const char* name : {"context", "ctx", "question", "goal", "query"}) {
+      const Json* value = first_of({name});
+      if (!value) continue;
+      known = value;
+      if (!value->is_string()) break;
+      const std::string_view trimmed = base::trim(value->get_ref<const std::string&>());
+      if (trimmed.empty()) continue;
+      if (!from.empty()) refuse_both(from, name);
+      from = name;
+      text = trimmed;
+    }
+    if (!known || !known->is_string()) fail("no text \"context\" (or ctx, question, goal, query)");
+    for (const char* name : {"article", "passage"}) {
+      if (first_of({name}) && !from.empty()) refuse_both(name, from);
+    }
+    return text;
+  }
+
+  [[noreturn]] void refuse_both(const std::string& first, const std::string& second) const {
+    fail(base::str("has both \"", first, "\" and \"", second,
+                   "\", and only one text can stand before the answers; join them in one "
+                   "\"context\" and leave the others out"));
   }
 
   void read_answers() {

@@ -39,11 +39,13 @@ class NormalizingTokenizer : public Tokenizer {
   NormalizingTokenizer(std::string model_bytes, const ModelSettings& settings,
                        const std::string& label)
       : model_(std::move(model_bytes)), settings_(settings), owner_(PretokenCache::new_owner()) {
+    // First, since sentencepiece uses the characters' table while it loads a model, unchecked.
+    const std::vector<CharacterRule> rules = read_character_map(settings.character_map, label);
     load_pieces(normalizer_, model_, label);
     load_pieces(words_, without_normalization(model_, label), label);
     pieces_ = read_sentence_pieces(model_, label);
     read_texts(label);
-    find_borders(read_character_map(settings.character_map, label), label);
+    find_borders(rules, label);
     hash_ = base::hash_text("muonlab sentencepiece 1\n" + model_).hex();
   }
 

@@ -6,6 +6,7 @@
 #include "data/pattern_node.hpp"
 #include "data/unicode.hpp"
 #include "muonlab/base/error.hpp"
+#include "muonlab/base/text.hpp"
 
 namespace muonlab::data {
 
@@ -16,13 +17,23 @@ void CharacterSet::add_if(Predicate belongs) {
   }
 }
 
+namespace {
+
+// More than any tokenizer has. Matching calls itself once a part, and every part holds the bits of
+// a set of characters.
+constexpr int kMaxParts = 1000, kMaxDepth = 200;
+
+}  // namespace
+
 class PatternParser {
  public:
   // A part of the expression: given the node that follows, it makes its own and returns the first.
   using Part = std::function<int(int next)>;
 
   PatternParser(std::string_view expression, SplitPattern& pattern)
-      : rest_(expression), expression_(expression), pattern_(pattern) {}
+      : rest_(expression), pattern_(pattern) {
+    pattern_.name_ = base::clip_text(expression, 200);
+  }
 
   void parse() {
     const Part all = alternatives(false);
@@ -34,7 +45,10 @@ class PatternParser {
   void parse_literal() {
     const int accept = make({});
     std::vector<char32_t> points;
-    while (!rest_.empty()) points.push_back(take_character());
+    while (!rest_.empty()) {
+      count_part();
+      points.push_back(take_character());
+    }
     int next = accept;
     for (auto at = points.rbegin(); at != points.rend(); ++at) {
       CharacterSet set;
@@ -56,8 +70,11 @@ class PatternParser {
   using Node = SplitPattern::Node;
 
   [[noreturn]] void refuse(const std::string& what) const {
-    throw base::Error("the pattern ", expression_, " holds ", what,
+    throw base::Error("the pattern ", pattern_.name_, " holds ", what,
                       ", which muonlab does not know");
+  }
+  void count_part() {
+    if (++num_parts_ > kMaxParts) refuse("more than 1,000 parts");
   }
 
   int make(Node node) {
@@ -110,6 +127,7 @@ class PatternParser {
   }
 
   Part item(bool fold) {
+    count_part();
     if (take("(")) return group(fold);
     if (take("$")) {
       return [this](int next) {
@@ -135,7 +153,9 @@ class PatternParser {
     } else if (!take("?:") && rest_.starts_with("?")) {
       refuse("a group that begins with \"(" + std::string(rest_.substr(0, 3)) + "\"");
     }
+    if (++depth_ > kMaxDepth) refuse("groups within groups, more than 200 deep");
     const Part inside = alternatives(fold);
+    --depth_;
     if (!take(")")) refuse("a group without its end");
     if (look != Look::none) {
       return [this, inside, look](int next) {
@@ -300,8 +320,9 @@ class PatternParser {
     set.add_if([&](char32_t p) { return in_categories(p, *categories) != negative; });
   }
 
-  std::string_view rest_, expression_;
+  std::string_view rest_;
   SplitPattern& pattern_;
+  int num_parts_ = 0, depth_ = 0;
 };
 
 SplitPattern::SplitPattern(std::string_view expression) {

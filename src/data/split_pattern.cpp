@@ -11,6 +11,9 @@ namespace muonlab::data {
 namespace {
 
 constexpr size_t kNoMatch = std::string_view::npos;
+// Of one match: as many as Oniguruma allows, and more where the text is long. Real patterns take a
+// few a byte.
+constexpr int64_t kMaxSteps = 10'000'000, kMaxStepsPerByte = 100;
 
 // The beginning of the character before `at`.
 size_t back(std::string_view text, size_t at) {
@@ -41,7 +44,16 @@ SplitPattern::SplitPattern() = default;
 SplitPattern::~SplitPattern() = default;
 SplitPattern::SplitPattern(SplitPattern&&) noexcept = default;
 
-size_t SplitPattern::match_set(const Node& node, std::string_view text, size_t at) const {
+void SplitPattern::take_steps(int64_t count, int64_t& steps) const {
+  steps -= count;
+  if (steps >= 0) return;
+  throw base::Error("the pattern ", name_,
+                    " by which the tokenizer splits texts takes too long on this text: it can "
+                    "match in too many ways; use another tokenizer, or leave the text out");
+}
+
+size_t SplitPattern::match_set(const Node& node, std::string_view text, size_t at,
+                               int64_t& steps) const {
   const CharacterSet& set = *sets_[static_cast<size_t>(node.set)];
   size_t end = at;
   int64_t count = 0;
@@ -51,29 +63,32 @@ size_t SplitPattern::match_set(const Node& node, std::string_view text, size_t a
     end += length;
     ++count;
   }
+  take_steps(count, steps);
   for (; count >= node.min; --count) {
-    const size_t found = match(node.next, text, end);
+    const size_t found = match(node.next, text, end, steps);
     if (found != kNoMatch || count == node.min) return found;
     end = back(text, end);
   }
   return kNoMatch;
 }
 
-size_t SplitPattern::match(int at_node, std::string_view text, size_t at) const {
+size_t SplitPattern::match(int at_node, std::string_view text, size_t at, int64_t& steps) const {
   while (true) {
+    take_steps(1, steps);
     const Node& node = nodes_[static_cast<size_t>(at_node)];
     switch (node.kind) {
       case Node::Kind::accept: return at;
-      case Node::Kind::set: return match_set(node, text, at);
+      case Node::Kind::set: return match_set(node, text, at, steps);
       case Node::Kind::end:
         if (at < text.size() && text[at] != '\n') return kNoMatch;
         break;
       case Node::Kind::look_ahead:
-        if ((match(node.branches[0], text, at) != kNoMatch) == node.negative) return kNoMatch;
+        if ((match(node.branches[0], text, at, steps) != kNoMatch) == node.negative)
+          return kNoMatch;
         break;
       case Node::Kind::branch:
         for (const int branch : node.branches) {
-          if (const size_t found = match(branch, text, at); found != kNoMatch) return found;
+          if (const size_t found = match(branch, text, at, steps); found != kNoMatch) return found;
         }
         return kNoMatch;
     }
@@ -85,7 +100,8 @@ SplitPattern::Range SplitPattern::find(std::string_view text, size_t from) const
   for (size_t at = from; at < text.size();) {
     const auto byte = static_cast<uint8_t>(text[at]);
     if (first_bytes_[byte]) {
-      const size_t end = match(start_, text, at);
+      int64_t steps = kMaxSteps + kMaxStepsPerByte * static_cast<int64_t>(text.size() - at);
+      const size_t end = match(start_, text, at, steps);
       if (end != kNoMatch && end > at) return {at, end};
       // Where X+$ fails it fails at every later place of the same run: without this a long run
       // would take a time that grows with its square.

@@ -42,18 +42,22 @@ class SplitPattern {
   struct Range {
     size_t begin, end;  // begin == end: there is none
   };
-  // The first match at or after `from` that is not empty. `text` is valid UTF-8.
+  // The first match at or after `from` that is not empty. `text` is valid UTF-8. Throws Error where
+  // the pattern tries far too many ways to match.
   Range find(std::string_view text, size_t from) const;
 
  private:
   friend class PatternParser;
   struct Node;
   SplitPattern();
-  size_t match(int node, std::string_view text, size_t at) const;
-  size_t match_set(const Node& node, std::string_view text, size_t at) const;
+  // `steps` is how many are left.
+  size_t match(int node, std::string_view text, size_t at, int64_t& steps) const;
+  size_t match_set(const Node& node, std::string_view text, size_t at, int64_t& steps) const;
+  void take_steps(int64_t count, int64_t& steps) const;
   void find_first_bytes();
   bool first_bytes_of(int node, std::vector<bool>& bytes) const;
 
+  std::string name_;  // the expression, for messages
   std::vector<Node> nodes_;
   std::vector<std::unique_ptr<const CharacterSet>> sets_;
   int start_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <filesystem>
 #include <future>
 #include <set>
 
@@ -13,6 +14,7 @@
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 #include "muonlab/base/hash.hpp"
+#include "muonlab/base/partial_output.hpp"
 #include "muonlab/data/shard.hpp"
 
 namespace muonlab::data {
@@ -179,9 +181,6 @@ class DocumentWriter {
   bool has_text_ = false;  // of the one that is being written
 };
 
-constexpr const char* kPartial = ".partial";
-constexpr const char* kReplaced = ".replaced";  // the old folder while the new one takes its place
-
 bool is_ours(const std::string& name) {
   return name.ends_with(kShardExtension) || name.ends_with(std::string(kShardExtension) + ".tmp") ||
          name == "tokenizer.model" || name == "tokenizer.json" || name == "tokenizer_config.json";
@@ -203,28 +202,19 @@ void require_ours(const std::string& folder, bool may_hold_parts) {
   }
 }
 
-// Refuses what must not be overwritten; clears the left-overs of an interrupted run.
-void prepare(const std::string& out_dir, const std::string& partial, bool force) {
+void require_new(const std::string& out_dir, bool force) {
   base::FileSystem& files = base::real_file_system();
-  for (const std::string& folder : {out_dir, partial, out_dir + kReplaced})
-    require_ours(folder, true);
+  require_ours(out_dir, true);
   if (files.exists(out_dir) && !files.list(out_dir).empty() && !force) {
     throw base::Error(out_dir, ": holds token shards already; --force replaces them");
   }
-  base::remove_tree(partial);
-  base::make_directories(partial);
 }
 
-// Puts the finished folder in its place.
-void publish(const std::string& partial, const std::string& out_dir) {
-  base::FileSystem& files = base::real_file_system();
-  files.sync_directory(partial);
-  const std::string old = out_dir + kReplaced;
-  base::remove_tree(old);
-  if (files.exists(out_dir)) files.rename(out_dir, old);
-  files.rename(partial, out_dir);
-  files.sync_directory(base::parent_path(out_dir));
-  base::remove_tree(old);
+// A link to a folder stays, and what it leads to is replaced.
+std::string target_of(const std::string& out_dir) {
+  std::error_code absent;
+  const auto target = std::filesystem::canonical(out_dir, absent);
+  return absent ? out_dir : target.string();
 }
 
 void require_text(const TokenizeResult& result) {
@@ -298,38 +288,33 @@ TokenizeResult write_shards(const Tokenizer& tokenizer, const std::string& folde
 
 }  // namespace
 
-TokenizeResult tokenize_files(const Tokenizer& tokenizer, const std::string& out_dir_as_given,
+TokenizeResult tokenize_files(const Tokenizer& tokenizer, const std::string& out_dir,
                               const TokenizeOptions& options, const TokenizeProgress& progress) {
   if (options.shard_tokens < 1)
     throw base::Error("a shard needs at least one token, not ", options.shard_tokens);
-  std::string out_dir = out_dir_as_given;
-  while (out_dir.size() > 1 && out_dir.back() == '/') out_dir.pop_back();
   if (!(options.valid_share >= 0 && options.valid_share < 1))
     throw base::Error("the share for validation lies between 0 and 1, not ", options.valid_share);
   const InputList list = list_inputs(options.inputs);
-  const std::string partial = out_dir + kPartial;
-  prepare(out_dir, partial, options.force);
-  try {
-    TokenizeResult result = write_shards(tokenizer, partial, list.inputs, options, progress);
-    result.left_out = list.left_out;
-    const auto files = tokenizer.files();
-    // Puts the part of the shards in `folder` right beside their tokenizer.
-    const auto complete = [&](ShardTotals& part, const std::string& folder) {
-      const std::string inside = base::join_path(partial, folder);
-      for (const std::string& name : tokenizer.defining_files())
-        base::write_atomically(base::join_path(inside, name), files.at(name));
-      base::real_file_system().sync_directory(inside);
-      for (std::string& shard : part.shards)
-        shard = base::join_path(base::join_path(out_dir, folder), shard);
-    };
-    complete(result, result.valid ? "train" : "");
-    if (result.valid) complete(*result.valid, "valid");
-    publish(partial, out_dir);
-    return result;
-  } catch (...) {
-    base::remove_tree(partial);
-    throw;
-  }
+  require_new(out_dir, options.force);
+  using enum base::PartialOutput::Existing;
+  base::PartialOutput output(target_of(out_dir), options.force ? replaced : refused);
+  require_new(out_dir, options.force);  // another process may just have finished it
+  TokenizeResult result = write_shards(tokenizer, output.path(), list.inputs, options, progress);
+  result.left_out = list.left_out;
+  const auto files = tokenizer.files();
+  // Puts the part of the shards in `folder` right beside their tokenizer.
+  const auto complete = [&](ShardTotals& part, const std::string& folder) {
+    const std::string inside = base::join_path(output.path(), folder);
+    for (const std::string& name : tokenizer.defining_files())
+      base::write_atomically(base::join_path(inside, name), files.at(name));
+    base::real_file_system().sync_directory(inside);
+    for (std::string& shard : part.shards)
+      shard = base::join_path(base::join_path(out_dir, folder), shard);
+  };
+  complete(result, result.valid ? "train" : "");
+  if (result.valid) complete(*result.valid, "valid");
+  output.publish();
+  return result;
 }
 
 }  // namespace muonlab::data

@@ -51,6 +51,8 @@ class JsonReader {
       unsupported("its pre_tokenizer", "none of kind ByteLevel");
     }
     check_decoder(member(file_, "decoder"));
+    if (const Json& processor = member(file_, "post_processor"); !processor.is_null())
+      kind(processor, "post_processor");
   }
 
  private:
@@ -292,20 +294,17 @@ class JsonReader {
     const Json& pattern = member(split, "pattern");
     const Json& regex = pattern.is_object() ? member(pattern, "Regex") : Json();
     const Json& literal = pattern.is_object() ? member(pattern, "String") : Json();
-    if (regex.is_string()) {
-      const std::string expression = regex;
-      parts_.line_ends_are_borders &=
-          std::ranges::find(kBorderedAtLineEnds, expression) != std::end(kBorderedAtLineEnds);
-      try {
-        parts_.splits.emplace_back(expression);
-      } catch (const base::Error& error) {
-        unsupported("its pre_tokenizer", base::str("Split; ", error.what()));
-      }
-    } else if (literal.is_string() && literal != "") {
-      parts_.line_ends_are_borders = false;
-      parts_.splits.push_back(SplitPattern::literal(literal.get<std::string>()));
-    } else {
-      malformed("a Split of its pre_tokenizer has no pattern");
+    const bool is_literal = literal.is_string() && literal != "";
+    if (!regex.is_string() && !is_literal) malformed("a Split of its pre_tokenizer has no pattern");
+    const std::string expression = regex.is_string() ? regex : literal;
+    parts_.line_ends_are_borders &=
+        regex.is_string() &&
+        std::ranges::find(kBorderedAtLineEnds, expression) != std::end(kBorderedAtLineEnds);
+    try {
+      parts_.splits.push_back(regex.is_string() ? SplitPattern(expression)
+                                                : SplitPattern::literal(expression));
+    } catch (const base::Error& error) {
+      unsupported("its pre_tokenizer", base::str("Split; ", error.what()));
     }
   }
 

@@ -136,6 +136,20 @@ std::string number_after(const std::string& text, const std::string& mark) {
       std::stoll(text.substr(first, text.find_first_not_of("0123456789", first) - first)));
 }
 
+// Where no piece of a unigram model is likely to occur half a time, sentencepiece ends the program.
+// A character that is a pretoken is; so is some piece of any text that is not very short.
+void check_unigram_text(const std::vector<std::pair<std::string, int64_t>>& rows) {
+  constexpr int64_t kEnoughBytes = 1000;
+  int64_t bytes = 0;
+  for (const auto& [pretoken, count] : rows) {
+    if (utf8_character_length(pretoken) == pretoken.size()) return;
+    bytes += static_cast<int64_t>(pretoken.size()) * count;
+  }
+  if (bytes >= kEnoughBytes) return;
+  throw base::Error(
+      "the text is too short to train a unigram tokenizer on; take more text, or another --kind");
+}
+
 [[noreturn]] void refuse(const std::string& reason, const TokenizerTraining& training) {
   const std::string wanted = base::with_commas(training.vocabulary);
   if (reason.find("Vocabulary size is smaller than required_chars") != std::string::npos) {
@@ -161,6 +175,7 @@ std::string train(const ReadTexts& read, const TokenizerTraining& training) {
   if (training.input_sentences < 0) throw base::Error("the number of sentences cannot be negative");
   auto rows = count_pretokens(read, training).sorted();
   if (rows.empty()) throw base::Error("there is no text to train a tokenizer on");
+  if (training.type == PieceModel::unigram) check_unigram_text(rows);
 
   CountIterator iterator(std::move(rows));
   std::string model;

@@ -57,7 +57,8 @@ void collect(const std::string& path, int depth, std::vector<RunSummary>& runs) 
   }
   for (const std::string& name : names) {
     const std::string below = base::join_path(path, name);
-    if (files.is_directory(below)) collect(below, depth - 1, runs);
+    // A link inside may lead in a circle.
+    if (files.is_directory(below) && !files.is_link(below)) collect(below, depth - 1, runs);
   }
 }
 

@@ -3,15 +3,11 @@
 #include "export_parts.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
+#include "muonlab/base/partial_output.hpp"
 #include "muonlab/config/model_hf.hpp"
 
 namespace muonlab::run {
 namespace {
-
-std::string without_slash(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return path;
-}
 
 // Both formats are those of programs that have the architectures of transformers.
 void accept_architecture(const config::ModelConfig& model) {
@@ -29,7 +25,7 @@ std::string model_name(const LoadedModel& loaded) {
 
 Exported export_model(const ExportRequest& request) {
   base::FileSystem& files = base::real_file_system();
-  const std::string out = without_slash(request.out);
+  const std::string& out = request.out;
   const bool to_file = request.format == ExportFormat::gguf;
   if (files.exists(out))
     throw base::Error(out, ": exists already; name a new ", to_file ? "file" : "folder");
@@ -37,21 +33,12 @@ Exported export_model(const ExportRequest& request) {
     throw base::Error("q8_0 is a type of GGUF; a Hugging Face folder takes fp32, bf16 or fp16");
   LoadedModel loaded = load_model(request.model, config::Device::cpu);
   accept_architecture(loaded.config.model);
-  base::make_directories(base::parent_path(out));
-  const std::string partial = out + ".partial";
-  base::remove_tree(partial);
-  try {
-    if (!to_file) files.make_directory(partial);
-    const Exported exported = to_file ? export_gguf(loaded, request, partial)
-                                      : export_hugging_face(loaded, request, partial);
-    if (!to_file) files.sync_directory(partial);
-    files.rename(partial, out);
-    files.sync_directory(base::parent_path(out));
-    return exported;
-  } catch (...) {
-    base::remove_tree(partial);
-    throw;
-  }
+  base::PartialOutput output(out);
+  if (!to_file) files.make_directory(output.path());
+  const Exported exported = to_file ? export_gguf(loaded, request, output.path())
+                                    : export_hugging_face(loaded, request, output.path());
+  output.publish();
+  return exported;
 }
 
 }  // namespace muonlab::run

@@ -39,7 +39,14 @@ std::shared_ptr<const data::Tokenizer> tokenizer_of(const std::string& folder,
   std::string reason = "holds no tokenizer";
   try {
     auto tokenizer = data::load_tokenizer(folder);
-    if (tokenizer->vocabulary() <= *model.vocabulary) return tokenizer;
+    if (tokenizer->vocabulary() <= *model.vocabulary) {
+      if (const std::string token = data::token_before_texts(folder); !token.empty()) {
+        base::log_warning(folder, ": its tokenizer puts ", token,
+                          " before every text; muonlab does not, and an export does not say so: "
+                          "losses and answers can differ from those of other programs");
+      }
+      return tokenizer;
+    }
     reason = base::str("its tokenizer has ", tokenizer->vocabulary(), " ids, its model ",
                        *model.vocabulary);
   } catch (const base::Error& error) {

@@ -2,6 +2,7 @@
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
+#include "muonlab/base/partial_output.hpp"
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
@@ -21,12 +22,9 @@ void write_initial_checkpoint(const std::string& config_path,
   tensor::start_runtime(loaded.run.threads.value_or(base::usable_processors()));
   Session session(prepare(loaded.run));
   load_initial_weights(session);
-  const std::string partial = folder + ".partial";
-  const std::string written =
-      train::save_checkpoint(session.trainer(), store::CheckpointWriter(files, partial, 0));
-  files.rename(written, folder);
-  base::remove_tree(partial);
-  files.sync_directory(base::parent_path(folder));
+  base::PartialOutput output(folder);
+  output.publish(
+      train::save_checkpoint(session.trainer(), store::CheckpointWriter(files, output.path(), 0)));
   base::print_line(
       base::str(folder, "  step 0, ",
                 base::human_count(static_cast<double>(session.prepared().plan.num_parameters)),

@@ -17,12 +17,13 @@ namespace {
 constexpr size_t kAlignment = 64;
 constexpr size_t kPiece = size_t{1} << 20;  // hashed while still in the cache from being written
 
-constexpr std::array<std::pair<std::string_view, size_t>, 15> kDtypes{{
+constexpr std::array<std::pair<std::string_view, size_t>, 17> kDtypes{{
     {"BOOL", 1},
     {"U8", 1},
     {"I8", 1},
     {"F8_E4M3", 1},
     {"F8_E5M2", 1},
+    {"F8_E8M0", 1},
     {"I16", 2},
     {"U16", 2},
     {"F16", 2},
@@ -33,6 +34,7 @@ constexpr std::array<std::pair<std::string_view, size_t>, 15> kDtypes{{
     {"I64", 8},
     {"U64", 8},
     {"F64", 8},
+    {"C64", 8},
 }};
 
 std::string quoted(const std::string& text) {

@@ -98,6 +98,7 @@ class HeaderEvents {
     if (level_ == Level::metadata) {
       header_.metadata.emplace(field_, value);
     } else if (level_ == Level::tensor && field_ == "dtype") {
+      if (value == "F4" || value == "F6_E2M3" || value == "F6_E3M2") refuse_packed(value);
       if (dtype_size(value) == 0) fail("unknown type \"" + base::clip_text(value, 20) + "\"");
       entry_.view.dtype = value;
     } else {
@@ -158,6 +159,13 @@ class HeaderEvents {
 
  private:
   enum class Level { outside, root, metadata, tensor, shape, offsets };
+
+  [[noreturn]] void refuse_packed(const std::string& dtype) const {
+    throw base::Error(path_, ": tensor \"", base::clip_text(tensor_, 80), "\": has the type ",
+                      dtype,
+                      ", whose numbers are parts of bytes; muonlab does not read it. Convert the "
+                      "model to BF16 or F32");
+  }
 
   void finish_tensor() {
     field_.clear();

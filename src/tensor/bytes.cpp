@@ -1,5 +1,6 @@
 #include "muonlab/tensor/bytes.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <set>
@@ -75,6 +76,10 @@ void load_exactly(const store::SafetensorsFile& file, const std::vector<NamedTen
                         "\" belongs to no parameter of this configuration");
     }
   }
+}
+
+bool is_readable(std::string_view dtype) {
+  return std::ranges::any_of(kDtypes, [&](const DtypeName& known) { return dtype == known.name; });
 }
 
 at::Tensor to_tensor(const store::TensorView& view) {

@@ -78,10 +78,34 @@ TEST_F(ModelCommands, AnExportedFolderIsAModelToEveryCommand) {
       EXPECT_EQ(here.out, there.out);
     }
   }
+  std::filesystem::create_directory_symlink("hf", scratch_ / "link");
+  EXPECT_EQ(run({"sample", "link", "--prompt", "A", "--tokens", "9"}).out,
+            run({"sample", "hf", "--prompt", "A", "--tokens", "9"}).out);
+  EXPECT_EQ(run({"export", "link", "--to", "hf", "--out", "copy"}).code, 0);
+  EXPECT_TRUE(std::filesystem::exists(scratch_ / "copy/tokenizer.json"));
   const support::Result without = run({"eval", "hf"});
   EXPECT_EQ(without.code, 2);
   EXPECT_NE(without.err.find("--data"), std::string::npos);
   EXPECT_NE(run({"sharpness", "hf"}).err.find("without the training state"), std::string::npos);
+}
+
+TEST_F(ModelCommands, ATokenThatTheModelExpectsBeforeTextsIsNotLeftOutSilently) {
+  ASSERT_EQ(run({"export", "r", "--to", "hf", "--out", "hf"}).code, 0);
+  EXPECT_EQ(run({"sample", "hf", "--prompt", "A", "--tokens", "1"}).err.find("before every text"),
+            std::string::npos);
+  std::ofstream(scratch_ / "hf/tokenizer_config.json")
+      << R"({"muonlab": {"tokenizer": "byte"}, "bos_token": "<s>", "add_bos_token": true})";
+  std::ofstream(scratch_ / "a.txt") << "A text that is longer than the context of the model is.";
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"sample", "hf", "--prompt", "A", "--tokens", "1"},
+        {"eval", "hf", "--data", "a.txt"},
+        {"export", "hf", "--to", "hf", "--out", "hf2"}}) {
+    const support::Result result = run(words);
+    EXPECT_EQ(result.code, 0) << result.err;
+    EXPECT_NE(result.err.find("hf: its tokenizer puts <s> before every text; muonlab does not"),
+              std::string::npos)
+        << words[0] << ": " << result.err;
+  }
 }
 
 TEST_F(ModelCommands, LogitsAnswerLineByLine) {
@@ -108,6 +132,9 @@ TEST_F(ModelCommands, LogitsAnswerLineByLine) {
     EXPECT_EQ(result.code, 1) << bad;
     EXPECT_NE(result.err.find("bad.jsonl:1: "), std::string::npos) << bad << ": " << result.err;
   }
+  std::ofstream(scratch_ / "bad.jsonl") << R"({"text": "a"})" << '\0' << R"({"text": "b"})";
+  EXPECT_NE(run({"logits", "r", "bad.jsonl"}).err.find("bad.jsonl:1: holds a NUL byte"),
+            std::string::npos);
 }
 
 TEST_F(ModelCommands, InspectShowsTensorsAndDifferences) {
@@ -129,6 +156,34 @@ TEST_F(ModelCommands, InspectShowsTensorsAndDifferences) {
   }
   EXPECT_EQ(run({"inspect", "--diff", "r"}).code, 2);
   EXPECT_EQ(run({"inspect", "r", "--tensors", "none*"}).code, 1);
+}
+
+// Of types that no model of muonlab has, the listing shows what it can.
+TEST_F(ModelCommands, InspectShowsTensorsOfEveryType) {
+  const auto write = [&](const std::string& name, char last) {
+    const std::string header = R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
+                               R"("b":{"dtype":"BOOL","shape":[3],"data_offsets":[4,7]},)"
+                               R"("c":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[7,8]}})";
+    std::ofstream out(scratch_ / name, std::ios::binary);
+    out << static_cast<char>(header.size()) << std::string(7, '\0') << header
+        << std::string("\0\0\x80\x3F\1\0\1", 7) << last;
+  };
+  write("some.safetensors", 'x');
+  write("other.safetensors", 'y');
+  const support::Result shown = run({"inspect", "some.safetensors", "--histogram"});
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_NE(shown.out.find("3 tensors, 1 numbers, all finite\n2 of the tensors have types whose "
+                           "numbers muonlab neither reads nor counts\n"),
+            std::string::npos)
+      << shown.out;
+  const std::vector<json> found = lines({"inspect", "some.safetensors", "--json"});
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[0]["mean"], 1.0);
+  EXPECT_EQ(found[1], (json{{"name", "b"}, {"dtype", "BOOL"}, {"shape", {3}}, {"count", 3}}));
+  const std::vector<json> moved =
+      lines({"inspect", "--json", "--diff", "some.safetensors", "other.safetensors"});
+  ASSERT_EQ(moved.size(), 1u);
+  EXPECT_EQ(moved[0], (json{{"name", "c"}, {"remark", "other bytes of type F8_E4M3"}}));
 }
 
 TEST_F(ModelCommands, SampleWritesSeveralTextsAndReadsPrompts) {

@@ -81,5 +81,14 @@ TEST(WrapText, KeepsANumberWithItsSignAndUnit) {
   EXPECT_EQ(wrap_text("unbreakable", 4), (std::vector<std::string>{"unbreakable"}));
 }
 
+// With the time of its square this would take minutes.
+TEST(WrapText, OfManyWordsOnOneLine) {
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) text += "word ";
+  const std::vector<std::string> lines = wrap_text(text, text.size());
+  ASSERT_EQ(lines.size(), 1u);
+  EXPECT_TRUE(lines[0] == text);
+}
+
 }  // namespace
 }  // namespace muonlab::base

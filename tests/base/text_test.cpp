@@ -1,5 +1,6 @@
 #include "muonlab/base/text.hpp"
 
+#include <cmath>
 #include <limits>
 
 #include <gtest/gtest.h>

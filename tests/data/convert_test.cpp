@@ -7,6 +7,7 @@
 #include "base/temporary_folder.hpp"
 #include "data/scratch_folder.hpp"
 #include "muonlab/data/tokenize.hpp"
+#include "muonlab/data/tokenizer_training.hpp"
 
 namespace muonlab::data {
 namespace {
@@ -96,6 +97,23 @@ TEST_F(Convert, NothingIsWrittenOverOrLeftHalf) {
   EXPECT_FALSE(base::real_file_system().exists(folder_ / "new.partial"));
 }
 
+// A folder or file of the person's own, where muonlab makes its output first.
+TEST_F(Convert, WhatOthersMadeUnderThePartialNameStays) {
+  base::make_directories(folder_ / "shards2.partial");
+  base::write_atomically(folder_ / "shards2.partial/thesis.txt", "mine");
+  base::write_atomically(folder_ / "a.npy.partial", "mine");
+  const auto refusal = [&](TokenLayout layout, const std::string& out) {
+    return base::error_of(
+        [&] { convert_tokens({folder_ / "shards"}, token_file_, layout, folder_ / out); });
+  };
+  EXPECT_NE(refusal(TokenLayout::muonlab, "shards2").find("shards2.partial: is there already"),
+            std::string::npos);
+  EXPECT_NE(refusal(TokenLayout::npy, "a.npy").find("a.npy.partial: is there already"),
+            std::string::npos);
+  EXPECT_EQ(base::read_text(folder_ / "shards2.partial/thesis.txt"), "mine");
+  EXPECT_EQ(base::read_text(folder_ / "a.npy.partial"), "mine");
+}
+
 TEST_F(Convert, FilesOfTwoVocabulariesAreRefused) {
   convert_tokens({folder_ / "shards"}, token_file_, TokenLayout::npy, folder_ / "a.npy");
   TokenFileOptions other;
@@ -106,6 +124,50 @@ TEST_F(Convert, FilesOfTwoVocabulariesAreRefused) {
                              folder_ / "b");
             }).find("convert files of one tokenizer together"),
             std::string::npos);
+}
+
+// Their ids are of one range, so nothing but the tokenizer's hash tells them apart.
+TEST_F(Convert, FilesOfTwoTokenizersAreRefused) {
+  std::vector<std::string> models;
+  for (const std::string name : {"a", "b"}) {
+    std::string text;
+    for (int i = 0; i < 400; ++i)
+      text += name == "a" ? "the white whale " : "a ship, the cold sea ";
+    base::write_atomically(folder_ / (name + ".txt"), text);
+    TokenizerTraining training;
+    training.vocabulary = 280;
+    models.push_back(folder_ / (name + ".model"));
+    base::write_atomically(models.back(), train_tokenizer({text}, training));
+    TokenizeOptions options;
+    options.inputs = {folder_ / (name + ".txt")};
+    tokenize_files(*load_tokenizer(models.back()), folder_ / name, options);
+  }
+  const auto refusal = [&](const std::vector<std::string>& inputs, const std::string& tokenizer,
+                           TokenLayout layout) {
+    TokenFileOptions options;
+    if (!tokenizer.empty()) options.tokenizer = load_tokenizer(tokenizer);
+    const std::string message =
+        base::error_of([&] { convert_tokens(inputs, options, layout, folder_ / "mixed"); });
+    EXPECT_FALSE(base::real_file_system().exists(folder_ / "mixed"));
+    return message;
+  };
+  for (const TokenLayout layout : {TokenLayout::muonlab, TokenLayout::uint16}) {
+    EXPECT_NE(
+        refusal({folder_ / "a", folder_ / "b"}, "", layout).find("made with another tokenizer"),
+        std::string::npos);
+    EXPECT_NE(refusal({folder_ / "b"}, models[0], layout).find("b/shard-00000.tokens: made with"),
+              std::string::npos);
+  }
+  std::filesystem::copy_file(models[1], folder_ / "a/tokenizer.model",
+                             std::filesystem::copy_options::overwrite_existing);
+  EXPECT_NE(refusal({folder_ / "a"}, "", TokenLayout::muonlab).find("than the one beside"),
+            std::string::npos);
+  // Ids of another program name no tokenizer: the person says which one it is.
+  TokenFileOptions named;
+  named.tokenizer = load_tokenizer(models[1]);
+  convert_tokens({folder_ / "b"}, named, TokenLayout::npy, folder_ / "b.npy");
+  convert_tokens({folder_ / "b", folder_ / "b.npy"}, named, TokenLayout::muonlab, folder_ / "both");
+  EXPECT_EQ(load_tokenizer(folder_ / "both")->hash(), named.tokenizer->hash());
 }
 
 }  // namespace

@@ -39,16 +39,16 @@ std::string packed_zstd(const std::string& text) {
   return packed;
 }
 
-struct Documents {
+struct ReadTexts {
   Strings texts;
   BadLines bad;
 };
 
-Documents read(const Strings& paths, const ReadOptions& options = {},
+ReadTexts read(const Strings& paths, const ReadOptions& options = {},
                size_t chunk_bytes = kChunkBytes) {
   const InputList list = list_inputs(paths);
   ChunkReader reader(list.inputs, options, chunk_bytes);
-  Documents documents;
+  ReadTexts documents;
   std::string text;
   while (const auto chunk = reader.next()) {
     for_each_text(*chunk, options, documents.bad, [&](std::string_view part, bool ends) {
@@ -218,6 +218,18 @@ TEST(Inputs, PythonsNanInAnotherFieldIsNoObstacle) {
       Strings{"NaN \"Infinity"});
 }
 
+TEST(Inputs, ANumberThatNoTypeHoldsInAnotherFieldIsNoObstacle) {
+  const ScratchFolder folder("inputs_number");
+  EXPECT_EQ(read({folder.write("a.jsonl",
+                               "{\"x\":1e999,\"text\":\"2e999 \\\"3e999\"}\n"
+                               "{\"x\":[-1E+400, 0.00001e310, 7, -1.5],\"text\":\"two\"}\n")})
+                .texts,
+            (Strings{"2e999 \"3e999", "two"}));
+  const std::string error =
+      error_of([&] { read({folder.write("b.jsonl", "{\"text\": 1e999}\n")}); });
+  EXPECT_NE(error.find("b.jsonl:1: "), std::string::npos) << error;
+}
+
 TEST(Inputs, BadLinesStopOrAreCountedAndListed) {
   const ScratchFolder folder("inputs_bad_lines");
   const Strings bad{"{\"text\": null}",
@@ -234,7 +246,7 @@ TEST(Inputs, BadLinesStopOrAreCountedAndListed) {
     const std::string error = error_of([&] { read({path}); });
     EXPECT_NE(error.find("a.jsonl:2: "), std::string::npos) << error;
     EXPECT_NE(error.find("--skip-bad-lines"), std::string::npos) << error;
-    const Documents left = read({path}, {.skip_bad_lines = true});
+    const ReadTexts left = read({path}, {.skip_bad_lines = true});
     EXPECT_EQ(left.texts, (Strings{"fine", "fine too"})) << line;
     EXPECT_EQ(left.bad.count, 1);
     ASSERT_EQ(left.bad.shown.size(), 1u);
@@ -242,7 +254,7 @@ TEST(Inputs, BadLinesStopOrAreCountedAndListed) {
   }
   std::string many;
   for (int i = 0; i < 100; ++i) many += "{}\n";
-  const Documents none = read({folder.write("b.jsonl", many)}, {.skip_bad_lines = true}, 600);
+  const ReadTexts none = read({folder.write("b.jsonl", many)}, {.skip_bad_lines = true}, 600);
   EXPECT_EQ(none.bad.count, 100);
   ASSERT_EQ(none.bad.shown.size(), static_cast<size_t>(BadLines::kShown));
   EXPECT_NE(none.bad.shown[19].find("b.jsonl:20: no field"), std::string::npos);

@@ -92,6 +92,26 @@ TEST_F(MultipleChoice, MalformedFilesAreRefusedWithTheirPlace) {
         << line << ": " << refusal(std::string("\n") + line);
   }
   EXPECT_NE(refusal("\n").find("no questions"), std::string::npos);
+  const std::string good = R"({"context": "c", "choices": ["a", "b"], "label": 0})";
+  EXPECT_NE(refusal(good + std::string(2, '\0') + good).find("q:1: holds a NUL byte"),
+            std::string::npos);
+}
+
+// RACE, CosmosQA and Social IQa: the answers are about a text and a question.
+TEST_F(MultipleChoice, ATextAndAQuestionInTwoFieldsAreRefused) {
+  const std::string rest = R"("choices": ["a", "b"], "label": 0})";
+  for (const std::string fields : {R"("context": "The sea is cold.", "question": "What is cold?")",
+                                   R"("article": "The sea is cold.", "question": "What is cold?")",
+                                   R"("ctx": "c", "query": "q")"}) {
+    const std::string message = refusal("{" + fields + ", " + rest);
+    EXPECT_NE(message.find("q:1: has both "), std::string::npos) << fields << message;
+    EXPECT_NE(message.find("join them in one \"context\""), std::string::npos) << message;
+  }
+  for (const std::string fields :
+       {R"("context": "", "question": "What?")", R"("context": null, "question": "What?")",
+        R"("ctx": "What?", "ctx_a": "What", "ctx_b": "?")"}) {
+    EXPECT_EQ(tokenizer_->decode(read("{" + fields + ", " + rest)[0].context), "What?") << fields;
+  }
 }
 
 }  // namespace

@@ -182,6 +182,11 @@ TEST(Tokenize, NamesTheLineOfABadJsonLine) {
   EXPECT_NE(message("[1]", false).find(":40001: expected a JSON object"), std::string::npos);
   EXPECT_NE(message("{\"text\": \"\\ud800\"}", false).find(":40001: not valid JSON"),
             std::string::npos);
+  const std::string second = "{\"text\": \"b\"}", nuls(2, '\0');
+  EXPECT_NE(message(second + nuls + second, true).find(":40001: not valid JSON at byte 14: a NUL"),
+            std::string::npos);
+  EXPECT_NE(message(second + nuls, false).find(":40001: not valid JSON at byte 14: a NUL"),
+            std::string::npos);
 }
 
 TEST(Tokenize, DamagedCompressedDataAreAnError) {
@@ -223,7 +228,8 @@ TEST(Tokenize, NeverReplacesOutputUnasked) {
 
 TEST(Tokenize, GoesOnAfterAnInterruptedRun) {
   const ScratchFolder folder("tokenize_partial");
-  folder.write("out.partial/shard-00000.tokens.tmp", "half a shard");
+  folder.write("out.partial/.muonlab-partial", "1\n");
+  folder.write("out.partial/out/shard-00000.tokens.tmp", "half a shard");
   TokenizeOptions options;
   options.inputs = {folder.write("a.txt", "one")};
   EXPECT_EQ(tokenize_files(*make_byte_tokenizer(), folder / "out", options).num_tokens, 4u);

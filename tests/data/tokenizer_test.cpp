@@ -184,6 +184,14 @@ TEST(Tokenizer, SaysWhyTrainingCannotWork) {
   training.vocabulary = 300;
   EXPECT_EQ(error_of([&] { train_tokenizer({""}, training); }),
             "there is no text to train a tokenizer on");
+  // Sentencepiece would end the whole program.
+  training.type = PieceModel::unigram;
+  for (const std::string& text : {std::string("aaaaaaaa"), std::string(50, '\n')}) {
+    EXPECT_EQ(error_of([&] { train_tokenizer({text}, training); }),
+              "the text is too short to train a unigram tokenizer on; take more text, or another "
+              "--kind");
+  }
+  training.type = PieceModel::bpe;
   training.coverage = 0.5;
   EXPECT_NE(error_of([&] { train_tokenizer({"a"}, training); }).find("coverage must lie"),
             std::string::npos);

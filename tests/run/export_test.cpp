@@ -169,6 +169,10 @@ TEST_F(Export, WhatDoesNotFitIsRefusedAndLeavesNothing) {
             std::string::npos);
   EXPECT_FALSE(base::real_file_system().exists(out));
   EXPECT_FALSE(base::real_file_system().exists(out + ".partial"));
+  base::make_directories(out + ".partial");
+  base::write_atomically(out + ".partial/thesis.txt", "mine");
+  EXPECT_NE(refusal(path, {.out = out}).find("half.partial: is there already"), std::string::npos);
+  EXPECT_EQ(base::read_text(out + ".partial/thesis.txt"), "mine");
 }
 
 TEST_F(Export, AGgufFileSaysWhatTheModelIs) {

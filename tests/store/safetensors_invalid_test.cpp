@@ -191,10 +191,21 @@ TEST(SafetensorsInvalid, TheMessageNamesTensorFieldAndByte) {
             "is damaged");
 }
 
+TEST(SafetensorsInvalid, TypesOfLessThanAByteAreNoDamage) {
+  for (const std::string dtype : {"F4", "F6_E2M3", "F6_E3M2"}) {
+    EXPECT_EQ(refusal(one(R"({"dtype":")" + dtype + R"(","shape":[16],"data_offsets":[0,8]})")),
+              "f: tensor \"w\": has the type " + dtype +
+                  ", whose numbers are parts of bytes; muonlab does not read it. Convert the model "
+                  "to BF16 or F32");
+  }
+}
+
 TEST(SafetensorsInvalid, TheLikesThatAreValidAreTaken) {
   const std::string good = R"({"dtype":"F32","shape":[2],"data_offsets":[0,8]})";
   for (const std::string& bytes : {
            one(good),
+           one(R"({"dtype":"F8_E8M0","shape":[8],"data_offsets":[0,8]})"),
+           one(R"({"dtype":"C64","shape":[1],"data_offsets":[0,8]})"),
            with_header("{\"w\":" + good + "}   \n\t ", 8),
            with_header("{}", 0),
            with_header("{ \"w\" : " + good + " }", 8),

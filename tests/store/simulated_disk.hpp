@@ -175,6 +175,7 @@ class SimulatedDisk final : public base::FileSystem {
     const auto node = find(path);
     return node && node->folder;
   }
+  bool is_link(const std::string&) override { return false; }
   uint64_t size(const std::string& path) override {
     begin("look at", path);
     return at("look at", path)->data.size();

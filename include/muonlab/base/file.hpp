@@ -93,8 +93,10 @@ class FileSystem {
 
   // Names, sorted, without . and ..
   virtual std::vector<std::string> list(const std::string& path) = 0;
-  virtual bool exists(const std::string& path) = 0;  // anything of that name
+  virtual bool exists(const std::string& path) = 0;  // anything of that name, a link not followed
+  // Also a symbolic link to a folder, where links are followed at all.
   virtual bool is_directory(const std::string& path) = 0;
+  virtual bool is_link(const std::string& path) = 0;   // the entry itself is a symbolic link
   virtual uint64_t size(const std::string& path) = 0;  // bytes
   // Bytes this user may still write there; the path itself need not exist yet.
   virtual uint64_t free_space(const std::string& path) = 0;

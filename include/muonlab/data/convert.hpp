@@ -26,8 +26,9 @@ using ConvertProgress = std::function<void(uint64_t done, uint64_t total)>;
 // Writes the ids of token files, or folders of them, one after the other, into one file; into a
 // folder of shards for muonlab, whose tokenizer `options` must name where none lies beside the
 // inputs. For megatron `out` is without .bin and .idx. Every file has its name only once it is
-// complete. Throws Error: files of different vocabularies or end-of-text ids, an id that the layout
-// cannot hold, or `out` is there already, which is never written over.
+// complete. Throws Error: files of different vocabularies, end-of-text ids or tokenizers (where the
+// files say which), an id that the layout cannot hold, or `out` is there already, which is never
+// written over.
 Converted convert_tokens(const std::vector<std::string>& inputs, const TokenFileOptions& options,
                          TokenLayout layout, const std::string& out,
                          const ConvertProgress& progress = {});

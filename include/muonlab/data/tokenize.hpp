@@ -44,9 +44,10 @@ using TokenizeProgress =
 // Writes out_dir/shard-00000.tokens … and out_dir/tokenizer.model (not for bytes). With a
 // valid_share these go into out_dir/train and out_dir/valid: of every 1 / valid_share documents, in
 // the order they are read, the middle one is for validation. The folder appears complete or not at
-// all: everything is made in out_dir + ".partial" and renamed. Throws Error naming file and line of
-// a bad JSON line, where too few documents leave a part empty, and when out_dir exists without
-// force, or holds files that are not of this kind. Empty documents are left out.
+// all: everything is made in out_dir + ".partial" and renamed (base/partial_output.hpp). Throws
+// Error naming file and line of a bad JSON line, where too few documents leave a part empty, and
+// when out_dir exists without force, or holds files that are not of this kind, and InUse where
+// another process writes out_dir. Empty documents are left out.
 TokenizeResult tokenize_files(const Tokenizer& tokenizer, const std::string& out_dir,
                               const TokenizeOptions& options,
                               const TokenizeProgress& progress = {});

@@ -73,6 +73,9 @@ std::shared_ptr<const Tokenizer> make_json_tokenizer(std::string json,
 // "byte", a .model file, a tokenizer.json, or a folder with the files() above (a checkpoint).
 // Throws Error.
 std::shared_ptr<const Tokenizer> load_tokenizer(const std::string& path);
+// The token that a Hugging Face folder's own tokenizer puts before every text, and muonlab does
+// not; empty where there is none. Throws Error when a file of the folder is damaged.
+std::string token_before_texts(const std::string& folder);
 // The one whose files lie in a folder of token shards; null where there is none.
 std::shared_ptr<const Tokenizer> find_tokenizer(const std::string& folder);
 

@@ -18,7 +18,8 @@
 namespace muonlab::store {
 
 // A tensor's bytes: row-major, little-endian, owned by someone else. dtype is the format's name:
-// BOOL U8 I8 F8_E4M3 F8_E5M2 I16 U16 F16 BF16 I32 U32 F32 I64 U64 F64. A scalar has no dimensions.
+// BOOL U8 I8 F8_E4M3 F8_E5M2 F8_E8M0 I16 U16 F16 BF16 I32 U32 F32 I64 U64 F64 C64. A scalar has no
+// dimensions.
 struct TensorView {
   std::string name;
   std::string dtype;

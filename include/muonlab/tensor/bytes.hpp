@@ -1,6 +1,7 @@
 // Tensors as bytes of the store, and back.
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "muonlab/store/safetensors.hpp"
@@ -17,7 +18,9 @@ std::vector<store::TensorView> store_views(const std::vector<NamedTensor>& tenso
 // nobody asked for.
 void load_exactly(const store::SafetensorsFile& file, const std::vector<NamedTensor>& targets);
 
-// A copy of one stored tensor on the CPU.
+// Whether to_tensor() reads the type: F32 F64 BF16 F16 I64 I32 U8.
+bool is_readable(std::string_view dtype);
+// A copy of one stored tensor on the CPU. Throws base::Error for a type that is not readable.
 at::Tensor to_tensor(const store::TensorView& view);
 
 // Values of all parameters, by name, as a checkpoint holds them.
