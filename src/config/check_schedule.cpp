@@ -81,6 +81,7 @@ ScheduleConfig schedule_of(const RunConfig& run, const OptimizerConfig& optimize
         if (wsd && rule.decay_fraction) {
           wsd->decay_fraction = *rule.decay_fraction;
           wsd->decay_steps.reset();
+          wsd->decay_tokens.reset();
         }
         std::visit(
             [&](auto& s) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/text.hpp"
@@ -88,11 +89,20 @@ std::string shown(const std::string& value) { return value.empty() ? "(unset)" :
 
 }  // namespace
 
-bool shapes_weights(const std::string& setting) {
-  constexpr std::array<const char*, 10> kSettings{
-      "model.layers", "model.width",     "model.heads",   "model.kv_heads", "model.head_dim",
-      "model.gated",  "model.ffn_width", "model.qk_norm", "model.tied",     "model.vocabulary"};
-  return std::find(kSettings.begin(), kSettings.end(), setting) != kSettings.end();
+bool shapes_weights(const config::Difference& difference) {
+  constexpr std::array<const char*, 14> kSettings{
+      "model.layers",    "model.width",         "model.heads",     "model.kv_heads",
+      "model.head_dim",  "model.gated",         "model.ffn_width", "model.qk_norm",
+      "model.tied",      "model.vocabulary",    "model.ffn_bias",  "model.head_bias",
+      "model.post_norm", "model.attention_bias"};
+  // Of these, one choice has tensors; branches may change between the others.
+  constexpr std::array<std::pair<const char*, const char*>, 2> kChoices{
+      {{"model.embedding_norm", "\"gain\""}, {"model.value_residual", "\"learned\""}}};
+  return std::find(kSettings.begin(), kSettings.end(), difference.path) != kSettings.end() ||
+         std::any_of(kChoices.begin(), kChoices.end(), [&](const auto& choice) {
+           return difference.path == choice.first &&
+                  (difference.before == choice.second || difference.after == choice.second);
+         });
 }
 
 const char* change_class_name(ChangeClass kind) {
@@ -110,6 +120,10 @@ bool decides_rates(const std::string& setting) {
   return found.kind == ChangeClass::length || std::string_view(found.note) == kRates;
 }
 
+bool changes_validation(const std::string& setting) {
+  return std::string_view(class_of(setting).note) == kOtherWindows;
+}
+
 bool keeps_record(const std::string& setting) { return class_of(setting).keeps_record; }
 
 bool places_data(const std::string& setting) {
@@ -125,11 +139,14 @@ std::vector<Change> classify_changes(const std::vector<config::Difference>& diff
   return changes;
 }
 
+std::string describe_difference(const config::Difference& difference) {
+  return base::str(difference.path, " ", shown(difference.before), " -> ", shown(difference.after));
+}
+
 std::string describe_changes(const std::vector<Change>& changes, bool allow_change) {
   std::string text;
   for (const Change& change : changes) {
-    text += base::str("changed  ", change.difference.path, " ", shown(change.difference.before),
-                      " -> ", shown(change.difference.after), " (", change.note,
+    text += base::str("changed  ", describe_difference(change.difference), " (", change.note,
                       permission(change.kind, allow_change), ")\n");
   }
   return text;

@@ -58,7 +58,7 @@ void fill_seconds(Prepared& prepared, int64_t done) {
                  base::significant(pace.step_s, 3), " s a step, the mean of ", pace.num_steps);
 }
 
-void fill_seconds_as(const train::SavedState& begun, Prepared& prepared) {
+void fill_seconds_as(const train::SavedState& begun, Prepared& prepared, int64_t done) {
   config::TrainConfig& train = prepared.config.train;
   const config::TrainConfig& before = begun.trainer.config.train;
   if (!is_open(train)) return;
@@ -68,7 +68,8 @@ void fill_seconds_as(const train::SavedState& begun, Prepared& prepared) {
                       "not known; set train.steps");
   }
   const double factor = *train.seconds / *before.seconds;
-  train.steps = std::max<int64_t>(1, std::llround(factor * static_cast<double>(*before.steps)));
+  const auto steps = static_cast<double>(*before.steps - done);
+  train.steps = done + std::max<int64_t>(1, std::llround(factor * steps));
 }
 
 }  // namespace muonlab::run

@@ -11,8 +11,8 @@ namespace muonlab::run {
 // plans the run. Throws base::Error for several processes, which would have to measure together.
 void fill_seconds(Prepared& prepared, int64_t done = 0);
 
-// The same for a run that resumes, at the speed that it measured when it began. Throws base::Error
-// where it began with another kind of length.
-void fill_seconds_as(const train::SavedState& begun, Prepared& prepared);
+// The same for a run that resumes, at the speed that it measured when it began, with `done` steps
+// behind it where it was branched. Throws base::Error where it began with another kind of length.
+void fill_seconds_as(const train::SavedState& begun, Prepared& prepared, int64_t done = 0);
 
 }  // namespace muonlab::run

@@ -40,7 +40,7 @@ int64_t save_interval(const record::RunFolder& folder) {
 
 }  // namespace
 
-void accept_fresh_start(const record::RunFolder& folder) {
+void accept_fresh_start(const record::RunFolder& folder, int64_t step) {
   if (!base::real_file_system().exists(folder.metrics())) return;
   const auto [first, last] = recorded_steps(folder.metrics());
   if (last == 0) return;
@@ -59,7 +59,7 @@ void accept_fresh_start(const record::RunFolder& folder) {
                       "with --run-dir");
   }
   base::log_warning(folder.metrics(), ": records steps up to ", last,
-                    ", but no checkpoint was made; the run starts over at step 0");
+                    ", but no checkpoint was made; the run starts over at step ", step);
 }
 
 }  // namespace muonlab::run

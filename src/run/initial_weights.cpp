@@ -6,6 +6,7 @@
 #include "muonlab/base/terminal.hpp"
 #include "muonlab/base/text.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/record/changes.hpp"
 #include "muonlab/train/foreign_weights.hpp"
 
 namespace muonlab::run {
@@ -27,8 +28,7 @@ void accept_shape(const config::RunConfig& run, const config::ModelConfig& store
   now.model = run.model;
   std::vector<std::string> changes;
   for (const config::Difference& difference : config::diff_configs(before, now)) {
-    const std::string text =
-        base::str(difference.path, " ", difference.before, " -> ", difference.after);
+    const std::string text = record::describe_difference(difference);
     if (!may_differ(difference.path, run.init->resize_vocabulary)) {
       changes.push_back(text);
     } else if (!difference.path.starts_with("model.init.")) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "initial_weights.hpp"
 #include "muonlab/base/cpu.hpp"
 #include "muonlab/base/error.hpp"
 #include "muonlab/base/non_finite.hpp"
@@ -54,6 +55,7 @@ std::vector<RatePoint> test_rates(const config::RunConfig& config, const RateRan
   base::check(range.steps >= 2 && range.low > 0 && range.high > range.low, "a range of rates");
   tensor::start_runtime(config.threads.value_or(base::usable_processors()));
   Session session(prepare(constant_rates(config, range)));
+  load_initial_weights(session);
   train::Trainer& trainer = session.trainer();
   std::vector<RatePoint> points;
   for (int64_t i = 0; i < range.steps && base::stop_requested() == 0; ++i) {

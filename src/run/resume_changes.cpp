@@ -48,21 +48,86 @@ double rate(const config::OptimizerConfig& optimizer, const config::RunConfig& r
   return lr * optim::schedule_multiplier(config::schedule_of(run, optimizer), step, num_steps);
 }
 
-// Whether every step of the checkpoint had the learning rates that the configuration of now would
-// have given it.
-bool rates_are_kept(const train::SavedState& saved, const Prepared& prepared) {
-  const config::RunConfig& before = saved.trainer.config;
-  const int64_t num_before = train::make_plan(before, prepared.data).steps;
-  for (const auto& [name, optimizer] : before.optimizers) {
-    const auto now = prepared.config.optimizers.find(name);
-    if (now == prepared.config.optimizers.end()) return false;
-    for (int64_t step = 1; step <= saved.step(); ++step) {
-      if (rate(optimizer, before, step, num_before) !=
-          rate(now->second, prepared.config, step, prepared.plan.steps))
+// The steps that a checkpoint has behind it: as they were, and as one run with the configuration of
+// now would have taken them.
+struct Past {
+  const config::RunConfig& before;
+  const config::RunConfig& now;
+  train::Plan plan_before;
+  const train::Plan& plan_now;
+  int64_t steps;
+
+  Past(const train::SavedState& saved, const Prepared& prepared)
+      : before(saved.trainer.config),
+        now(prepared.config),
+        plan_before(train::make_plan(before, prepared.data)),
+        plan_now(prepared.plan),
+        steps(saved.step()) {}
+};
+
+bool rates_are_kept(const Past& past) {
+  for (const auto& [name, optimizer] : past.before.optimizers) {
+    const auto now = past.now.optimizers.find(name);
+    if (now == past.now.optimizers.end()) return false;
+    for (int64_t step = 1; step <= past.steps; ++step) {
+      if (rate(optimizer, past.before, step, past.plan_before.steps) !=
+          rate(now->second, past.now, step, past.plan_now.steps))
         return false;
     }
   }
   return true;
+}
+
+// Steps before the end that have a momentum of their own.
+int64_t momentum_cooldown(const config::OptimizerConfig& optimizer) {
+  return std::visit(
+      [](const auto& rule) -> int64_t {
+        if constexpr (requires { rule.momentum_cooldown; }) return rule.momentum_cooldown;
+        return 0;
+      },
+      optimizer);
+}
+
+// Of a momentum that only the length changes; another setting of it is a change of the training.
+bool momentum_is_kept(const Past& past) {
+  const int64_t before = past.plan_before.steps, now = past.plan_now.steps;
+  return before == now || std::all_of(past.before.optimizers.begin(), past.before.optimizers.end(),
+                                      [&](const auto& named) {
+                                        const int64_t cooldown = momentum_cooldown(named.second);
+                                        return cooldown == 0 ||
+                                               past.steps <= std::min(before, now) - cooldown;
+                                      });
+}
+
+bool batches_are_kept(const Past& past) {
+  for (int64_t step = 1; step <= past.steps; ++step) {
+    if (past.plan_before.batches.at(step) != past.plan_now.batches.at(step)) return false;
+  }
+  return true;
+}
+
+// Whether the average of the weights has taken in the same of these steps.
+bool average_is_kept(const Past& past) {
+  const auto first = [&](const config::RunConfig& run, const train::Plan& plan) {
+    return std::min(past.steps + 1, train::WeightAverage::first_step(run.train, plan.steps));
+  };
+  return first(past.before, past.plan_before) == first(past.now, past.plan_now);
+}
+
+// Why one run with the configuration of now would not have taken the steps of the checkpoint as
+// they were; empty where it would.
+std::string difference_of_length(const Past& past) {
+  if (!batches_are_kept(past)) return "the steps so far would have had other batches";
+  if (!momentum_is_kept(past)) return "the steps so far would have had another momentum";
+  if (!average_is_kept(past)) return "the average would have taken in other steps so far";
+  return "";
+}
+
+bool is_average(const Change& change) { return change.difference.path == "train.average"; }
+
+// Whether the steps so far decide what the change is.
+bool depends_on_length(const Change& change) {
+  return is_average(change) || record::decides_rates(change.difference.path);
 }
 
 bool has(const std::vector<Change>& changes, ChangeClass kind) {
@@ -98,15 +163,20 @@ std::vector<Change> find_changes(const train::SavedState& saved, const Prepared&
       config::diff_configs(saved.trainer.config, prepared.config);
   add_build_differences(build_of(saved, folder), differences);
   std::vector<Change> changes = record::classify_changes(differences);
-  const bool may_keep_rates = std::any_of(changes.begin(), changes.end(), [](const Change& change) {
-    return record::decides_rates(change.difference.path);
-  });
-  if (may_keep_rates && rates_are_kept(saved, prepared)) {
-    for (Change& change : changes) {
-      if (!record::decides_rates(change.difference.path)) continue;
-      change.kind = ChangeClass::safe;
-      change.note = "leaves the learning rates of all steps so far as they were: allowed";
+  if (std::none_of(changes.begin(), changes.end(), depends_on_length)) return changes;
+  const Past past(saved, prepared);
+  const bool keeps_rates = rates_are_kept(past), keeps_average = average_is_kept(past);
+  const std::string other = difference_of_length(past);
+  for (Change& change : changes) {
+    const std::string& path = change.difference.path;
+    if (is_average(change) && !keeps_average) change.kind = ChangeClass::length;
+    if (!record::decides_rates(path) || !keeps_rates) continue;
+    if (change.kind == ChangeClass::length && !other.empty()) {
+      change.note = other;
+      continue;
     }
+    change.kind = ChangeClass::safe;
+    change.note = "leaves the learning rates of all steps so far as they were: allowed";
   }
   return changes;
 }

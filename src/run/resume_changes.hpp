@@ -11,7 +11,8 @@
 namespace muonlab::run {
 
 // Settings and facts of the build. A change of learning rates that leaves those of all steps so far
-// as they were is safe: one command makes the same run.
+// as they were is safe, and so is one of the length that leaves their momentum, their batches and
+// the average of their weights as well: one command makes the same run.
 std::vector<record::Change> find_changes(const train::SavedState& saved, const Prepared& prepared,
                                          const record::RunFolder& folder);
 // Prints the changes. Throws base::Error where one is refused, and where one changes the training

@@ -24,7 +24,10 @@ NewFolder::NewFolder(const std::string& path) {
 NewFolder::~NewFolder() {
   base::FileSystem& files = base::real_file_system();
   try {
-    if (!made_.empty()) base::remove_tree(record::RunFolder(made_.front()).lock());
+    if (!made_.empty()) {
+      const record::RunFolder folder(made_.front());
+      for (const std::string& file : {folder.lock(), folder.log()}) base::remove_tree(file);
+    }
     for (const std::string& path : made_) files.remove_directory(path);
   } catch (const base::Error&) {  // somebody has put something there meanwhile
   }

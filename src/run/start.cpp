@@ -16,6 +16,7 @@
 #include "muonlab/config/resolve.hpp"
 #include "muonlab/record/json_lines.hpp"
 #include "muonlab/record/open_checkpoint.hpp"
+#include "origin.hpp"
 #include "resume_changes.hpp"
 
 namespace muonlab::run {
@@ -25,12 +26,10 @@ namespace {
 void accept_branch(const train::SavedState& saved, const Prepared& prepared) {
   std::vector<config::Difference> shape =
       config::diff_configs(saved.trainer.config, prepared.config);
-  std::erase_if(shape, [](const config::Difference& difference) {
-    return !record::shapes_weights(difference.path);
-  });
+  std::erase_if(shape, [](const auto& difference) { return !record::shapes_weights(difference); });
   std::vector<std::string> changes;
-  for (const config::Difference& d : shape)
-    changes.push_back(base::str(d.path, " ", d.before, " -> ", d.after));
+  for (const config::Difference& difference : shape)
+    changes.push_back(record::describe_difference(difference));
   if (!changes.empty()) {
     throw base::Error(saved.checkpoint.path(),
                       ": its weights do not fit this model: ", base::join(changes, ", "),
@@ -100,12 +99,15 @@ void accept_length(const Start& start, const record::RunFolder& folder, Prepared
   for (const config::Problem& problem : problems) base::log_warning(problem.line());
 }
 
+// A text as JSON keeps it.
+std::string json_form(const std::string& text) {
+  return nlohmann::json::parse(record::json_text(nlohmann::json(text))).get<std::string>();
+}
+
 // A run that has begun resumes, also when its command is given again with the same --from.
 void accept_from(const std::string& from, const record::RunFolder& folder) {
-  const nlohmann::json json = record::value_in(folder.origin());
-  if (json.is_object() && (!json.contains("from") || record::json_text(json["from"]) ==
-                                                         record::json_text(nlohmann::json(from))))
-    return;
+  const std::optional<Origin> origin = read_origin(folder);
+  if (origin && (!origin->from || *origin->from == json_form(from))) return;
   throw base::Error(folder.path(), ": has checkpoints of its own and was not branched from ", from,
                     "; leave --from out to resume it, or name a new folder with --run-dir");
 }
@@ -119,50 +121,60 @@ void print_carried(const std::string& from, const train::CarryOver& carried) {
 }
 
 void resume(const Start& start, Session& session) {
-  const bool changed = std::any_of(
-      start.changes.begin(), start.changes.end(),
-      [](const record::Change& change) { return change.kind == record::ChangeClass::training; });
-  if (!changed) {
+  const auto changed = [&](auto counts) {
+    return std::any_of(start.changes.begin(), start.changes.end(), counts);
+  };
+  if (changed([](const auto& change) { return change.kind == record::ChangeClass::training; })) {
+    const train::CarryOver carried = train::load_changed(*start.own, session.trainer());
+    if (!carried.fresh.empty() || !carried.dropped.empty())
+      print_carried("state    weights", carried);
+  } else {
     train::load_checkpoint(*start.own, session.trainer());
-    return;
   }
-  const train::CarryOver carried = train::load_changed(*start.own, session.trainer());
-  if (!carried.fresh.empty() || !carried.dropped.empty())
-    print_carried("state    weights", carried);
+  if (changed([](const auto& c) { return record::changes_validation(c.difference.path); }))
+    train::forget_best(session.trainer().state);
 }
 
-void branch(const train::SavedState& saved, const std::string& from, Session& session,
-            const record::RunFolder& folder, base::FileSystem& files) {
+void branch(const Start& start, Session& session, const record::RunFolder& folder,
+            base::FileSystem& files) {
+  const train::SavedState& saved = *start.branch;
   const train::CarryOver carried = train::load_branch(saved, session.trainer());
   print_carried(base::str("branch   from ", saved.checkpoint.path(), ": weights"), carried);
-  const nlohmann::ordered_json origin{
-      {"from", from},           {"checkpoint", saved.checkpoint.path()},
-      {"step", saved.step()},   {"carried", carried.carried},
-      {"fresh", carried.fresh}, {"dropped", carried.dropped}};
-  base::write_atomically(folder.origin(), record::json_text(origin, 2) + "\n", files);
+  write_origin(folder, start.from, saved.checkpoint, carried, files);
+}
+
+// The checkpoint that a run without one of its own branches from: what --from names, or what it
+// began with when it was killed before its first save. Nothing where it is no branch.
+std::optional<store::Checkpoint> open_branch(const record::RunFolder& folder,
+                                             const config::RunConfig& config, Start& start) {
+  const std::optional<Origin> origin = read_origin(folder);
+  if (start.from.empty() && !origin) return std::nullopt;
+  start.branches_again = start.from.empty();
+  if (config.init) {
+    throw base::Error(start.branches_again ? folder.origin() : "--from",
+                      " and init.from both say which weights to start with; leave one of them out");
+  }
+  if (!start.branches_again) return record::open_checkpoint(start.from);
+  start.from = origin->from.value_or(origin->checkpoint);
+  return open_origin(*origin, folder);
 }
 
 }  // namespace
 
 Start find_start(const record::RunFolder& folder, const std::string& from, Prepared& prepared,
                  base::FileSystem& files) {
-  Start start;
+  Start start{.from = from};
   auto newest = store::open_newest_good(
       folder.checkpoints(), [](const auto& text) { base::log_warning(text); }, files);
   if (newest) {
     if (!from.empty()) accept_from(from, folder);
     start.own.emplace(std::move(*newest));
     keep_micro_batch(*start.own, prepared);
-    fill_seconds_as(*start.own, prepared);
+    fill_seconds_as(*start.own, prepared, read_origin(folder).value_or(Origin{}).step);
     plan_from(*start.own, prepared);
     if (prepared.chose_micro_batch) check_memory(prepared);
-  } else if (!from.empty()) {
-    if (prepared.config.init) {
-      throw base::Error(
-          "--from and init.from both say which weights to start with; leave one of "
-          "them out");
-    }
-    start.branch.emplace(record::open_checkpoint(from));
+  } else if (auto source = open_branch(folder, prepared.config, start)) {
+    start.branch.emplace(std::move(*source));
     fill_seconds(prepared, start.branch->step());
     plan_from(*start.branch, prepared);
     accept_branch(*start.branch, prepared);
@@ -173,6 +185,10 @@ Start find_start(const record::RunFolder& folder, const std::string& from, Prepa
 }
 
 std::string describe_start(const Start& start, const record::RunFolder& folder) {
+  if (start.branches_again) {
+    return base::str(folder.path(), "  branches again from ", start.branch->checkpoint.path(),
+                     ", as it has no checkpoint of its own");
+  }
   if (!start.own) return folder.path() + "  (new)";
   return base::str(folder.path(), "  resumes at step ", start.own->step(),
                    " (checkpoint verified, ", base::human_bytes(start.own->checkpoint.bytes()),
@@ -182,7 +198,7 @@ std::string describe_start(const Start& start, const record::RunFolder& folder) 
 void accept_start(Start& start, Prepared& prepared, const record::RunFolder& folder,
                   bool allow_change) {
   if (!start.own) {
-    accept_fresh_start(folder);
+    accept_fresh_start(folder, start.branch ? start.branch->step() : 0);
     accept_length(start, folder, prepared);
     return;
   }
@@ -213,10 +229,10 @@ std::string describe_if_finished(const Start& start, const Prepared& prepared) {
                    "; to start a new run: --run-dir");
 }
 
-void load_start(const Start& start, const std::string& from, Session& session,
-                const record::RunFolder& folder, base::FileSystem& files) {
+void load_start(const Start& start, Session& session, const record::RunFolder& folder,
+                base::FileSystem& files) {
   if (start.own) resume(start, session);
-  if (start.branch) branch(*start.branch, from, session, folder, files);
+  if (start.branch) branch(start, session, folder, files);
   if (!start.own && !start.branch) load_initial_weights(session);
 }
 

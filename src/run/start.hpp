@@ -16,11 +16,15 @@ namespace muonlab::run {
 // Nothing, the run's own newest good checkpoint, or another run's.
 struct Start {
   std::optional<train::SavedState> own{}, branch{};
+  std::string from{};                     // what --from names, now or when the run was branched
+  bool branches_again = false;            // since it was killed before its first checkpoint
   std::vector<record::Change> changes{};  // against `own`
 };
 
-// Throws base::Error where --from cannot be: the run has checkpoints of its own, or the model's
-// shape differs. Plans what the start leaves of a budget of tokens or epochs.
+// A branch that has no checkpoint of its own yet begins again with the one it was branched from.
+// Throws base::Error where a branch cannot be: the run has checkpoints of its own, the one that it
+// was branched from is gone or changed, or the model's shape differs. Plans what the start leaves
+// of a budget of tokens or epochs.
 Start find_start(const record::RunFolder& folder, const std::string& from, Prepared& prepared,
                  base::FileSystem& files);
 // "runs/vo_ffn  resumes at step 163 (checkpoint verified, 23.3 MB)".
@@ -33,7 +37,7 @@ void accept_start(Start& start, Prepared& prepared, const record::RunFolder& fol
 // for a checkpoint of weights alone that training would have to resume from.
 std::string describe_if_finished(const Start& start, const Prepared& prepared);
 // Loads the start into the session, says what a branch carries over and notes it in origin.json.
-void load_start(const Start& start, const std::string& from, Session& session,
-                const record::RunFolder& folder, base::FileSystem& files);
+void load_start(const Start& start, Session& session, const record::RunFolder& folder,
+                base::FileSystem& files);
 
 }  // namespace muonlab::run

@@ -144,12 +144,12 @@ TrainResult lead(const TrainRequest& request, Handover& handover) {
   begin_content_check(prepared.data.content.get());
   store::remove_stale(folder.checkpoints(), files);
   base::remove_temporaries(folder.path(), files);
-  made.keep();
   base::set_log_file(folder.log(), files);
   print_line(std::string(base::trim(start_page(prepared))) + "\n");
 
   Session session(std::move(prepared));
-  load_start(*start, request.from, session, folder, files);
+  load_start(*start, session, folder, files);
+  made.keep();
   session.continue_mixture();
   const std::vector<record::Change> changes = std::move(start->changes);
   start.reset();
@@ -180,8 +180,14 @@ TrainResult train_run(const TrainRequest& request) {
              comm::own_gpu(identity, std::getenv("CUDA_VISIBLE_DEVICES")).c_str(), /*overwrite=*/1);
   }
   if (identity.rank > 0) base::speak_as(base::str("rank ", identity.rank, ": "));
-  const auto group = std::make_shared<comm::Communicator>(identity, request.patience_s,
-                                                          std::max(request.patience_s, kMeeting_s));
+  std::shared_ptr<comm::Communicator> group;
+  try {
+    group = std::make_shared<comm::Communicator>(identity, request.patience_s,
+                                                 std::max(request.patience_s, kMeeting_s));
+  } catch (const comm::Stopped& stopped) {
+    base::log_info(stopped.what());
+    return {train::Outcome::interrupted, ""};
+  }
   if (identity.rank > 0) return {follow(group), ""};
   try {
     Handover handover(group);

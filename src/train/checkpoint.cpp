@@ -6,6 +6,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include "muonlab/base/log.hpp"
 #include "muonlab/tensor/bytes.hpp"
 #include "muonlab/train/snapshot.hpp"
 #include "train/checkpoint_files.hpp"
@@ -92,10 +93,28 @@ std::set<std::string> fresh_parameters(const SavedState& saved, Trainer& trainer
   return fresh;
 }
 
-// A run that does not average, or does not average yet, has no use for a stored average.
+// The first step that a stored average takes in; none where there is no average.
+std::optional<int64_t> first_averaged(const SavedState& saved) {
+  if (!saved.checkpoint.has(kAverageFile)) return std::nullopt;
+  const store::SafetensorsFile stored = saved.checkpoint.safetensors(kAverageFile);
+  return saved.step() + 1 - tensor::to_tensor(stored.at("count")).item<int64_t>();
+}
+
+// A run that does not average, or does not average yet, has no use for a stored average; nor has
+// one whose window begins later, as no step can be taken out of a mean. One that begins later than
+// the window holds a part of it.
 void resume_average(const SavedState& saved, Trainer& trainer) {
   const int64_t first = WeightAverage::first_step(trainer.config.train, trainer.plan.steps);
-  if (saved.step() < first || !saved.checkpoint.has(kAverageFile)) return;
+  if (saved.step() < first) return;
+  const std::optional<int64_t> begun = first_averaged(saved);
+  if (!begun || *begun < first) {
+    base::log_warning(
+        "train.average takes in the steps from ", first, " on, but ", saved.checkpoint.path(),
+        " holds ",
+        begun ? base::str("an average of those from ", *begun, " on") : std::string("no average"),
+        "; the average begins anew after step ", saved.step());
+    return;
+  }
   load_into(saved.checkpoint.safetensors(kAverageFile), trainer.average.state(trainer.arena));
 }
 
@@ -187,8 +206,7 @@ CarryOver load_branch(const SavedState& saved, Trainer& trainer) {
   CarryOver result = load_changed(saved, trainer);
   trainer.state.metrics_bytes = 0;
   trainer.state.probe_bytes.clear();
-  trainer.state.best_step = -1;
-  trainer.state.best_val_loss = TrainState{}.best_val_loss;
+  forget_best(trainer.state);
   return result;
 }
 

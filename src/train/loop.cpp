@@ -23,22 +23,47 @@ bool note_best(TrainState& state, const Evaluation& evaluation) {
   return true;
 }
 
-// A run whose validation says nothing any more is not saved, so that its last checkpoint stays
-// good.
-void require_sound(int64_t step, const Evaluation& evaluation, int64_t vocabulary) {
-  if (!std::isfinite(evaluation.loss)) {
-    throw base::NonFinite("step ", step, ": validation loss ", base::exact(evaluation.loss),
-                          "; the state after this step was not saved.");
+// Refuses validations that say nothing any more. The state they are of is not saved, so that the
+// last checkpoint stays good.
+class Soundness {
+ public:
+  Soundness(int64_t vocabulary, const TrainState& state)
+      : guess_(std::log(static_cast<double>(vocabulary))) {
+    if (state.best_step >= 0) see(state.best_val_loss, kExact);
   }
-  // Equal losses alone would also be those of a text of one repeated token.
-  const double guess = std::log(static_cast<double>(vocabulary));
-  if (step > 0 && evaluation.uniform && std::abs(evaluation.loss - guess) <= 1e-6 * guess) {
-    throw base::NonFinite("step ", step, ": the model gives every token the same probability (",
-                          "validation loss ", evaluation.loss,
-                          "), as it does when its activations overflow; the state after this step ",
-                          "was not saved.");
+
+  void stepped(double loss) { see(loss, kRounded); }
+
+  void require(int64_t step, const Evaluation& evaluation) {
+    if (!std::isfinite(evaluation.loss)) {
+      throw base::NonFinite("step ", step, ": validation loss ", base::exact(evaluation.loss),
+                            "; the state after this step was not saved.");
+    }
+    // Equal losses alone would also be those of a text of one repeated token.
+    const bool guesses = evaluation.uniform && is_guess(evaluation.loss, kExact);
+    if (guesses && told_apart_) {
+      throw base::NonFinite("step ", step, ": the model gives every token the same probability (",
+                            "validation loss ", evaluation.loss,
+                            "), as it does when its activations overflow; the state after this ",
+                            "step was not saved.");
+    }
+    told_apart_ |= !guesses;
   }
-}
+
+ private:
+  // Relative to the loss; that of a step is a mean of fp32.
+  static constexpr double kExact = 1e-6, kRounded = 1e-5;
+
+  bool is_guess(double loss, double tolerance) const {
+    return std::abs(loss - guess_) <= tolerance * guess_;
+  }
+  void see(double loss, double tolerance) { told_apart_ |= !is_guess(loss, tolerance); }
+
+  double guess_;  // the loss of equal probabilities
+  // Whether the model has ever told tokens apart: a head that begins with zeros does not at first,
+  // and is sound.
+  bool told_apart_ = false;
+};
 
 // All processes have the same weights, most of them from each other; where a processor, a memory or
 // a connection failed, they would drift apart unseen.
@@ -63,10 +88,11 @@ void require_equal_weights(Trainer& trainer) {
 Outcome run_loop(Trainer& trainer, const LoopEvents& events) {
   TrainState& state = trainer.state;
   const int64_t steps = trainer.plan.steps;
+  Soundness soundness(*trainer.config.model.vocabulary, state);
   const auto run_evaluation = [&] {
     const Evaluation evaluation = evaluate(trainer);
     events.evaluated(state.step, evaluation);
-    require_sound(state.step, evaluation, *trainer.config.model.vocabulary);
+    soundness.require(state.step, evaluation);
     return note_best(state, evaluation);
   };
 
@@ -97,7 +123,9 @@ Outcome run_loop(Trainer& trainer, const LoopEvents& events) {
     for (Probe* probe : events.probes) {
       if (measures && probe_due(*probe, state.step + 1)) probe->before_step(trainer);
     }
-    events.stepped(train_step(trainer));
+    const StepRecord record = train_step(trainer);
+    soundness.stepped(record.loss);
+    events.stepped(record);
     const bool last = state.step == steps;
     bool save = last || due(trainer.config.checkpoint.every, state.step);
     if (last || due(trainer.config.eval.every, state.step)) {

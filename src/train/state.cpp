@@ -66,6 +66,11 @@ std::vector<data::MixtureStretch> parse_mixture(const nlohmann::json& json, int6
 
 }  // namespace
 
+void forget_best(TrainState& state) {
+  state.best_step = TrainState{}.best_step;
+  state.best_val_loss = TrainState{}.best_val_loss;
+}
+
 std::string state_json(const TrainState& state) {
   nlohmann::ordered_json json;
   each_field(state, [&](const char* name, auto value) {

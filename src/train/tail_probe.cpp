@@ -12,6 +12,7 @@ TailExam tail_exam(const config::RunConfig& run, const data::Dataset& data) {
 
 std::vector<std::string> TailProbe::measure(Trainer& trainer) {
   if (!exam_) exam_.emplace(tail_exam(trainer.config, trainer.data));
+  const WeightAverage::InPlace average(trainer.average, trainer.arena, trainer.model);
   return tail_lines(exam_->take(trainer.model, trainer.arena.values().device()),
                     trainer.state.step);
 }

@@ -157,7 +157,18 @@ TEST_F(ResumeCommand, ABranchThatCannotBeLeavesNoFolder) {
             std::string::npos)
       << past.err;
   EXPECT_EQ(train({"--run-dir", "none", "--from", "base@17"}).code, 1);
-  for (const char* run : {"wide", "past", "none"})
+  ASSERT_EQ(
+      train({"--run-dir", "biased", "--set", "model.ffn_bias=true", "--set", "train.steps=8"}).code,
+      0);
+  const Result biased = train({"--run-dir", "plain", "--from", "biased@8"});
+  EXPECT_EQ(biased.code, 1);
+  EXPECT_NE(biased.err.find("its weights do not fit this model: model.ffn_bias true -> (unset)"),
+            std::string::npos)
+      << biased.err;
+  // What only the loading of the weights finds.
+  const std::string weights = "init={\"from\":\"" + final_checkpoint("biased", "00000008") + "\"}";
+  EXPECT_EQ(train({"--run-dir", "unfit", "--set", weights, "--set", "model.width=48"}).code, 1);
+  for (const char* run : {"wide", "past", "none", "plain", "unfit"})
     EXPECT_FALSE(std::filesystem::exists(scratch_ / run)) << run;
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "muonlab/base/error.hpp"
+
 namespace muonlab::record {
 namespace {
 
@@ -47,6 +49,44 @@ TEST(Resume, ARunCanStandForAnotherWhereOnlyRoundingDiffers) {
        {"eval.samples", "probes.tail", "seed", "optimizers.adam.lr", "train.steps", "data.train"}) {
     EXPECT_FALSE(keeps_record(path)) << path;
   }
+}
+
+// A branch whose tensors differ is refused before anything of it is made.
+TEST(Resume, WhatGivesAModelItsTensorsShapesItsWeights) {
+  const auto model = [](const std::vector<std::string>& settings) {
+    return config::parse_config(
+               R"({"model": {"layers": 2, "vocabulary": 1024}, "train": {"steps": 1}})", "t",
+               settings)
+        .run;
+  };
+  const auto tensors = [](const config::RunConfig& run) {
+    std::vector<std::pair<std::string, std::vector<int64_t>>> shapes;
+    for (const config::ParameterSpec& spec : config::parameter_specs(run.model))
+      shapes.emplace_back(spec.name, spec.shape);
+    return shapes;
+  };
+  const config::RunConfig before = model({});
+  int64_t num_other_tensors = 0, num_same_tensors = 0;
+  for (const config::SettingRow& row : config::config_table()) {
+    if (!row.path.starts_with("model.")) continue;
+    for (const char* value : {"true", "false", "1", "2", "4", "96", "gain", "no_gain", "none",
+                              "learned", "fixed", "all", "qkv", "relu2", "swiglu"}) {
+      config::RunConfig after;
+      try {
+        after = model({row.path + "=" + value});
+      } catch (const base::Error&) {  // no value of this setting
+        continue;
+      }
+      const std::vector<config::Difference> differences = config::diff_configs(before, after);
+      const bool shapes = std::any_of(differences.begin(), differences.end(), shapes_weights);
+      const bool differ = tensors(before) != tensors(after);
+      EXPECT_TRUE(shapes || !differ) << row.path << " " << value;
+      (differ ? num_other_tensors : num_same_tensors) += !differences.empty();
+    }
+  }
+  EXPECT_GE(num_other_tensors, 14);
+  EXPECT_GE(num_same_tensors, 10);
+  EXPECT_FALSE(shapes_weights({"model.embedding_norm", "\"none\"", "\"no_gain\""}));
 }
 
 TEST(Resume, DescribesAChangeWithBothValuesAndWhatItNeeds) {

@@ -106,5 +106,16 @@ TEST(BatchRamp, ProcessesMustShareEveryStage) {
   }
 }
 
+// The tokens are those of the decay that the fraction takes the place of.
+TEST(BatchRamp, AnOptimizersOwnDecayMayReachIntoTheRamp) {
+  std::vector<std::string> settings{
+      "train.steps=40", R"(train.batch_ramp=[{"batch":2,"steps":10}])",
+      R"(schedule={"kind":"wsd","decay_tokens":128})", "optimizers.muon.decay_fraction=0.9"};
+  EXPECT_EQ(prepare_small(settings).plan.steps, 40);
+  settings.back() = R"(schedule={"kind":"wsd","decay_tokens":2240})";  // 35 steps of 4 samples
+  const std::string refusal = base::error_of([&] { prepare_small(settings); });
+  EXPECT_NE(refusal.find("the decay begins before step 11"), std::string::npos) << refusal;
+}
+
 }  // namespace
 }  // namespace muonlab::run

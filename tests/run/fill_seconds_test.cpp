@@ -93,6 +93,14 @@ TEST_F(ResumedSeconds, KeepTheStepsThatWereMeasured) {
   EXPECT_EQ(resumed_with("train.steps=50"), 50);
 }
 
+// The seconds of a branch are for the steps behind the one that it was branched at.
+TEST_F(ResumedSeconds, LeaveTheStepsBeforeABranchAlone) {
+  base::write_atomically(run_.origin(), R"({"from":"a@40","checkpoint":"a/x","step":40})");
+  EXPECT_EQ(resumed_with("train.seconds=0.5"), 120);
+  EXPECT_EQ(resumed_with("train.seconds=1"), 40 + 2 * 80);
+  EXPECT_EQ(resumed_with("train.seconds=1e-9"), 41) << "a step at least";
+}
+
 TEST_F(ResumedSeconds, RefuseARunThatBeganWithSteps) {
   save(prepare_small({"train.steps=30"}));
   try {

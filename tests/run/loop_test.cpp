@@ -114,5 +114,28 @@ TEST_F(LoopTest, AModelThatGivesEveryTokenTheSameProbabilityHasDiverged) {
   EXPECT_NEAR(losses_[0], std::log(257.0), 1e-6);
 }
 
+TEST_F(LoopTest, SoItHasWhereNoValidationCameBefore) {
+  run::Session session(run::prepare_small({"eval.every=1", "optimizers.adam.lr=0"}));
+  Trainer& trainer = session.trainer();
+  trainer.state.step = 2;  // resumed, and no validation counts as the best
+  LoopEvents overflows = events(trainer);
+  overflows.stepped = [&](const StepRecord& record) {
+    if (record.step < 3) return;
+    trainer.arena.find("model.embed_tokens.weight").value.detach().fill_(1e30f);
+    trainer.model.weights_changed();
+  };
+  EXPECT_THROW(run_loop(trainer, overflows), base::NonFinite);
+  EXPECT_EQ(losses_.size(), 1u);
+}
+
+TEST_F(LoopTest, AHeadOfZerosThatHasNotLearnedYetIsHealthy) {
+  run::Session session(
+      run::prepare_small({"eval.every=1", "optimizers.adam.lr=0", "train.z_loss=0.001",
+                          R"(model.init.rules=[{"params":["head"],"kind":"zero"}])"}));
+  EXPECT_EQ(run_loop(session.trainer(), events(session.trainer())), Outcome::finished);
+  ASSERT_EQ(losses_.size(), 7u);
+  EXPECT_NEAR(losses_.back(), std::log(257.0), 1e-6);
+}
+
 }  // namespace
 }  // namespace muonlab::train

@@ -4,7 +4,11 @@
 
 #include <cmath>
 
+#include "base/temporary_folder.hpp"
 #include "muonlab/config/load.hpp"
+#include "muonlab/train/checkpoint.hpp"
+#include "muonlab/train/step.hpp"
+#include "run/small_session.hpp"
 
 namespace muonlab::run {
 namespace {
@@ -58,6 +62,21 @@ TEST(RateSearch, TheRatesGrowAndNothingElseOfTheRunChanges) {
   EXPECT_EQ(constant_rates(config, range).train.steps, 21);
   EXPECT_TRUE(
       std::holds_alternative<config::ConstantSchedule>(constant_rates(config, range).schedule));
+}
+
+TEST(RateSearch, BeginsWithTheWeightsThatTheRunBeginsWith) {
+  const base::TemporaryFolder folder;
+  Session session(prepare_small({"train.steps=40"}));
+  for (int i = 0; i < 40; ++i) train::train_step(session.trainer());
+  const std::string trained =
+      train::save_checkpoint(session.trainer(), {base::real_file_system(), folder.path(), 40});
+  const auto first_loss = [](const std::vector<std::string>& settings) {
+    const config::RunConfig config = config::parse_config(kSmallRun, "small.json", settings).run;
+    return test_rates(config, {.low = 0.1, .high = 1, .steps = 2}, [](const RatePoint&) {})
+        .front()
+        .loss;
+  };
+  EXPECT_LT(first_loss({"init={\"from\":\"" + trained + "\"}"}), first_loss({}) - 0.5);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "muonlab/run/session.hpp"
 #include "muonlab/tensor/runtime.hpp"
 #include "muonlab/train/step.hpp"
+#include "muonlab/train/tail_probe.hpp"
 
 namespace muonlab::train {
 namespace {
@@ -103,6 +104,28 @@ TEST(Tail, TheExamEqualsGreedyDecodingOfOneQuestionAtATime) {
     expect_equal(result.attributes, attributes);
     EXPECT_EQ(tail_lines(exam.take(trainer.model, at::kCPU), 160), tail_lines(result, 160));
   }
+}
+
+// As validations do, so that both columns of a table are of the same weights.
+TEST(Tail, TheProbeAsksTheAveragedWeights) {
+  tensor::start_runtime(1);
+  run::Session session(run::prepare(
+      config::parse_config(kSmall, "small.json",
+                           {"probes.tail.classes=6", "train.average=0.5", "train.steps=20"})
+          .run));
+  Trainer& trainer = session.trainer();
+  while (trainer.state.step < trainer.plan.steps) train_step(trainer);
+  const auto ask_all = [&] {
+    return tail_lines(tail_exam(trainer.config, trainer.data).take(trainer.model, at::kCPU), 20);
+  };
+  const at::Tensor weights = trainer.arena.values().clone();
+  const std::vector<std::string> plain = ask_all();
+  const std::vector<std::string> probed = TailProbe(*trainer.config.probes.tail).measure(trainer);
+  EXPECT_NE(probed, plain);
+  EXPECT_TRUE(at::equal(trainer.arena.values(), weights));
+  EXPECT_EQ(ask_all(), plain);
+  const WeightAverage::InPlace average(trainer.average, trainer.arena, trainer.model);
+  EXPECT_EQ(probed, ask_all());
 }
 
 TEST(Tail, LinesHaveStableKeys) {

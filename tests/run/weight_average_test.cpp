@@ -94,5 +94,33 @@ TEST(WeightAverage, ALongerRunBeginsAnew) {
   EXPECT_EQ(longer.trainer().average.count(), 2);  // steps 11 and 12
 }
 
+// The stored average holds steps before the longer run's window, and nothing can take them out.
+TEST(WeightAverage, OneThatBeganTooEarlyIsDropped) {
+  const base::TemporaryFolder folder;
+  const auto saved = [&](Trainer& trainer) {
+    return SavedState{store::Checkpoint(
+        save_checkpoint(trainer, {base::real_file_system(), folder.path(), trainer.state.step}))};
+  };
+  run::Session first(run::prepare_small({"train.average=0.6", "train.steps=10"}));  // from step 5
+  while (first.trainer().state.step < 10) train_step(first.trainer());
+  const std::vector<std::string> longer{"train.average=0.6", "train.steps=16"};  // from step 8
+  for (const bool branches : {false, true}) {
+    run::Session session(run::prepare_small(longer)), again(run::prepare_small(longer));
+    Trainer& trainer = session.trainer();
+    branches ? static_cast<void>(load_branch(saved(first.trainer()), trainer))
+             : load_checkpoint(saved(first.trainer()), trainer);
+    EXPECT_EQ(trainer.average.count(), 0);
+    while (trainer.state.step < 13) train_step(trainer);
+    EXPECT_EQ(trainer.average.count(), 3);
+    load_checkpoint(saved(trainer), again.trainer());
+    EXPECT_EQ(again.trainer().average.count(), 3) << "a part of the window stays";
+    for (run::Session* both : {&session, &again}) {
+      while (both->trainer().state.step < 16) train_step(both->trainer());
+      EXPECT_EQ(both->trainer().average.count(), 6);
+    }
+    EXPECT_EQ(evaluate(trainer).loss, evaluate(again.trainer()).loss);
+  }
+}
+
 }  // namespace
 }  // namespace muonlab::train

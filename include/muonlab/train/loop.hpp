@@ -31,8 +31,8 @@ struct LoopEvents {
 // fresh run is evaluated and probed at step 0. The last step is always evaluated, probed and saved;
 // an interruption saves and leaves. A state already on disk is not saved again. With
 // checkpoint.best a state whose validation is the best so far is saved, that of step 0 included.
-// Throws NonFinite, after the record and before a save, where a validation is not finite or the
-// model gives every token the same probability.
+// Throws NonFinite, after the record and before a save, where a validation is not finite or a model
+// that has told tokens apart gives every token the same probability.
 Outcome run_loop(Trainer& trainer, const LoopEvents& events);
 
 }  // namespace muonlab::train

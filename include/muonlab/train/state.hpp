@@ -29,6 +29,9 @@ struct TrainState {
   bool operator==(const TrainState&) const = default;
 };
 
+// Where validations to come do not compare with those so far.
+void forget_best(TrainState& state);
+
 // JSON object, exact round trip.
 std::string state_json(const TrainState& state);
 // Throws base::Error naming `label` and the missing or wrong field.

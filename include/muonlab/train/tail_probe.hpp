@@ -15,7 +15,8 @@ namespace muonlab::train {
 // context. REQUIRES: probes.tail is set, which config allows with data of kind biographies only.
 TailExam tail_exam(const config::RunConfig& run, const data::Dataset& data);
 
-// Asks in wordings that the training text holds for that very fact, as the paper does.
+// Asks in wordings that the training text holds for that very fact, as the paper does. Once
+// train.average has begun it asks the averaged weights, as validations do.
 class TailProbe final : public Probe {
  public:
   explicit TailProbe(const config::TailConfig& config) : config_(config) {}
