@@ -70,8 +70,13 @@ std::string loss_text(const std::optional<double>& loss) {
 
 std::vector<RunSummary> list_runs(const std::string& folder) {
   // A link to a folder of runs will do: with a slash behind it, it is the folder.
-  if (!base::real_file_system().is_directory(base::join_path(folder, "")))
-    throw base::Error(folder, ": no such folder; `muonlab train CONFIG` puts runs into runs/");
+  base::FileSystem& files = base::real_file_system();
+  if (!files.is_directory(base::join_path(folder, ""))) {
+    throw base::Error(folder,
+                      files.exists(folder)
+                          ? ": is a file; name the folder that holds the runs"
+                          : ": no such folder; `muonlab train CONFIG` puts runs into runs/");
+  }
   std::vector<RunSummary> runs;
   collect(folder, kDepth, runs);
   std::stable_sort(runs.begin(), runs.end(),

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder.hpp"
+#include "muonlab/base/error.hpp"
 #include "muonlab/base/file.hpp"
 
 namespace muonlab::record {
@@ -34,6 +35,21 @@ TEST(Listing, ShowsWhatIsToBeKnownOfARun) {
   const std::string table = runs_table(list_runs(folder / ""), 1000);
   EXPECT_NE(table.find("changed at step 2: train.batch\n"), std::string::npos) << table;
   EXPECT_NE(table.find("  diverged   4/4       -          -  "), std::string::npos) << table;
+}
+
+TEST(Listing, SaysWhatIsNoFolderOfRuns) {
+  const base::TemporaryFolder folder;
+  base::write_atomically(folder / "base.json", "{}");
+  const auto message = [](const std::string& path) {
+    try {
+      list_runs(path);
+    } catch (const base::Error& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  EXPECT_NE(message(folder / "base.json").find("is a file; name the folder"), std::string::npos);
+  EXPECT_NE(message(folder / "none").find("no such folder"), std::string::npos);
 }
 
 }  // namespace
