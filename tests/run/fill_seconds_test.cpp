@@ -24,15 +24,20 @@ Prepared begun_with(std::vector<std::string> settings) {
 }
 
 TEST(FillSeconds, TheStepsTakeTheTimeThatWasAskedFor) {
-  const Prepared prepared = begun_with({"train.seconds=1"});
-  const int64_t steps = *prepared.config.train.steps;
-  EXPECT_EQ(prepared.plan.steps, steps);
-  EXPECT_EQ(prepared.plan.tokens, steps * 4 * 16);
-  Session session(begun_with({"train.steps=100000"}));
-  const base::Stopwatch watch;
-  for (int64_t i = 0; i < steps; ++i) train::train_step(session.trainer());
-  EXPECT_GT(watch.seconds(), 0.2) << "other programs disturb both measurements";
-  EXPECT_LT(watch.seconds(), 5);
+  double seconds = 0;
+  // Other programs disturb both measurements.
+  for (int attempt = 0; attempt < 3 && (seconds < 0.2 || seconds > 5); ++attempt) {
+    const Prepared prepared = begun_with({"train.seconds=1"});
+    const int64_t steps = *prepared.config.train.steps;
+    EXPECT_EQ(prepared.plan.steps, steps);
+    EXPECT_EQ(prepared.plan.tokens, steps * 4 * 16);
+    Session session(begun_with({"train.steps=100000"}));
+    const base::Stopwatch watch;
+    for (int64_t i = 0; i < steps; ++i) train::train_step(session.trainer());
+    seconds = watch.seconds();
+  }
+  EXPECT_GT(seconds, 0.2);
+  EXPECT_LT(seconds, 5);
 }
 
 TEST(FillSeconds, AStepAtLeastAndAGrowingBatchCountsItsSmallSteps) {
