@@ -14,8 +14,8 @@ void random_embeddings(const DynamicsConfig& config, Context& context, Result& r
 
 // Where Muon's path without noise ends.
 inline constexpr double kSmallLoss = 1e-8;
-// GD without noise: the steps after which the rarest of the groups is learnt. Its curve goes on for
-// two decades.
+// GD without noise: the steps after which the rarest of the groups is learnt. Its curve continues
+// for two decades.
 double steps_to_learn(int64_t groups, double exponent, double facts);
 inline constexpr double kDecadesBeyond = 100;
 // The two phases are followed at noisy_step and at steps down to this many times smaller.

@@ -96,6 +96,7 @@ std::string gain_sentence(const AblationAnswer& answer) {
   return possessive(who) + " gain is significant" + p + ".";
 }
 
+// Of a row on enough seeds to have a test.
 bool is_noise(const RowAnswer& row) { return !row.p_holm || *row.p_holm >= kSignificance; }
 bool brings_something(const RowAnswer& row) {
   return row.gain && row.gain->value > 0 && !is_noise(row);

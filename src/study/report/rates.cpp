@@ -92,7 +92,7 @@ std::string losses_along(const SweepResult& sweep, const RateSearch& search, siz
 }
 
 std::string after_steps(const RateSearch& search) {
-  const int64_t steps = search.trials.front().steps;
+  const int64_t steps = search.trials.empty() ? 0 : search.trials.front().steps;
   return steps > 0 ? str(" after ", steps, " steps") : "";
 }
 
@@ -120,8 +120,9 @@ page::XyPlot loss_plot(const SweepResult& sweep, const RateSearch& search, std::
       .series = {}};
   for (size_t i = 0; i < search.rates.size() && search.best; ++i) {
     const std::map<double, double> lowest = lowest_by_value(sweep, search, i);
+    if (lowest.size() < 2) continue;
     const double least = lowest.begin()->first, most = lowest.rbegin()->first;
-    if (lowest.size() < 2 || least <= 0 || most < 2 * least || !has_effect(search, i)) continue;
+    if (least <= 0 || most < 2 * least || !has_effect(search, i)) continue;
     page::XySeries series{.label = several ? short_name(search.rates[i]) : "",
                           .x = {},
                           .y = {},

@@ -102,6 +102,19 @@ TEST_F(SearchPage, DrawsTheLossAlongEachSettingAtTheLengthOfTheSearch) {
     EXPECT_NE(html.find(text), std::string::npos) << text;
 }
 
+// Its runs were removed after it had ended, or its plan was cut: the page is made all the same.
+TEST_F(SearchPage, StandsWithoutTheRunsOfAnEndedSearch) {
+  make_run(sweep_ + "/cells/first", 1, false, 3.5);
+  nlohmann::json& search = plan_["searches"][0];
+  search["best"] = {2, 3, 0, 0.2};
+  search["trials"] = {trial({2, 3, 0, 0.2}, "other"), trial({2, 4, 0, 0.2}, "third")};
+  store();
+  EXPECT_NE(page().find(">not run yet<"), std::string::npos);
+  search["trials"] = nlohmann::json::array();
+  store();
+  EXPECT_NE(page().find("what the search took"), std::string::npos);
+}
+
 TEST(SearchSection, ShowsItsRatesExactlyAndTheFateOfEachTrial) {
   const TemporaryFolder folder;
   const std::string sweep = make_sweep(folder / "trial"), plan_path = sweep + "/plan.json";
