@@ -92,8 +92,7 @@ std::string name_among(const std::string& path, const std::vector<std::string>& 
 void add_sweep(ReportData& data, const std::string& path, const std::string& name) {
   const SweepResult sweep = read_sweep(path);
   const auto title = [&](const std::string& block) {
-    const std::string own = block_title(sweep.config, block);
-    return name + (name.empty() || own.empty() ? "" : " ") + own;
+    return titled_block(name, sweep.config, block);
   };
   add_sweep_rows(data, sweep.config);
   for (const std::string& block : block_names(sweep)) block_index(data, title(block));

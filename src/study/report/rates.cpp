@@ -9,6 +9,7 @@
 #include "muonlab/page/html.hpp"
 #include "muonlab/page/xy_plot.hpp"
 #include "muonlab/study/sweep/answer.hpp"
+#include "rows.hpp"
 #include "sections.hpp"
 
 namespace muonlab::study {
@@ -213,9 +214,7 @@ std::string rates_html(const ReportData& data) {
   for (size_t i = 0; i < data.sweeps.size(); ++i) {
     const SweepResult& sweep = data.sweeps[i];
     for (const RateSearch& search : sweep.searches) {
-      const std::string block = block_title(sweep.config, search.block);
-      std::string title = data.sweep_names[i];
-      if (!block.empty()) title += (title.empty() ? "" : " ") + block;
+      std::string title = titled_block(data.sweep_names[i], sweep.config, search.block);
       title += (title.empty() ? "" : ": ") + sweep.config.label(search.row);
       plots.push_back(loss_plot(sweep, search, title));
       if (plots.back().series.empty()) plots.pop_back();

@@ -7,6 +7,7 @@
 #include "muonlab/base/file.hpp"
 #include "muonlab/config/load.hpp"
 #include "muonlab/page/line_style.hpp"
+#include "muonlab/study/sweep/answer.hpp"
 #include "study/report/history_json.hpp"
 
 namespace muonlab::study {
@@ -116,6 +117,12 @@ void colour_rows(ReportData& data) {
     row.marker = static_cast<int>(next / colours.size()) % page::kNumMarkers;
     ++next;
   }
+}
+
+std::string titled_block(const std::string& sweep_name, const config::SweepConfig& sweep,
+                         const std::string& block) {
+  const std::string own = block_title(sweep, block);
+  return sweep_name + (sweep_name.empty() || own.empty() ? "" : " ") + own;
 }
 
 }  // namespace muonlab::study

@@ -1,4 +1,4 @@
-// Which runs are one row of a report, and the colours of the rows.
+// Which runs are one row of a report, the colours of the rows, and the titles of their blocks.
 #pragma once
 
 #include "muonlab/study/report/data.hpp"
@@ -15,5 +15,9 @@ void group_rows(ReportData& data, size_t first);
 // Colours of the rows that have none: 0 for Adam on every matrix and 1 for Muon, where these are
 // free; then the others, first without a marker, then with one.
 void colour_rows(ReportData& data);
+
+// Of a sweep's block, with the sweep's name before it; either may be empty.
+std::string titled_block(const std::string& sweep_name, const config::SweepConfig& sweep,
+                         const std::string& block);
 
 }  // namespace muonlab::study
